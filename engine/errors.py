@@ -1,0 +1,32 @@
+"""The errors a user can meet, one class per boundary; each message says what happened and what to change.
+
+Runs on: every process.
+"""
+
+
+class AlgoritmoError(Exception):
+    """Base of every error that is reported to the user without a traceback."""
+
+
+class ConfigError(AlgoritmoError):
+    """The configuration file or a --set option is wrong."""
+
+
+class DeviceError(AlgoritmoError):
+    """An audio device or a MIDI port cannot be had."""
+
+
+class NetworkError(AlgoritmoError):
+    """A network file is missing, unreadable, or does not keep the step graph contract."""
+
+
+class PatchError(AlgoritmoError):
+    """A patch cannot be loaded or has failed while playing."""
+
+
+class MidiFileError(AlgoritmoError):
+    """A MIDI file cannot be read or written."""
+
+
+class SessionError(AlgoritmoError):
+    """A session folder cannot be written or read."""

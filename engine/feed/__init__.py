@@ -1,0 +1,1 @@
+"""The feed process: OSC out, control socket, session recording."""

@@ -1,0 +1,1 @@
+"""The network process: the ONNX step runner, the jam modes, the beat."""

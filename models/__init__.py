@@ -1,0 +1,1 @@
+"""The networks: definitions, training, trained weights and their cards."""

@@ -1,0 +1,1 @@
+"""The instruments: one file and one class each, written in pyo."""
