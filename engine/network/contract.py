@@ -163,9 +163,7 @@ def read_card(path: Path) -> Card:
     try:
         data = memoryview(path.read_bytes())
     except OSError as error:
-        raise NetworkError(
-            f"{path}: cannot be read ({error.strerror}); set network.name to a file that exists"
-        ) from error
+        raise NetworkError(f"{path}: cannot be read ({error.strerror}); set network.name to a file that exists") from error
     try:
         props = {}
         for number, payload in _fields(data):
@@ -173,13 +171,9 @@ def read_card(path: Path) -> Card:
                 pair = {n: bytes(value).decode() for n, value in _fields(payload)}
                 props[pair.get(1, "")] = pair.get(2, "")
     except (IndexError, UnicodeDecodeError) as error:
-        raise NetworkError(
-            f"{path}: is not an ONNX file, or is cut short ({error}); export or copy it again"
-        ) from error
+        raise NetworkError(f"{path}: is not an ONNX file, or is cut short ({error}); export or copy it again") from error
     if CARD_KEY not in props:
-        raise NetworkError(
-            f"{path}: has no card (metadata key {CARD_KEY!r}); see models/CONTRACT.md for what it must say"
-        )
+        raise NetworkError(f"{path}: has no card (metadata key {CARD_KEY!r}); see models/CONTRACT.md for what it must say")
     return parse_card(props[CARD_KEY], str(path))
 
 
@@ -190,12 +184,8 @@ def parse_card(text: str, where: str) -> Card:
     except json.JSONDecodeError as error:
         raise NetworkError(f"{where}: its card is not JSON ({error})") from error
     except ValidationError as error:
-        faults = "\n".join(
-            f"  - {'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors(include_url=False)
-        )
-        raise NetworkError(
-            f"{where}: its card breaks the step graph contract (models/CONTRACT.md):\n{faults}"
-        ) from error
+        faults = "\n".join(f"  - {'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors(include_url=False))
+        raise NetworkError(f"{where}: its card breaks the step graph contract (models/CONTRACT.md):\n{faults}") from error
 
 
 def expected_inputs(card: Card) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -250,7 +240,6 @@ def faults(card: Card, inputs: list[Any], outputs: list[Any]) -> list[str]:
                 found.append(f"{side} {name!r} fixes the batch at {got[0]}: it must stay free")
         if side == "input":
             found += [
-                f"input {n!r} is not in the contract nor in the card's states and controls"
-                for n in have.keys() - wanted.keys()
+                f"input {n!r} is not in the contract nor in the card's states and controls" for n in have.keys() - wanted.keys()
             ]
     return found

@@ -1,0 +1,199 @@
+"""The configuration: config.toml as pydantic models; the only place with defaults.
+
+Runs on: supervisor. Every fault of a file is reported at once, each with its path and what is expected.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from engine.errors import ConfigError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "models"  # where `network.name = "festival"` is looked for
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Audio(_Section):
+    """Where the sound goes."""
+
+    device: int | str = "default"
+    rate: int = Field(48000, ge=22050, le=192000)
+    block: int = Field(64, ge=16, le=8192)
+    ceiling_db: float = Field(-0.3, ge=-24, le=0)
+
+
+class Midi(_Section):
+    """Where notes come in and go out."""
+
+    backend: Literal["auto", "alsa", "jack", "coremidi", "winmm", "none"] = "auto"
+    inputs: Names = ("virtual",)
+    outputs: Names = ()
+    output_latency_ms: float = Field(0, ge=-500, le=500)
+    cc: dict[str, int] = Field(default_factory=dict)
+
+
+class Network(_Section):
+    """Which network plays, and on what it is computed."""
+
+    name: str = "festival"
+    provider: Literal["auto", "cpu", "cuda", "coreml", "directml"] = "auto"
+    threads: int = Field(1, ge=1, le=64)
+
+
+class Clock(_Section):
+    """The beat."""
+
+    tempo: float = Field(112, ge=30, le=300)
+    count_in: int = Field(1, ge=0, le=8)
+
+
+class Jam(_Section):
+    """How it plays with you."""
+
+    mode: Literal["trade", "accompany", "solo"] = "accompany"
+    track: str = "lead"
+    seed: int = Field(1, ge=0, le=2**31 - 1)
+
+
+class Target(_Section):
+    """One receiver of the OSC feed."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9000
+    tiers: Annotated[
+        tuple[Literal["scalars", "vectors"], ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
+    ] = (
+        "scalars",
+        "vectors",
+    )
+    signals: Names = ()
+    max_rate_hz: float = Field(120, gt=0, le=1000)
+    chunk: int = Field(256, ge=16, le=8192)
+    root: str = Field("/algoritmo", pattern=r"^(/[^\s#*,/?\[\]{}]+)+$")
+
+
+class Control(_Section):
+    """The socket that OSC control messages come to."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9001
+    enabled: bool = True
+
+
+class Osc(_Section):
+    """What is published, and where orders are taken."""
+
+    targets: Annotated[tuple[Target, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (Target(),)
+    control: Control = Control()
+
+
+class Session(_Section):
+    """Where a jam is recorded."""
+
+    dir: Path = Path("sessions")
+    record: bool = True
+
+
+def _default_patches() -> dict[str, str]:
+    return {"player": "keys", "drums": "drums", "bass": "bass", "chords": "keys", "pad": "pad", "lead": "lead"}
+
+
+class Config(_Section):
+    """The whole of config.toml."""
+
+    audio: Audio = Audio()
+    midi: Midi = Midi()
+    network: Network = Network()
+    clock: Clock = Clock()
+    jam: Jam = Jam()
+    osc: Osc = Osc()
+    patches: dict[str, str] = Field(default_factory=_default_patches)
+    parameters: dict[str, float | bool | str] = Field(default_factory=dict)
+    session: Session = Session()
+
+    def network_path(self) -> Path:
+        """The file that `network.name` means: a path to an .onnx file, or the name of a shipped network."""
+        name = self.network.name
+        if name.endswith(".onnx") or "/" in name:
+            return Path(name)
+        shipped = SHIPPED / name.split("-", maxsplit=1)[0] / f"{name}.onnx"
+        if not shipped.exists():
+            here = sorted(p.stem for p in SHIPPED.glob("*/*.onnx"))
+            raise ConfigError(
+                f"network.name: no network {name!r} is shipped; there are: {', '.join(here) or 'none'}; or give a path"
+            )
+        return shipped
+
+    def patch_of(self, track: str) -> str:
+        """Name of the patch that plays a track; a track the configuration does not know gets the keys."""
+        return self.patches.get(track, "keys")
+
+
+def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
+    """Return the configuration of `path` (None: all defaults) with `settings` ("audio.block=128") laid over it.
+
+    A setting's value is read as TOML, and as plain text where it is none. Raises ConfigError that names every fault.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a file with --config") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: is not TOML: {error}") from error
+    for setting in settings:
+        _lay_over(data, setting)
+    try:
+        return Config.model_validate(_merged_patches(data))
+    except ValidationError as error:
+        lines = [f"  {_path(e['loc'])}: {e['msg']}{_got(e)}" for e in error.errors(include_url=False)]
+        where = str(path) if path else "--set"
+        raise ConfigError(
+            f"{where}: {len(lines)} fault{'s' * (len(lines) > 1)} in the configuration\n" + "\n".join(lines)
+        ) from error
+
+
+def _merged_patches(data: dict[str, Any]) -> dict[str, Any]:
+    """Let `patches` name only the tracks it changes."""
+    if isinstance(data.get("patches"), dict):
+        data = data | {"patches": _default_patches() | data["patches"]}
+    return data
+
+
+def _lay_over(data: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    parts = key.strip().split(".", maxsplit=1) if key.startswith("parameters.") else key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {setting}: write KEY=VALUE, for example --set audio.block=128")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    for part in parts[:-1]:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"--set {setting}: {part} is not a section")
+    data[parts[-1]] = value
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc)
+
+
+def _got(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "; remove it, or see config.toml for the keys there are"
+    return f" (it is {error['input']!r})"
