@@ -1,0 +1,232 @@
+"""Instruments: what a patch is, the voices that play it, and the loader that finds it in `patches/`.
+
+Runs on: audio process. Voices are played from the audio callback; patches are loaded and built by the control thread.
+Everything here needs a pyo Server to have been booted, except `available` and `load`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
+
+from engine.errors import PatchError
+
+os.environ.setdefault("PYO_GUI_WX", "0")  # or importing pyo prints a line about wxPython
+from pyo import Dummy, PyoObject, Sig, SigTo, Trig
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "patches"
+GLIDE_S = 0.02  # every level and parameter moves to its new value in this time, so that none clicks
+
+
+@dataclass(frozen=True)
+class Param:
+    """One knob of a patch. `curve`: linear or exp (for sliders)."""
+
+    name: str
+    minimum: float
+    maximum: float
+    default: float
+    unit: str = ""
+    curve: str = "linear"
+    doc: str = ""
+
+
+class Patch:
+    """One instrument; the first line of a subclass's docstring is what a menu shows."""
+
+    params: ClassVar[tuple[Param, ...]] = ()
+    polyphony: ClassVar[int] = 8
+
+    def build(self, notes: Notes, p: SimpleNamespace) -> PyoObject:
+        """Return the sound: a PyoObject of 2 streams, without `.out()`; `p.<name>` is the SigTo of a declared Param.
+
+        About -12 dBFS peak for one note at velocity 100. Everything is made here, once: nothing is made while it plays.
+        """
+        raise NotImplementedError("a patch must define build(self, notes, p)")
+
+    def note_on(self, pitch: int, velocity: float) -> None:
+        """Optional: called as a note begins (velocity 0..1), just before its block is rendered. Must be quick."""
+
+    def free(self) -> None:
+        """Optional: let go of what `build` opened (files, buffers)."""
+
+
+class Notes:
+    """The voices of one patch, all made before the first note.
+
+    A new note takes the voice that has its pitch already, else the voice released longest ago, else the oldest one.
+    What is set here is heard from the first sample of the block that is rendered next.
+    """
+
+    def __init__(self, polyphony: int) -> None:
+        self.polyphony = polyphony
+        self._bend_semitones = 0.0
+        self._key_of: dict[int, Notes] = {}
+        self._pitches = [-1] * polyphony  # what each voice played last
+        self._rank = [(False, i) for i in range(polyphony)]  # per voice: held?, when it was begun or released
+        self._moment = polyphony
+        # The streams' setters; empty until the patch asks for the stream, so that drums that only use `key` pay nothing.
+        self._set_hz: list[Callable[[float], None]] = []
+        self._set_velocity: list[Callable[[float], None]] = []
+        self._fire: list[Callable[[], None]] = []
+
+    @cached_property
+    def pitch(self) -> PyoObject:
+        """`polyphony` streams, Hz, pitch bend included; keeps its value after the note."""
+        streams = Sig([440.0] * self.polyphony)
+        self._set_hz = [base.setValue for base in streams.getBaseObjects()]
+        return streams
+
+    @cached_property
+    def velocity(self) -> PyoObject:
+        """`polyphony` streams: 0..1 while the note is held, else 0.
+
+        The first sample of every note is 0, so that MidiAdsr and its like start again.
+        """
+        streams = Sig([0.0] * self.polyphony)
+        self._set_velocity = [base.setValue for base in streams.getBaseObjects()]
+        return streams * (1 - self.on)
+
+    @cached_property
+    def on(self) -> PyoObject:
+        """`polyphony` trigger streams: 1 on the first sample of a note, else 0."""
+        streams = Dummy([Trig().stop().getBaseObjects()[0] for _ in range(self.polyphony)])  # a new Trig would fire at once
+        self._fire = [base.play for base in streams.getBaseObjects()]
+        return streams
+
+    def key(self, *pitches: int) -> Notes:
+        """Return one voice that answers only to these MIDI pitches and starts again with each: a drum, a choke group."""
+        voice = Notes(1)
+        self._key_of.update(dict.fromkeys(pitches, voice))
+        return voice
+
+    @property
+    def held(self) -> list[int]:
+        """The pitches whose voices are held now, lowest first."""
+        own = [pitch for pitch, (held, _) in zip(self._pitches, self._rank, strict=True) if held]
+        return sorted(own + [pitch for voice in set(self._key_of.values()) for pitch in voice.held])
+
+    def note_on(self, pitch: int, velocity: float) -> None:
+        """Begin a note; `velocity` 0..1."""
+        if pitch in self._key_of:
+            self._key_of[pitch].note_on(pitch, velocity)
+            return
+        if pitch in self._pitches:
+            voice = self._pitches.index(pitch)
+        else:
+            voice = min(range(self.polyphony), key=self._rank.__getitem__)
+            self._pitches[voice] = pitch
+        self._mark(voice, True)
+        if self._set_hz:
+            self._set_hz[voice](_hz(pitch + self._bend_semitones))
+        if self._set_velocity:
+            self._set_velocity[voice](velocity)
+        if self._fire:
+            self._fire[voice]()
+
+    def note_off(self, pitch: int) -> None:
+        """Release a note; nothing happens when its voice was taken by another."""
+        if pitch in self._key_of:
+            self._key_of[pitch].note_off(pitch)
+        elif pitch in self._pitches:
+            voice = self._pitches.index(pitch)
+            if self._rank[voice][0]:
+                self._mark(voice, False)
+                if self._set_velocity:
+                    self._set_velocity[voice](0.0)
+
+    def all_off(self) -> None:
+        """Release every voice."""
+        for pitch in self.held:
+            self.note_off(pitch)
+
+    def bend(self, semitones: float) -> None:
+        """Bend all notes, those that sound and those to come."""
+        self._bend_semitones = semitones
+        for set_hz, pitch in zip(self._set_hz, self._pitches, strict=False):
+            if pitch >= 0:
+                set_hz(_hz(pitch + semitones))
+        for voice in set(self._key_of.values()):
+            voice.bend(semitones)
+
+    def _mark(self, voice: int, held: bool) -> None:
+        self._moment += 1
+        self._rank[voice] = (held, self._moment)
+
+
+def _hz(pitch: float) -> float:
+    return 440.0 * math.exp2((pitch - 69.0) / 12.0)
+
+
+class Instrument:
+    """A patch that was built: its voices, its knobs and its sound."""
+
+    def __init__(self, name: str, patch: type[Patch]) -> None:
+        """Build a patch of this class. Raises PatchError that names the line at fault."""
+        self.name = name
+        try:
+            self._patch = patch()
+            self.notes = Notes(patch.polyphony)
+            self.knobs = SimpleNamespace(**{k.name: SigTo(k.default, GLIDE_S, k.default) for k in patch.params})
+            self.sound = self._patch.build(self.notes, self.knobs)
+            streams = len(self.sound) if isinstance(self.sound, PyoObject) else type(self.sound).__name__
+            if streams != 2:
+                raise TypeError(f"build() must return a PyoObject of 2 streams, not {streams}; .mix(2) or Pan makes two")
+        except Exception as error:  # whatever a patch does wrong must not end the sound of the others
+            raise PatchError(_fault(name, error)) from error
+
+    def note_on(self, pitch: int, velocity: float) -> None:
+        """Begin a note; `velocity` 0..1. Raises whatever the patch's own note_on raises."""
+        self._patch.note_on(pitch, velocity)
+        self.notes.note_on(pitch, velocity)
+
+    def free(self) -> None:
+        """Stop the sound and let the patch close what it opened; nothing may be played afterwards."""
+        self.sound.stop()
+        try:
+            self._patch.free()
+        except Exception as error:  # as above
+            raise PatchError(_fault(self.name, error)) from error
+
+
+def available(folder: Path = FOLDER) -> dict[str, Path]:
+    """Return the patches there are, by name: the files of `folder` that do not begin with an underscore."""
+    return {path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
+
+
+def load(name: str, folder: Path = FOLDER) -> type[Patch]:
+    """Read a patch's file, anew each time, and return its class. Raises PatchError naming file, line and fault."""
+    paths = available(folder)
+    if name not in paths:
+        raise PatchError(f"there is no patch {name!r} in {folder}; there are: {', '.join(paths) or 'none'}")
+    spec = importlib.util.spec_from_file_location(f"patches.{name}", paths[name])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a patch's file may do anything
+        raise PatchError(_fault(name, error)) from error
+    found = [
+        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Patch) and c.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise PatchError(f"{paths[name]}: must define one class derived from Patch, and defines {len(found)}")
+    return found[0]
+
+
+def _fault(name: str, error: Exception) -> str:
+    """Say where in the patch's own file the error came from."""
+    if isinstance(error, SyntaxError):
+        return f"patch {name}: {error.filename}:{error.lineno}: {error.msg}"
+    places = traceback.extract_tb(error.__traceback__)
+    place = next((p for p in reversed(places) if "patches" in Path(p.filename).parts), places[-1])
+    return f"patch {name}: {place.filename}:{place.lineno}: {type(error).__name__}: {error}"
