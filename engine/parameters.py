@@ -91,15 +91,15 @@ def _globals() -> list[Parameter]:
 
 
 class Registry:
-    """All parameters of a run: the global ones, then mute and level for each track of the network."""
+    """All parameters of a run: the global ones, the network's own controls, then mute and level for each of its tracks."""
 
-    def __init__(self, tracks: Sequence[str]) -> None:
+    def __init__(self, tracks: Sequence[str], controls: Sequence[Parameter] = ()) -> None:
         self.parameters = _globals()
+        here = {p.id for p in self.parameters}
+        self.parameters += [c for c in controls if c.id not in here]
         for track in tracks:
-            self.parameters.append(
-                Parameter(f"{track}.mute", 0, 1, 0, f"Silence the {track} (it plays on unheard)", curve="switch")
-            )
-            self.parameters.append(Parameter(f"{track}.level", 0, 1, 0.8, f"Level of the {track}"))
+            mute = Parameter(f"{track}.mute", 0, 1, 0, f"Silence the {track} (it plays on unheard)", curve="switch")
+            self.parameters += [mute, Parameter(f"{track}.level", 0, 1, 0.8, f"Level of the {track}")]
         self.index = {p.id: i for i, p in enumerate(self.parameters)}
 
     def __len__(self) -> int:

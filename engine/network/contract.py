@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from engine.errors import NetworkError
 
 CARD_KEY = "algoritmo.card"
-PLAY, HOLD = 0, 1  # channels of x, notes and clamp_value
+PLAY, HOLD, VELOCITY, OFFSET = range(4)  # channels of x, notes and clamp_value
 CHANNELS = ("play", "hold", "velocity", "offset")
 
 

@@ -1,0 +1,232 @@
+"""The jam: one timestep at a time, what the network is told, what it may choose, and which notes go out.
+
+Runs on: network process, or the caller of the offline render. It knows frames and timesteps, never the time of day.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.clock import Grid
+from engine.link import Link
+from engine.messages import ALL_OFF, CLICK, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
+from engine.network.contract import HOLD, OFFSET, PLAY, VELOCITY
+from engine.network.noise import noise
+from engine.network.roll import Roll
+from engine.network.runner import Runner
+from engine.parameters import MODES, Live
+
+TRADE, ACCOMPANY, SOLO = range(len(MODES))
+Event = tuple[int, int, int, int, int, int, float]  # a record of the `notes` ring, in field order
+
+
+class Jam:
+    """The network's side of the music.
+
+    For each timestep in turn: `hear` what sounded, `choose`, then `send` the choice, or `skip` it when it came too late.
+    What was sent is not what is remembered: that is what the audio process reports to have sounded.
+    """
+
+    def __init__(self, runner: Runner, live: Live, link: Link, player_track: str) -> None:
+        card = runner.card
+        self.runner = runner
+        self.roll = Roll(card, player_track)
+        self.listening = True  # trade: whose turn it is
+        self._live = live
+        self._link = link
+        self._steps_per_beat = card.steps_per_beat
+        self._steps_per_bar = card.steps_per_bar
+        self._player_slots = card.track_slices()[player_track]
+        self._track_of = card.slot_tracks().tolist()
+        self._pitch_of = card.slot_pitches().tolist()
+        self._controls = ["temperature", *(c.name for c in card.controls)]
+        self._activations = sorted({s.name + "_next" for s in card.states} | {a.output for a in card.activations})
+        self._velocity_learned = len(card.channels) > VELOCITY
+        self._offset_learned = len(card.channels) > OFFSET
+        self._triggers = {name: live.get(name) for name in ("panic", "reset")}
+        self._turn_began = 0
+        self._turn = -1  # number of the turn when trading by bars
+        self._mode = -1
+        self._events: list[Event] = []
+
+    @property
+    def mode(self) -> int:
+        """Index in MODES, as the last step was played."""
+        return self._mode
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether a note of the player should silence the network at once."""
+        return self._mode == TRADE and not self.listening
+
+    def hear(self, events: np.ndarray, grid: Grid, latency_frames: int) -> bool:
+        """Take EVENT records of what sounded; return whether the player began a note.
+
+        `latency_frames` is how much later than it was rendered the player hears the band, and so how much earlier than
+        its frame he meant his note.
+        """
+        began = False
+        for event in events:
+            kind, track, pitch = int(event["kind"]), int(event["track"]), int(event["pitch"])
+            if event["step"] >= 0:
+                position = float(event["step"])
+            else:
+                frame = int(event["frame"]) - (latency_frames if track == PLAYER else 0)
+                position = grid.beat_at(frame) * self._steps_per_beat
+            if kind == NOTE_ON:
+                self.roll.note_on(track, pitch, int(event["velocity"]) / 127, position)
+                began |= track == PLAYER
+            elif kind == NOTE_OFF:
+                self.roll.note_off(track, pitch, position)
+            elif kind == ALL_OFF:
+                self.roll.all_off(track, position)
+        return began
+
+    def choose(self, step: int, grid: Grid, earliest_frame: float) -> None:
+        """Let the network choose timestep `step`; the choice waits for `send` or `skip`.
+
+        No note is stamped before `earliest_frame`.
+        """
+        runner = self.runner
+        self._pull_triggers(step)
+        self._take_turns(step)
+        self._tell(step)
+        runner.step()
+        frame = grid.frame_at(step / self._steps_per_beat)
+        self._events = self._notes_of(step, grid, frame, earliest_frame)
+        self._begin_record(step, grid, frame)
+
+    def _pull_triggers(self, step: int) -> None:
+        for name, seen in self._triggers.items():
+            now = self._live.get(name)
+            if now == seen:
+                continue
+            self._triggers[name] = now
+            if name == "reset":
+                self.runner.reset()
+                self.roll.clear()
+            self._listen(step)
+
+    def _listen(self, step: int) -> None:
+        self.listening = True
+        self._turn_began = step
+
+    def _take_turns(self, step: int) -> None:
+        mode = int(self._live.get("mode"))
+        if mode != self._mode:
+            self._mode = mode
+            self._turn = -1
+            self._listen(step)
+        if mode != TRADE:
+            return
+        bars = int(self._live.get("bars"))
+        if bars:
+            turn = step // (self._steps_per_bar * bars)
+            if turn != self._turn:
+                self._turn = turn
+                self.listening = turn % 2 == 0
+                self._turn_began = step
+        if not self.listening:
+            if self.roll.player_began_since(self._turn_began):
+                self._listen(step)
+        elif not bars:
+            silent_since = self.roll.player_silent_since()
+            rested = silent_since is not None and step - silent_since >= self._live.get("rest") * self._steps_per_beat
+            if rested and self.roll.player_began_since(self._turn_began):
+                self.listening = False
+                self._turn_began = step
+
+    def _tell(self, step: int) -> None:
+        """Fill the graph's inputs: what sounded, where in the bar it is, what is dictated, the noise and the controls."""
+        inputs = self.runner.inputs
+        self.roll.forget_before(step - 1)
+        self.roll.fill(step - 1, inputs["x"][0])
+        inputs["position"][0] = step
+        mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
+        self.roll.fill_player(step, value)
+        if self._mode == SOLO:
+            mask[:] = value[:, PLAY]
+        else:
+            mask.fill(self._mode == TRADE and self.listening)
+            if self._mode == ACCOMPANY:
+                mask[self._player_slots] = 1
+            elif not self.listening:
+                mask[:] = value[:, PLAY]
+        inputs["u"][0] = noise(int(self._live.get("seed")), step, inputs["u"].shape[1])
+        for name in self._controls:
+            if name in self._live.registry:
+                inputs[name][0] = self._live.get(name)
+        memory = self._live.get("memory")
+        if memory < 1:
+            self.runner.fade(memory)
+
+    def _notes_of(self, step: int, grid: Grid, frame: float, earliest_frame: float) -> list[Event]:
+        outputs, clamped = self.runner.outputs, self.runner.inputs["clamp_mask"][0]
+        notes, probability = outputs["notes"][0], outputs["probability"][0]
+        at = round(max(frame, earliest_frame))
+        ends: list[Event] = []
+        begins: list[Event] = []
+        ours = (notes[:, PLAY] > 0.5) & (clamped < 0.5)
+        held = ours & (notes[:, HOLD] > 0.5)
+        for slot in self.roll.network_sounding():
+            if not ours[slot]:
+                ends.append((at, step, NOTE_OFF, self._track_of[slot], self._pitch_of[slot], 0, 0.0))
+        for slot in np.flatnonzero(ours & ~held).tolist():
+            loudness = notes[slot, VELOCITY] if self._velocity_learned else 0.45 + 0.4 * probability[slot, PLAY]
+            begin = at
+            if self._offset_learned:
+                shift = float(notes[slot, OFFSET]) * grid.frames_per_beat / self._steps_per_beat
+                begin = round(max(frame + shift, earliest_frame))
+            velocity = min(max(round(127 * float(loudness)), 1), 127)
+            begins.append((begin, step, NOTE_ON, self._track_of[slot], self._pitch_of[slot], velocity, 0.0))
+        if step % self._steps_per_beat == 0 and (level := self._live.get("metronome")) > 0:
+            begins.append(click(at, step % self._steps_per_bar == 0, level))
+        return ends + begins
+
+    def _begin_record(self, step: int, grid: Grid, frame: float) -> None:
+        inputs, outputs = self.runner.inputs, self.runner.outputs
+        record = self._link["steps"].slot()
+        record["step"] = step
+        record["frame"] = round(frame)
+        record["beat"] = step / self._steps_per_beat
+        record["tempo_bpm"] = grid.tempo_bpm
+        record["flags"] = LISTENING if self._mode == TRADE and self.listening else 0
+        record["mode"] = self._mode
+        record["log_prob"] = outputs["log_prob"][0]
+        record["log_prob_tracks"] = outputs["log_prob_tracks"][0]
+        record["x"] = inputs["x"][0, :, :2]
+        record["clamped"] = inputs["clamp_mask"][0]
+        record["notes"] = outputs["notes"][0, :, :2]
+        record["probability"] = outputs["probability"][0]
+        for name in self._activations:
+            record[name] = outputs[name][0]
+
+    def send(self) -> None:
+        """Hand the chosen notes to the audio process."""
+        notes = self._link["notes"]
+        for event in self._events:
+            notes.push(event)
+
+    def publish(self, step_ms: float, late: bool) -> None:
+        """Publish the record of this step; a late one's notes were not sent."""
+        steps = self._link["steps"]
+        record = steps.slot()
+        record["step_ms"] = step_ms
+        if late:
+            record["flags"] |= LATE
+        steps.advance()
+
+    def interrupt(self, frame: float, step: int) -> None:
+        """Silence the network now: the player has begun to play in its turn."""
+        self._link["notes"].push(all_off(round(frame)))
+        self._listen(step)
+
+
+def all_off(frame: int) -> Event:
+    """Release every note of the network at `frame` and drop what was to come."""
+    return (frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0)
+
+
+def click(frame: int, downbeat: bool, level: float) -> Event:
+    """One click of the metronome."""
+    return (frame, -1, CLICK, 0, int(downbeat), min(max(round(127 * level), 1), 127), 0.0)

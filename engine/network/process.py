@@ -1,0 +1,213 @@
+"""The network process: waits for each timestep's moment, closes the input window, steps, stamps, sends.
+
+Runs on: network process, main thread; there is no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import time
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from engine.clock import Grid, SampleClock
+from engine.errors import NetworkError
+from engine.link import Link
+from engine.messages import INFO, WARNING
+from engine.network.jam import Jam, all_off, click
+from engine.network.runner import Runner, Timing, choose
+from engine.parameters import Live
+from engine.process import Spec, live_of, stop_requested
+
+WINDOW = 4096  # steps that the step-time figures look back on
+MARGIN_MS = 2.0  # on top of what steps were seen to need: scheduling on a busy machine
+WATCH_S = 0.005  # how often the player is listened for while he may interrupt
+CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed
+
+
+def main(spec: Spec, pipe: Connection) -> None:
+    """Run the network until told to stop."""
+    link = spec.link()
+    live = live_of(spec, link)
+    player_track = player_track_of(spec)
+    runner, timings = choose(spec.network_path, spec.config.network.provider, spec.config.network.threads)
+    with contextlib.suppress(OSError, AttributeError):  # only root may; it plays without
+        os.nice(-10)
+    pipe.send(("ready", {"provider": runner.provider, "timings": [_timing(t) for t in timings], "player_track": player_track}))
+    gc.collect()
+    gc.freeze()  # what was loaded stays: the collector never walks it again
+    gc.disable()
+    Performance(spec, link, live, runner, timings[0], player_track).run(pipe)
+
+
+def player_track_of(spec: Spec) -> str:
+    """Return the track the player's notes belong to. Raises NetworkError when the network has none of that name."""
+    names = [t.name for t in spec.card.tracks]
+    wanted = spec.config.jam.track
+    if wanted in names:
+        return wanted
+    if wanted == "lead":  # the default, made for the band; another network plays on its last track
+        return "player" if "player" in names else names[-1]
+    raise NetworkError(f"jam.track: {spec.card.name} has no track {wanted!r}; it has: {', '.join(names)}")
+
+
+def _timing(timing: Timing) -> dict[str, float | str]:
+    return {"provider": timing.provider, "p50_ms": timing.p50_ms, "p99_ms": timing.p99_ms}
+
+
+class Performance:
+    """The loop over timesteps, in real time."""
+
+    def __init__(self, spec: Spec, link: Link, live: Live, runner: Runner, timing: Timing, player_track: str) -> None:
+        self._spec, self._link, self._live = spec, link, live
+        self._card = spec.card
+        self._jam = Jam(runner, live, link, player_track)
+        self._runner = runner
+        self._events = link["events"].reader()
+        self._times_ms = np.zeros(WINDOW, np.float32)  # closing the window to notes sent
+        self._needs_ms = np.full(WINDOW, timing.p99_ms, np.float32)  # the moment it was due to notes sent
+        self._steps = self._late = 0
+        self._max_ms = 0.0
+        self._lead_ms = timing.p99_ms + MARGIN_MS
+
+    def run(self, pipe: Connection) -> None:
+        """Play until told to stop."""
+        while self._link["clock"].count == 0:
+            if stop_requested(pipe, 0.005):
+                return
+        grid, step = self._resume() if self._spec.restarted else self._begin()
+        while True:
+            self._publish_grid(grid, step)
+            grid = self._bend(grid, step)
+            if self._wait(pipe, grid, step):
+                self._link["notes"].push(all_off(round(self._clock()[0].frame_at(time.perf_counter_ns()))))
+                return
+            step = self._play(grid, step)
+
+    def _begin(self) -> tuple[Grid, int]:
+        """Set the beat going: the count-in, then beat 0."""
+        clock, record = self._clock()
+        rate_hz = float(record["rate_hz"])
+        count_in = self._spec.config.clock.count_in * self._card.beats_per_bar
+        begin = clock.frame_at(time.perf_counter_ns()) + 0.25 * rate_hz
+        grid = Grid(begin, -float(count_in), self._live.get("tempo"), rate_hz)
+        for beat in range(-count_in, 0):
+            self._link["notes"].push(click(round(grid.frame_at(beat)), beat % self._card.beats_per_bar == 0, 0.8))
+        return grid, 0
+
+    def _resume(self) -> tuple[Grid, int]:
+        """Take over from the process that died: same beat, same state, its notes released."""
+        clock, record = self._clock()
+        last = self._link["grid"].latest()
+        if last is None:  # it died before the beat began
+            return self._begin()
+        grid = Grid(float(last["frame"]), float(last["beat"]), float(last["tempo_bpm"]), float(record["rate_hz"]))
+        now = clock.frame_at(time.perf_counter_ns())
+        self._link["notes"].push(all_off(round(now)))
+        past = self._link["events"].reader(0)
+        self._jam.hear(past.read(), grid, int(record["latency_frames"]))
+        states = self._link["steps"].latest()
+        if states is not None:
+            self._runner.restore({s.name: states[s.name + "_next"] for s in self._card.states})
+        first = int(np.ceil(grid.beat_at(now + self._lead_frames(record)) * self._card.steps_per_beat))
+        self._link.notice("network", INFO, "the network is back, in time and with what it remembered")
+        return grid, max(first, 0)
+
+    def _clock(self) -> tuple[SampleClock, np.void]:
+        record = self._link["clock"].latest()
+        assert record is not None  # run() waited for the first
+        return SampleClock.of(record), record
+
+    def _lead_frames(self, record: np.void) -> float:
+        """Frames before a step's own at which its window closes: what a step needs, and the device block rendered ahead."""
+        return self._lead_ms * 1e-3 * float(record["rate_hz"]) + float(record["device_block"])
+
+    def _bend(self, grid: Grid, step: int) -> Grid:
+        """Follow the tempo from this step on."""
+        tempo = self._live.get("tempo")
+        return grid if tempo == grid.tempo_bpm else grid.with_tempo(tempo, step / self._card.steps_per_beat)
+
+    def _publish_grid(self, grid: Grid, step: int) -> None:
+        self._link["grid"].push((grid.frame, grid.beat, grid.tempo_bpm, step))
+
+    def _wait(self, pipe: Connection, grid: Grid, step: int) -> bool:
+        """Sleep until the step's window closes; return True when told to stop."""
+        frame = grid.frame_at(step / self._card.steps_per_beat)
+        while True:
+            clock, record = self._clock()
+            now_ns = time.perf_counter_ns()
+            self._due_ns = clock.time_at(frame - self._lead_frames(record))
+            left_s = (self._due_ns - now_ns) * 1e-9
+            if left_s <= 0:
+                return False
+            if self._jam.interruptible:
+                if self._jam.hear(self._events.read(), grid, int(record["latency_frames"])):
+                    self._jam.interrupt(clock.frame_at(now_ns), step)
+                left_s = min(left_s, WATCH_S)
+            if left_s < 0.003:
+                time.sleep(left_s)  # poll() below rounds up to whole milliseconds
+            elif stop_requested(pipe, min(left_s - 0.002, 1.0)):
+                return True
+
+    def _play(self, grid: Grid, step: int) -> int:
+        """Hear, choose, send one step; return the number of the next."""
+        begun_ns = time.perf_counter_ns()
+        clock, record = self._clock()
+        # A block is rendered as a whole when it begins: what is to sound in it must be there before.
+        earliest = clock.frame_at(begun_ns) + float(record["device_block"])
+        self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
+        self._jam.choose(step, grid, earliest)
+        frame = grid.frame_at(step / self._card.steps_per_beat)
+        late = clock.frame_at(time.perf_counter_ns()) + float(record["device_block"]) > frame
+        if not late:
+            self._jam.send()
+        done_ns = time.perf_counter_ns()
+        self._jam.publish((done_ns - begun_ns) * 1e-6, late)
+        self._count((done_ns - begun_ns) * 1e-6, (done_ns - self._due_ns) * 1e-6, late, grid)
+        missed = clock.frame_at(done_ns) - frame
+        bar = grid.frames_per_beat * self._card.beats_per_bar
+        if missed > CATCH_UP_BARS * bar:
+            return self._jump(grid, clock, record, step)
+        return step + 1
+
+    def _jump(self, grid: Grid, clock: SampleClock, record: np.void, step: int) -> int:
+        """After a long stall (a suspended machine) go on where the beat is now."""
+        beat = grid.beat_at(clock.frame_at(time.perf_counter_ns()) + self._lead_frames(record))
+        following = int(np.ceil(beat * self._card.steps_per_beat))
+        self._late += max(following - step - 1, 0)
+        self._link.notice("network", WARNING, f"the machine stood still: {following - step - 1} timesteps were jumped over")
+        return following
+
+    def _count(self, step_ms: float, need_ms: float, late: bool, grid: Grid) -> None:
+        at = self._steps % WINDOW
+        self._times_ms[at], self._needs_ms[at] = step_ms, need_ms
+        self._steps += 1
+        self._late += late
+        self._max_ms = max(self._max_ms, step_ms)
+        if self._steps % 8 and self._steps > 1:
+            return
+        seen = min(self._steps, WINDOW)
+        p50, p99 = np.percentile(self._times_ms[:seen], [50, 99])
+        need = float(np.percentile(self._needs_ms[:seen], 99))
+        half_step_ms = 30e3 / grid.tempo_bpm / self._card.steps_per_beat
+        self._lead_ms = min(max(need, 0.5) + MARGIN_MS, 0.9 * half_step_ms)
+        mode, listening = self._jam.mode, self._jam.listening
+        provider = self._runner.provider.encode()
+        stats = (
+            self._steps,
+            self._late,
+            p50,
+            p99,
+            self._max_ms,
+            self._lead_ms,
+            mode,
+            listening,
+            provider,
+            self._spec.restarted,
+        )
+        self._link["network"].push(stats)
+        if self._steps % 1024 == 0:
+            gc.collect()  # right after a step there is time for it
