@@ -202,7 +202,7 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.model = recipe.build(config).to(self.device)
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=options.lr, betas=(0.9, 0.99), weight_decay=options.weight_decay
+            self.model.parameters(), lr=options.lr, betas=(0.9, 0.99), weight_decay=options.weight_decay, fused=True
         )
         self.names = [n for n, _ in self.model.named_parameters()]
         self.progress = Progress()

@@ -1,0 +1,1 @@
+"""festival: six recurrent layers, five tracks, heads that decide a step's notes together."""

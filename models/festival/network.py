@@ -1,0 +1,145 @@
+"""The festival network: six LSTM layers of 150 over five tracks, and a head that decides a step's notes jointly.
+
+Layers stacked plainly do not train; so the input is projected to the width of the layers, and each layer has layer
+normalisation before it and a residual connection around it.
+
+The head is a masked autoencoder over the 376 decisions of a step (play and hold of 188 slots, drums first, lead last,
+low to high within a track): each logit sees the slots before its own, so a chord is one decision and the tracks hear
+each other. What the player dictates at this step reaches every logit through `given`, whatever the order.
+
+Shapes: T steps, B batch, S slots, N = 2 S decisions, H width of a layer. Decisions are planar: all plays, then all holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.representation import BAND
+
+WIDTHS = tuple(len(t.pitches) for t in BAND)
+SLOTS = sum(WIDTHS)
+DECISIONS = 2 * SLOTS
+GIVEN = DECISIONS + len(BAND)  # what is dictated: values where dictated, and the dictated share of each track
+POSITIONS = 128  # steps after which the position repeats: 8 bars
+NEVER = -30.0  # logit of holding what did not sound
+
+
+@dataclass(slots=True, frozen=True)
+class Sizes:
+    """What the weights' shapes follow from."""
+
+    width: int = 150
+    layers: int = 6
+    head: int = 256
+    dropout: float = 0.1
+    joint: bool = True  # False: each decision drawn on its own, the baseline
+
+
+def planar(notes: Tensor) -> Tensor:
+    """(..., S, 2) play and hold to (..., N): all plays, then all holds."""
+    return notes.transpose(-1, -2).flatten(-2)
+
+
+def given_features(values: Tensor, mask: Tensor) -> Tensor:
+    """What the head is told of the dictated slots: (..., N) values and (..., S) mask to (..., GIVEN)."""
+    shares = torch.stack([part.mean(-1) for part in mask.split(WIDTHS, -1)], -1)  # (..., tracks)
+    return torch.cat([values * torch.cat([mask, mask], -1), shares], -1)
+
+
+class JointHead(nn.Module):
+    """Logits of the N decisions of a step, each seeing the context and the slots before its own."""
+
+    degree: Tensor  # (head,) a unit of degree d sees slots < d and is seen by slots >= d
+    before: Tensor  # (N, N) 1 where the column's slot comes before the row's
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.joint = sizes.joint
+        self.context = nn.Linear(sizes.width + DECISIONS, sizes.head)  # core's answer and what sounded
+        self.given = nn.Linear(GIVEN, sizes.head, bias=False)
+        self.direct = nn.Linear(sizes.width, DECISIONS)
+        self.keep = nn.Parameter(torch.zeros(2, DECISIONS))  # each slot's own last play and hold, straight to its logits
+        self.out = nn.Linear(sizes.head, DECISIONS, bias=False)
+        self.chosen_hidden = nn.Linear(DECISIONS, sizes.head, bias=False)
+        self.chosen_direct = nn.Linear(DECISIONS, DECISIONS, bias=False)
+        slot = torch.arange(DECISIONS) % SLOTS
+        degree = torch.linspace(0, SLOTS - 1, sizes.head).round().long()
+        self.register_buffer("degree", degree, persistent=False)
+        self.register_buffer("mask_hidden", (slot[None] < degree[:, None]).float(), persistent=False)
+        self.register_buffer("mask_out", (degree[None] <= slot[:, None]).float(), persistent=False)
+        self.register_buffer("before", (slot[None] < slot[:, None]).float(), persistent=False)
+        nn.init.constant_(self.direct.bias[:SLOTS], -4.0)  # most slots are silent most of the time
+        nn.init.zeros_(self.chosen_direct.weight)
+
+    def weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Masked weights: chosen notes to hidden, chosen notes to logits, hidden to logits."""
+        on = float(self.joint)
+        hidden = self.chosen_hidden.weight * self.get_buffer("mask_hidden") * on
+        direct = self.chosen_direct.weight * self.before * on
+        out = self.out.weight * (self.get_buffer("mask_out") if self.joint else 1.0)
+        return hidden, direct, out
+
+    def forward(self, core: Tensor, x: Tensor, chosen: Tensor, given: Tensor) -> Tensor:
+        """(..., H) core, (..., N) what sounded, (..., N) this step's notes, (..., GIVEN) -> (..., N) logits."""
+        to_hidden, to_logits, out = self.weights()
+        hidden = self.context(torch.cat([core, x], -1)) + self.given(given)
+        last_play, last_hold = x[..., :SLOTS], x[..., SLOTS:]
+        logits = self.direct(core)
+        logits = logits + torch.cat([last_play, last_play], -1) * self.keep[0]
+        logits = logits + torch.cat([last_hold, last_hold], -1) * self.keep[1]
+        if self.joint:
+            hidden = hidden + F.linear(chosen, to_hidden)
+            logits = logits + F.linear(chosen, to_logits)
+        deep: Tensor = F.linear(torch.relu(hidden), out)
+        return logits + deep
+
+
+class Festival(nn.Module):
+    """x(t-1), position and states in; logits of step t and new states out."""
+
+    given_share = 0.0  # how it is trained: share of windows with dictated tracks, and bfloat16 products
+    low_precision = False
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.enter = nn.Linear(DECISIONS, sizes.width)
+        self.place = nn.Embedding(POSITIONS, sizes.width)
+        self.norms = nn.ModuleList(nn.LayerNorm(sizes.width) for _ in range(sizes.layers + 1))
+        self.layers = nn.ModuleList(nn.LSTM(sizes.width, sizes.width) for _ in range(sizes.layers))
+        self.head = JointHead(sizes)
+        nn.init.normal_(self.place.weight, std=0.1)
+        for name, parameter in self.layers.named_parameters():
+            if "bias_ih" in name:  # remember by default
+                nn.init.constant_(parameter[sizes.width : 2 * sizes.width], 1.0)
+
+    def core(self, x: Tensor, position: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(T, B, N) what sounded, (T, B) positions, (2, layers, B, H) h and c -> (T, B, H), new state."""
+        h = self.enter(x) + self.place(position % POSITIONS)  # (T, B, H)
+        ends = []
+        for index, layer in enumerate(self.layers):
+            begin = None if state is None else (state[0, index : index + 1], state[1, index : index + 1])
+            y, end = layer(self.norms[index](h), begin)
+            # One mask for the whole window: what is dropped is a unit, not a moment.
+            h = h + y * F.dropout(torch.ones_like(y[:1]), self.sizes.dropout, self.training)
+            ends.append(torch.stack([end[0][0], end[1][0]]))  # (2, B, H)
+        return self.norms[-1](h), torch.stack(ends, 1).float()
+
+    def forward(
+        self, x: Tensor, position: Tensor, chosen: Tensor, given: Tensor, state: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (T, B, N) of the notes `chosen`, each given the slots before its own; and the new state."""
+        core, state = self.core(x, position, state)
+        return self.head(core, x, chosen, given), state
+
+
+def log_prob_slots(logits: Tensor, x: Tensor, chosen: Tensor) -> Tensor:
+    """Log-probability of each slot's play and hold, (..., S): holding counts where the slot plays and sounded before."""
+    play, hold = chosen[..., :SLOTS], chosen[..., SLOTS:]
+    hold_logit = torch.where(x[..., :SLOTS] > 0.5, logits[..., SLOTS:], NEVER)
+    log_play = -F.softplus((1 - 2 * play) * logits[..., :SLOTS])
+    return log_play - play * F.softplus((1 - 2 * hold) * hold_logit)

@@ -1,0 +1,184 @@
+"""How the festival network is trained: streams of songs, random transposition, some tracks given at random.
+
+Seam: `models.train.Recipe`. Runs on: training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.data import Collection, Piece, read_band
+from models.festival.network import WIDTHS, Festival, Sizes, given_features, log_prob_slots
+from models.representation import HELD, STRUCK, transpose
+from models.train import Batch, Carry, Config, TrainingError
+
+DEFAULTS: Config = {
+    "width": 150,
+    "layers": 6,
+    "head": 256,
+    "dropout": 0.1,
+    "joint": True,
+    "streams": 32,  # songs heard side by side
+    "window": 64,  # steps an update: 4 bars; the state is carried on to the next window
+    "transpose": 6,  # up to so many semitones either way
+    "given": 0.5,  # share of windows in which some tracks are dictated
+    "bf16": True,  # matrix products of training in bfloat16
+}
+BAR = 16
+
+
+def build(config: Config) -> nn.Module:
+    """Return the network of these sizes."""
+    sizes = Sizes(config["width"], config["layers"], config["head"], config["dropout"], config["joint"])
+    network = Festival(sizes)
+    network.given_share, network.low_precision = config["given"], config["bf16"]
+    return network
+
+
+class Songs:
+    """Streams of transposed songs, as a function of the update's number alone."""
+
+    def __init__(self, collection: Collection, config: Config, seed: int = 0) -> None:
+        self.facts: dict[str, Any] = collection.facts()
+        self.train, self.held_out = collection.split("train"), collection.split("valid")
+        self.window, self.streams, self.reach = config["window"], config["streams"], config["transpose"]
+        self.seed = seed
+        self._playing: dict[int, _Stream] = {}
+        if not self.train:
+            raise TrainingError("no piece is in the training split; give more --data")
+
+    def batch(self, update: int, rank: int, world: int) -> Batch:  # noqa: ARG002 (streams are numbered by rank)
+        """Tensors roll (T+1, B, S), position (B,), weight (T, B), fresh (B,)."""
+        parts = []
+        for index in range(rank * self.streams, (rank + 1) * self.streams):
+            stream = self._playing.get(index)
+            if stream is None or stream.window > update:
+                stream = self._playing[index] = _Stream(self.train, self.window, self.reach, (self.seed, index))
+            parts.append(stream.at(update))
+        return _collate(parts)
+
+    def valid(self) -> Iterator[Batch]:
+        """Whole pieces, those of like length side by side."""
+        pieces = sorted(self.held_out, key=lambda p: len(p.roll))
+        for first in range(0, len(pieces), 8):
+            some = pieces[first : first + 8]
+            steps = max(len(p.roll) for p in some)
+            yield _collate([_cut(p.roll, 0, steps, 0, fresh=True) for p in some])
+
+
+Cut = tuple[np.ndarray, int, np.ndarray, bool]  # roll (T+1, S), position, weight (T,), fresh
+
+
+def _cut(roll: np.ndarray, start: int, steps: int, origin: int, fresh: bool) -> Cut:
+    """`steps` steps of `roll` from `start`, with the step before them in front (silence where fresh)."""
+    out = np.zeros((steps + 1, roll.shape[1]), np.uint8)
+    some = roll[start : start + steps]
+    out[1 : 1 + len(some)] = some
+    if fresh:
+        first = out[1]
+        first[first == HELD] = STRUCK  # nothing can be held on from silence
+    else:
+        out[0] = roll[start - 1]
+    return out, start - origin, np.arange(steps) < len(some), fresh
+
+
+class _Stream:
+    """One of the songs heard side by side: which song, how transposed, from which bar, all from its seed."""
+
+    def __init__(self, pieces: list[Piece], window: int, reach: int, seed: tuple[int, int]) -> None:
+        self.pieces, self.length, self.reach = pieces, window, reach
+        self.chance = np.random.default_rng(seed)
+        self.window = 0  # the next window to give
+        self._draw()
+
+    def _draw(self) -> None:
+        piece = self.pieces[int(self.chance.integers(len(self.pieces)))]
+        self.shift = int(self.chance.integers(-self.reach, self.reach)) if self.reach else 0
+        bars = len(piece.roll) // BAR
+        # Half of the songs from their beginning, half from somewhere in their first half.
+        self.start = self.origin = BAR * int(self.chance.integers(0, max(1, bars // 2))) * int(self.chance.integers(2))
+        self.source, self.roll = piece.roll, None
+        self.at_start = True
+
+    def at(self, window: int) -> Cut:
+        """The cut for a window at or after the last one given."""
+        while True:
+            if self.start >= len(self.source):
+                self._draw()
+            start, fresh = self.start, self.at_start
+            self.start, self.at_start = start + self.length, False
+            self.window += 1
+            if self.window > window:
+                break
+        if self.roll is None:
+            self.roll = transpose(self.source, self.shift)
+        return _cut(self.roll, start, self.length, self.origin, fresh)
+
+    roll: np.ndarray | None
+    at_start: bool
+
+
+def _collate(parts: list[Cut]) -> Batch:
+    rolls, positions, weights, fresh = zip(*parts, strict=True)
+    return {
+        "roll": torch.from_numpy(np.stack(rolls, 1)),  # (T+1, B, S)
+        "position": torch.tensor(positions),
+        "weight": torch.from_numpy(np.stack(weights, 1)),  # (T, B)
+        "fresh": torch.tensor(fresh),
+    }
+
+
+def dataset(paths: list[Path], config: Config, cache: Path) -> Songs:
+    """Read the band data under `paths`."""
+    try:
+        return Songs(read_band(paths, cache), config)
+    except (FileNotFoundError, ValueError) as error:
+        raise TrainingError(str(error)) from error
+
+
+def _decisions(roll: Tensor) -> Tensor:
+    """(..., S) roll to (..., N) planar play and hold."""
+    return torch.cat([roll != 0, roll == HELD], -1).float()
+
+
+def _random_tracks(batch: int, share: float, device: torch.device) -> Tensor:
+    """Which tracks are dictated, float (batch, tracks): often none, mostly one, sometimes any subset."""
+    tracks = len(WIDTHS)
+    one = nn.functional.one_hot(torch.randint(tracks, (batch,), device=device), tracks).bool()
+    several = torch.rand(batch, tracks, device=device) < 0.5
+    several &= ~several.all(-1, keepdim=True)  # something must be left to choose
+    pick = torch.rand(batch, 2, device=device)
+    chosen = torch.where(pick[:, :1] < 0.7, one, several)
+    return (chosen & (pick[:, 1:] < share)).float()
+
+
+def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, Carry]:
+    """Nats and timesteps of one batch.
+
+    In training some windows have tracks dictated; those tracks' nats are not counted there, so the training figure lies
+    below the validation figure by as much.
+    """
+    assert isinstance(model, Festival)
+    roll, weight = batch["roll"], batch["weight"].float()
+    steps, streams = weight.shape
+    notes = _decisions(roll)  # (T+1, B, N)
+    x, chosen = notes[:-1], notes[1:]
+    position = batch["position"] + torch.arange(steps, device=roll.device)[:, None]  # (T, B)
+    share = model.given_share if model.training else 0.0
+    tracks = _random_tracks(streams, share, roll.device)  # (B, tracks)
+    mask = torch.repeat_interleave(tracks, torch.tensor(WIDTHS, device=roll.device), -1).expand(steps, -1, -1)
+    state = carry.get("state")
+    if state is not None:
+        state = state * (~batch["fresh"])[:, None]
+    low = model.training and model.low_precision
+    with torch.autocast(roll.device.type, torch.bfloat16, enabled=low):
+        logits, state = model(x, position, chosen, given_features(chosen, mask), state)
+    slots = log_prob_slots(logits.float(), x, chosen) * (1 - mask)
+    nats = -(slots.sum(-1) * weight).sum()
+    return nats, weight.sum(), {"state": state}
