@@ -69,8 +69,10 @@ class Performance:
         self._events = link["events"].reader()
         self._times_ms = np.zeros(WINDOW, np.float32)  # closing the window to notes sent
         self._needs_ms = np.full(WINDOW, timing.p99_ms, np.float32)  # the moment it was due to notes sent
-        self._steps = self._late = 0
-        self._max_ms = 0.0
+        before = link["network"].latest() if spec.restarted else None  # a restart goes on counting
+        self._steps = self._base = int(before["steps"]) if before is not None else 0
+        self._late = int(before["late_steps"]) if before is not None else 0
+        self._max_ms = float(before["step_max_ms"]) if before is not None else 0.0
         self._lead_ms = timing.p99_ms + MARGIN_MS
 
     def run(self, pipe: Connection) -> None:
@@ -113,6 +115,7 @@ class Performance:
         if states is not None:
             self._runner.restore({s.name: states[s.name + "_next"] for s in self._card.states})
         first = int(np.ceil(grid.beat_at(now + self._lead_frames(record)) * self._card.steps_per_beat))
+        self._late += max(first - int(last["step"]), 0)  # what was not played in between
         self._link.notice("network", INFO, "the network is back, in time and with what it remembered")
         return grid, max(first, 0)
 
@@ -182,14 +185,14 @@ class Performance:
         return following
 
     def _count(self, step_ms: float, need_ms: float, late: bool, grid: Grid) -> None:
-        at = self._steps % WINDOW
+        at = (self._steps - self._base) % WINDOW
         self._times_ms[at], self._needs_ms[at] = step_ms, need_ms
         self._steps += 1
         self._late += late
         self._max_ms = max(self._max_ms, step_ms)
         if self._steps % 8 and self._steps > 1:
             return
-        seen = min(self._steps, WINDOW)
+        seen = min(self._steps - self._base, WINDOW)
         p50, p99 = np.percentile(self._times_ms[:seen], [50, 99])
         need = float(np.percentile(self._needs_ms[:seen], 99))
         half_step_ms = 30e3 / grid.tempo_bpm / self._card.steps_per_beat

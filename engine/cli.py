@@ -1,0 +1,145 @@
+"""The commands of `algoritmo`: arguments, and nothing but wiring.
+
+Runs on: main process. What a command needs is imported when it is called, so that each starts at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine import __version__
+from engine.errors import AlgoritmoError
+
+DEMO = Path(__file__).parent / "demo.mid"
+DEMO_S = 40.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status: 0 done, 1 failed while running, 2 wrong input."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except AlgoritmoError as error:
+        print(f"algoritmo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `algoritmo models | head`
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="algoritmo",
+        description="A recurrent network that listens to you through MIDI, plays on with you, and shows what it is thinking.",
+    )
+    parser.add_argument("--version", action="version", version=f"algoritmo {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    jam = commands.add_parser("jam", help="play with the network")
+    _add_config(jam)
+    jam.add_argument("--demo", action="store_true", help="a bundled performance plays the keyboard's part, for 40 s")
+    jam.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
+    jam.add_argument("--report", type=Path, metavar="FILE", help="write the figures of the jam here as well")
+    jam.add_argument("--session", type=Path, metavar="DIR", help="make the session's folder in DIR")
+    jam.set_defaults(run=_jam)
+
+    render = commands.add_parser("render", help="the same engine on a MIDI file, faster than real time")
+    _add_config(render)
+    render.add_argument("input", type=Path, metavar="IN.mid", help="what the player plays")
+    render.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for session.wav, session.mid and the feed"
+    )
+    render.add_argument("--network", metavar="N", help="a shipped network's name, or a path to an .onnx file")
+    render.add_argument("--mode", choices=("trade", "accompany", "solo"))
+    render.add_argument("--seed", type=int, metavar="N")
+    render.add_argument("--bars", type=int, metavar="N", help="how many bars; default: those of the file and four more")
+    render.set_defaults(run=_render)
+
+    devices = commands.add_parser("devices", help="list audio devices and MIDI ports")
+    devices.add_argument("--json", action="store_true")
+    devices.set_defaults(run=_devices)
+
+    doctor = commands.add_parser("doctor", help="what is here, what is missing, and the command that mends it")
+    _add_config(doctor)
+    doctor.set_defaults(run=_doctor)
+
+    bench = commands.add_parser("bench", help="measure this machine: step, feed, rack, whole jam")
+    bench.add_argument("--json", type=Path, metavar="FILE")
+    bench.add_argument("--seconds", type=float, default=30.0, help="length of the jam that is measured (default 30)")
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: config.toml in this folder, if there is one")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example --set audio.block=128")
+
+
+def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = ()):  # type: ignore[no-untyped-def]  # lazy import
+    from engine import config
+
+    path = arguments.config
+    if path is None and Path("config.toml").exists():
+        path = Path("config.toml")
+    return config.load(path, [*arguments.set, *extra])
+
+
+def _jam(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from engine.status import Status, summary
+    from engine.supervisor import Supervisor
+
+    extra = [f"session.dir={arguments.session}"] if arguments.session else []
+    config = _configuration(arguments, extra)
+    duration_s = arguments.duration
+    if arguments.demo:
+        duration_s = DEMO_S if duration_s is None else duration_s
+    console = Console()
+    with Status(console) as status:
+        supervisor = Supervisor(config, status.tell, DEMO if arguments.demo else None)
+        try:
+            supervisor.run(duration_s, status.show, arguments.report)
+            report = supervisor.report()
+        finally:
+            supervisor.close()
+    console.print(summary(report, str(supervisor.session or "")), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from engine.render import render
+
+    extra = [f"network.name={arguments.network}"] if arguments.network else []
+    extra += [f"jam.mode={arguments.mode}"] if arguments.mode else []
+    extra += [f"jam.seed={arguments.seed}"] if arguments.seed is not None else []
+    report = render(_configuration(arguments, extra), arguments.input, arguments.out, arguments.bars)
+    print(f"{report['bars']} bars in {arguments.out}: {sum(report['notes_out'].values())} notes of the network")
+    return 0
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from engine.devices import show
+
+    return show(arguments.json)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from engine.doctor import examine
+
+    return examine(_configuration(arguments))
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from engine.bench import bench
+
+    return bench(arguments.json, arguments.seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
