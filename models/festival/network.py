@@ -88,14 +88,13 @@ class JointHead(nn.Module):
         to_hidden, to_logits, out = self.weights()
         hidden = self.context(torch.cat([core, x], -1)) + self.given(given)
         last_play, last_hold = x[..., :SLOTS], x[..., SLOTS:]
-        logits = self.direct(core)
+        logits: Tensor = self.direct(core)
         logits = logits + torch.cat([last_play, last_play], -1) * self.keep[0]
         logits = logits + torch.cat([last_hold, last_hold], -1) * self.keep[1]
         if self.joint:
             hidden = hidden + F.linear(chosen, to_hidden)
             logits = logits + F.linear(chosen, to_logits)
-        deep: Tensor = F.linear(torch.relu(hidden), out)
-        return logits + deep
+        return logits + F.linear(torch.relu(hidden), out)
 
 
 class Festival(nn.Module):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.data import Collection, Piece, read_band
+from models.festival.export import export as write_graph
 from models.festival.network import WIDTHS, Festival, Sizes, given_features, log_prob_slots
 from models.representation import HELD, STRUCK, transpose
 from models.train import Batch, Carry, Config, TrainingError
@@ -182,3 +183,9 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     slots = log_prob_slots(logits.float(), x, chosen) * (1 - mask)
     nats = -(slots.sum(-1) * weight).sum()
     return nats, weight.sum(), {"state": state}
+
+
+def export(model: nn.Module, config: Config, training: dict[str, Any], path: Path) -> None:  # noqa: ARG001
+    """Write the step graph (the sizes are the model's own)."""
+    assert isinstance(model, Festival)
+    write_graph(model, training, path)

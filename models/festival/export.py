@@ -1,0 +1,338 @@
+"""Writes a trained festival network as one step graph (models/CONTRACT.md), operator by operator.
+
+The head decides the slots in order, each seeing those before it. In the graph all slots are decided at once, again and
+again, until nothing changes: the first slot is right after one round, the next after two at the latest, and a step
+settles after a handful of rounds on exactly what deciding one by one would have given.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor
+
+from engine.network.contract import Card
+from models.export import Graph, build_model, save_network
+from models.festival.network import (
+    DECISIONS,
+    NEVER,
+    POSITIONS,
+    SLOTS,
+    WIDTHS,
+    Festival,
+    given_features,
+    log_prob_slots,
+    planar,
+)
+from models.representation import BAND
+
+FAR = 1e9  # a threshold no logit reaches
+
+CONTROLS = [
+    {"name": "temperature", "neutral": 1.0, "min": 0.1, "max": 2.0, "doc": "lower is surer, higher is bolder"},
+    {"name": "density", "neutral": 1.0, "min": 0.25, "max": 4.0, "doc": "factor on the odds that a note is struck"},
+]
+SIGNALS = {
+    "h": ("h{}_next", -1.0, 1.0, "what the layer says"),
+    "c": ("c{}_next", -4.0, 4.0, "what the layer remembers"),
+    "i": ("i{}", 0.0, 1.0, "input gate: how much is let in"),
+    "f": ("f{}", 0.0, 1.0, "forget gate: how much is kept"),
+    "g": ("g{}", -1.0, 1.0, "candidate: what would be let in"),
+    "o": ("o{}", 0.0, 1.0, "output gate: how much is said"),
+}
+
+
+def make_card(model: Festival, training: dict[str, Any]) -> Card:
+    """The card of a festival network; `training` as the trainer gives it."""
+    width, layers = model.sizes.width, model.sizes.layers
+    data = training.get("data", {})
+    return Card.model_validate(
+        {
+            "contract": 1,
+            "name": "festival",
+            "title": "Festival",
+            "description": "Six residual LSTM layers over drums, bass, chords, pad and lead; "
+            + ("a step's notes are decided jointly" if model.sizes.joint else "each note is drawn on its own"),
+            "licence": "GPL-3.0-or-later",
+            "steps_per_beat": 4,
+            "beats_per_bar": 4,
+            "channels": ["play", "hold"],
+            "noise": DECISIONS,
+            "tracks": [t.model_dump() for t in BAND],
+            "controls": CONTROLS,
+            "states": [{"name": f"{s}{k}", "shape": [width]} for s in "hc" for k in range(layers)],
+            "activations": [
+                {"output": name.format(k), "layer": k, "signal": s, "shape": [width], "min": low, "max": high, "doc": d}
+                for k in range(layers)
+                for s, (name, low, high, d) in SIGNALS.items()
+            ],
+            "training": {
+                "data": data.get("sources", []),
+                "files_used": data.get("used", 0),
+                "files_refused": data.get("refused", {}),
+                "steps": data.get("steps", {}),
+                "command": training.get("command", ""),
+                "seed": training.get("seed", 0),
+                "updates": training.get("best_update", 0),
+                "seconds": round(float(training.get("seconds", 0.0))),
+                "weights": sum(p.numel() for p in model.parameters()),
+            },
+            "figures": {"valid_nats_per_step": round(training["best"], 4)} if training.get("best") else {},
+        }
+    )
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().float().numpy()
+
+
+def _core(graph: Graph, model: Festival, x: str) -> str:
+    """Add the recurrent layers; returns the name of the core's answer (B, H)."""
+    width = model.sizes.width
+    place = _array(model.place.weight) + _array(model.enter.bias)
+    where = graph.add("Mod", "position", graph.constant("positions", np.asarray(POSITIONS, np.int64)))
+    here = graph.add("Gather", graph.floats("place", place), where)  # (B, H)
+    h = graph.add("Gemm", x, graph.floats("enter", _array(model.enter.weight).T), here)
+    for k, layer in enumerate(model.layers):
+        z = _norm(graph, model, k, h)
+        lstm: Any = layer
+        w_in, w_rec, b_in, b_rec = (_array(p) for p in lstm.all_weights[0])
+        # PyTorch's rows are i, f, g, o; the three sigmoids go side by side: i, f, o, g.
+        order = np.r_[0 : 2 * width, 3 * width : 4 * width, 2 * width : 3 * width]
+        weight = np.concatenate([w_in, w_rec], 1)[order].T  # (2H, 4H)
+        gates = graph.add(
+            "Gemm",
+            graph.add("Concat", z, f"h{k}", axis=-1),
+            graph.floats(f"layer{k}", weight),
+            graph.floats(f"bias{k}", (b_in + b_rec)[order]),
+        )
+        soft, new = graph.split(gates, 3 * width, width)
+        graph.split(graph.add("Sigmoid", soft), width, width, width, out=(f"i{k}", f"f{k}", f"o{k}"))
+        graph.add("Tanh", new, out=f"g{k}")
+        kept, let_in = graph.add("Mul", f"f{k}", f"c{k}"), graph.add("Mul", f"i{k}", f"g{k}")
+        graph.add("Add", kept, let_in, out=f"c{k}_next")
+        graph.add("Mul", f"o{k}", graph.add("Tanh", f"c{k}_next"), out=f"h{k}_next")
+        h = graph.add("Add", h, f"h{k}_next")
+    return _norm(graph, model, model.sizes.layers, h)
+
+
+def _norm(graph: Graph, model: Festival, k: int, h: str) -> str:
+    norm: Any = model.norms[k]
+    scale, bias = graph.floats(f"scale{k}", _array(norm.weight)), graph.floats(f"shift{k}", _array(norm.bias))
+    return graph.add("LayerNormalization", h, scale, bias, axis=-1, epsilon=norm.eps)
+
+
+def _planar(graph: Graph, value: str) -> str:
+    """(B, S, 2) to (B, N)."""
+    return graph.add("Reshape", graph.add("Transpose", value, perm=[0, 2, 1]), graph.ints(-1, DECISIONS))
+
+
+def _halves(first: float, second: float) -> np.ndarray:
+    """One value for every play, another for every hold: (1, N)."""
+    return np.repeat(np.asarray([first, second], np.float32), SLOTS)[None]
+
+
+class _Head:
+    """The part of the graph that draws the notes of a step and says how likely they were."""
+
+    def __init__(self, graph: Graph, model: Festival, core: str, x: str) -> None:
+        self.graph, self.units = graph, model.sizes.head
+        head = model.head
+        to_hidden, to_logits, out = (_array(w) for w in head.weights())
+        # One product gives what the core and the last step say to hidden units and logits alike.
+        width, keep = model.sizes.width, _array(head.keep)
+        base = np.zeros((width + DECISIONS, self.units + DECISIONS), np.float32)
+        base[:, : self.units] = _array(head.context.weight).T
+        base[:width, self.units :] = _array(head.direct.weight).T
+        slot = np.arange(SLOTS)
+        for half in (0, SLOTS):
+            for last in (0, 1):
+                base[width + last * SLOTS + slot, self.units + half + slot] = keep[last, half : half + SLOTS]
+        bias = np.concatenate([_array(head.context.bias), _array(head.direct.bias)])
+        both = graph.add(
+            "Gemm",
+            graph.add("Concat", core, x, axis=-1),
+            graph.floats("base", base),
+            graph.floats("base_bias", bias),
+        )
+        self.hidden, self.logits = graph.split(both, self.units, DECISIONS)  # with nothing dictated
+        self.chosen = graph.floats("chosen", np.concatenate([to_hidden, to_logits]).T)  # (N, head + N)
+        self.out = graph.floats("out", out.T)  # (head, N)
+        self.given = _array(head.given.weight).T  # (GIVEN, head)
+        self._dictated(x)
+
+    def _dictated(self, x: str) -> None:
+        """Names shared by the steps below: masks, dictated values, what may be held."""
+        graph = self.graph
+        self.mask = graph.add("Concat", "clamp_mask", "clamp_mask", axis=-1)  # (B, N)
+        self.is_dictated = graph.add("Greater", self.mask, graph.floats("half", 0.5))
+        self.value = _planar(graph, "clamp_value")
+        last_play, _ = graph.split(x, SLOTS, SLOTS)
+        self.sounded = graph.add("Concat", last_play, last_play, axis=-1)  # (B, N)
+        self.may = graph.add("Max", self.sounded, graph.floats("plays", _halves(1, 0)))  # 1, then what may be held
+
+    def context(self) -> str:
+        """Hidden units' input with what is dictated at this step, (B, head)."""
+        graph = self.graph
+        shares = np.zeros((SLOTS, len(WIDTHS)), np.float32)
+        at = 0
+        for track, width in enumerate(WIDTHS):
+            shares[at : at + width, track] = 1 / width
+            at += width
+        weight = np.concatenate([self.given[:DECISIONS], shares @ self.given[DECISIONS:]])  # (N + S, head)
+        told = graph.add("Concat", graph.add("Mul", self.value, self.mask), "clamp_mask", axis=-1)
+        return graph.add("Gemm", told, graph.floats("given", weight), self.hidden)
+
+    def push(self) -> str:
+        """What density adds to each logit: more strikes where nothing sounds, more strikes instead of holds."""
+        graph = self.graph
+        amount = graph.add("Unsqueeze", graph.add("Log", "density"), graph.ints(1))
+        again = graph.add("Mul", self.sounded, graph.floats("plays", _halves(1, 0)))
+        return graph.add("Mul", amount, graph.add("Sub", graph.floats("strikes", _halves(1, -1)), again))
+
+    def thresholds(self, push: str) -> str:
+        """What each logit must exceed to be chosen, (B, N): noise, temperature, density and what is dictated."""
+        graph = self.graph
+        one = graph.floats("one", 1.0)
+        noise = graph.add("Log", graph.add("Div", "u", graph.add("Sub", one, "u")))
+        self.temperature = graph.add("Unsqueeze", "temperature", graph.ints(1))
+        level = graph.add("Mul", self.temperature, graph.add("Sub", noise, push))
+        silent = graph.add("Mul", graph.add("Sub", one, self.may), graph.floats("far", FAR))
+        level = graph.add("Add", level, silent)
+        forced = graph.add("Mul", graph.add("Sub", graph.floats("half", 0.5), self.value), graph.floats("far", FAR))
+        return graph.add("Where", self.is_dictated, forced, level)
+
+    def draw(self, context: str, level: str, x: str) -> tuple[str, str, str, str]:
+        """Add the rounds. Returns notes (B, N), their logits, and what the notes told hidden units and logits."""
+        body = Graph(self.graph, "round_")
+        told = body.add("MatMul", "notes_in", self.chosen)
+        told_hidden, told_logits = body.split(told, self.units, DECISIONS, out=("told_hidden", "told_direct"))
+        direct = body.add("Add", told_logits, self.logits, out="direct")
+        hidden = body.add("Relu", body.add("Add", told_hidden, context))
+        logits = body.add("Gemm", hidden, self.out, direct, out="round_logits")
+        play, hold = body.split(body.add("Greater", logits, level), SLOTS, SLOTS)
+        both = body.add("Concat", play, body.add("And", play, hold), axis=-1)
+        body.add("Cast", both, out="notes_out", to=TensorProto.FLOAT)
+        moved = body.add("ReduceL1", body.add("Sub", "notes_out", "notes_in"), keepdims=0)
+        body.add("Greater", moved, self.graph.floats("half", 0.5), out="again")
+
+        def value(name: str, width: int) -> onnx.ValueInfoProto:
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", width])
+
+        carried = [("logits", DECISIONS), ("hidden", self.units), ("direct", DECISIONS)]
+        rounds = helper.make_graph(
+            body.nodes,
+            "rounds",
+            [
+                helper.make_tensor_value_info("round", TensorProto.INT64, []),
+                helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+                value("notes_in", DECISIONS),
+                *(value(f"{name}_in", width) for name, width in carried),
+            ],
+            [
+                helper.make_tensor_value_info("again", TensorProto.BOOL, []),
+                value("notes_out", DECISIONS),
+                value("round_logits", DECISIONS),
+                value("told_hidden", self.units),
+                value("direct", DECISIONS),
+            ],
+        )
+        # What sounded is a good first guess: most notes go on. The guess changes the number of rounds, not the notes.
+        guess = x
+        limit = self.graph.constant("rounds_limit", np.asarray(SLOTS + 2, np.int64))
+        start = self.graph.constant("rounds_start", np.asarray(True))
+        names = ["drawn", "drawn_logits", "drawn_hidden", "drawn_direct"]
+        self.graph.nodes.append(
+            helper.make_node("Loop", [limit, start, guess, self.logits, self.hidden, self.logits], names, body=rounds)
+        )
+        return names[0], names[1], names[2], names[3]
+
+    def answer(self, drawn: tuple[str, str, str, str], push: str) -> None:
+        """Add the outputs notes, probability, log_prob and log_prob_tracks."""
+        graph = self.graph
+        notes, logits, told_hidden, direct = drawn
+        graph.add(
+            "Transpose",
+            graph.add("Reshape", notes, graph.ints(-1, 2, SLOTS)),
+            out="notes",
+            perm=[0, 2, 1],
+        )
+        # With nothing known but the past: what the notes' likelihood is counted by.
+        hidden = graph.add("Relu", graph.add("Add", told_hidden, self.hidden))
+        free = graph.add("Gemm", hidden, self.out, direct)
+        shown = graph.add("Where", self.is_dictated, free, logits)
+        shown = graph.add("Sigmoid", graph.add("Add", graph.add("Div", shown, self.temperature), push))
+        shown = graph.add("Mul", shown, self.may)
+        graph.add(
+            "Transpose",
+            graph.add("Reshape", shown, graph.ints(-1, 2, SLOTS)),
+            out="probability",
+            perm=[0, 2, 1],
+        )
+        possible = graph.add(
+            "Where",
+            graph.add("Greater", self.may, graph.floats("half", 0.5)),
+            free,
+            graph.floats("never", NEVER),
+        )
+        turn = graph.add("Sub", graph.floats("one", 1.0), graph.add("Mul", notes, graph.floats("two", 2.0)))  # -1 where chosen
+        nats = graph.add("Softplus", graph.add("Mul", turn, possible))
+        play, _ = graph.split(notes, SLOTS, SLOTS)
+        counts = graph.add(
+            "Max", graph.add("Concat", play, play, axis=-1), graph.floats("plays", _halves(1, 0))
+        )  # a hold counts where its slot plays
+        member = np.repeat(np.eye(len(WIDTHS), dtype=np.float32), WIDTHS, axis=0)  # (S, tracks)
+        tracks = graph.floats("tracks", -np.concatenate([member, member]))
+        graph.add("MatMul", graph.add("Mul", nats, counts), tracks, out="log_prob_tracks")
+        graph.add("ReduceSum", "log_prob_tracks", graph.ints(1), out="log_prob", keepdims=0)
+
+
+def export(model: Festival, training: dict[str, Any], path: Path) -> Card:
+    """Write the step graph and its card; raises NetworkError where it breaks the contract."""
+    graph = Graph()
+    x = _planar(graph, "x")
+    head = _Head(graph, model, _core(graph, model, x), x)
+    push = head.push()
+    level = head.thresholds(push)
+    head.answer(head.draw(head.context(), level, x), push)
+    return save_network(build_model(graph, make_card(model, training)), path)
+
+
+@torch.no_grad()
+def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same step in PyTorch, deciding slot after slot: what the graph is checked against."""
+    layers = model.sizes.layers
+    told = {k: torch.from_numpy(v) for k, v in feed.items()}
+    x, value, mask = planar(told["x"]), planar(told["clamp_value"]), told["clamp_mask"]
+    state = torch.stack([torch.stack([told[f"{s}{k}"] for k in range(layers)]) for s in "hc"])
+    core, after = model.core(x[None], told["position"][None], state)
+    core = core[0]
+    given, nothing = given_features(value, mask), torch.zeros_like(given_features(value, mask))
+    temperature, density = told["temperature"][:, None], told["density"][:, None].log()
+    sounded = x[:, :SLOTS]
+    push = torch.cat([density * (1 - sounded), -density.expand_as(sounded)], -1)
+    may = torch.cat([torch.ones_like(sounded), sounded], -1)
+    notes = torch.zeros_like(x)
+    for slot in range(SLOTS):
+        shown = torch.sigmoid(model.head(core, x, notes, given) / temperature + push) * may
+        play, hold = told["u"][:, slot] < shown[:, slot], told["u"][:, slot + SLOTS] < shown[:, slot + SLOTS]
+        drawn = torch.stack([play, play & hold], -1).float()
+        dictated = torch.stack([value[:, slot], value[:, slot] * value[:, slot + SLOTS]], -1)
+        notes[:, [slot, slot + SLOTS]] = torch.where(mask[:, slot, None] > 0.5, dictated, drawn)
+    free = model.head(core, x, notes, nothing)
+    logits = torch.where(torch.cat([mask, mask], -1) > 0.5, free, model.head(core, x, notes, given))
+    shown = torch.sigmoid(logits / temperature + push) * may
+    log_prob = torch.stack([p.sum(-1) for p in log_prob_slots(free, x, notes).split(WIDTHS, -1)], -1)
+    out = {
+        "notes": notes.unflatten(-1, (2, SLOTS)).transpose(-1, -2),
+        "probability": shown.unflatten(-1, (2, SLOTS)).transpose(-1, -2),
+        "log_prob": log_prob.sum(-1),
+        "log_prob_tracks": log_prob,
+    }
+    out |= {f"{s}{k}_next": after[j, k] for j, s in enumerate("hc") for k in range(layers)}
+    return {k: v.numpy() for k, v in out.items()}
