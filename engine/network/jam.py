@@ -88,20 +88,22 @@ class Jam:
         No note is stamped before `earliest_frame`.
         """
         runner = self.runner
-        self._pull_triggers(step)
+        frame = grid.frame_at(step / self._steps_per_beat)
+        self._pull_triggers(step, round(max(frame, earliest_frame)))
         self._take_turns(step)
         self._tell(step)
         runner.step()
-        frame = grid.frame_at(step / self._steps_per_beat)
         self._events = self._notes_of(step, grid, frame, earliest_frame)
         self._begin_record(step, grid, frame)
 
-    def _pull_triggers(self, step: int) -> None:
+    def _pull_triggers(self, step: int, frame: int) -> None:
         for name, seen in self._triggers.items():
             now = self._live.get(name)
             if now == seen:
                 continue
             self._triggers[name] = now
+            # What is no longer remembered could never be ended: it ends now.
+            self._link["notes"].push(all_off(frame))
             if name == "reset":
                 self.runner.reset()
                 self.roll.clear()

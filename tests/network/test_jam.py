@@ -1,0 +1,291 @@
+"""The jam against a fake audio process: it plays what it is sent, and reports what sounded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.clock import Grid
+from engine.link import Layout, Link
+from engine.messages import ALL_OFF, CLICK, EVENT, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
+from engine.network.contract import HOLD, PLAY
+from engine.network.jam import Jam
+from engine.network.runner import Runner
+from engine.parameters import MODES, Live
+from engine.process import registry_of
+from tests import tiny
+
+STEP = 6000  # frames: 120 bpm at 48 kHz
+GRID = Grid(0.0, 0.0, 120.0, 48000.0)
+LEAD = slice(7, 19)
+
+
+class Stage:
+    """Jam and fake audio on one virtual clock."""
+
+    def __init__(self, path, mode: str = "solo", track: str = "lead", **values: float) -> None:
+        self.runner = Runner(path)
+        registry = registry_of(self.runner.card)
+        self.link = Link.private(Layout.of(self.runner.card, len(registry)))
+        self.live = Live(registry, self.link.values)
+        self.live.reset_to_defaults()
+        self.live.set("mode", MODES.index(mode))
+        for name, value in values.items():
+            self.live.set(name, value)
+        self.jam = Jam(self.runner, self.live, self.link, track)
+        self.sent = self.link["notes"].reader(0)
+        self.heard = self.link["events"].reader(0)
+        self.records = self.link["steps"].reader(0)
+        self.step = 0
+        self.played: list[tuple] = []
+        self.sounding: set[tuple[int, int]] = set()
+
+    def player(self, step: float, pitch: int, on: bool = True, velocity: int = 100) -> None:
+        self.link["events"].push((round(step * STEP), -1, NOTE_ON if on else NOTE_OFF, PLAYER, pitch, velocity, 0.0))
+
+    def advance(self, late: bool = False, lose: bool = False) -> np.void:
+        """One step; `late`: skipped; `lose`: sent, but nothing of it sounded."""
+        self.jam.hear(self.heard.read(), GRID, 0)
+        self.jam.choose(self.step, GRID, 0)
+        if not late:
+            self.jam.send()
+        self.jam.publish(0.1, late)
+        for event in self.sent.read():
+            if lose:
+                continue
+            self.played.append(tuple(event.tolist()))
+            key = int(event["track"]), int(event["pitch"])
+            if event["kind"] == NOTE_ON:
+                self.sounding.add(key)
+            elif event["kind"] == NOTE_OFF:
+                self.sounding.discard(key)
+            elif event["kind"] == ALL_OFF:
+                self.sounding.clear()
+            if event["kind"] in (NOTE_ON, NOTE_OFF, ALL_OFF):
+                self.link["events"].push(event)
+        self.step += 1
+        return self.records.read()[-1]
+
+    def run(self, steps: int) -> np.ndarray:
+        return np.array([self.advance() for _ in range(steps)])
+
+
+def ons(stage: Stage) -> list[tuple]:
+    return [e for e in stage.played if e[2] == NOTE_ON]
+
+
+def test_what_it_chose_and_what_sounded_is_what_it_is_told_next(tiny_onnx):
+    records = Stage(tiny_onnx).run(64)
+    assert records["notes"].sum() > 50
+    assert np.array_equal(records["x"][1:], records["notes"][:-1])
+
+
+def test_notes_that_did_not_sound_are_not_remembered(tiny_onnx):
+    stage = Stage(tiny_onnx)
+    stage.run(8)
+    before = stage.advance(lose=True)
+    told = stage.advance()["x"]
+    # What was held went on (no note-off arrived either); what was begun never was.
+    began = before["notes"][:, PLAY] > before["notes"][:, HOLD]
+    held_over = before["x"][:, PLAY] > 0
+    assert began.any()
+    assert np.array_equal(told[:, PLAY] > 0, held_over)
+    assert not told[began & ~held_over].any()
+
+
+def test_a_late_step_is_skipped_held_notes_stay_held_and_memory_is_true(tiny_onnx):
+    stage = Stage(tiny_onnx)
+    stage.run(10)
+    sounding = set(stage.sounding)
+    record = stage.advance(late=True)
+    assert record["flags"] & LATE
+    assert stage.sounding == sounding
+    told = stage.advance()["x"]
+    told_sounding = {(int(stage.jam._track_of[s]), stage.jam._pitch_of[s]) for s in np.flatnonzero(told[:, PLAY])}
+    assert told_sounding == sounding
+    assert told[told[:, PLAY] > 0][:, HOLD].all()
+
+
+def test_in_solo_the_player_is_dictated_only_where_he_plays(tiny_onnx):
+    stage = Stage(tiny_onnx)
+    stage.player(0.1, 64)
+    record = stage.advance()
+    assert np.flatnonzero(record["clamped"]).tolist() == [LEAD.start + 4]
+    assert record["notes"][LEAD.start + 4].tolist() == [1, 0]
+
+
+def test_in_accompany_his_track_is_his_and_the_others_play(tiny_onnx):
+    stage = Stage(tiny_onnx, mode="accompany")
+    stage.player(0, 60)
+    stage.player(6, 60, on=False)
+    records = stage.run(32)
+    assert records["clamped"][:, LEAD].all()
+    assert not records["clamped"][:, : LEAD.start].any()
+    assert [int(r["notes"][LEAD.start, PLAY]) for r in records[:8]] == [1, 1, 1, 1, 1, 1, 0, 0]
+    assert {e[3] for e in ons(stage)} == {0, 1}
+
+
+def test_a_note_after_the_window_closed_is_remembered_in_its_place(tiny_onnx):
+    stage = Stage(tiny_onnx, mode="accompany")
+    stage.run(4)
+    first = stage.advance()  # step 4 is chosen before he plays ...
+    stage.player(4.3, 62)  # ... but his note belongs to it
+    second = stage.advance()
+    slot = LEAD.start + 2
+    assert first["notes"][slot].tolist() == [0, 0]
+    assert second["x"][slot].tolist() == [1, 0]
+    assert second["notes"][slot].tolist() == [1, 1]
+
+
+def test_the_latency_of_the_loudspeaker_is_taken_off_the_players_notes(tiny_onnx):
+    stage = Stage(tiny_onnx, mode="accompany")
+    events = np.array([(STEP * 3 + 3200, -1, NOTE_ON, PLAYER, 60, 90, 0.0)], EVENT)
+    stage.jam.hear(events, GRID, latency_frames=800)
+    out = np.zeros((tiny.SLOTS, 2), np.float32)
+    stage.jam.roll.fill(3, out)
+    assert out[LEAD.start].tolist() == [1, 0]
+
+
+def test_trade_listens_then_answers_then_gives_way(tiny_onnx):
+    stage = Stage(tiny_onnx, mode="trade", rest=1)
+    quiet = stage.run(16)
+    assert (quiet["flags"] & LISTENING).all()
+    assert not ons(stage)
+    stage.player(16, 60)
+    stage.player(18, 60, on=False)
+    phrase = stage.run(6)
+    assert (phrase["flags"] & LISTENING).all()
+    answer = stage.run(24)
+    assert not (answer["flags"][1:] & LISTENING).any()
+    assert ons(stage)
+    stage.player(stage.step, 64)
+    assert stage.advance()["flags"] & LISTENING
+    assert not stage.sounding
+
+
+def test_an_interruption_silences_it_within_the_step(tiny_onnx):
+    stage = Stage(tiny_onnx, mode="trade", bars=1)
+    stage.run(20)
+    assert stage.jam.interruptible
+    stage.player(20.2, 60)
+    assert stage.jam.hear(stage.heard.read(), GRID, 0)
+    stage.jam.interrupt(20.3 * STEP, 21)
+    event = stage.sent.read()[-1]
+    assert (event["kind"], event["frame"]) == (ALL_OFF, round(20.3 * STEP))
+    assert not stage.jam.interruptible
+
+
+def test_trading_by_bars_takes_turns(tiny_onnx):
+    records = Stage(tiny_onnx, mode="trade", bars=2).run(128)
+    listening = (records["flags"] & LISTENING).reshape(-1, 32) > 0
+    assert listening.all(axis=1).tolist() == [True, False, True, False]
+
+
+def test_a_change_of_mode_hangs_no_note(tiny_onnx):
+    stage = Stage(tiny_onnx, density=4)
+    stage.run(12)
+    assert any(track == 2 for track, _ in stage.sounding)
+    stage.live.set("mode", MODES.index("accompany"))
+    stage.advance()
+    assert not any(track == 2 for track, _ in stage.sounding)
+    stage.live.set("mode", MODES.index("trade"))
+    stage.advance()
+    assert not stage.sounding
+
+
+def test_same_seed_same_music_another_seed_another(tiny_onnx):
+    first, again, other = (Stage(tiny_onnx, seed=s).run(32)["notes"] for s in (5, 5, 6))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_density_and_temperature_reach_the_graph(tiny_onnx):
+    thin, normal, thick = (Stage(tiny_onnx, density=d).run(64)["notes"][:, :, PLAY].sum() for d in (0.25, 1, 4))
+    assert thin < normal < thick
+
+
+def test_reset_forgets(tiny_onnx):
+    stage = Stage(tiny_onnx)
+    stage.run(10)
+    stage.live.fire("reset")
+    record = stage.advance()
+    assert not record["x"].any()
+
+
+def test_the_metronome_clicks_on_the_beat_and_says_where_one_is(tiny_onnx):
+    stage = Stage(tiny_onnx, metronome=0.5)
+    stage.run(17)
+    clicks = [(e[0] // STEP, e[4]) for e in stage.played if e[2] == CLICK]
+    assert clicks == [(0, 1), (4, 0), (8, 0), (12, 0), (16, 1)]
+
+
+def test_memory_fades(tiny_onnx):
+    stage = Stage(tiny_onnx, memory=0)
+    stage.run(5)
+    kept = stage.runner.states()["h0"].copy()
+    twin = Runner(tiny_onnx)
+    for name, value in stage.runner.inputs.items():
+        twin.inputs[name][...] = value
+    twin.reset()
+    twin.inputs["x"][...] = stage.runner.inputs["x"]
+    twin.inputs["position"][...] = stage.runner.inputs["position"]
+    twin.step()
+    assert np.allclose(twin.states()["h0"], kept)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    changes=st.lists(
+        st.tuples(
+            st.integers(0, 40),
+            st.sampled_from(["mode", "density", "temperature", "seed", "panic", "reset", "late", "lose", "key"]),
+            st.floats(0, 4),
+        ),
+        max_size=25,
+    )
+)
+def test_whatever_is_turned_no_note_hangs_and_memory_is_what_sounded(tiny_onnx, changes):
+    stage = Stage(tiny_onnx)
+    down: set[int] = set()
+    for step in range(42):
+        todo = [c for c in changes if c[0] == step]
+        flags = {"late": False, "lose": False}
+        for _, what, value in todo:
+            if what in flags:
+                flags[what] = True
+            elif what == "key":
+                pitch = 60 + int(value * 3)
+                stage.player(step + 0.2, pitch, on=pitch not in down)
+                down ^= {pitch}
+            elif what in ("panic", "reset"):
+                stage.live.fire(what)
+            else:
+                stage.live.set(what, value)
+        sounded_before = set(stage.sounding)
+        record = stage.advance(**flags)
+        if not any(c[1] in ("reset", "panic") for c in todo):
+            told = set(np.flatnonzero(record["x"][:, PLAY]).tolist())
+            first = {0: 0, 1: 2, 2: 7}
+            slots = {first[t] + stage.runner.card.tracks[t].pitches.index(p) for t, p in sounded_before}
+            assert slots <= told
+    stage.live.set("mode", MODES.index("trade"))
+    stage.advance()
+    stage.advance()
+    assert not stage.sounding
+
+
+def test_no_note_is_stamped_before_the_audio_can_play_it(tiny_onnx):
+    stage = Stage(tiny_onnx, density=4)
+    stage.run(3)
+    stage.jam.choose(3, GRID, earliest_frame=3 * STEP + 500)
+    stage.jam.send()
+    assert (stage.sent.read()["frame"] >= 3 * STEP + 500).all()
+
+
+@pytest.mark.parametrize("track", ["drums", "bass"])
+def test_the_player_can_take_any_track(tiny_onnx, track):
+    stage = Stage(tiny_onnx, mode="accompany", track=track)
+    records = stage.run(16)
+    assert records["clamped"][:, stage.runner.card.track_slices()[track]].all()

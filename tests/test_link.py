@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from engine.link import Layout, Link, Reader, Ring, Values
+from engine.network.contract import Card
+from tests import tiny
+
+RECORD = np.dtype([("number", "<i8"), ("double", "<f8")])
+
+
+@pytest.fixture
+def ring() -> Ring:
+    return Ring(memoryview(bytearray(Ring.size(RECORD, 8))), RECORD, 8)
+
+
+def numbers(reader: Reader) -> list[int]:
+    return reader.read()["number"].tolist()
+
+
+def test_what_is_pushed_is_read_once_and_in_order(ring):
+    reader = ring.reader()
+    ring.push((1, 2.0))
+    ring.push((2, 4.0))
+    assert numbers(reader) == [1, 2]
+    assert numbers(reader) == []
+
+
+def test_queue_overflow_drops_oldest_and_counts(ring):
+    reader = ring.reader()
+    for n in range(20):
+        ring.push((n, 0.0))
+    assert numbers(reader) == list(range(13, 20))  # one slot is kept free for the record being written
+    assert reader.lost == 13
+
+
+def test_two_readers_do_not_disturb_each_other(ring):
+    first, second = ring.reader(), ring.reader()
+    ring.push((5, 0.0))
+    assert numbers(first) == numbers(second) == [5]
+
+
+def test_a_reader_can_take_up_where_another_left(ring):
+    first = ring.reader()
+    for n in range(3):
+        ring.push((n, 0.0))
+    first.read(most=1)
+    assert numbers(ring.reader(first.position)) == [1, 2]
+
+
+def test_latest_is_the_newest_and_none_before_the_first(ring):
+    assert ring.latest() is None
+    for n in range(11):
+        ring.push((n, 0.0))
+    assert ring.latest()["number"] == 10
+
+
+def test_a_record_filled_in_place_is_seen_only_when_advanced(ring):
+    reader = ring.reader()
+    ring.slot()["number"] = 7
+    assert numbers(reader) == []
+    ring.advance()
+    assert numbers(reader) == [7]
+
+
+def test_values_count_their_writes():
+    values = Values(memoryview(bytearray(Values.size(3))), 3)
+    seen = values.version
+    values.write(1, 2.5)
+    assert values.numbers.tolist() == [0, 2.5, 0]
+    assert values.version != seen
+
+
+def test_a_second_process_sees_the_same_memory():
+    layout = Layout.of(Card.model_validate(tiny.card()), 4)
+    link = Link.create(layout)
+    other = Link.attach(layout, link.name)
+    try:
+        reader = other["events"].reader()
+        link["events"].push((64, -1, 1, 255, 60, 100, 0.0))
+        link.values.write(2, 0.5)
+        assert reader.read()["pitch"].tolist() == [60]
+        assert other.values.numbers[2] == 0.5
+    finally:
+        other.close()
+        link.close(unlink=True)
+
+
+def test_a_long_notice_is_cut_between_characters():
+    link = Link.private(Layout.of(Card.model_validate(tiny.card()), 1))
+    reader = link["notices.audio"].reader()
+    link.notice("audio", 1, "é" * 300)
+    assert reader.read()[0]["text"].decode() == "é" * 119
