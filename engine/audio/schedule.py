@@ -1,0 +1,67 @@
+"""The notes to come: events of the ring `notes`, kept until their frame.
+
+Runs on: audio process (audio callback; the thread of the MIDI output has its own).
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from engine.messages import ALL_OFF, CLICK, NOTE_ON, PLAYER
+
+
+class Event(NamedTuple):
+    """One EVENT record, in the order of its fields."""
+
+    frame: int
+    step: int
+    kind: int
+    track: int
+    pitch: int
+    velocity: int
+    bend: float
+
+    def concerns(self, track: int) -> bool:
+        """Whether an ALL_OFF for this track (PLAYER: all the network's tracks) drops this event."""
+        return track == PLAYER or (self.track == track and self.kind != CLICK)
+
+
+class Schedule:
+    """Events ordered by frame; of one frame, in the order they came."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Event]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, event: Event) -> None:
+        """Keep an event until its frame. ALL_OFF at once drops what came before it and is due at or after its frame."""
+        if event.kind == ALL_OFF:
+            self._heap = [e for e in self._heap if e[0] < event.frame or not e[2].concerns(event.track)]
+            heapify(self._heap)
+        heappush(self._heap, (event.frame, self._count, event))
+        self._count += 1
+
+    def due(self, end_frame: float) -> list[Event]:
+        """Return and forget the events before `end_frame`."""
+        events = []
+        while self._heap and self._heap[0][0] < end_frame:
+            events.append(heappop(self._heap)[2])
+        return events
+
+    @property
+    def next_frame(self) -> int | None:
+        """Frame of the earliest event, None when there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._heap.clear()
+
+
+def is_late(event: Event, frame: int) -> bool:
+    """Whether an event came too late to be begun: its block, before `frame`, has been rendered."""
+    return event.frame < frame and event.kind in (NOTE_ON, CLICK)
