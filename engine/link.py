@@ -148,6 +148,7 @@ class Layout:
                 ("grid", messages.GRID, 8),
                 ("network", messages.NETWORK_STATS, 8),
                 ("feed", messages.FEED_STATS, 8),
+                ("keys", messages.KEY, 256),
                 ("notices.audio", messages.NOTICE, 256),
                 ("notices.network", messages.NOTICE, 256),
                 ("notices.feed", messages.NOTICE, 256),

@@ -12,6 +12,7 @@ Runs on: every process. One writer per channel, any number of readers:
 | grid | network | GRID: the beat as a line over the sample clock | all |
 | network | network | NETWORK_STATS | feed, supervisor |
 | feed | feed | FEED_STATS | supervisor |
+| keys | feed | KEY: MIDI that came over the network (the page's piano), as bytes of a keyboard | audio |
 | notices.* | each | NOTICE: one line for a person | supervisor |
 """
 
@@ -96,6 +97,14 @@ FEED_STATS = np.dtype(
         ("recording", "u1"),  # 1: on, 0: off, 2: stopped by an error
         ("recorded_frames", "<i8"),
         ("notes_in", "<i8"),
+    ]
+)
+
+KEY = np.dtype(
+    [
+        ("time_ns", "<i8"),  # host time (time.perf_counter_ns) of arrival
+        ("size", "u1"),  # bytes used
+        ("data", "u1", (3,)),  # one short MIDI message
     ]
 )
 
