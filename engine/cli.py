@@ -6,6 +6,8 @@ Runs on: main process. What a command needs is imported when it is called, so th
 from __future__ import annotations
 
 import argparse
+import importlib
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +15,23 @@ from pathlib import Path
 from engine import __version__
 from engine.errors import AlgoritmoError
 
+# Commands with a parser of their own: module, extra of this package that it needs, what it is for.
+ELSEWHERE = {
+    "train": ("models.train", "train", "train a network on your own music"),
+    "evaluate": ("models.evaluate", "train", "nats per timestep of any music under any network"),
+    "data": ("models.data", "train", "what a folder of music would give for training"),
+}
 DEMO = Path(__file__).parent / "demo.mid"
 DEMO_S = 40.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0 done, 1 failed while running, 2 wrong input."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
+        if words and words[0] in ELSEWHERE:
+            return _elsewhere(words[0], words[1:])
+        arguments = _parser().parse_args(words)
         return int(arguments.run(arguments))
     except AlgoritmoError as error:
         print(f"algoritmo: {error}", file=sys.stderr)
@@ -30,6 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `algoritmo models | head`
         sys.stderr.close()
         return 0
+
+
+def _elsewhere(command: str, words: list[str]) -> int:
+    module, extra, _ = ELSEWHERE[command]
+    try:
+        run = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        raise AlgoritmoError(f"{command} needs {error.name}: pip install -e '.[{extra}]'") from error
+    return int(run(words))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=30.0, help="length of the jam that is measured (default 30)")
     bench.set_defaults(run=_bench)
+    models = commands.add_parser("models", help="list the networks that are here")
+    models.add_argument("--json", action="store_true")
+    models.set_defaults(run=_models)
+
+    for name, (_, _, purpose) in ELSEWHERE.items():
+        commands.add_parser(name, help=purpose, add_help=False)  # for the list of commands; main() sends them on
     return parser
 
 
@@ -133,6 +159,25 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from engine.doctor import examine
 
     return examine(_configuration(arguments))
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from engine.config import SHIPPED
+    from engine.network.contract import read_card
+
+    cards = {path: read_card(path) for path in sorted(SHIPPED.glob("*/*.onnx"))}
+    if arguments.json:
+        print(json.dumps({str(path): card.model_dump() for path, card in cards.items()}, indent=2))
+        return 0
+    for path, card in cards.items():
+        tracks = ", ".join(f"{t.name} ({len(t.pitches)})" for t in card.tracks)
+        print(f"{path.stem}: {card.title}\n  {card.description}\n  tracks: {tracks}; {path.stat().st_size / 1e6:.1f} MB")
+        for source in card.training.get("data", []):
+            print(f"  trained on {source.get('name')} ({source.get('licence')})")
+        for name, figure in card.figures.items():
+            if isinstance(figure, int | float | str):
+                print(f"  {name.replace('_', ' ')}: {figure:.4g}" if isinstance(figure, float) else f"  {name}: {figure}")
+    return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:
