@@ -220,7 +220,7 @@ class Supervisor:
             "first_sound_s": self.first_sound_s,
             "duration_s": round(time.monotonic() - self._begun_s, 3),
             "restarts": {name: len(child.deaths) for name, child in self._children.items()},
-            "processes": self.ready,
+            "processes": {name: {"pid": c.process.pid, **(c.ready or {})} for name, c in self._children.items()},
             "versions": versions(),
         }
         if network is not None:

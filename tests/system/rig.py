@@ -1,0 +1,255 @@
+"""Real parts for the system tests: a JACK server, a JACK client that plays and listens, a jam, an OSC receiver.
+
+Nothing here waits for a length of time: it waits for a thing to happen, up to a limit that means failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RATE, BLOCK = 48000, 64
+
+
+def need(program: str, remedy: str) -> str:
+    """Return the path of a program; without it the test is skipped, and where CI is set it fails."""
+    path = shutil.which(program)
+    if path is None:
+        text = f"{program} is not here: {remedy}"
+        if os.environ.get("CI"):
+            pytest.fail(text)
+        pytest.skip(text)
+    return path
+
+
+def wait_for(what: Callable[[], Any], limit_s: float, name: str) -> Any:
+    """Return the first true value of `what()`; fail after `limit_s`."""
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        if value := what():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{name}: not within {limit_s:g} s")
+
+
+class JackServer:
+    """`jackd` with the dummy driver under a name of its own, so that no other server is touched."""
+
+    def __init__(self, log: Path) -> None:
+        program = need("jackd", "apt install jackd2")
+        self.name = f"algoritmo-test-{os.getpid()}"
+        self.env = {"JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
+        command = [program, "-n", self.name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+        with log.open("wb") as out:
+            self._process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | self.env)
+        self._log = log
+
+    def client(self, name: str) -> Any:
+        """Return a client of this server, as soon as the server takes one."""
+        import jack
+
+        def connect() -> Any:
+            assert self._process.poll() is None, f"jackd ended:\n{self._log.read_text()}"
+            try:
+                return jack.Client(name, no_start_server=True, servername=self.name)
+            except jack.JackOpenError:
+                return None
+
+        return wait_for(connect, 10, "jackd")
+
+    def close(self) -> None:
+        """End the server."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Stage:
+    """A JACK client that plays MIDI at exact frames and records what comes to its two inputs.
+
+    `heard` holds (frame, left, right) per block. MIDI is sent in the block that contains the frame, at its place there.
+    """
+
+    def __init__(self, server: JackServer) -> None:
+        self.client = server.client("stage")
+        self.xruns = 0
+        self.heard: list[tuple[int, bytes, bytes]] = []
+        self.sent: list[tuple[int, bytes]] = []
+        self._to_send: deque[tuple[int, bytes]] = deque()
+        self._midi = self.client.midi_outports.register("keys")
+        self._inputs = [self.client.inports.register(f"in_{i}") for i in (1, 2)]
+        self.client.set_process_callback(self._process)
+        self.client.set_xrun_callback(self._xrun)
+        self.client.activate()
+
+    def _process(self, frames: int) -> None:
+        now = self.client.last_frame_time
+        self.heard.append((now, bytes(self._inputs[0].get_buffer()), bytes(self._inputs[1].get_buffer())))
+        self._midi.clear_buffer()
+        while self._to_send and self._to_send[0][0] < now + frames:
+            frame, data = self._to_send.popleft()
+            at = max(frame - now, 0)
+            self._midi.write_midi_event(at, data)
+            self.sent.append((now + at, data))
+
+    def _xrun(self, _delay_us: float) -> None:
+        self.xruns += 1
+
+    @property
+    def now(self) -> int:
+        """Frame of the block heard last."""
+        return self.heard[-1][0] if self.heard else int(self.client.frame_time)
+
+    def send(self, events: Iterable[tuple[int, bytes]]) -> None:
+        """Play MIDI messages, each with its frame; later than those asked for before."""
+        self._to_send.extend(sorted(events, key=lambda e: e[0]))
+
+    def play_file(self, path: Path, after_s: float = 0.2) -> list[tuple[int, bytes]]:
+        """Play a MIDI file, from `after_s` on; return its messages with their frames."""
+        import mido
+
+        at_s, events = after_s, []
+        begin = self.now
+        for message in mido.MidiFile(path):
+            at_s += message.time
+            if not message.is_meta:
+                events.append((begin + round(at_s * RATE), bytes(message.bytes())))
+        self.send(events)
+        return events
+
+    def wait_until(self, frame: int) -> None:
+        """Return when this frame has been heard."""
+        wait_for(lambda: self.now >= frame, (frame - self.now) / RATE + 20, f"frame {frame}")
+
+    def connect_to_jam(self, limit_s: float = 20) -> None:
+        """Connect to what plays into the loudspeakers and to the MIDI input of the jam."""
+        speakers = [self.client.get_port_by_name(f"system:playback_{i}") for i in (1, 2)]
+
+        def playing() -> Any:
+            ports = [[p for p in self.client.get_all_connections(s) if not p.name.startswith("stage:")] for s in speakers]
+            return ports if all(ports) else None
+
+        for port, sources in zip(self._inputs, wait_for(playing, limit_s, "audio ports of the jam"), strict=True):
+            self.client.connect(sources[0], port)
+        keys = wait_for(
+            lambda: self.client.get_ports("^Algoritmo", is_midi=True, is_input=True), limit_s, "MIDI input of the jam"
+        )
+        self.client.connect(self._midi, keys[0])
+
+    def sound(self, begin: int, end: int) -> np.ndarray:
+        """Return what was heard of the frames begin..end, float32 (n, 2); frames the client missed are NaN."""
+        out = np.full((end - begin, 2), np.nan, np.float32)
+        for frame, left, right in self.heard:
+            block = np.stack([np.frombuffer(left, np.float32), np.frombuffer(right, np.float32)], axis=1)
+            first, last = max(frame, begin), min(frame + len(block), end)
+            if first < last:
+                out[first - begin : last - begin] = block[first - frame : last - frame]
+        return out
+
+    def close(self) -> None:
+        """Leave the server."""
+        self.client.deactivate()
+        self.client.close()
+
+
+class Jam:
+    """`algoritmo jam` as its own program, in a process group of its own."""
+
+    def __init__(self, folder: Path, *settings: str, options: Iterable[str] = (), env: dict[str, str] | None = None) -> None:
+        self.session_dir = folder / "sessions"
+        self._out = folder / "jam.out"
+        command = [sys.executable, "-m", "engine.cli", "jam", "--session", str(self.session_dir), *options]
+        for setting in settings:
+            command += ["--set", setting]
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdout=out,
+                stderr=out,
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | (env or {}),
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it printed so far."""
+        return self._out.read_text(errors="replace")
+
+    @property
+    def session(self) -> Path:
+        """The folder of the session, once it is there."""
+        found = wait_for(lambda: [p for p in self.session_dir.glob("*") if p.is_dir()], 30, "session folder")
+        return Path(found[0])
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """report.json as it is now; empty while there is none."""
+        path = self.session / "report.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    def wait_playing(self, steps: int = 1, limit_s: float = 40) -> None:
+        """Return when the network has played so many steps."""
+
+        def playing() -> bool:
+            assert self.process.poll() is None, f"the jam ended with {self.process.returncode}:\n{self.output}"
+            return int(self.report.get("steps", 0)) >= steps
+
+        wait_for(playing, limit_s, f"the jam's first {steps} steps")
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the children, by name."""
+        return {name: int(said["pid"]) for name, said in self.report["processes"].items() if said}
+
+    def end(self, number: int = signal.SIGINT, limit_s: float = 10) -> int:
+        """Send a signal to the whole group, as a terminal does; return the exit status."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
+        return self.process.wait(limit_s)
+
+    def close(self) -> None:
+        """Leave nothing of it running."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(5)
+
+
+class OscDump:
+    """liblo's `oscdump` on a port of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        program = need("oscdump", "apt install liblo-tools")
+        self._out = folder / "osc.out"
+        with self._out.open("wb") as out:
+            self._process = subprocess.Popen([program, "-L", str(port)], stdout=out, stderr=out)
+
+    def close(self) -> None:
+        """Stop receiving."""
+        self._process.terminate()
+        self._process.wait(5)
+
+    def messages(self) -> list[tuple[str, str, list[str]]]:
+        """Return what came, each as address, type tags and arguments as printed."""
+        out = []
+        for line in self._out.read_text(errors="replace").splitlines():
+            parts = re.match(r"\S+ (/\S+)(?: (\S+))?(?: (.*))?$", line)
+            if parts:
+                out.append((parts[1], parts[2] or "", (parts[3] or "").split()))
+        return out
