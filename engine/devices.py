@@ -1,0 +1,183 @@
+"""What can be played through: audio devices and MIDI ports, as `algoritmo devices` lists them.
+
+Runs on: main process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.errors import DeviceError
+
+# names in config.toml -> python-rtmidi's number of the API
+_BACKENDS = {"coremidi": 1, "alsa": 2, "jack": 3, "winmm": 4}
+_MIDI_REMEDY = {
+    "alsa": "sudo modprobe snd-seq, or set midi.backend to jack",
+    "jack": "start one: jackd -d alsa -r 48000 -p 64 (without a sound card: jackd -r -d dummy -r 48000 -p 64)",
+    "coremidi": "open Audio MIDI Setup once",
+    "winmm": "restart the Windows MIDI service",
+}
+_PROBE_RATES_HZ = (44100, 48000, 96000)
+NO_DEVICE_REMEDY = "plug one in, start a JACK server, or set audio.device to null (algoritmo jam --demo does that by itself)"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDevice:
+    """One audio device that can play. `latency_ms`: what it offers at its lowest, output only."""
+
+    id: int
+    name: str
+    host_api: str
+    channels: int
+    default: bool
+    rate_hz: float
+    rates_hz: tuple[int, ...]
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class MidiBackend:
+    """The ports of one way to MIDI, or why there are none."""
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    fault: str = ""
+
+
+def show(as_json: bool) -> int:
+    """Print every audio device and MIDI port; what is missing is one line with its remedy."""
+    fault = ""
+    devices: tuple[AudioDevice, ...] = ()
+    try:
+        devices = audio_devices()
+    except DeviceError as error:
+        fault = str(error)
+    midi = midi_backends()
+    if as_json:
+        data = {"audio": [asdict(d) for d in devices], "audio_fault": fault, "midi": [asdict(b) for b in midi]}
+        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+    else:
+        sys.stdout.write(text(devices, fault, midi) + "\n")
+    return 0
+
+
+def text(devices: tuple[AudioDevice, ...], fault: str, midi: tuple[MidiBackend, ...]) -> str:
+    """Return the list as a person reads it."""
+    lines = ["Audio devices (audio.device takes the number or a part of the name; * is the default)"]
+    width = max((len(d.name) for d in devices), default=0)
+    for d in devices:
+        rates = ", ".join(f"{rate}" for rate in d.rates_hz) or f"{d.rate_hz:.0f}"
+        lines.append(
+            f"  {'*' if d.default else ' '}{d.id:>3}  {d.name:<{width}}  {d.host_api}, {d.channels} channels, "
+            f"{rates} Hz, {d.latency_ms:.1f} ms"
+        )
+    if fault:
+        lines.append(f"     {fault}")
+    elif not devices:
+        lines.append(f"     none; {NO_DEVICE_REMEDY}")
+    lines.append('       null  a clock and no sound: audio.device = "null"')
+    for backend in midi:
+        lines.append(f"MIDI ports, {backend.name} (midi.inputs and midi.outputs take names or parts of names)")
+        if backend.fault:
+            lines.append(f"     {backend.fault}")
+            continue
+        for way, names in (("in ", backend.inputs), ("out", backend.outputs)):
+            lines += [f"     {way}  {name}" for name in names] or [f"     {way}  none"]
+    return "\n".join(lines)
+
+
+def audio_devices() -> tuple[AudioDevice, ...]:
+    """Return the devices that can play, of every host API. Raises DeviceError when PortAudio is not here."""
+    with quiet():
+        sd = sounddevice()
+        apis = sd.query_hostapis()
+        found = [(i, d) for i, d in enumerate(sd.query_devices()) if d["max_output_channels"] > 0]
+        default = sd.default.device[1]
+        if default < 0:  # no system default: the first host API that has one of its own
+            default = next((a["default_output_device"] for a in apis if a["default_output_device"] >= 0), -1)
+        return tuple(
+            AudioDevice(
+                id=i,
+                name=d["name"],
+                host_api=apis[d["hostapi"]]["name"],
+                channels=d["max_output_channels"],
+                default=i == default,
+                rate_hz=d["default_samplerate"],
+                rates_hz=tuple(rate for rate in _PROBE_RATES_HZ if _takes(sd, i, rate)),
+                latency_ms=1e3 * d["default_low_output_latency"],
+            )
+            for i, d in found
+        )
+
+
+def sounddevice() -> Any:
+    """Return the module. Raises DeviceError where the PortAudio library is not here."""
+    try:
+        import sounddevice as sd
+    except OSError as error:
+        raise DeviceError(f"no PortAudio library ({error}); {portaudio_remedy()}") from error
+    return sd
+
+
+def portaudio_remedy() -> str:
+    """Return the command that installs PortAudio here; the wheels for macOS and Windows bring it along."""
+    if not sys.platform.startswith("linux"):
+        return "pip install --force-reinstall sounddevice"
+    managers = {"apt-get": "libportaudio2", "dnf": "portaudio", "pacman": "portaudio", "zypper": "libportaudio2"}
+    installs = {"pacman": "-S"}
+    for manager, package in managers.items():
+        if shutil.which(manager):
+            return f"sudo {manager.removesuffix('-get')} {installs.get(manager, 'install')} {package}"
+    return "install the package of your system that has libportaudio.so.2"
+
+
+def _takes(sd: Any, device: int, rate_hz: int) -> bool:
+    try:
+        sd.check_output_settings(device=device, channels=1, dtype="float32", samplerate=rate_hz)
+    except (sd.PortAudioError, ValueError):
+        return False
+    return True
+
+
+def midi_backends() -> tuple[MidiBackend, ...]:
+    """Return the ports of each way to MIDI that this python-rtmidi was built with."""
+    import rtmidi
+
+    compiled = rtmidi.get_compiled_api()
+    with quiet():
+        return tuple(_backend(rtmidi, name, api) for name, api in _BACKENDS.items() if api in compiled)
+
+
+def _backend(rtmidi: Any, name: str, api: int) -> MidiBackend:
+    try:
+        ways = [kind(api, name="Algoritmo devices") for kind in (rtmidi.MidiIn, rtmidi.MidiOut)]
+    except rtmidi.SystemError as error:
+        reason = "no ALSA sequencer" if name == "alsa" else "no JACK server" if name == "jack" else str(error)
+        return MidiBackend(name, fault=f"{reason}; {_MIDI_REMEDY[name]}")
+    ports = [tuple(way.get_ports()) for way in ways]
+    for way in ways:
+        way.delete()
+    return MidiBackend(name, ports[0], ports[1])
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what the C libraries of ALSA and JACK print away from the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
