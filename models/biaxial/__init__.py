@@ -1,0 +1,1 @@
+"""The biaxial network: one LSTM along time shared by all notes, one along the notes."""

@@ -77,7 +77,7 @@ def features(previous: Tensor, position: Tensor, config: BiaxialConfig) -> Tenso
     `vicinity` below to `vicinity` above; silence past the ends), sounding notes per pitch class with the own one first,
     and the four bits of the position in a bar of 16.
     """
-    batch, steps, notes, voices = previous.shape
+    batch, steps, notes, _ = previous.shape
     index = torch.arange(notes, device=previous.device)
     shape = (batch, steps, notes, -1)
     place = (index.float() / max(notes - 1, 1)).view(1, 1, notes, 1).expand(batch, steps, notes, 1)
@@ -119,6 +119,7 @@ class Biaxial(nn.Module):
     def __init__(self, config: BiaxialConfig) -> None:
         super().__init__()
         self.config = config
+        self.narrow = False  # train with products in bfloat16
         inputs = config.features
         self.time_layers = nn.ModuleList()
         for size in config.time_sizes:
@@ -180,15 +181,13 @@ class Biaxial(nn.Module):
         return self.head(signal).view(batch, steps, notes, -1), after
 
 
-def log_prob(logits: Tensor, current: Tensor) -> Tensor:
+def log_prob(logits: Tensor, current: Tensor, previous: Tensor) -> Tensor:
     """Log-probability in nats of every step, (B, T), from logits and flags (B, T, N, C).
 
-    Articulation counts only where the note plays and where it could have been held (it sounded a step before): the
-    caller zeroes the rest by passing flags whose articulate is 1 there and logits of +inf, see `step_log_prob`.
+    Articulation counts where a note plays that already sounded one step before: elsewhere it is certain.
     """
     play = -F.binary_cross_entropy_with_logits(logits[..., 0], current[..., 0], reduction="none")
-    total = play.sum(-1)
     if logits.shape[-1] == 1:
-        return total
+        return play.sum(-1)
     strike = -F.binary_cross_entropy_with_logits(logits[..., 1], current[..., 1], reduction="none")
-    return total + (strike * current[..., 0]).sum(-1)
+    return (play + strike * current[..., 0] * previous[..., 0]).sum(-1)

@@ -1,0 +1,381 @@
+"""Writes a trained biaxial network as one step graph (models/CONTRACT.md), operator by operator.
+
+The graph computes the features from `x` and `position`, advances the time axis for all notes at once, and walks the
+notes from the lowest up in an ONNX Scan that draws each note inside the graph, so that a note hears the ones decided
+below it. Whatever does not depend on those is multiplied outside the Scan, for all notes at once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from engine.network.contract import CARD_KEY
+from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, Biaxial, BiaxialConfig
+
+OPSET = 18
+IR_VERSION = 9
+
+CONTROLS: list[dict[str, Any]] = [
+    {"name": "temperature", "neutral": 1.0, "min": 0.1, "max": 2.0, "doc": "lower is surer, higher is bolder"},
+    {
+        "name": "conservativity",
+        "neutral": 1.0,
+        "min": 0.3,
+        "max": 3.0,
+        "doc": "exponent on the probability of each note: above 1 sparser, below 1 denser",
+    },
+    {"name": "density", "neutral": 1.0, "min": 0.1, "max": 10.0, "doc": "factor on the odds of each note"},
+]
+
+
+class Graph:
+    """Collects the nodes and constants of one graph or Scan body; names are unique across both."""
+
+    def __init__(self, prefix: str, constants: list[onnx.TensorProto]) -> None:
+        self.prefix = prefix
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants = constants
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        """Add a constant and return its name; a name given twice keeps its first value."""
+        if all(c.name != name for c in self.constants):
+            self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def ints(self, *values: int) -> str:
+        """A constant int64 vector."""
+        return self.constant("ints_" + "_".join(map(str, values)).replace("-", "m"), np.asarray(values, np.int64))
+
+    def scalar(self, value: float) -> str:
+        """A constant float."""
+        return self.constant(f"float_{value:g}".replace("-", "m").replace(".", "p"), np.asarray(value, np.float32))
+
+    def add(self, operator: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+        """Add a node with one output and return the output's name."""
+        name = out or f"{self.prefix}{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def split(self, value: str, *sizes: int) -> list[str]:
+        """Cut the last axis into pieces of the given sizes."""
+        names = [f"{self.prefix}split_{len(self.nodes)}_{k}" for k in range(len(sizes))]
+        self.nodes.append(helper.make_node("Split", [value, self.ints(*sizes)], names, axis=-1))
+        return names
+
+    def cell(self, gates: str, c: str, size: int, h_out: str, c_out: str) -> None:
+        """One LSTM cell from its pre-activations, which come in the order i, f, o, g."""
+        opened, candidate = self.split(gates, 3 * size, size)
+        i, f, o = self.split(self.add("Sigmoid", opened), size, size, size)
+        new = self.add("Mul", i, self.add("Tanh", candidate))
+        self.add("Add", self.add("Mul", f, c), new, out=c_out)
+        self.add("Mul", o, self.add("Tanh", c_out), out=h_out)
+
+
+def gates_first(weight: np.ndarray) -> np.ndarray:
+    """Turn PyTorch's gate rows i, f, g, o into columns i, f, o, g: (4H, K) -> (K, 4H)."""
+    i, f, g, o = np.split(weight, 4)
+    return np.ascontiguousarray(np.concatenate([i, f, o, g]).T)
+
+
+def lstm_weights(layer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Input weights (K, 4H), recurrent weights (H, 4H) and bias (4H) of a torch LSTM layer, gates i, f, o, g."""
+    w_in, w_rec, b_in, b_rec = (p.detach().cpu().float().numpy() for p in layer.all_weights[0])
+    return gates_first(w_in), gates_first(w_rec), gates_first((b_in + b_rec)[:, None])[0]
+
+
+class _FeatureWeights:
+    """The rows of an input matrix that meet the features, sorted by what they depend on."""
+
+    def __init__(self, rows: np.ndarray, bias: np.ndarray, config: BiaxialConfig) -> None:
+        around = (2 * config.vicinity + 1) * config.voices
+        place, own, near, context, beat = np.split(rows, np.cumsum([1, PITCH_CLASSES, around, PITCH_CLASSES]), axis=0)
+        index = np.arange(config.notes)
+        fixed = index[:, None].astype(np.float32) / max(config.notes - 1, 1) * place
+        self.per_note = (fixed + own[(index + config.low) % PITCH_CLASSES] + bias)[None]  # (1, N, 4H)
+        self.heard = np.concatenate([near, context])  # what changes with x
+        step = np.arange(2**BEAT_BITS)
+        bits = np.stack([(step >> bit) & 1 for bit in range(BEAT_BITS)], 1) * 2.0 - 1
+        self.per_step = (bits @ beat).astype(np.float32)[:, None]  # (16, 1, 4H)
+
+
+def _heard(graph: Graph, config: BiaxialConfig) -> tuple[str, str]:
+    """Add the features that depend on x; return (them, (B, N, K); the play flags of x, (B, N, 1))."""
+    notes, voices, v = config.notes, config.voices, config.vicinity
+    play, hold = graph.split("x", 1, 1)
+    flags = play
+    if config.articulates:
+        struck = graph.add("Sub", play, graph.add("Mul", play, hold))
+        flags = graph.add("Concat", play, struck, axis=-1)
+    padded = graph.add("Pad", flags, graph.ints(0, v, 0, 0, v, 0))
+    window = np.arange(notes)[:, None] + np.arange(2 * v + 1)
+    near = graph.add("Gather", padded, graph.constant("vicinity", window.astype(np.int64)), axis=1)
+    near = graph.add("Reshape", near, graph.ints(0, notes, (2 * v + 1) * voices))
+    classes = (np.arange(notes) + config.low) % PITCH_CLASSES
+    member = np.eye(PITCH_CLASSES, dtype=np.float32)[classes]
+    flat = graph.add("Squeeze", play, graph.ints(2))
+    counts = graph.add("MatMul", flat, graph.constant("pitch_class_of_note", member))
+    turn = (np.arange(PITCH_CLASSES) + classes[:, None]) % PITCH_CLASSES
+    context = graph.add("Gather", counts, graph.constant("turn", turn.astype(np.int64)), axis=1)
+    return graph.add("Concat", near, context, axis=-1), play
+
+
+def _from_features(graph: Graph, name: str, weights: _FeatureWeights, step: str) -> str:
+    """Add what one layer's pre-activations get from the place of the note and of the step: (B, N, 4H)."""
+    beat = graph.add("Gather", graph.constant(f"{name}_beat", weights.per_step), step, axis=0)
+    return graph.add("Add", beat, graph.constant(f"{name}_place", weights.per_note.astype(np.float32)))
+
+
+def _time_axis(graph: Graph, network: Biaxial, heard: str, step: str) -> str:
+    """Add the time layers, all notes at once; return the last layer's h (B, N, H)."""
+    signal, config = heard, network.config
+    for at, (layer, size) in enumerate(zip(network.time_layers, config.time_sizes, strict=True)):
+        w_in, w_rec, bias = lstm_weights(layer)
+        if at == 0:
+            parts = _FeatureWeights(w_in, bias, config)
+            w_in, offset = parts.heard, _from_features(graph, "time_0", parts, step)
+        else:
+            offset = graph.constant(f"time_{at}_bias", bias)
+        both = graph.add("Concat", signal, f"h{at}", axis=-1)
+        weight = graph.constant(f"time_{at}_weight", np.concatenate([w_in, w_rec]))
+        gates = graph.add("Add", graph.add("MatMul", both, weight), offset)
+        graph.cell(gates, f"c{at}", size, f"h{at}_next", f"c{at}_next")
+        signal = f"h{at}_next"
+    return signal
+
+
+def _forced_noise(graph: Graph, config: BiaxialConfig, sounded: str) -> str:
+    """Add the noise with the clamps worked in: below every probability where a flag is dictated, above where denied.
+
+    Returns (B, N, C). A note that did not sound before can only be struck.
+    """
+    mask = graph.add("Unsqueeze", "clamp_mask", graph.ints(2))
+    clamped = graph.add("Greater", mask, graph.scalar(0.5))
+    play, hold = graph.split("clamp_value", 1, 1)
+    yes, no, half = graph.scalar(-1.0), graph.scalar(2.0), graph.scalar(0.5)
+    noise = graph.add("Reshape", "u", graph.ints(0, config.voices, config.notes))
+    noise = graph.add("Transpose", noise, perm=[0, 2, 1])  # (B, N, C)
+    if not config.articulates:
+        return graph.add("Where", clamped, graph.add("Where", graph.add("Greater", play, half), yes, no), noise)
+    for_play, for_strike = graph.split(noise, 1, 1)
+    for_play = graph.add("Where", clamped, graph.add("Where", graph.add("Greater", play, half), yes, no), for_play)
+    struck = graph.add("Where", graph.add("Greater", hold, half), no, yes)
+    for_strike = graph.add("Where", clamped, struck, for_strike)
+    for_strike = graph.add("Where", graph.add("Greater", sounded, half), for_strike, yes)
+    return graph.add("Concat", for_play, for_strike, axis=-1)
+
+
+def _scan_body(network: Biaxial, constants: list[onnx.TensorProto]) -> onnx.GraphProto:
+    """One note of the note axis; what it needs of the outer graph (weights, controls) it reads from there."""
+    config = network.config
+    body, voices, reach = Graph("n_", constants), config.voices, config.reach
+    layers = range(len(config.note_sizes))
+    signal = "n_below"
+    for at, size in zip(layers, config.note_sizes, strict=True):
+        w_in, w_rec, bias = lstm_weights(network.note_layers[at])
+        if at == 0:
+            w_in = w_in[-reach * voices :]
+        weight = body.constant(f"note_{at}_weight", np.concatenate([w_in, w_rec]))
+        gates = body.add("MatMul", body.add("Concat", signal, f"n_h{at}", axis=-1), weight)
+        gates = body.add("Add", gates, "n_gates" if at == 0 else body.constant(f"note_{at}_bias", bias))
+        body.cell(gates, f"n_c{at}", size, f"n_h{at}_new", f"n_c{at}_new")
+        signal = f"n_h{at}_new"
+    head = network.head.weight.detach().cpu().float().numpy().T
+    logits = body.add("MatMul", signal, body.constant("head_weight", head))
+    logits = body.add("Add", logits, body.constant("head_bias", network.head.bias.detach().cpu().float().numpy()))
+    body.nodes[-1].output[0] = "n_logits"
+    shaped = body.add("Add", body.add("Mul", "n_logits", "per_temperature"), "odds_offset")
+    body.add("Pow", body.add("Sigmoid", shaped), "exponent", out="n_probability")
+    drawn = body.add("Cast", body.add("Less", "n_noise", "n_probability"), to=TensorProto.FLOAT)
+    if config.articulates:
+        play, _ = body.split(drawn, 1, 1)
+        drawn = body.add("Mul", drawn, play)  # play stays, a strike needs a note
+    body.add("Identity", drawn, out="n_flags")
+    kept = body.add("Slice", "n_below", body.ints(0), body.ints((reach - 1) * voices), body.ints(-1))
+    body.add("Concat", drawn, kept, axis=-1, out="n_below_new")
+
+    def value(name: str, width: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", width])
+
+    carried_in = [value("n_below", reach * voices)]
+    carried_out = [value("n_below_new", reach * voices)]
+    seen = []
+    for at, size in zip(layers, config.note_sizes, strict=True):
+        carried_in += [value(f"n_h{at}", size), value(f"n_c{at}", size)]
+        carried_out += [value(f"n_h{at}_new", size), value(f"n_c{at}_new", size)]
+        for kind in "hc":
+            body.add("Identity", f"n_{kind}{at}_new", out=f"n_{kind}{at}_seen")
+            seen.append(value(f"n_{kind}{at}_seen", size))
+    scanned = [value("n_gates", 4 * config.note_sizes[0]), value("n_noise", voices)]
+    collected = [value("n_flags", voices), value("n_probability", voices), value("n_logits", voices), *seen]
+    return helper.make_graph(body.nodes, "note", carried_in + scanned, carried_out + collected)
+
+
+def _controls(graph: Graph, config: BiaxialConfig) -> None:
+    """Add the controls as vectors over the flags of a note, (B, C) each."""
+    one = graph.scalar(1.0)
+    wide = graph.ints(1)
+    inverse = graph.add("Div", one, graph.add("Unsqueeze", "temperature", wide))
+    graph.add("Identity", inverse, out="per_temperature")  # (B, 1)
+    log_density = graph.add("Log", graph.add("Unsqueeze", "density", wide))
+    power = graph.add("Unsqueeze", "conservativity", wide)
+    if config.articulates:
+        nothing = graph.add("Mul", log_density, graph.scalar(0.0))
+        graph.add("Concat", log_density, nothing, axis=-1, out="odds_offset")
+        graph.add("Concat", power, graph.add("Add", nothing, one), axis=-1, out="exponent")
+    else:
+        graph.add("Identity", log_density, out="odds_offset")
+        graph.add("Identity", power, out="exponent")
+
+
+def _note_axis(graph: Graph, network: Biaxial, signal: str, heard: str, step: str, sounded: str) -> None:
+    """Add the note axis; its outputs are `flags`, `chances`, `logits` (B, N, C) and the layers' h and c."""
+    config = network.config
+    w_in, _, bias = lstm_weights(network.note_layers[0])
+    width = config.time_sizes[-1]
+    from_time, from_features = w_in[:width], w_in[width : width + config.features]
+    parts = _FeatureWeights(from_features, bias, config)
+    weight = graph.constant("note_input_weight", np.concatenate([from_time, parts.heard]))
+    gates = graph.add("MatMul", graph.add("Concat", signal, heard, axis=-1), weight)
+    gates = graph.add("Add", gates, _from_features(graph, "note", parts, step))
+    noise = _forced_noise(graph, config, sounded)
+    _controls(graph, config)
+    batch = graph.add("Shape", "position")
+
+    def zeros(width: int) -> str:
+        return graph.add("ConstantOfShape", graph.add("Concat", batch, graph.ints(width), axis=0))
+
+    start = [zeros(config.reach * config.voices)]
+    for size in config.note_sizes:
+        start += [zeros(size), zeros(size)]
+    first = len(config.time_sizes)
+    seen = [f"{kind}{first + at}" for at in range(len(config.note_sizes)) for kind in "hc"]
+    collected = ["flags", "chances", "logits", *seen]
+    last = [f"scan_end_{at}" for at in range(len(start))]
+    graph.nodes.append(
+        helper.make_node(
+            "Scan",
+            [*start, gates, noise],
+            last + collected,
+            body=_scan_body(network, graph.constants),
+            num_scan_inputs=2,
+            scan_input_axes=[1, 1],
+            scan_output_axes=[1] * len(collected),
+        )
+    )
+
+
+def _outputs(graph: Graph, config: BiaxialConfig, sounded: str) -> None:
+    """Add notes, probability and log_prob from what the note axis has drawn."""
+    one = graph.scalar(1.0)
+    if config.articulates:
+        play, struck = graph.split("flags", 1, 1)
+        chance, strike = graph.split("chances", 1, 1)
+        hold = graph.add("Sub", play, struck)
+        hold_chance = graph.add("Mul", graph.add("Sub", one, strike), sounded)
+    else:
+        play, chance, hold_chance = "flags", "chances", sounded
+        hold = graph.add("Mul", play, sounded)
+    graph.add("Concat", chance, hold_chance, axis=-1, out="probability")
+    drawn = graph.add("Concat", play, hold, axis=-1)
+    clamped = graph.add("Greater", graph.add("Unsqueeze", "clamp_mask", graph.ints(2)), graph.scalar(0.5))
+    graph.add("Where", clamped, "clamp_value", drawn, out="notes")
+    # y * z - log(1 + e^z) is the log-probability of a flag y with logit z
+    per_flag = graph.add("Sub", graph.add("Mul", "flags", "logits"), graph.add("Softplus", "logits"))
+    if config.articulates:
+        counts = graph.add("Concat", graph.add("Add", graph.add("Mul", play, graph.scalar(0.0)), one),
+                           graph.add("Mul", play, sounded), axis=-1)  # fmt: skip
+        per_flag = graph.add("Mul", per_flag, counts)
+    graph.add("ReduceSum", per_flag, graph.ints(1, 2), keepdims=0, out="log_prob")
+    graph.add("Unsqueeze", "log_prob", graph.ints(1), out="log_prob_tracks")
+
+
+def _activations(config: BiaxialConfig) -> list[dict[str, Any]]:
+    """The card's list of activations: h and c of every layer, notes from the lowest."""
+    found = []
+    times = len(config.time_sizes)
+    for layer, size in enumerate(config.layer_sizes):
+        axis = "time" if layer < times else "note"
+        for kind, span in (("h", 1.0), ("c", 4.0)):
+            output = f"{kind}{layer}_next" if layer < times else f"{kind}{layer}"
+            doc = f"{'hidden' if kind == 'h' else 'cell'} state of the {axis} axis, notes from the lowest"
+            shape = [config.notes, size]
+            found.append(
+                {"output": output, "layer": layer, "signal": kind, "shape": shape, "min": -span, "max": span, "doc": doc}
+            )
+    return found
+
+
+def card(config: BiaxialConfig, about: dict[str, Any]) -> dict[str, Any]:
+    """The card of a network of this shape; `about` gives name, title, track, steps_per_beat, training, figures ..."""
+    rest = dict(about)
+    track = rest.pop("track", "piano")
+    states = [
+        {"name": f"{kind}{at}", "shape": [config.notes, size], "initial": 0.0}
+        for at, size in enumerate(config.time_sizes)
+        for kind in "hc"
+    ]
+    return {
+        "contract": 1,
+        "name": "biaxial",
+        "licence": "GPL-3.0-or-later",
+        "steps_per_beat": 4,
+        "beats_per_bar": 4,
+        "channels": ["play", "hold"],
+        "noise": config.notes * config.voices,
+        "tracks": [{"name": track, "kind": "pitched", "pitches": list(range(config.low, config.high + 1))}],
+        "controls": CONTROLS,
+        "states": states,
+        "activations": _activations(config),
+        "articulation": config.articulates,
+        "sizes": config.to_json(),
+        **rest,
+    }
+
+
+def step_graph(network: Biaxial, about: dict[str, Any]) -> onnx.ModelProto:
+    """Return the step graph of a trained network, its card in the metadata; `about` as for `card`."""
+    config = network.config
+    constants: list[onnx.TensorProto] = []
+    graph = Graph("g_", constants)
+    heard, sounded = _heard(graph, config)
+    step = graph.add("Mod", "position", graph.constant("bar", np.asarray(2**BEAT_BITS, np.int64)))
+    signal = _time_axis(graph, network, heard, step)
+    _note_axis(graph, network, signal, heard, step, sounded)
+    _outputs(graph, config, sounded)
+
+    def value(name: str, *shape: int, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, ["B", *shape])
+
+    written = card(config, about)
+    notes, states = config.notes, [(s["name"], s["shape"]) for s in written["states"]]
+    inputs = [
+        value("x", notes, 2),
+        value("position", kind=TensorProto.INT64),
+        value("u", written["noise"]),
+        *(value(c["name"]) for c in CONTROLS),
+        value("clamp_mask", notes),
+        value("clamp_value", notes, 2),
+        *(value(name, *shape) for name, shape in states),
+    ]
+    outputs: dict[str, tuple[int, ...]] = {
+        "notes": (notes, 2),
+        "probability": (notes, 2),
+        "log_prob": (),
+        "log_prob_tracks": (1,),
+    }
+    outputs |= {f"{name}_next": tuple(shape) for name, shape in states}
+    outputs |= {a["output"]: tuple(a["shape"]) for a in written["activations"]}
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, "biaxial", inputs, [value(name, *shape) for name, shape in outputs.items()], constants),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="algoritmo",
+    )
+    helper.set_model_props(model, {CARD_KEY: json.dumps(written)})
+    onnx.checker.check_model(model)
+    return model

@@ -1,0 +1,262 @@
+"""What models/train.py needs to train the biaxial network on MIDI files or on a poly_splits roll.
+
+The full piano network, then the one on chorales in quarter notes:
+
+    python -m models.train biaxial --data piano_midi_de mutopia_piano --lr 2e-3 --out runs/biaxial
+    python -m models.train biaxial --data poly_splits/JSB_Chorales.npz --lr 3e-3 --out runs/biaxial-jsb \
+        --set name=biaxial-jsb --set low=40 --set high=99 --set articulates=false --set steps_per_beat=1 \
+        --set time_sizes=[128,128] --set note_sizes=[64,32]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from engine.network.contract import Track
+from models.biaxial.export import step_graph
+from models.biaxial.network import Biaxial, BiaxialConfig, log_prob, to_flags
+from models.data import LICENCES, SPLITS, Collection, Piece, find_files, split_of
+from models.representation import HELD, SILENT, SongError, grid_fit, read_song, sections, to_roll, trim
+
+BAR = 16  # steps; segments begin on one, so that the bits of the position mean the same everywhere
+CHUNK = 256  # steps evaluated at once: bounds the memory of a long piece
+
+# As the collection's own note on sources and licences says.
+POLY_LICENCES = {
+    "JSB_Chorales": "works in the public domain; the encoding states no licence",
+    "MuseData": "works in the public domain; the encoding states no licence",
+    "Nottingham": "Eric Foxley's collection; the encoding states no licence",
+    "Piano_midi": "CC-BY-SA-3.0-DE",
+}
+
+DEFAULTS: dict[str, Any] = {
+    "low": 24,
+    "high": 101,
+    "time_sizes": [300, 300],
+    "note_sizes": [100, 50],
+    "articulates": True,
+    "vicinity": 12,
+    "reach": 12,
+    "dropout": 0.3,
+    "batch": 4,
+    "segment": 128,  # steps; a shorter piece is taken whole
+    "shift": 5,  # semitones of random transposition either way, within the range
+    "valid_steps": 20_000,  # at most so many steps of the validation split are measured
+    "bfloat16": True,  # the products of training on a CPU in 16 bits: half the time; weights stay in 32
+    "name": "biaxial",
+    "title": "Biaxial network",
+    "track": "piano",
+    "steps_per_beat": 4,
+}
+
+
+def shape_of(config: dict[str, Any]) -> BiaxialConfig:
+    """The network's sizes among the settings of a run."""
+    names = {f.name for f in fields(BiaxialConfig)}
+    return BiaxialConfig.from_json({k: v for k, v in config.items() if k in names})
+
+
+def build(config: dict[str, Any]) -> nn.Module:
+    """The network of these settings, newly initialised."""
+    network = Biaxial(shape_of(config))
+    network.narrow = config["bfloat16"]
+    return network
+
+
+def read_poly(path: Path, low: int, high: int) -> Collection:
+    """Read a poly_splits archive (88 notes from MIDI 21, standard splits) into rolls of the notes low..high.
+
+    A note that goes on is marked held, though the rolls do not tell it from a repeated one. Raises ValueError where
+    a note lies outside low..high: leaving it out would flatter the figures.
+    """
+    out = Collection(
+        sources=[{"name": f"poly_splits/{path.stem}", "licence": POLY_LICENCES.get(path.stem, "not stated")}], files=1, used=1
+    )
+    with np.load(path) as stored:
+        for split in SPLITS:
+            whole = np.zeros((len(stored[split]), 128), np.uint8)
+            whole[:, 21:109] = np.unpackbits(stored[split], axis=1)[:, :88]
+            pitches = np.flatnonzero(whole.any(0))
+            if pitches[0] < low or pitches[-1] > high:
+                raise ValueError(f"{path}: {split} has notes {pitches[0]}..{pitches[-1]}; widen low and high ({low}..{high})")
+            ends = np.cumsum(stored[f"{split}_len"])[:-1]
+            for index, play in enumerate(np.split(whole[:, low : high + 1], ends)):
+                roll = play * 2
+                roll[1:][(play[1:] & play[:-1]) > 0] = HELD
+                out.pieces.append(Piece(f"{split}-{index}", split, roll))
+    return out
+
+
+def read_piano(path: Path, low: int, high: int, steps_per_beat: int) -> Collection:
+    """Read MIDI files with all parts merged onto one keyboard; refusals are counted by reason."""
+    track = (Track(name="piano", pitches=tuple(range(low, high + 1))),)
+    name = path.resolve().name
+    out = Collection(sources=[{"name": name, "licence": LICENCES.get(name, "not stated")}])
+    for file in find_files(path):
+        out.files += 1
+        try:
+            rolls = _stretches(file.data, track, steps_per_beat)
+        except SongError as error:
+            out.refused[error.reason] += 1
+            continue
+        out.used += 1
+        split = split_of(file.name, None)
+        out.pieces += [Piece(f"{file.name}#{at}" if at else file.name, split, roll) for at, roll in enumerate(rolls)]
+    return out
+
+
+def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int) -> list[np.ndarray]:
+    """The stretches of a file in a metre of 2 or 4 quarters that lie on the grid. Raises SongError with the reason."""
+    song = read_song(data)
+    parts = [p for p in song.parts if not p.drum]
+    if not parts:
+        raise SongError("only drums")
+    spans = sorted(sections(song, 4) + sections(song, 2))
+    if not spans:
+        raise SongError("odd metre")
+    if grid_fit(parts, spans[0][0], steps_per_beat) < 0.8:
+        raise SongError("off the grid")
+    roles = ["piano"] * len(parts)
+    rolls = [trim(to_roll(parts, roles, a, b, track, steps_per_beat), 4 * steps_per_beat) for a, b in spans]
+    rolls = [r for r in rolls if len(r) >= 4 * BAR]
+    if not rolls:
+        raise SongError("shorter than 4 bars")
+    return rolls
+
+
+@dataclass(slots=True)
+class Segments:
+    """Random stretches of the training pieces, transposed; the validation pieces whole."""
+
+    config: dict[str, Any]
+    pieces: Collection
+    facts: dict[str, Any]
+
+    def batch(self, update: int, rank: int, world: int) -> dict[str, Tensor]:
+        """`batch` stretches of similar length; the same for the same update and rank."""
+        del world
+        size, segment = self.config["batch"], self.config["segment"]
+        pieces = self.pieces.split("train")
+        rng = np.random.default_rng([update, rank])
+        lengths = np.asarray([len(p.roll) for p in pieces])
+        # Stretches of like length pad each other least: draw many by length, sort, take neighbours.
+        drawn = rng.choice(len(pieces), 8 * size, p=lengths / lengths.sum())
+        drawn = drawn[np.argsort(np.minimum(lengths[drawn], segment), kind="stable")]
+        first = int(rng.integers(0, len(drawn) - size + 1))
+        parts = []
+        for index in drawn[first : first + size]:
+            roll = self._moved(pieces[index].roll, rng)
+            last = max(0, len(roll) - segment // 2) // BAR if len(roll) > segment else 0
+            start = BAR * int(rng.integers(0, last + 1))
+            before = roll[start - 1] if start else np.zeros_like(roll[0])
+            parts.append((before, roll[start : start + segment]))
+        return _tensors(parts, self.config["articulates"])
+
+    def _moved(self, roll: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The roll transposed at random, so that no note leaves the keyboard."""
+        sounding = np.flatnonzero(roll.any(0))
+        reach = self.config["shift"]
+        down = max(-reach, -int(sounding[0]))
+        up = min(reach, roll.shape[1] - 1 - int(sounding[-1]))
+        return np.roll(roll, int(rng.integers(down, up + 1)), axis=1)
+
+    def valid(self) -> Iterator[dict[str, Tensor]]:
+        """Whole pieces one by one, up to `valid_steps` in all."""
+        steps = 0
+        for piece in self.pieces.split("valid"):
+            if steps >= self.config["valid_steps"]:
+                return
+            roll = piece.roll[: self.config["valid_steps"] - steps]
+            steps += len(roll)
+            yield _tensors([(np.zeros_like(roll[0]), roll)], self.config["articulates"])
+
+
+def _tensors(parts: list[tuple[np.ndarray, np.ndarray]], articulates: bool) -> dict[str, Tensor]:
+    """Pad (roll of the step before, roll) pairs to one batch: previous, current (B, T, N, C), position, mask (B, T)."""
+    longest = max(len(roll) for _, roll in parts)
+    padded = np.zeros((len(parts), longest + 1, parts[0][1].shape[1]), np.uint8)
+    mask = torch.zeros(len(parts), longest)
+    for at, (before, roll) in enumerate(parts):
+        padded[at, 0], padded[at, 1 : len(roll) + 1] = before, roll
+        mask[at, : len(roll)] = 1
+    rolls = torch.from_numpy(padded)
+    flags = to_flags((rolls != SILENT).float(), (rolls == HELD).float(), articulates)
+    position = torch.arange(longest).expand(len(parts), longest)
+    return {"previous": flags[:, :-1], "current": flags[:, 1:], "position": position, "mask": mask}
+
+
+def dataset(paths: list[Path], config: dict[str, Any], cache: Path) -> Segments:
+    """Read poly_splits archives (.npz) and MIDI folders; nothing is cached, reading takes seconds."""
+    del cache
+    whole = Collection()
+    for path in paths:
+        if path.suffix == ".npz":
+            part = read_poly(path, config["low"], config["high"])
+        else:
+            part = read_piano(path, config["low"], config["high"], config["steps_per_beat"])
+        whole.pieces += part.pieces
+        whole.files += part.files
+        whole.used += part.used
+        whole.refused += part.refused
+        whole.sources += part.sources
+    if not whole.split("train"):
+        reasons = ", ".join(f"{n} {r}" for r, n in whole.refused.most_common()) or "there is no MIDI file"
+        raise ValueError(f"{', '.join(map(str, paths))}: nothing to train on: {reasons}")
+    return Segments(config, whole, whole.facts())
+
+
+def loss(model: nn.Module, batch: dict[str, Tensor], carry: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Nats summed over the batch and the number of its steps; each stretch begins with an empty memory."""
+    del carry
+    network = cast(Biaxial, model)
+    previous, current, position, mask = (batch[k] for k in ("previous", "current", "position", "mask"))
+    if model.training:
+        with torch.autocast(current.device.type, torch.bfloat16, enabled=network.narrow):
+            logits, _ = network(previous, current, position)
+        nats = -(log_prob(logits.float(), current, previous) * mask).sum()
+        return nats, mask.sum(), {}
+    nats, states = mask.new_zeros(()), None
+    for at in range(0, mask.shape[1], CHUNK):
+        now = slice(at, at + CHUNK)
+        logits, states = network(previous[:, now], current[:, now], position[:, now], states)
+        nats = nats - (log_prob(logits, current[:, now], previous[:, now]) * mask[:, now]).sum()
+    return nats, mask.sum(), {}
+
+
+def export(model: nn.Module, config: dict[str, Any], training: dict[str, Any], path: Path) -> None:
+    """Write the step graph with its card."""
+    facts = training.get("data", {})
+    about = {
+        "name": config["name"],
+        "title": config["title"],
+        "description": describe(shape_of(config)),
+        "track": config["track"],
+        "steps_per_beat": config["steps_per_beat"],
+        "training": {
+            "data": facts.get("sources", []),
+            "pieces": facts.get("pieces", {}),
+            "steps": facts.get("steps", {}),
+            "command": training.get("command", ""),
+            "seed": training.get("seed", 0),
+            "updates": training.get("best_update", 0),
+            "seconds": round(training.get("seconds", 0.0)),
+        },
+        "figures": {"valid_nats_per_step": round(training.get("best", 0.0), 4)},
+    }
+    onnx.save(step_graph(cast(Biaxial, model), about), str(path))
+
+
+def describe(shape: BiaxialConfig) -> str:
+    """One sentence on the sizes, for the card."""
+    sizes = "-".join(map(str, shape.layer_sizes))
+    tells = "play and articulate per note" if shape.articulates else "play per note; a repeated note is held"
+    full = shape.layer_sizes == BiaxialConfig().layer_sizes
+    return f"{'Full size' if full else 'Smaller than the full 300-300-100-50'}: {sizes} cells, {shape.notes} notes, {tells}."

@@ -1,0 +1,1 @@
+"""The chord network: an LSTM over the set of chords as classes, one step a beat."""

@@ -1,0 +1,82 @@
+"""The figure to beat: an interpolated trigram over the same chord classes, one a beat.
+
+P(c | a, b) mixes the trigram, the bigram, the unigram and the uniform distribution, with weights that depend on how
+often the context (a, b) was seen, found by expectation maximisation on the validation split. Its counts are tied over
+the twelve keys, as the network hears every song in every key. Runs without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+BUCKETS = (0, 1, 4, 16, 64, 256, 1024)  # counts of a context, from which its own weights are used
+ROUNDS = 30
+
+
+@dataclass(slots=True)
+class Trigram:
+    """Counts of classes relative to the last chord's root, and the weights of the mixture."""
+
+    count: int  # number of classes K
+    uni: np.ndarray  # (K,)
+    bi: np.ndarray  # (K, K)
+    tri: dict[tuple[int, int], np.ndarray]  # contexts moved so that the last chord stands on C
+    weights: np.ndarray  # (buckets, 4): trigram, bigram, unigram, uniform
+
+    @classmethod
+    def fit(cls, train: Sequence[np.ndarray], valid: Sequence[np.ndarray], count: int) -> Trigram:
+        """Count `train`, weigh on `valid`: sequences of classes; both begin from silence."""
+        model = cls(count, np.zeros(count), np.zeros((count, count)), {}, np.full((len(BUCKETS), 4), 0.25))
+        for song in train:
+            for a, b, c in _contexts(song):
+                home = _root(b)
+                a, b, c = (_moved(x, -home) for x in (a, b, c))
+                model.bi[b, c] += 1
+                model.tri.setdefault((a, b), np.zeros(count))[c] += 1
+                for semitones in range(12):
+                    model.uni[_moved(c, semitones)] += 1
+        model.uni /= model.uni.sum()
+        seen = [(bucket, parts) for song in valid for bucket, parts in model._parts(song)]
+        buckets = np.asarray([bucket for bucket, _ in seen])
+        parts = np.stack([p for _, p in seen])
+        for _ in range(ROUNDS):
+            for bucket in range(len(BUCKETS)):
+                here = parts[buckets == bucket] * model.weights[bucket]
+                if len(here):
+                    model.weights[bucket] = (here / here.sum(1, keepdims=True)).mean(0)
+        return model
+
+    def _parts(self, song: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        """(bucket, probabilities of the true class under the four parts) for each beat."""
+        found = []
+        for a, b, c in _contexts(song):
+            home = _root(b)
+            seen = self.tri.get((_moved(a, -home), _moved(b, -home)))
+            pair = self.bi[_moved(b, -home)]
+            at = _moved(c, -home)
+            total = seen.sum() if seen is not None else 0.0
+            third = float(seen[at] / total) if seen is not None else 0.0
+            second = float(pair[at] / pair.sum()) if pair.sum() else 0.0
+            bucket = int(np.searchsorted(BUCKETS, total, side="right")) - 1
+            found.append((bucket, np.asarray([third, second, self.uni[c], 1 / self.count])))
+        return found
+
+    def nats(self, song: np.ndarray) -> np.ndarray:
+        """Negative log-probability of each beat of a sequence of classes."""
+        return np.asarray([-np.log(self.weights[bucket] @ parts) for bucket, parts in self._parts(song)])
+
+
+def _contexts(song: np.ndarray) -> list[tuple[int, int, int]]:
+    whole = [0, 0, *song.tolist()]
+    return list(zip(whole, whole[1:], whole[2:], strict=False))
+
+
+def _root(index: int) -> int:
+    return (index - 1) % 12 if index else 0
+
+
+def _moved(index: int, semitones: int) -> int:
+    return (index - 1) // 12 * 12 + (index - 1 + semitones) % 12 + 1 if index else 0
