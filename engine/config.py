@@ -78,10 +78,13 @@ class Target(_Section):
         "scalars",
         "vectors",
     )
-    signals: Names = ()
+    signals: Names = ()  # none: all (of a network with more than 10,000 activations: those of the layers only where named)
+    layers: Annotated[tuple[int, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = ()
     max_rate_hz: float = Field(120, gt=0, le=1000)
     chunk: int = Field(256, ge=16, le=8192)
-    root: str = Field("/algoritmo", pattern=r"^(/[^\s#*,/?\[\]{}]+)+$")
+    root: str = Field("/algoritmo", pattern=r"^(/[^\s#*,/?\[\]{}]+)+$", max_length=64)
+    timetag: Literal["immediate", "presentation"] = "immediate"
+    interface: str = ""  # for a multicast group: the own address on the network it is to go to
 
 
 class Control(_Section):
@@ -92,11 +95,22 @@ class Control(_Section):
     enabled: bool = True
 
 
+class Query(_Section):
+    """OSCQuery: a receiver finds every address by itself."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 9002
+    announce: bool = True  # by zeroconf
+
+
 class Osc(_Section):
     """What is published, and where orders are taken."""
 
     targets: Annotated[tuple[Target, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (Target(),)
     control: Control = Control()
+    query: Query = Query()
+    cells: Literal["tanh", "raw"] = "tanh"  # how cells, which have no bounds, are published
 
 
 class Session(_Section):

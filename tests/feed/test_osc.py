@@ -12,9 +12,9 @@ from pythonosc.parsing import ntp
 
 from engine.feed import osc
 
-addresses = st.text(st.characters(codec="ascii", min_codepoint=33, exclude_characters="#*,/?[]{} "), min_size=1, max_size=20).map(
-    "/".__add__
-)
+addresses = st.text(
+    st.characters(codec="ascii", min_codepoint=33, exclude_characters="#*,/?[]{} "), min_size=1, max_size=20
+).map("/".__add__)
 floats = st.floats(width=32, allow_nan=False)
 arguments = st.one_of(
     st.integers(-(2**31), 2**31 - 1).map(lambda v: ("i", v)),

@@ -1,0 +1,266 @@
+"""The encoder: what one timestep looks like on the wire.
+
+Runs on: feed process, or the caller of the offline render and of replay. The encoder turns a step record into numbers once;
+each plan lays out the datagrams of one kind of receiver once, and then only has the numbers copied in.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.feed import osc
+from engine.feed.schema import CHUNK, FRAME, PLAYER_NOTE, ROOT, Schema
+from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
+from engine.network.contract import HOLD, PLAY
+
+UDP = 65507  # largest payload of any UDP datagram
+_BITS = 8.0  # this entropy is shown as one half
+_TINY = 1e-7  # keeps the logarithm finite; far below what a float32 probability near 1 can tell
+
+
+class Encoder:
+    """The numbers of the step that sounded last: `values` (schema.size,) float32, scalars first."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        card = schema.card
+        self.values = np.zeros(schema.size, np.float32)
+        self.wire = np.zeros(schema.size, ">f4")  # the same numbers as OSC sends them; plans copy from here
+        self.step = 0
+        self._note = (0.0, 0.0)  # pitch and velocity of the network's newest note, 0..1
+        acts = [v for v in schema.vectors if v.layer is not None]
+        self._fields = [(v.output, self.values[v.start : v.start + v.size].reshape(v.shape)) for v in acts]
+        self._acts = self._span(acts[0].start, acts[-1].start + acts[-1].size) if acts else self.values[:0]
+        cells = [v for v in acts if v.signal == "c" and schema.cells == "tanh"]
+        self._cells = [self._span(v.start, v.start + v.size) for v in cells]
+        if cells and not self._is_summary(cells[0].output):  # they lie behind one another
+            self._cells = [self._span(cells[0].start, cells[-1].start + cells[-1].size)]
+        slots = card.slots
+        out = schema.size - 3 * slots
+        self._probability, self._hold, self._notes = (self.values[out + n * slots : out + (n + 1) * slots] for n in range(3))
+        self._tracks = np.cumsum([0, *(len(t.pitches) for t in card.tracks)])[:-1]
+        self._beats_per_bar = card.beats_per_bar
+        self._lay_out_layers()
+
+    def _span(self, first: int, end: int) -> np.ndarray:
+        return self.values[first:end]
+
+    def _is_summary(self, output: str) -> bool:
+        return any(self.schema.summary_output(layer) == output for layer in self.schema.scalar_layers)
+
+    def _lay_out_layers(self) -> None:
+        """Find the vectors that sum up the layers: they come first and lie behind one another."""
+        by_output = {v.output: v for v in self.schema.vectors if v.layer is not None}
+        outputs = [self.schema.summary_output(layer) for layer in self.schema.scalar_layers]
+        shown = sorted((by_output[o] for o in dict.fromkeys(outputs)), key=lambda v: v.start)
+        self._layer_starts = np.array([v.start - shown[0].start for v in shown], np.intp)
+        self._layer_sizes = np.array([v.size for v in shown], np.float32)
+        scale = [1 / max(abs(v.minimum), abs(v.maximum), 1e-30) for v in shown]
+        self._layer_scale = np.repeat(np.array(scale, np.float32), [v.size for v in shown])
+        end = shown[-1].start + shown[-1].size if shown else len(self.schema.scalars)
+        self._shown = self.values[len(self.schema.scalars) : end]
+        self._before: np.ndarray | None = None
+        places = {v.output: n for n, v in enumerate(shown)}
+        self._layer_order = np.array([places[o] for o in outputs], np.intp)
+
+    def reset(self) -> None:
+        """Forget the steps and notes before: the next one is as the first."""
+        self._before = None
+        self._note = (0.0, 0.0)
+
+    def hear(self, events: np.ndarray) -> None:
+        """Take EVENT records of what sounded."""
+        network = events[(events["kind"] == NOTE_ON) & (events["track"] != PLAYER)]
+        if len(network):
+            newest = network[-1]
+            self._note = (float(newest["pitch"]) / 127, float(newest["velocity"]) / 127)
+
+    def take(self, record: np.void) -> None:
+        """Take one step record: `values` and `wire` then hold its numbers."""
+        self.step = int(record["step"])
+        for name, place in self._fields:
+            place[...] = record[name]
+        for cells in self._cells:
+            np.tanh(cells, out=cells)
+        if self.schema.large:
+            self._acts[:] = self._acts.astype(np.float16)
+        probability, notes = record["probability"], record["notes"]
+        self._probability[:] = probability[:, PLAY]
+        self._hold[:] = probability[:, HOLD]
+        np.subtract(notes[:, PLAY], np.float32(0.5) * notes[:, HOLD], out=self._notes)
+        if not np.isfinite(np.add.reduce(self.values)):  # a network gone wild must not crash who looks at it
+            np.nan_to_num(self.values, copy=False)
+        self._sum_up(record)
+        self.wire[:] = self.values
+
+    def _sum_up(self, record: np.void) -> None:
+        """Fill the scalars, in the order of the schema."""
+        beat = float(record["beat"])
+        free = 1 - record["clamped"].astype(np.float32)
+        p = np.clip(self._probability, _TINY, 1 - _TINY)
+        entropy = float(np.dot(free, p * np.log2(p) + (1 - p) * np.log2(1 - p)))
+        entropy = min(entropy, 0.0)
+        chosen = free * (self._notes > 0)
+        count = float(np.add.reduce(chosen))
+        confidence = float(np.dot(chosen, self._probability)) / count if count else 0.0
+        onset = np.maximum.reduceat(self._notes == 1.0, self._tracks)
+        scalars = [beat % 1, beat / self._beats_per_bar % 1, entropy / (entropy - _BITS), confidence, *self._note]
+        self.values[: len(scalars)] = scalars
+        first_onset = len(scalars) + 3 * len(self._layer_order)
+        if len(self._layer_order):
+            self.values[len(scalars) : first_onset] = self._layers().ravel()
+        self.values[first_onset : len(self.schema.scalars)] = onset[: len(self.schema.scalar_tracks)]
+
+    def _layers(self) -> np.ndarray:
+        """Mean, largest and movement of each layer, (layers, 3), 0..1."""
+        starts, sizes = self._layer_starts, self._layer_sizes
+        now = self._shown * self._layer_scale
+        before = now if self._before is None else self._before
+        size = np.abs(now)
+        out = np.empty((len(starts), 3), np.float32)
+        out[:, 0] = np.add.reduceat(size, starts) / sizes
+        out[:, 1] = np.maximum.reduceat(size, starts)
+        out[:, 2] = np.add.reduceat(np.abs(now - before), starts) / (2 * sizes)
+        self._before = now
+        return np.clip(out, 0, 1)[self._layer_order]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a receiver wants. Receivers with the same wish share one plan."""
+
+    root: str = ROOT
+    chunk: int = CHUNK
+    tiers: tuple[str, ...] = ("scalars", "vectors")
+    signals: tuple[str, ...] = ()
+    layers: tuple[int, ...] = ()
+    presentation: bool = False  # timetag: when the step is heard, instead of "immediately"
+
+
+class Plan:
+    """The datagrams of one wish, laid out once; `fill` copies the encoder's numbers in, `notes` makes those of notes.
+
+    Raises ValueError when the wish cannot be met.
+    """
+
+    def __init__(self, encoder: Encoder, wish: Wish) -> None:
+        self.wish = wish
+        self._encoder = encoder
+        schema = encoder.schema
+        self._frame_head = osc.head(wish.root + FRAME, "i")
+        elements: list[tuple[bytes, int, int]] = []
+        if "scalars" in wish.tiers:
+            elements += [(osc.head(wish.root + s.path, "f"), n, n + 1) for n, s in enumerate(schema.scalars)]
+        scalars = len(elements)
+        if "vectors" in wish.tiers:
+            for vector in schema.vectors_for(wish.signals, wish.layers):
+                elements += [
+                    (osc.head(wish.root + path, "f" * (end - first)), first, end)
+                    for path, first, end in vector.chunks(wish.chunk)
+                ]
+        limit = self._limit(elements)
+        groups = _packed(elements[:scalars], limit) + _packed(elements[scalars:], limit)
+        self._lay_out(groups)
+        self._notes_limit = osc.DATAGRAM - 16
+        self._note_heads = {n: osc.head(wish.root + path, "ii") for n, path in enumerate(schema.track_notes())}
+        self._note_heads[PLAYER] = osc.head(wish.root + PLAYER_NOTE, "ii")
+
+    def _limit(self, elements: Sequence[tuple[bytes, int, int]]) -> int:
+        """Bytes that the elements of one datagram may take: as many as pass everywhere, or one chunk where that is larger."""
+        lead = len(osc.BUNDLE) + 8 + 4 + len(self._frame_head) + 4
+        largest = max((_size(e) for e in elements), default=0)
+        limit = max(osc.DATAGRAM - lead, largest)
+        if self.wish.chunk <= CHUNK and limit + lead > osc.DATAGRAM:
+            raise ValueError(f"root {self.wish.root!r} is too long: {CHUNK} floats with it pass {osc.DATAGRAM} bytes")
+        if limit + lead > UDP:
+            raise ValueError(f"chunk {self.wish.chunk} does not fit a datagram of {UDP} bytes")
+        return limit
+
+    def _lay_out(self, groups: list[list[tuple[bytes, int, int]]]) -> None:
+        data = bytearray()
+        marks: list[tuple[int, int, int]] = []  # place in `data`, first and end in the encoder's values
+        frames: list[int] = []
+        ends: list[int] = []
+        for group in groups:
+            data += osc.BUNDLE + osc.IMMEDIATELY + struct.pack(">i", len(self._frame_head) + 4) + self._frame_head
+            frames.append(len(data))
+            data += bytes(4)
+            for head, first, end in group:
+                data += struct.pack(">i", len(head) + 4 * (end - first)) + head
+                marks.append((len(data), first, end))
+                data += bytes(4 * (end - first))
+            ends.append(len(data))
+        view, wire = memoryview(data), self._encoder.wire.view(np.uint8).data
+        begins = [0, *ends][:-1]
+        self.datagrams = [view[a:b].toreadonly() for a, b in zip(begins, ends, strict=True)]
+        self._frames = [view[at : at + 4] for at in frames]
+        self._timetags = [view[a + 8 : a + 16] for a in begins] if self.wish.presentation else []
+        self._copies = [(view[at : at + 4 * (e - s)], wire[4 * s : 4 * e]) for at, s, e in marks]
+
+    def fill(self, heard_unix_ns: int = 0) -> None:
+        """Bring `datagrams` up to the encoder's step, which is heard at this wall-clock time."""
+        frame = struct.pack(">i", (self._encoder.step + 2**31) % 2**32 - 2**31)
+        for place in self._frames:
+            place[:] = frame
+        for place, numbers in self._copies:
+            place[:] = numbers
+        if self._timetags:
+            self._stamp(heard_unix_ns)
+
+    def _stamp(self, heard_unix_ns: int) -> None:
+        tag = osc.timetag(heard_unix_ns)
+        for place in self._timetags:
+            place[:] = tag
+
+    def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> list[bytes]:
+        """Return the datagrams that tell which notes began and ended; EVENT records of other kinds tell nothing."""
+        if "scalars" not in self.wish.tiers:
+            return []
+        tag = osc.timetag(heard_unix_ns) if self.wish.presentation else osc.IMMEDIATELY
+        out: list[bytes] = []
+        messages: list[bytes] = []
+        size = 0
+        for message in self._note_messages(events):
+            if size + 4 + len(message) > self._notes_limit:
+                out.append(osc.bundle(messages, tag))
+                messages, size = [], 0
+            messages.append(message)
+            size += 4 + len(message)
+        return [*out, osc.bundle(messages, tag)] if messages else out
+
+    def _note_messages(self, events: np.ndarray) -> Iterable[bytes]:
+        for event in events:
+            kind, track = int(event["kind"]), int(event["track"])
+            if kind in (NOTE_ON, NOTE_OFF) and track in self._note_heads:
+                velocity = int(event["velocity"]) if kind == NOTE_ON else 0
+                yield self._note_heads[track] + struct.pack(">ii", int(event["pitch"]), velocity)
+
+
+def _size(element: tuple[bytes, int, int]) -> int:
+    head, first, end = element
+    return 4 + len(head) + 4 * (end - first)
+
+
+def _packed(elements: Sequence[tuple[bytes, int, int]], limit: int) -> list[list[tuple[bytes, int, int]]]:
+    """Put elements into as few datagrams as first-fit finds: each goes into the first that has room."""
+    groups: list[list[tuple[bytes, int, int]]] = []
+    rooms: list[int] = []
+    open_from = 0  # groups before this one are full
+    for element in elements:
+        size = _size(element)
+        for n in range(open_from, len(groups)):
+            if rooms[n] >= size:
+                break
+        else:
+            n = len(groups)
+            groups.append([])
+            rooms.append(limit)
+        groups[n].append(element)
+        rooms[n] -= size
+        while open_from < len(groups) and rooms[open_from] < 40:
+            open_from += 1
+    return groups

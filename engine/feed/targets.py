@@ -1,0 +1,221 @@
+"""Where the feed goes: UDP targets from the configuration, and receivers that subscribed themselves.
+
+Runs on: feed process. Nothing blocks and nothing queues: a target that is not due yet gets the newest step when it is, and a
+receiver that is gone costs two system calls a step.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.config import Target as TargetConfig
+from engine.feed.encoder import Encoder, Plan, Wish
+
+SEND_BUFFER = 1 << 20  # room for a burst of a large network's datagrams
+EARLY = 0.1  # share of its interval by which a step may come early: steps jitter, and a rate equal to theirs must not halve
+
+Endpoint = tuple[str, int]
+
+
+class Target:
+    """One receiver: its plan, its rate, its counts. `send` puts one datagram on the wire and raises OSError when it cannot."""
+
+    def __init__(self, name: str, plan: Plan, max_rate_hz: float, send: Callable[[memoryview | bytes], object]) -> None:
+        self.name = name
+        self.plan = plan
+        self.sent = 0
+        self.dropped = 0  # the system would not take them
+        self.refused = 0  # nobody listens there
+        self._send = send
+        self._interval_s = 1 / max_rate_hz
+        self._due_s = -1e9
+        self.stale = False  # a newer step waits for its time
+
+    def due(self, now_s: float) -> bool:
+        """Whether it may be sent a step at this time; if so, the next one not before an interval has passed."""
+        if now_s < self._due_s - EARLY * self._interval_s:
+            self.stale = True
+            return False
+        self.stale = False
+        late_s = now_s - self._due_s
+        self._due_s = (self._due_s if late_s < self._interval_s else now_s) + self._interval_s
+        return True
+
+    def send_step(self) -> None:
+        """Send the plan's datagrams as they stand."""
+        self.send_all(self.plan.datagrams)
+
+    def send_all(self, datagrams: list[memoryview] | list[bytes]) -> None:
+        """Send these; give up on the rest when the system is full or nobody listens."""
+        send = self._send
+        done = 0
+        try:
+            for datagram in datagrams:
+                send(datagram)
+                done += 1
+        except BlockingIOError:
+            self.dropped += len(datagrams) - done
+        except OSError:
+            done = self._again(datagrams, done)
+        self.sent += done
+
+    def _again(self, datagrams: list[memoryview] | list[bytes], done: int) -> int:
+        """Go on after a refusal, which tells of an earlier datagram: a receiver that has just come misses nothing."""
+        try:
+            for datagram in datagrams[done:]:
+                self._send(datagram)
+                done += 1
+        except BlockingIOError:
+            self.dropped += len(datagrams) - done
+        except OSError:
+            self.refused += len(datagrams) - done
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Now, and when what is sent now is heard."""
+
+    now_s: float  # any steady clock
+    heard_unix_ns: int = 0  # wall-clock time; only plans that carry it look at it
+
+
+@dataclass(slots=True)
+class _Shared:
+    plan: Plan
+    users: int = 0
+    fresh: bool = False
+
+
+@dataclass(slots=True)
+class Plans:
+    """Plans by wish: receivers that wish the same share one, so a step is encoded once for all of them."""
+
+    encoder: Encoder
+    _plans: dict[Wish, _Shared] = field(default_factory=dict)
+
+    def take(self, wish: Wish) -> Plan:
+        """Return the plan for a wish; `give_back` it when the receiver goes. Raises ValueError when it cannot be met."""
+        shared = self._plans.get(wish)
+        if shared is None:
+            shared = self._plans[wish] = _Shared(Plan(self.encoder, wish))
+        shared.users += 1
+        return shared.plan
+
+    def give_back(self, plan: Plan) -> None:
+        """Drop the plan once nobody uses it."""
+        shared = self._plans[plan.wish]
+        shared.users -= 1
+        if not shared.users:
+            del self._plans[plan.wish]
+
+    def new_step(self) -> None:
+        """The encoder has a new step: every plan is to be filled before it is sent."""
+        for shared in self._plans.values():
+            shared.fresh = False
+
+    def fill(self, plan: Plan, heard_unix_ns: int) -> None:
+        """Bring the plan up to date, once a step."""
+        shared = self._plans[plan.wish]
+        if not shared.fresh:
+            plan.fill(heard_unix_ns)
+            shared.fresh = True
+
+
+class Targets:
+    """All receivers of the feed."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.plans = Plans(encoder)
+        self.targets: list[Target] = []
+        self._gone = {"sent": 0, "dropped": 0}  # by those that have left
+
+    def add(self, name: str, wish: Wish, max_rate_hz: float, send: Callable[[memoryview | bytes], object]) -> Target:
+        """Add a receiver. Raises ValueError when its wish cannot be met."""
+        target = Target(name, self.plans.take(wish), max_rate_hz, send)
+        self.targets.append(target)
+        return target
+
+    def remove(self, target: Target) -> None:
+        """Let a receiver go."""
+        self.targets.remove(target)
+        self.plans.give_back(target.plan)
+        self._gone["sent"] += target.sent
+        self._gone["dropped"] += target.dropped
+
+    def publish(self, clocks: Clocks) -> None:
+        """Send the encoder's new step to every target whose time it is."""
+        self.plans.new_step()
+        for target in self.targets:
+            if target.due(clocks.now_s):
+                self.plans.fill(target.plan, clocks.heard_unix_ns)
+                target.send_step()
+
+    def catch_up(self, clocks: Clocks) -> None:
+        """Send the newest step to targets that were not due when it came."""
+        for target in self.targets:
+            if target.stale and target.due(clocks.now_s):
+                self.plans.fill(target.plan, clocks.heard_unix_ns)
+                target.send_step()
+
+    def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> None:
+        """Send notes that began or ended, to every target at once: they are few, and a lost end would hang."""
+        made: dict[Wish, list[bytes]] = {}
+        for target in self.targets:
+            wish = target.plan.wish
+            if wish not in made:
+                made[wish] = target.plan.notes(events, heard_unix_ns)
+            if made[wish]:
+                target.send_all(made[wish])
+
+    @property
+    def sent(self) -> int:
+        """Datagrams sent so far."""
+        return self._gone["sent"] + sum(t.sent for t in self.targets)
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams the system would not take."""
+        return self._gone["dropped"] + sum(t.dropped for t in self.targets)
+
+
+def wish_of(config: TargetConfig) -> Wish:
+    """Return what a configured target wants."""
+    return Wish(config.root, config.chunk, config.tiers, config.signals, config.layers, config.timetag == "presentation")
+
+
+def open_udp(host: str, port: int, interface: str = "") -> socket.socket:
+    """Return a non-blocking UDP socket that is connected to a target. Raises OSError, for an unknown host as well.
+
+    A multicast group is reached on the network of `interface` (an own IP address; empty: the system's choice), not beyond it.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    out = socket.socket(family, kind, protocol)
+    try:
+        out.setblocking(False)
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if ipaddress.ip_address(str(address[0]).partition("%")[0]).is_multicast:
+            _prepare_multicast(out, interface)
+        out.connect(address)
+    except OSError:
+        out.close()
+        raise
+    return out
+
+
+def _prepare_multicast(out: socket.socket, interface: str) -> None:
+    if out.family == socket.AF_INET6:
+        out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
+        out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 1)
+        if interface:
+            out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex(interface))
+        return
+    out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
+    out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
+    if interface:
+        out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
