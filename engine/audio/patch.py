@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +16,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
-from engine.errors import PatchError
-
-os.environ.setdefault("PYO_GUI_WX", "0")  # or importing pyo prints a line about wxPython
 from pyo import Dummy, PyoObject, Sig, SigTo, Trig
+
+from engine.errors import PatchError
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "patches"
 GLIDE_S = 0.02  # every level and parameter moves to its new value in this time, so that none clicks
@@ -181,7 +179,7 @@ class Instrument:
             if streams != 2:
                 raise TypeError(f"build() must return a PyoObject of 2 streams, not {streams}; .mix(2) or Pan makes two")
         except Exception as error:  # whatever a patch does wrong must not end the sound of the others
-            raise PatchError(_fault(name, error)) from error
+            raise PatchError(fault(name, error)) from error
 
     def note_on(self, pitch: int, velocity: float) -> None:
         """Begin a note; `velocity` 0..1. Raises whatever the patch's own note_on raises."""
@@ -194,7 +192,7 @@ class Instrument:
         try:
             self._patch.free()
         except Exception as error:  # as above
-            raise PatchError(_fault(self.name, error)) from error
+            raise PatchError(fault(self.name, error)) from error
 
 
 def available(folder: Path = FOLDER) -> dict[str, Path]:
@@ -214,7 +212,7 @@ def load(name: str, folder: Path = FOLDER) -> type[Patch]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # a patch's file may do anything
-        raise PatchError(_fault(name, error)) from error
+        raise PatchError(fault(name, error)) from error
     found = [
         c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Patch) and c.__module__ == module.__name__
     ]
@@ -223,7 +221,7 @@ def load(name: str, folder: Path = FOLDER) -> type[Patch]:
     return found[0]
 
 
-def _fault(name: str, error: Exception) -> str:
+def fault(name: str, error: Exception) -> str:
     """Say where in the patch's own file the error came from."""
     if isinstance(error, SyntaxError):
         return f"patch {name}: {error.filename}:{error.lineno}: {error.msg}"

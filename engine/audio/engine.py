@@ -1,0 +1,425 @@
+"""The audio engine: from what the player and the network do to 64 frames of sound, block after block.
+
+Runs on: audio process. `render_block` belongs to the audio callback (offline: to whoever renders); all it touches lives in this
+object, and other threads only append to its deques or take from its queue. `attend` belongs to the control thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+import numpy as np
+from pyo import Server
+
+from engine.audio.limiter import Limiter
+from engine.audio.midi import Heard, Parser
+from engine.audio.rack import Channel, Rack, Strip
+from engine.audio.schedule import Event, Schedule, is_late
+from engine.audio.sources import FileSource
+from engine.clock import SampleClock
+from engine.config import Config
+from engine.errors import ConfigError, PatchError
+from engine.link import Link
+from engine.messages import (
+    ALL_OFF,
+    BLOCK,
+    CLICK,
+    CONTROL,
+    ERROR,
+    NOTE_OFF,
+    NOTE_ON,
+    OUTPUTS,
+    PITCH_BEND,
+    PLAYER,
+    WARNING,
+)
+from engine.network.contract import Card
+from engine.parameters import Live, Parameter, Registry
+
+FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """For the control thread: tell the person at the terminal."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """For the control thread: the patch of this channel failed, build another."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """For the control thread: let go of an instrument that is not heard any more."""
+
+    strip: Strip
+
+
+class AudioEngine:
+    """Renders the player's and the network's notes; `frame` is the first frame of the next block.
+
+    Channels: reads `notes` and the parameters; writes `events` and `wave`.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        registry: Registry,
+        card: Card,
+        config: Config,
+        rate_hz: float,
+        source: FileSource | None = None,
+        first_frame: int = 0,
+        attended: bool = False,
+    ) -> None:
+        """Build the rack. `attended`: another thread calls `attend`; if not, every block does.
+
+        Raises ConfigError when midi.cc names what there is not. A patch that fails is told, not raised.
+        """
+        self.link = link
+        self.rate_hz = rate_hz
+        self.frame = first_frame
+        self.notes_in = 0
+        self.notes_late = 0
+        # From the ports: (time_ns of arrival, number of the port, bytes; None when the port is gone).
+        self.midi_in: deque[tuple[int, int, bytes | None]] = deque(maxlen=8192)
+        # Line on which arrivals are due, when the device asks for so much at once that playing them
+        # as soon as possible would blur their rhythm.
+        self.arrival: SampleClock | None = None
+        # The MIDI output's: called with every note of the network as it comes, and the ALL_OFFs.
+        self.outlet: Callable[[Event], object] | None = None
+        self.control: SimpleQueue[Say | Mend | Free] = SimpleQueue()
+        self._attended = attended
+        self._live = Live(registry, link.values)
+        self._controllers = _controllers(config.midi.cc, registry)
+        self._server = _boot(rate_hz, config.jam.seed)
+        self._view = _output_of(self._server)
+        self._rack = Rack([track.name for track in card.tracks], config)
+        self.limiter = Limiter(rate_hz, config.audio.ceiling_db)
+        self._parsers: list[Parser] = []
+        self._source = source
+        self._source_port = self.add_port()
+        self._notes = link["notes"].reader()
+        self._schedule = Schedule()
+        self._deferred: list[tuple[int, int, int]] = []  # (track, step, pitch): ends in the block it began in, so one later
+        self._levels = _level_indices(registry, card)
+        self._panic = registry.index["panic"]
+        self._panics = float(link.values.numbers[self._panic])
+        self._numbers = b""  # the parameters as they were last seen
+        self._closing = False  # asked to
+        self._silent = False  # done
+        self._broken_blocks = 0
+        for channel in self._rack:
+            if channel.fault:
+                self.control.put(Say(WARNING, f"{channel.fault}; the {channel.name} is played by plain keys"))
+
+    # --- for other threads -------------------------------------------------------------------------------------------------
+
+    def add_port(self) -> int:
+        """Return the number of a new MIDI input, to be given with its bytes; before the first block."""
+        self._parsers.append(Parser())
+        return len(self._parsers) - 1
+
+    def release_all(self) -> None:
+        """End every note and fade out; FADE_S later there is silence for good. Any thread."""
+        self._closing = True
+
+    def attend(self, timeout_s: float = 0.0) -> bool:
+        """Do one thing that a block asked for, waiting for it up to `timeout_s`; return whether there was one."""
+        try:
+            order = self.control.get(timeout=timeout_s) if timeout_s > 0 else self.control.get_nowait()
+        except Empty:
+            return False
+        if isinstance(order, Say):
+            self.link.notice("audio", order.level, order.text)
+        elif isinstance(order, Mend):
+            self._mend(order.channel)
+        else:
+            self._free(order.strip)
+        return True
+
+    def _mend(self, channel: Channel) -> None:
+        self.link.notice("audio", WARNING, f"{channel.fault}; the {channel.name} is played by plain keys")
+        try:
+            channel.mend()
+        except PatchError as error:
+            self.link.notice("audio", ERROR, f"{error}; the {channel.name} is silent")
+
+    def _free(self, strip: Strip) -> None:
+        try:
+            strip.instrument.free()
+        except PatchError as error:
+            self.link.notice("audio", WARNING, str(error))
+
+    def close(self) -> None:
+        """Take pyo's server down; nothing can be rendered afterwards."""
+        self._server.stop()
+        self._server.shutdown()
+
+    # --- one block ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def midi_ignored(self) -> int:
+        """Bytes that were no MIDI."""
+        return sum(parser.ignored for parser in self._parsers)
+
+    def render_block(self, out: np.ndarray) -> None:
+        """Render BLOCK frames into `out`, float32 (BLOCK, OUTPUTS), and advance `frame` by as many."""
+        end = self.frame + BLOCK
+        numbers = self._live.values.numbers.tobytes()
+        if numbers != self._numbers:
+            self._numbers = numbers
+            self._take_parameters()
+        if self._closing:
+            self._fall_silent()
+        else:
+            self._turn_channels()
+            self._end_deferred()
+            self._hear_ports(end)
+            self._hear_source(end)
+            self._play_network(end)
+        self._server.process()
+        np.copyto(out, self._view)
+        self.limiter.process(out)
+        if self.limiter.broken_blocks != self._broken_blocks:
+            self._find_the_broken()
+        self.link["wave"].push((self.frame, out))
+        self.frame = end
+        if not self._attended:
+            while self.attend():
+                pass
+
+    def _take_parameters(self) -> None:
+        numbers = self._live.values.numbers
+        for channel, level, mute in self._levels:
+            self._rack[channel].set_level(0.0 if mute >= 0 and numbers[mute] else float(numbers[level]))
+        if numbers[self._panic] != self._panics:
+            self._panics = float(numbers[self._panic])
+            self._silence()
+
+    def _silence(self) -> None:
+        """Panic: end every note and free every voice, forget what was to come and what was held."""
+        self._schedule.clear()
+        self._deferred.clear()
+        for parser in self._parsers:
+            parser.release()
+        for track, channel in enumerate(self._rack.tracks):
+            self._end_all(track, channel)
+            channel.hush()
+        self._end_all(PLAYER, self._rack.player)
+        self._rack.player.hush()
+        self._rack.player.bend(0.0)
+        self._tell(self.frame, -1, PITCH_BEND, PLAYER, 0)
+        if self.outlet is not None:
+            self.outlet(Event(self.frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0))
+
+    def _fall_silent(self) -> None:
+        """End every note, once; the levels glide to zero meanwhile and stay there."""
+        if not self._silent:
+            self._silent = True
+            self._silence()
+            self._rack.fade()
+
+    def _turn_channels(self) -> None:
+        for channel in self._rack:
+            replaced = channel.turn()
+            if replaced is not None:
+                self.control.put(Free(replaced))
+
+    def _find_the_broken(self) -> None:
+        """Something that is no number was put out and silenced: take out the instruments that go on doing so."""
+        first = self._broken_blocks == 0
+        self._broken_blocks = self.limiter.broken_blocks
+        if first:
+            self.control.put(Say(WARNING, "a patch put out what is no number; that block was silenced"))
+        for track, channel in [*enumerate(self._rack.tracks), (PLAYER, self._rack.player)]:
+            if not channel.is_sound():
+                channel.fail(f"patch {channel.patch}: its sound is not a number any more")
+                self._give_up(track, channel)
+
+    def _give_up(self, track: int, channel: Channel) -> None:
+        """End the notes of a channel whose patch failed, and have it mended."""
+        self._end_all(track, channel)
+        self.control.put(Mend(channel))
+
+    # --- the player --------------------------------------------------------------------------------------------------------
+
+    def _hear_ports(self, end: int) -> None:
+        while self.midi_in:
+            time_ns, port, data = self.midi_in[0]
+            if self.arrival is not None and self.arrival.frame_at(time_ns) >= end:
+                break
+            self.midi_in.popleft()
+            parser = self._parsers[port]
+            for heard in parser.release() if data is None else parser.feed(data):
+                self._hear(heard)
+
+    def _hear_source(self, end: int) -> None:
+        if self._source is None:
+            return
+        parser = self._parsers[self._source_port]
+        for data in self._source.due(self.frame, end):
+            for heard in parser.feed(data):
+                self._hear(heard)
+
+    def _hear(self, heard: Heard) -> None:
+        kind = heard.kind
+        if kind == NOTE_ON:
+            self.notes_in += 1
+            self._begin(PLAYER, -1, heard.number, int(heard.value), self.frame)
+        elif kind == NOTE_OFF:
+            self._end(PLAYER, -1, heard.number, self.frame)
+        elif kind == PITCH_BEND:
+            self._rack.player.bend(heard.value)
+            self._tell(self.frame, -1, PITCH_BEND, PLAYER, 0, 0, heard.value)
+        elif kind == CONTROL:
+            self._control(heard.number, int(heard.value))
+            self._tell(self.frame, -1, CONTROL, PLAYER, heard.number, int(heard.value))
+        elif kind == ALL_OFF:
+            self._rack.player.hush()
+
+    def _control(self, number: int, value: int) -> None:
+        for parameter in self._controllers.get(number, ()):
+            if parameter.curve == "trigger":
+                if value >= 64:
+                    self._live.fire(parameter.id)
+            else:
+                self._live.set(parameter.id, scaled(parameter, value))
+
+    # --- the network -------------------------------------------------------------------------------------------------------
+
+    def _play_network(self, end: int) -> None:
+        if self.link["notes"].count != self._notes.position:
+            for record in self._notes.read().tolist():
+                self._accept(Event(*record))
+        for event in self._schedule.due(end):
+            self._play(event, max(event.frame, self.frame))
+
+    def _accept(self, event: Event) -> None:
+        """Take one event of the network: into the schedule, and to the MIDI output."""
+        if event.track >= len(self._rack.tracks) and event.track != PLAYER:
+            return
+        if is_late(event, self.frame):
+            self.notes_late += event.kind == NOTE_ON
+            return
+        self._schedule.put(event)
+        if self.outlet is not None and event.kind != CLICK:
+            self.outlet(event)
+
+    def _play(self, event: Event, frame: int) -> None:
+        if event.kind == NOTE_ON:
+            self._begin(event.track, event.step, event.pitch, event.velocity, frame)
+        elif event.kind == NOTE_OFF:
+            self._end(event.track, event.step, event.pitch, frame)
+        elif event.kind == CLICK:
+            self._rack.click(event.pitch, event.velocity)
+        elif event.kind == ALL_OFF:
+            tracks = range(len(self._rack.tracks)) if event.track == PLAYER else (event.track,)
+            for track in tracks:
+                for pitch in list(self._rack[track].sounding):
+                    self._end(track, event.step, pitch, frame)
+
+    # --- what begins and ends to sound -------------------------------------------------------------------------------------
+
+    def _begin(self, track: int, step: int, pitch: int, velocity: int, frame: int) -> None:
+        """Begin a note; one that sounds already is struck anew. Twice in one block it is one note."""
+        channel = self._rack[track]
+        began = channel.sounding.get(pitch)
+        if began is not None and began < self.frame:
+            self._tell(frame, step, NOTE_OFF, track, pitch)
+        if began is None or began < self.frame:
+            self._tell(frame, step, NOTE_ON, track, pitch, velocity)
+        elif self._deferred:
+            self._deferred = [d for d in self._deferred if (d[0], d[2]) != (track, pitch)]
+        channel.sounding[pitch] = frame
+        worked = channel.working
+        channel.note_on(pitch, velocity)
+        if worked and not channel.working:
+            self._give_up(track, channel)
+
+    def _end(self, track: int, step: int, pitch: int, frame: int) -> None:
+        """End a note. One that begins in this very block lasts for it, or it would never be heard."""
+        channel = self._rack[track]
+        began = channel.sounding.get(pitch)
+        if began is None:
+            return
+        if began >= self.frame:
+            self._deferred.append((track, step, pitch))
+            return
+        del channel.sounding[pitch]
+        channel.note_off(pitch)
+        self._tell(frame, step, NOTE_OFF, track, pitch)
+
+    def _end_deferred(self) -> None:
+        if self._deferred:
+            deferred, self._deferred = self._deferred, []
+            for track, step, pitch in deferred:
+                self._end(track, step, pitch, self.frame)
+
+    def _end_all(self, track: int, channel: Channel) -> None:
+        """End all notes of a channel now, those of this block too."""
+        for pitch, began in list(channel.sounding.items()):
+            channel.note_off(pitch)
+            self._tell(max(began, self.frame), -1, NOTE_OFF, track, pitch)
+        channel.sounding.clear()
+
+    def _tell(self, frame: int, step: int, kind: int, track: int, pitch: int, velocity: int = 0, bend: float = 0.0) -> None:
+        self.link["events"].push((frame, step, kind, track, pitch, velocity, bend))
+
+
+def scaled(parameter: Parameter, value: int) -> float:
+    """Return what a controller value 0..127 means for a parameter: over its range, as its curve goes."""
+    share = value / 127
+    if parameter.curve == "exp" and parameter.minimum > 0:
+        return parameter.minimum * math.exp(share * math.log(parameter.maximum / parameter.minimum))
+    return parameter.minimum + share * (parameter.maximum - parameter.minimum)
+
+
+def _controllers(cc: dict[str, int], registry: Registry) -> dict[int, list[Parameter]]:
+    """Return the parameters each controller moves. Raises ConfigError that names every fault."""
+    known = ", ".join(registry.index)
+    faults = [f"  midi.cc.{key}: there is no such parameter; there are: {known}" for key in cc if key not in registry]
+    faults += [
+        f"  midi.cc.{key}: controller {number} cannot be used; give one from 0 to 119, and not 64, the sustain pedal"
+        for key, number in cc.items()
+        if not 0 <= number < 120 or number == 64
+    ]
+    if faults:
+        raise ConfigError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in the configuration\n" + "\n".join(faults))
+    found: dict[int, list[Parameter]] = {}
+    for key, number in cc.items():
+        found.setdefault(number, []).append(registry[key])
+    return found
+
+
+def _level_indices(registry: Registry, card: Card) -> list[tuple[int, int, int]]:
+    """Return (track, index of its level, index of its mute or -1) of every channel."""
+    found = [(i, registry.index[f"{t.name}.level"], registry.index[f"{t.name}.mute"]) for i, t in enumerate(card.tracks)]
+    return [*found, (PLAYER, registry.index["player.level"], -1)]
+
+
+def _boot(rate_hz: float, seed: int) -> Server:
+    """Return a running pyo server that renders a block when told to."""
+    server = Server(sr=rate_hz, nchnls=OUTPUTS, buffersize=BLOCK, duplex=0, audio="manual")
+    server.setVerbosity(1)
+    server.deactivateMidi()
+    server.setGlobalSeed(1 + seed % (2**31 - 2))  # 0 would mean the time of day
+    server.boot()
+    return server.start()
+
+
+def _output_of(server: Server) -> np.ndarray:
+    """Return the server's output buffer as float32 (BLOCK, OUTPUTS), to be read after each `process()`."""
+    address = ctypes.cast(int(server.getOutputAddr(), 16), ctypes.POINTER(ctypes.c_float))
+    return np.ctypeslib.as_array(address, (BLOCK, OUTPUTS))

@@ -1,0 +1,171 @@
+"""The rack: one instrument with its level for each track of the network, one for the player, and the metronome.
+
+Runs on: audio process. `Channel.mend` builds on the control thread; everything else is called by the audio callback.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from pyo import Sig, SigTo
+
+from engine.audio.patch import GLIDE_S, Instrument, fault, load
+from engine.audio.plain import Click, Plain
+from engine.config import Config
+from engine.errors import PatchError
+from engine.messages import PLAYER
+
+BEND_SEMITONES = 2.0  # what the whole way of a pitch wheel does
+SILENT = 1e-4  # -80 dBFS: below it a hushed channel is opened again
+QUIET_BLOCKS = 32  # for how long it must have been so
+
+
+class Strip:
+    """An instrument on its way to the output, with a level that glides."""
+
+    def __init__(self, instrument: Instrument, level: float) -> None:
+        self.instrument = instrument
+        self._fader = SigTo(level, GLIDE_S, level)
+        self._out = Sig(instrument.sound, mul=self._fader).out()
+        self._set = self._fader.getBaseObjects()[0].setValue
+        self._raw = [base._getStream() for base in instrument.sound.getBaseObjects()]
+
+    def set_level(self, level: float) -> None:
+        """Glide to a level; 1 is as the patch made it."""
+        self._set(level)
+
+    def cut(self) -> None:
+        """Leave the output at once: where the instrument puts out what is no number, a level of zero would not silence it."""
+        self._out.stop()
+
+    def size(self) -> float:
+        """Return the size of the sample rendered last, before the level; NaN or infinite when the patch is broken."""
+        return float(sum(abs(stream.getValue()) for stream in self._raw))
+
+
+class Channel:
+    """One place in the rack. What its patch does wrong silences it until the control thread has put in the plain instrument."""
+
+    def __init__(self, name: str, patch: str) -> None:
+        """Build the patch of this name, the plain one where that fails; `fault` says why."""
+        self.name = name
+        self.fault = ""
+        self.sounding: dict[int, int] = {}  # pitch -> frame at which it began
+        self.working = True
+        self._level = 0.0
+        self._open = True  # False: hushed, until the tail has died away
+        self._quiet_blocks = 0
+        self._bend_semitones = 0.0
+        self._mended: deque[Strip] = deque()  # at most one: built by the control thread, taken by the audio callback
+        try:
+            self._strip = Strip(_instrument(patch), 0.0)
+        except PatchError as error:
+            self.fault = str(error)
+            self._strip = Strip(Instrument("plain", Plain), 0.0)
+
+    @property
+    def patch(self) -> str:
+        """Name of the patch that plays."""
+        return self._strip.instrument.name
+
+    @property
+    def held(self) -> list[int]:
+        """Pitches of the voices that are held."""
+        return self._strip.instrument.notes.held
+
+    def note_on(self, pitch: int, velocity: int) -> None:
+        """Begin a note, `velocity` 1..127. A patch that raises is out from here on: `working` is False and `fault` says why."""
+        if not self.working:
+            return
+        if not self._open:
+            self._unhush()
+        try:
+            self._strip.instrument.note_on(pitch, velocity / 127)
+        except Exception as error:  # whatever a patch does wrong must not end the sound of the others
+            self.fail(fault(self.patch, error))
+
+    def note_off(self, pitch: int) -> None:
+        """Release a note."""
+        self._strip.instrument.notes.note_off(pitch)
+
+    def bend(self, amount: float) -> None:
+        """Bend by -1..1 of the wheel's way."""
+        self._bend_semitones = amount * BEND_SEMITONES
+        self._strip.instrument.notes.bend(self._bend_semitones)
+
+    def set_level(self, level: float) -> None:
+        """Glide to a fader position 0..1; the gain is its square."""
+        self._level = level * level
+        if self._open:
+            self._strip.set_level(self._level)
+
+    def hush(self) -> None:
+        """Free every voice and fade out, tails too; the next note or the end of the tail opens the channel again."""
+        self._strip.instrument.notes.all_off()
+        self._strip.set_level(0.0)
+        self._open = False
+        self._quiet_blocks = 0
+
+    def fail(self, why: str) -> None:
+        """Take the instrument out of the mix until it is mended."""
+        self.working = False
+        self.fault = why
+        self._strip.cut()
+
+    def is_sound(self) -> bool:
+        """Return whether the instrument puts out numbers."""
+        return not self.working or math.isfinite(self._strip.size())
+
+    def mend(self) -> None:
+        """Build the plain instrument in place of the one that failed. Control thread."""
+        self._mended.append(Strip(Instrument("plain", Plain), 0.0))
+
+    def turn(self) -> Strip | None:
+        """Once a block: open what was hushed and is quiet now; take in what was mended and return what it replaces."""
+        if not self._open:
+            self._quiet_blocks = self._quiet_blocks + 1 if self._strip.size() < SILENT else 0
+            if self._quiet_blocks >= QUIET_BLOCKS:
+                self._unhush()
+        if not self._mended:
+            return None
+        old, self._strip = self._strip, self._mended.popleft()
+        self.working = True
+        self._strip.instrument.notes.bend(self._bend_semitones)
+        self._strip.set_level(self._level if self._open else 0.0)
+        return old
+
+    def _unhush(self) -> None:
+        self._open = True
+        self._strip.set_level(self._level)
+
+
+def _instrument(patch: str) -> Instrument:
+    return Instrument(patch, load(patch))
+
+
+class Rack:
+    """All channels: `rack[track]` by the number in an EVENT, PLAYER for the player's own."""
+
+    def __init__(self, tracks: Sequence[str], config: Config) -> None:
+        self.player = Channel("player", config.patch_of("player"))
+        self.tracks = [Channel(track, config.patch_of(track)) for track in tracks]
+        self.metronome = Strip(Instrument("metronome", Click), 1.0)
+
+    def __getitem__(self, track: int) -> Channel:
+        return self.player if track == PLAYER else self.tracks[track]
+
+    def __iter__(self) -> Iterator[Channel]:
+        yield from self.tracks
+        yield self.player
+
+    def click(self, pitch: int, velocity: int) -> None:
+        """Sound the metronome."""
+        self.metronome.instrument.note_on(pitch, velocity / 127)
+
+    def fade(self) -> None:
+        """Fade everything out for good: within GLIDE_S there is silence."""
+        self.metronome.set_level(0.0)
+        for channel in self:
+            channel.set_level(0.0)
