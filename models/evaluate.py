@@ -22,7 +22,8 @@ import onnxruntime as ort
 
 from engine.errors import AlgoritmoError, NetworkError
 from engine.network.contract import Card, Track, faults, read_card
-from models.data import SPLITS, Piece, read_band
+from models.biaxial.rolls import read_keyboard
+from models.data import SPLITS, Collection, Piece, read_band
 from models.representation import HELD, SILENT, STRUCK, channels, from_channels, to_midi
 
 Array = np.ndarray
@@ -345,7 +346,7 @@ def summary(found: Sequence[Array], pieces: Sequence[Piece], tracks: Sequence[Tr
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="algoritmo evaluate", description="Measure a network on music, and alone.")
     parser.add_argument("network", type=Path, help="a step graph (.onnx)")
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders or archives")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders, archives or a poly_splits .npz")
     parser.add_argument("--split", choices=(*SPLITS, "all"), default="all", help="which pieces (%(default)s)")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--baselines", action="store_true", help="also fit simple models on the training split")
@@ -357,11 +358,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def read_for(card: Card, paths: Sequence[Path], cache: Path) -> Collection:
+    """Read music the way this network hears it: by roles, or all on one keyboard where it has a single pitched track."""
+    if len(card.tracks) == 1 and card.tracks[0].kind == "pitched":
+        pitches = card.tracks[0].pitches
+        return read_keyboard(paths, pitches[0], pitches[-1], card.steps_per_beat)
+    return read_band(paths, cache, card.tracks)
+
+
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Everything the command line asks for, as one JSON object."""
     graph = open_network(args.network, args.threads)
     card = graph.card
-    data = read_band(args.paths, args.cache, card.tracks)
+    data = read_for(card, args.paths, args.cache)
     pieces = data.pieces if args.split == "all" else data.split(args.split)
     if not pieces:
         counts = ", ".join(f"{len(data.split(s))} {s}" for s in SPLITS)

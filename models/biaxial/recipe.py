@@ -20,22 +20,15 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engine.network.contract import Track
 from models.biaxial.export import step_graph
 from models.biaxial.network import Biaxial, BiaxialConfig, log_prob, to_flags
-from models.data import LICENCES, SPLITS, Collection, Piece, find_files, split_of
-from models.representation import HELD, SILENT, SongError, grid_fit, read_song, sections, to_roll, trim
+from models.biaxial.rolls import read_keyboard
+from models.data import Collection
+from models.representation import HELD, SILENT
+from models.train import TrainingError
 
 BAR = 16  # steps; segments begin on one, so that the bits of the position mean the same everywhere
 CHUNK = 256  # steps evaluated at once: bounds the memory of a long piece
-
-# As the collection's own note on sources and licences says.
-POLY_LICENCES = {
-    "JSB_Chorales": "works in the public domain; the encoding states no licence",
-    "MuseData": "works in the public domain; the encoding states no licence",
-    "Nottingham": "Eric Foxley's collection; the encoding states no licence",
-    "Piano_midi": "CC-BY-SA-3.0-DE",
-}
 
 DEFAULTS: dict[str, Any] = {
     "low": 24,
@@ -69,67 +62,6 @@ def build(config: dict[str, Any]) -> nn.Module:
     network = Biaxial(shape_of(config))
     network.narrow = config["bfloat16"]
     return network
-
-
-def read_poly(path: Path, low: int, high: int) -> Collection:
-    """Read a poly_splits archive (88 notes from MIDI 21, standard splits) into rolls of the notes low..high.
-
-    A note that goes on is marked held, though the rolls do not tell it from a repeated one. Raises ValueError where
-    a note lies outside low..high: leaving it out would flatter the figures.
-    """
-    out = Collection(
-        sources=[{"name": f"poly_splits/{path.stem}", "licence": POLY_LICENCES.get(path.stem, "not stated")}], files=1, used=1
-    )
-    with np.load(path) as stored:
-        for split in SPLITS:
-            whole = np.zeros((len(stored[split]), 128), np.uint8)
-            whole[:, 21:109] = np.unpackbits(stored[split], axis=1)[:, :88]
-            pitches = np.flatnonzero(whole.any(0))
-            if pitches[0] < low or pitches[-1] > high:
-                raise ValueError(f"{path}: {split} has notes {pitches[0]}..{pitches[-1]}; widen low and high ({low}..{high})")
-            ends = np.cumsum(stored[f"{split}_len"])[:-1]
-            for index, play in enumerate(np.split(whole[:, low : high + 1], ends)):
-                roll = play * 2
-                roll[1:][(play[1:] & play[:-1]) > 0] = HELD
-                out.pieces.append(Piece(f"{split}-{index}", split, roll))
-    return out
-
-
-def read_piano(path: Path, low: int, high: int, steps_per_beat: int) -> Collection:
-    """Read MIDI files with all parts merged onto one keyboard; refusals are counted by reason."""
-    track = (Track(name="piano", pitches=tuple(range(low, high + 1))),)
-    name = path.resolve().name
-    out = Collection(sources=[{"name": name, "licence": LICENCES.get(name, "not stated")}])
-    for file in find_files(path):
-        out.files += 1
-        try:
-            rolls = _stretches(file.data, track, steps_per_beat)
-        except SongError as error:
-            out.refused[error.reason] += 1
-            continue
-        out.used += 1
-        split = split_of(file.name, None)
-        out.pieces += [Piece(f"{file.name}#{at}" if at else file.name, split, roll) for at, roll in enumerate(rolls)]
-    return out
-
-
-def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int) -> list[np.ndarray]:
-    """The stretches of a file in a metre of 2 or 4 quarters that lie on the grid. Raises SongError with the reason."""
-    song = read_song(data)
-    parts = [p for p in song.parts if not p.drum]
-    if not parts:
-        raise SongError("only drums")
-    spans = sorted(sections(song, 4) + sections(song, 2))
-    if not spans:
-        raise SongError("odd metre")
-    if grid_fit(parts, spans[0][0], steps_per_beat) < 0.8:
-        raise SongError("off the grid")
-    roles = ["piano"] * len(parts)
-    rolls = [trim(to_roll(parts, roles, a, b, track, steps_per_beat), 4 * steps_per_beat) for a, b in spans]
-    rolls = [r for r in rolls if len(r) >= 4 * BAR]
-    if not rolls:
-        raise SongError("shorter than 4 bars")
-    return rolls
 
 
 @dataclass(slots=True)
@@ -196,21 +128,10 @@ def _tensors(parts: list[tuple[np.ndarray, np.ndarray]], articulates: bool) -> d
 def dataset(paths: list[Path], config: dict[str, Any], cache: Path) -> Segments:
     """Read poly_splits archives (.npz) and MIDI folders; nothing is cached, reading takes seconds."""
     del cache
-    whole = Collection()
-    for path in paths:
-        if path.suffix == ".npz":
-            part = read_poly(path, config["low"], config["high"])
-        else:
-            part = read_piano(path, config["low"], config["high"], config["steps_per_beat"])
-        whole.pieces += part.pieces
-        whole.files += part.files
-        whole.used += part.used
-        whole.refused += part.refused
-        whole.sources += part.sources
-    if not whole.split("train"):
-        reasons = ", ".join(f"{n} {r}" for r, n in whole.refused.most_common()) or "there is no MIDI file"
-        raise ValueError(f"{', '.join(map(str, paths))}: nothing to train on: {reasons}")
-    return Segments(config, whole, whole.facts())
+    pieces = read_keyboard(paths, config["low"], config["high"], config["steps_per_beat"])
+    if not pieces.split("train"):
+        raise TrainingError("no piece is in the training split; give more --data")
+    return Segments(config, pieces, pieces.facts())
 
 
 def loss(model: nn.Module, batch: dict[str, Tensor], carry: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:

@@ -1,0 +1,109 @@
+"""Reads music for one keyboard: MIDI files with all parts merged, and the rolls of poly_splits.
+
+Runs without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engine.network.contract import Track
+from models.data import LARGEST_BYTES, LICENCES, SPLITS, Collection, Piece, find_files, split_of
+from models.representation import HELD, SongError, grid_fit, read_song, sections, to_roll, trim
+
+LEAST_BARS = 4
+# As the collection's own note on sources and licences says.
+POLY_LICENCES = {
+    "JSB_Chorales": "works in the public domain; the encoding states no licence",
+    "MuseData": "works in the public domain; the encoding states no licence",
+    "Nottingham": "Eric Foxley's collection; the encoding states no licence",
+    "Piano_midi": "CC-BY-SA-3.0-DE",
+}
+
+
+def read_keyboard(paths: Sequence[Path], low: int, high: int, steps_per_beat: int) -> Collection:
+    """Read poly_splits archives (.npz) and MIDI files, folders or archives into rolls of the notes low..high.
+
+    Raises FileNotFoundError for a path that is not there and ValueError where nothing under the paths can be used.
+    """
+    whole = Collection()
+    for path in paths:
+        if path.suffix == ".npz":
+            part = read_poly(path, low, high)
+        else:
+            part = read_midi(path, low, high, steps_per_beat)
+        whole.pieces += part.pieces
+        whole.files += part.files
+        whole.used += part.used
+        whole.refused += part.refused
+        whole.sources += part.sources
+    if not whole.pieces:
+        reasons = ", ".join(f"{n} {r}" for r, n in whole.refused.most_common()) or "there is no MIDI file"
+        raise ValueError(f"{', '.join(map(str, paths))}: nothing to train on: {reasons}")
+    return whole
+
+
+def read_poly(path: Path, low: int, high: int) -> Collection:
+    """Read a poly_splits archive (88 notes from MIDI 21, standard splits) into rolls of the notes low..high.
+
+    A note that goes on is marked held, though the rolls do not tell it from a repeated one. Raises ValueError where
+    a note lies outside low..high: leaving it out would flatter the figures.
+    """
+    out = Collection(
+        sources=[{"name": f"poly_splits/{path.stem}", "licence": POLY_LICENCES.get(path.stem, "not stated")}], files=1, used=1
+    )
+    with np.load(path) as stored:
+        for split in SPLITS:
+            whole = np.zeros((len(stored[split]), 128), np.uint8)
+            whole[:, 21:109] = np.unpackbits(stored[split], axis=1)[:, :88]
+            pitches = np.flatnonzero(whole.any(0))
+            if pitches[0] < low or pitches[-1] > high:
+                raise ValueError(f"{path}: {split} has notes {pitches[0]}..{pitches[-1]}; widen low and high ({low}..{high})")
+            ends = np.cumsum(stored[f"{split}_len"])[:-1]
+            for index, play in enumerate(np.split(whole[:, low : high + 1], ends)):
+                roll = play * 2
+                roll[1:][(play[1:] & play[:-1]) > 0] = HELD
+                out.pieces.append(Piece(f"{split}-{index}", split, roll))
+    return out
+
+
+def read_midi(path: Path, low: int, high: int, steps_per_beat: int) -> Collection:
+    """Read MIDI files with all parts merged onto one keyboard; refusals are counted by reason."""
+    track = (Track(name="piano", pitches=tuple(range(low, high + 1))),)
+    name = path.resolve().name
+    out = Collection(sources=[{"name": name, "licence": LICENCES.get(name, "not stated")}])
+    for file in find_files(path):
+        out.files += 1
+        try:
+            if len(file.data) > LARGEST_BYTES:
+                raise SongError("larger than 4 MB")
+            rolls = _stretches(file.data, track, steps_per_beat)
+        except SongError as error:
+            out.refused[error.reason] += 1
+            continue
+        out.used += 1
+        split = split_of(file.name, None)
+        out.pieces += [Piece(f"{file.name}#{at}" if at else file.name, split, roll) for at, roll in enumerate(rolls)]
+    return out
+
+
+def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int) -> list[np.ndarray]:
+    """The stretches of a file in a metre of 2 or 4 quarters that lie on the grid. Raises SongError with the reason."""
+    song = read_song(data)
+    parts = [p for p in song.parts if not p.drum]
+    if not parts:
+        raise SongError("only drums")
+    spans = sorted(sections(song, 4) + sections(song, 2))
+    if not spans:
+        raise SongError("odd metre")
+    if grid_fit(parts, spans[0][0], steps_per_beat) < 0.8:
+        raise SongError("off the grid")
+    roles = ["piano"] * len(parts)
+    rolls = [trim(to_roll(parts, roles, a, b, track, steps_per_beat), 4 * steps_per_beat) for a, b in spans]
+    rolls = [r for r in rolls if len(r) >= LEAST_BARS * 4 * steps_per_beat]
+    if not rolls:
+        raise SongError("shorter than 4 bars")
+    return rolls
