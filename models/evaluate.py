@@ -346,7 +346,9 @@ def summary(found: Sequence[Array], pieces: Sequence[Piece], tracks: Sequence[Tr
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="algoritmo evaluate", description="Measure a network on music, and alone.")
     parser.add_argument("network", type=Path, help="a step graph (.onnx)")
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders, archives or a poly_splits .npz")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders, archives or a poly_splits .npz"
+    )
     parser.add_argument("--split", choices=(*SPLITS, "all"), default="all", help="which pieces (%(default)s)")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--baselines", action="store_true", help="also fit simple models on the training split")
