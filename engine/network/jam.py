@@ -17,6 +17,9 @@ from engine.network.runner import Runner
 from engine.parameters import MODES, Live
 
 TRADE, ACCOMPANY, SOLO = range(len(MODES))
+PATIENCE_BEATS = 2  # silence of a network that is free to play, after which it is encouraged
+ENCOURAGEMENT = 1.5  # growth of the density per silent timestep from there on ...
+MOST_ENCOURAGED = 256.0  # ... up to this factor
 Event = tuple[int, int, int, int, int, int, float]  # a record of the `notes` ring, in field order
 
 
@@ -47,6 +50,7 @@ class Jam:
         self._turn_began = 0
         self._turn = -1  # number of the turn when trading by bars
         self._mode = -1
+        self._silent_steps = 0  # timesteps in which it was free to play and did not
         self._events: list[Event] = []
 
     @property
@@ -137,6 +141,8 @@ class Jam:
             if rested and self.roll.player_began_since(self._turn_began):
                 self.listening = False
                 self._turn_began = step
+                # An answer is expected now, not after another rest.
+                self._silent_steps = PATIENCE_BEATS * self._steps_per_beat
 
     def _tell(self, step: int) -> None:
         """Fill the graph's inputs: what sounded, where in the bar it is, what is dictated, the noise and the controls."""
@@ -158,9 +164,19 @@ class Jam:
         for name in self._controls:
             if name in self._live.registry:
                 inputs[name][0] = self._live.get(name)
+        if "density" in self._controls:
+            inputs["density"][0] *= self._encouragement()
         memory = self._live.get("memory")
         if memory < 1:
             self.runner.fade(memory)
+
+    def _encouragement(self) -> float:
+        """Return the factor on the density that keeps the network from falling silent for good.
+
+        A state that heard nothing but rests goes on resting. The idea is Johnson's adaptive conservativity.
+        """
+        overdue = self._silent_steps - PATIENCE_BEATS * self._steps_per_beat
+        return min(ENCOURAGEMENT**overdue, MOST_ENCOURAGED) if overdue > 0 else 1.0
 
     def _notes_of(self, step: int, grid: Grid, frame: float, earliest_frame: float) -> list[Event]:
         outputs, clamped = self.runner.outputs, self.runner.inputs["clamp_mask"][0]
@@ -170,6 +186,10 @@ class Jam:
         begins: list[Event] = []
         ours = (notes[:, PLAY] > 0.5) & (clamped < 0.5)
         held = ours & (notes[:, HOLD] > 0.5)
+        if ours.any() or clamped.all():
+            self._silent_steps = 0
+        else:
+            self._silent_steps += 1
         for slot in self.roll.network_sounding():
             if not ours[slot]:
                 ends.append((at, step, NOTE_OFF, self._track_of[slot], self._pitch_of[slot], 0, 0.0))

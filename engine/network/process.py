@@ -14,9 +14,11 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from engine.clock import Grid, SampleClock
+from engine.config import Config
 from engine.errors import NetworkError
 from engine.link import Link
 from engine.messages import INFO, WARNING
+from engine.network.contract import Card
 from engine.network.jam import Jam, all_off, click
 from engine.network.runner import Runner, Timing, choose
 from engine.parameters import Live
@@ -32,7 +34,7 @@ def main(spec: Spec, pipe: Connection) -> None:
     """Run the network until told to stop."""
     link = spec.link()
     live = live_of(spec, link)
-    player_track = player_track_of(spec)
+    player_track = track_of(spec.config, spec.card)
     runner, timings = choose(spec.network_path, spec.config.network.provider, spec.config.network.threads)
     with contextlib.suppress(OSError, AttributeError):  # only root may; it plays without
         os.nice(-10)
@@ -43,15 +45,15 @@ def main(spec: Spec, pipe: Connection) -> None:
     Performance(spec, link, live, runner, timings[0], player_track).run(pipe)
 
 
-def player_track_of(spec: Spec) -> str:
+def track_of(config: Config, card: Card) -> str:
     """Return the track the player's notes belong to. Raises NetworkError when the network has none of that name."""
-    names = [t.name for t in spec.card.tracks]
-    wanted = spec.config.jam.track
+    names = [t.name for t in card.tracks]
+    wanted = config.jam.track
     if wanted in names:
         return wanted
     if wanted == "lead":  # the default, made for the band; another network plays on its last track
         return "player" if "player" in names else names[-1]
-    raise NetworkError(f"jam.track: {spec.card.name} has no track {wanted!r}; it has: {', '.join(names)}")
+    raise NetworkError(f"jam.track: {card.name} has no track {wanted!r}; it has: {', '.join(names)}")
 
 
 def _timing(timing: Timing) -> dict[str, float | str]:

@@ -289,3 +289,15 @@ def test_the_player_can_take_any_track(tiny_onnx, track):
     stage = Stage(tiny_onnx, mode="accompany", track=track)
     records = stage.run(16)
     assert records["clamped"][:, stage.runner.card.track_slices()[track]].all()
+
+
+def test_a_network_that_would_rest_for_ever_is_encouraged(tmp_path):
+    stage = Stage(tiny.write(tmp_path / "shy.onnx", bias=-9.0))
+    records = stage.run(64)
+    longest = 0
+    silent = 0
+    for record in records:
+        silent = 0 if record["notes"].any() else silent + 1
+        longest = max(longest, silent)
+    assert 8 < longest < 32
+    assert ons(stage)

@@ -1,0 +1,113 @@
+"""The offline render: the jam on a virtual clock, as fast as the machine goes.
+
+Runs on: main process, one thread. The classes are those of the stage; only who calls them differs. The same arguments give the
+same notes and the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+
+from engine.audio.engine import FADE_S, AudioEngine
+from engine.audio.sources import FileSource
+from engine.clock import Grid
+from engine.config import Config
+from engine.errors import MidiFileError, SessionError
+from engine.link import Layout, Link
+from engine.messages import BLOCK, NOTE_ON, OUTPUTS, PLAYER
+from engine.network import contract
+from engine.network.jam import Jam, all_off
+from engine.network.process import track_of
+from engine.network.runner import Runner
+from engine.parameters import MODES, Live
+from engine.process import registry_of
+from engine.supervisor import set_defaults, versions, write_json
+
+FIRST_BEAT_S = 0.1  # where beat 0 lies: the first step's window needs room before it
+LEAD_S = 0.01  # how long before its sound a step is chosen; a number, not a measurement, so that renders agree
+TAIL_BARS = 4  # the network plays on for so long after the player's last note
+RING_OUT_S = 3.0  # for the last notes to fade
+
+
+class Render:
+    """One render, block by block: `run()` to the end."""
+
+    def __init__(self, config: Config, source: Path, out: Path, bars: int | None, tempo_bpm: float | None) -> None:
+        path = config.network_path()
+        card = contract.read_card(path)
+        registry = registry_of(card)
+        self._rate = config.audio.rate
+        self.link = Link.private(Layout.of(card, len(registry)))
+        self.live = Live(registry, self.link.values)
+        set_defaults(self.live, config)
+        tempo = tempo_bpm or first_tempo(source) or config.clock.tempo
+        self.live.set("tempo", tempo)
+        grid_ring = self.link["grid"]
+        player = FileSource(source, self._rate, grid=grid_ring)
+        self.bars = bars or math.ceil(player.length_beats / card.beats_per_bar) + TAIL_BARS
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
+        provider = "cpu" if config.network.provider == "auto" else config.network.provider
+        self._runner = Runner(path, provider, config.network.threads)
+        self._engine = AudioEngine(self.link, registry, card, config, self._rate, source=player)
+        self._jam = Jam(self._runner, self.live, self.link, track_of(config, card))
+        self._events = self.link["events"].reader(0)
+        self._counted = self.link["events"].reader(0)
+        self._grid = Grid(FIRST_BEAT_S * self._rate, 0.0, self.live.get("tempo"), self._rate)
+        self._card = card
+        self.notes_in = 0
+        self.notes_out = {track.name: 0 for track in card.tracks}
+
+    def run(self) -> None:
+        """Render all bars and the ring-out."""
+        steps = self.bars * self._card.steps_per_bar
+        for step in range(steps):
+            self._bend(step)
+            self._render_to(self._grid.frame_at(step / self._card.steps_per_beat) - LEAD_S * self._rate)
+            self._jam.hear(self._events.read(), self._grid, 0)
+            self._jam.choose(step, self._grid, self._engine.frame)
+            self._jam.send()
+            self._jam.publish(0.0, late=False)
+        end = self._grid.frame_at(steps / self._card.steps_per_beat)
+        self.link["notes"].push(all_off(round(end)))
+        self._render_to(end + RING_OUT_S * self._rate)
+        self._engine.release_all()
+        self._render_to(self._engine.frame + 2 * FADE_S * self._rate)
+
+    def _bend(self, step: int) -> None:
+        tempo = self.live.get("tempo")
+        if tempo != self._grid.tempo_bpm:
+            self._grid = self._grid.with_tempo(tempo, step / self._card.steps_per_beat)
+        self.link["grid"].push((self._grid.frame, self._grid.beat, self._grid.tempo_bpm, step))
+
+    def _render_to(self, frame: float) -> None:
+        block = np.empty((BLOCK, OUTPUTS), np.float32)
+        while self._engine.frame < frame:
+            self._engine.render_block(block)
+        self._count()
+
+    def _count(self) -> None:
+        tracks = list(self.notes_out)
+        for event in self._counted.read():
+            if event["kind"] != NOTE_ON:
+                continue
+            if event["track"] == PLAYER:
+                self.notes_in += 1
+            else:
+                self.notes_out[tracks[event["track"]]] += 1
+
+
+def first_tempo(path: Path) -> float | None:
+    """Return the first tempo of a MIDI file in beats per minute, None where it says none. Raises MidiFileError."""
+    try:
+        messages = [m for track in mido.MidiFile(path).tracks for m in track if m.type == "set_tempo"]
+    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise MidiFileError(f"{path}: cannot be read as a MIDI file ({error})") from error
+    return float(mido.tempo2bpm(messages[0].tempo)) if messages else None
