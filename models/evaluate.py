@@ -292,11 +292,11 @@ def trigrams(train: Sequence[Array], card: Card) -> Baseline:
     slices = list(card.track_slices().values())
     tables: list[list[dict[tuple[bytes, ...], Counter[bytes]]]] = []
     for where in slices:
-        orders: list[dict[tuple[bytes, ...], Counter[bytes]]] = [defaultdict(Counter) for _ in range(3)]
+        orders: list[dict[tuple[bytes, ...], Counter[bytes]]] = [defaultdict(Counter) for _ in (1, 2)]
         for roll in train:
             rows = _rows(roll[:, where])
             for t in range(2, len(rows)):
-                for order, table in enumerate(orders):
+                for order, table in enumerate(orders, 1):
                     table[tuple(rows[t - order : t])][rows[t]] += 1
         tables.append([dict(t) for t in orders])
 
@@ -306,7 +306,7 @@ def trigrams(train: Sequence[Array], card: Card) -> Baseline:
             rows = _rows(roll[:, where])
             for t in range(2, len(rows)):
                 chance = float(np.exp(-found[t - 2, track]))
-                for order, table in enumerate(tables[track]):
+                for order, table in enumerate(tables[track], 1):
                     seen = table.get(tuple(rows[t - order : t]))
                     if seen:
                         chance = (seen[rows[t]] + len(seen) * chance) / (seen.total() + len(seen))

@@ -112,8 +112,6 @@ class Options:
     checkpoint_every: int = 250
     patience: int = 20  # validations without a new best before it stops
     device: str = "cpu"
-    resume: bool = False
-    start: Path | None = None
     progress: bool = True
     command: str = ""
 
@@ -207,6 +205,7 @@ class Trainer:
         self.names = [n for n, _ in self.model.named_parameters()]
         self.progress = Progress()
         self.carry: Carry = {}
+        self.before: list[dict[str, Any]] = []  # the runs whose weights this one began with
         self.stop_asked = False
 
     @property
@@ -226,6 +225,7 @@ class Trainer:
             "config": self.config,
             "seed": self.options.seed,
             "command": self.options.command,
+            "before": self.before,
             "data": self.data.facts,
             "world": world()[1],
             "update": p.update,
@@ -259,6 +259,14 @@ class Trainer:
             tensors |= {f"carry.{r}.{k}": v for k, v in carry.items()}
         write_tensors(self.checkpoint, tensors, self._meta())
 
+    def begin_with(self, path: Path) -> None:
+        """Take the weights of another run, and note where they come from."""
+        tensors, meta = read_tensors(path)
+        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        load_weights(self.model, weights, str(path))
+        about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
+        self.before = [*meta.get("before", []), about]
+
     def load(self) -> None:
         """Go on from the checkpoint in the run's folder."""
         tensors, meta = read_tensors(self.checkpoint)
@@ -286,6 +294,7 @@ class Trainer:
             # Adam keeps its count of steps on the CPU and the moments beside the weights.
             self.optimiser.state[parameter] = {k: v if k == "step" else v.to(self.device) for k, v in state.items()}
         self.carry = {k: v.to(self.device) for k, v in part[f"carry.{rank}."].items()}
+        self.before = meta.get("before") or self.before
         best = meta["best"] if meta["best"] is not None else math.inf
         history = [tuple(row) for row in meta["history"]]
         self.progress = Progress(meta["update"], best, meta["best_update"], meta["stale"], meta["seconds"], history)
@@ -477,20 +486,16 @@ def train(args: argparse.Namespace, command: str) -> Path:
         checkpoint_every=args.checkpoint_every,
         patience=args.patience,
         device=device,
-        resume=args.resume,
-        start=args.start,
         command=command,
     )
     if not args.resume and (out / "checkpoint.safetensors").exists():
         raise TrainingError(f"{out}: holds a run already; go on with --resume, or choose another --out")
     data = recipe.dataset(args.data, config, args.cache)
     trainer = Trainer(args.network, recipe, data, config, options)
+    if args.start is not None:
+        trainer.begin_with(args.start)
     if args.resume:
         trainer.load()
-    elif args.start is not None:
-        tensors, _ = read_tensors(args.start)
-        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-        load_weights(trainer.model, weights, str(args.start))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, trainer.ask_to_stop)
     progress = trainer.run()
@@ -506,7 +511,9 @@ def export_best(name: str, recipe: Recipe, weights: Path, path: Path) -> None:
     model, config, meta = load_trained(recipe, weights)
     if meta.get("network") != name:
         raise TrainingError(f"{weights}: holds a {meta.get('network')!r} network, not {name!r}")
-    training = {k: meta[k] for k in ("data", "command", "seed", "best_update", "best", "seconds")}
+    training: dict[str, Any] = {
+        k: meta[k] for k in ("data", "command", "before", "seed", "best_update", "best", "seconds") if k in meta
+    }
     recipe.export(model.cpu(), config, training, path)
 
 

@@ -77,6 +77,7 @@ def make_card(model: Festival, training: dict[str, Any]) -> Card:
                 "files_refused": data.get("refused", {}),
                 "steps": data.get("steps", {}),
                 "command": training.get("command", ""),
+                "before": training.get("before", []),
                 "seed": training.get("seed", 0),
                 "updates": training.get("best_update", 0),
                 "seconds": round(float(training.get("seconds", 0.0))),

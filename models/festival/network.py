@@ -50,6 +50,11 @@ def given_features(values: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([values * torch.cat([mask, mask], -1), shares], -1)
 
 
+def drop_units(y: Tensor, share: float, training: bool) -> Tensor:
+    """Dropout with one mask for all steps of (T, B, H): what is dropped is a unit, not a moment."""
+    return y * F.dropout(torch.ones_like(y[:1]), share, training) if training and share else y
+
+
 class JointHead(nn.Module):
     """Logits of the N decisions of a step, each seeing the context and the slots before its own."""
 
@@ -58,7 +63,7 @@ class JointHead(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.joint = sizes.joint
+        self.joint, self.dropout = sizes.joint, sizes.dropout
         self.context = nn.Linear(sizes.width + DECISIONS, sizes.head)  # core's answer and what sounded
         self.given = nn.Linear(GIVEN, sizes.head, bias=False)
         self.direct = nn.Linear(sizes.width, DECISIONS)
@@ -94,7 +99,7 @@ class JointHead(nn.Module):
         if self.joint:
             hidden = hidden + F.linear(chosen, to_hidden)
             logits = logits + F.linear(chosen, to_logits)
-        return logits + F.linear(torch.relu(hidden), out)
+        return logits + F.linear(drop_units(torch.relu(hidden), self.dropout, self.training), out)
 
 
 class Festival(nn.Module):
@@ -123,8 +128,7 @@ class Festival(nn.Module):
         for index, layer in enumerate(self.layers):
             begin = None if state is None else (state[0, index : index + 1], state[1, index : index + 1])
             y, end = layer(self.norms[index](h), begin)
-            # One mask for the whole window: what is dropped is a unit, not a moment.
-            h = h + y * F.dropout(torch.ones_like(y[:1]), self.sizes.dropout, self.training)
+            h = h + drop_units(y, self.sizes.dropout, self.training)
             ends.append(torch.stack([end[0][0], end[1][0]]))  # (2, B, H)
         return self.norms[-1](h), torch.stack(ends, 1).float()
 

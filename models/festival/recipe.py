@@ -23,9 +23,9 @@ DEFAULTS: Config = {
     "width": 150,
     "layers": 6,
     "head": 256,
-    "dropout": 0.1,
+    "dropout": 0.25,
     "joint": True,
-    "streams": 32,  # songs heard side by side
+    "streams": 16,  # songs heard side by side
     "window": 64,  # steps an update: 4 bars; the state is carried on to the next window
     "transpose": 6,  # up to so many semitones either way
     "given": 0.5,  # share of windows in which some tracks are dictated

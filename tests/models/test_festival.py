@@ -1,0 +1,223 @@
+"""The festival network: its joint head, its training data, and its step graph against PyTorch and the evaluator."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from engine.network.contract import read_card
+from models.evaluate import nats, open_network, play_alone
+from models.export import largest_difference, open_session, random_inputs
+from models.festival import export, recipe
+from models.festival.network import DECISIONS, SLOTS, WIDTHS, given_features
+from models.representation import HELD, STRUCK, channels, from_channels, to_midi
+from models.train import load_recipe, main
+
+SMALL = {**recipe.DEFAULTS, "width": 10, "layers": 2, "head": 24, "streams": 3, "window": 16, "bf16": False}
+
+
+def network(**changes):
+    """A small network with weights large enough that slots matter to each other."""
+    torch.manual_seed(3)
+    model = recipe.build({**SMALL, **changes}).eval()
+    for name, weight in model.named_parameters():
+        torch.nn.init.normal_(weight, std=0.5 if "head" in name else 0.3)
+    torch.nn.init.normal_(model.head.direct.bias, mean=-1.5)
+    return model
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["joint", "independent"])
+def exported(request, tmp_path_factory):
+    model = network(joint=request.param)
+    path = tmp_path_factory.mktemp("net") / "festival.onnx"
+    export.export(model, {"command": "train", "best": 1.0}, path)
+    return model, path
+
+
+def test_step_graph_equals_pytorch_on_random_inputs_and_clamps(exported):
+    model, path = exported
+    session, card, chance = open_session(path), read_card(path), np.random.default_rng(0)
+    feeds = [random_inputs(card, batch, chance) for batch in (1, 8, 8)]
+    worst = largest_difference(session, lambda feed: export.step(model, feed), feeds)
+    assert worst.pop("notes") == 0.0  # drawing all slots at once settles on what one by one gives
+    assert {"probability", "log_prob", "log_prob_tracks", "h0_next", "c1_next"} <= worst.keys()
+    assert max(worst.values()) < 1e-4 * SLOTS
+
+
+def test_gates_explain_the_cell(exported):
+    _, path = exported
+    session, card = open_session(path), read_card(path)
+    feed = random_inputs(card, 4, np.random.default_rng(1))
+    out = dict(zip([o.name for o in session.get_outputs()], session.run(None, feed), strict=True))
+    for k in range(2):
+        c = out[f"f{k}"] * feed[f"c{k}"] + out[f"i{k}"] * out[f"g{k}"]
+        np.testing.assert_allclose(out[f"c{k}_next"], c, atol=1e-6)
+        np.testing.assert_allclose(out[f"h{k}_next"], out[f"o{k}"] * np.tanh(c), atol=1e-6)
+
+
+def test_dictated_notes_are_kept_and_only_what_sounded_can_be_held(exported):
+    _, path = exported
+    session, card = open_session(path), read_card(path)
+    names = [o.name for o in session.get_outputs()]
+    for seed in range(5):
+        feed = random_inputs(card, 6, np.random.default_rng(seed))
+        out = dict(zip(names, session.run(None, feed), strict=True))
+        mask = feed["clamp_mask"] > 0
+        np.testing.assert_array_equal(out["notes"][mask], feed["clamp_value"][mask])
+        silent = feed["x"][..., 0] == 0
+        assert (out["probability"][..., 1][silent] == 0).all()
+        assert (out["notes"][..., 1][silent & ~mask] == 0).all()
+        assert set(np.unique(out["notes"])) <= {0.0, 1.0}
+        np.testing.assert_allclose(out["log_prob_tracks"].sum(1), out["log_prob"], rtol=1e-5)
+
+
+def test_likelihood_is_counted_at_neutral_controls(exported):
+    _, path = exported
+    session, card = open_session(path), read_card(path)
+    feed = random_inputs(card, 4, np.random.default_rng(2))
+    feed["clamp_mask"][:] = 1
+    one = session.run(["log_prob"], feed)[0]
+    feed["temperature"][:], feed["density"][:], feed["u"][:] = 0.3, 3.0, 0.1
+    np.testing.assert_array_equal(session.run(["log_prob"], feed)[0], one)
+
+
+def test_density_and_temperature_do_what_they_say(exported):
+    _, path = exported
+    session, card = open_session(path), read_card(path)
+    chance = np.random.default_rng(4)
+    feed = random_inputs(card, 64, chance)
+    feed["clamp_mask"][:], feed["temperature"][:] = 0, 1
+
+    def strikes(density):
+        feed["density"][:] = density
+        notes = session.run(["notes"], feed)[0]
+        return (notes[..., 0] - notes[..., 1]).sum()
+
+    assert strikes(0.25) < strikes(1.0) < strikes(4.0)
+    feed["density"][:] = 1
+    feed["temperature"][:] = 0.1
+    cold = session.run(["probability"], feed)[0][..., 0]
+    feed["temperature"][:] = 1
+    warm = session.run(["probability"], feed)[0][..., 0]
+    assert np.abs(cold[:, 0] - 0.5).mean() > np.abs(warm[:, 0] - 0.5).mean()
+
+
+def test_a_slot_hears_those_before_it_and_no_other():
+    """Autoregression holds: the gradient of each logit is nothing for its own slot and those after it."""
+    model = network()
+    core, x = torch.randn(1, 10), (torch.rand(1, DECISIONS) < 0.1).float()
+    given = torch.zeros(1, DECISIONS + len(WIDTHS))
+    heard = torch.autograd.functional.jacobian(lambda y: model.head(core, x, y, given)[0], torch.rand(1, DECISIONS))
+    heard = heard[:, 0] != 0  # (logit, decision)
+    slot = torch.arange(DECISIONS) % SLOTS
+    assert not heard[slot[:, None] <= slot[None]].any()
+    assert heard[slot[:, None] > slot[None]].float().mean() > 0.99
+
+
+def test_what_the_player_dictates_reaches_the_tracks_before_his(exported):
+    _, path = exported
+    session, card = open_session(path), read_card(path)
+    feed = random_inputs(card, 1, np.random.default_rng(5))
+    feed["clamp_mask"][:] = 0
+    feed["clamp_mask"][:, card.track_slices()["lead"]] = 1  # the last track
+    chances = []
+    for note in (150, 170):
+        feed["clamp_value"][:] = 0
+        feed["clamp_value"][:, note, 0] = 1
+        chances.append(session.run(["probability"], feed)[0][0, card.track_slices()["drums"], 0])
+    assert np.abs(chances[0] - chances[1]).max() > 1e-3
+
+
+def test_evaluator_equals_pytorch(exported):
+    model, path = exported
+    chance = np.random.default_rng(6)
+    rolls = []
+    for steps in (20, 33, 5):
+        roll = np.where(chance.random((steps, SLOTS)) < 0.05, STRUCK, 0).astype(np.uint8)
+        roll[1:][(roll[:-1] != 0) & (roll[1:] == 0) & (chance.random((steps - 1, SLOTS)) < 0.5)] = HELD
+        orphan = roll == HELD
+        orphan[1:] &= roll[:-1] == 0
+        roll[orphan] = STRUCK
+        rolls.append(roll)
+    found = nats(open_network(path), rolls, batch=2)
+    for roll, value in zip(rolls, found, strict=True):
+        batch = recipe._collate([recipe._cut(roll, 0, len(roll), 0, fresh=True)])
+        want, steps, _ = recipe.loss(model, batch, {})
+        assert value.shape == (len(roll), 5)
+        assert float(steps) == len(roll)
+        assert value.sum() == pytest.approx(float(want.detach()), rel=1e-4)
+
+
+def test_alone_the_same_seed_plays_the_same_and_its_own_notes_are_as_likely_as_it_said(exported):
+    _, path = exported
+    graph = open_network(path)
+    one, two, again = (play_alone(graph, [seed], 2)[0] for seed in (1, 2, 1))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, two)
+    assert np.array_equal(play_alone(graph, [1, 2], 2)[1], two)  # a seed plays the same in company
+    assert np.array_equal(from_channels(channels(one)), one)
+
+
+def test_given_features_tell_values_and_shares():
+    mask = torch.zeros(SLOTS)
+    mask[:12] = 1
+    told = given_features(torch.ones(DECISIONS), mask)
+    assert told[:12].tolist() == [1.0] * 12
+    assert told.sum() == 24 + 1
+    assert told[DECISIONS:].tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_the_card_says_what_it_was_trained_on(exported):
+    _, path = exported
+    card = read_card(path)
+    assert [t.name for t in card.tracks] == ["drums", "bass", "chords", "pad", "lead"]
+    assert {(a.layer, a.signal) for a in card.activations} == {(k, s) for k in range(2) for s in "hcifgo"}
+    assert card.training["command"] == "train"
+    assert json.loads(card.model_dump_json())["figures"] == {"valid_nats_per_step": 1.0}
+
+
+def song_folder(folder):
+    """Six short songs whose drums and bass repeat, so that a small network learns something at once."""
+    folder.mkdir()
+    for index in range(6):
+        roll = np.zeros((160, SLOTS), np.uint8)
+        roll[::4, 0] = roll[2::4, 3] = STRUCK
+        roll[::8, 12 + index] = STRUCK
+        roll[1::8, 12 + index] = HELD
+        (folder / f"{index}.mid").write_bytes(to_midi(roll))
+    rows = [{"path": f"{i}.mid", "split": "valid" if i == 5 else "train", "licence": "CC0"} for i in range(6)]
+    (folder / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+def test_streams_depend_on_the_update_alone(tmp_path):
+    data = recipe.dataset([song_folder(tmp_path / "songs")], SMALL, tmp_path / "cache")
+    straight = [data.batch(update, 0, 1) for update in range(30)]
+    later = recipe.dataset([tmp_path / "songs"], SMALL, tmp_path / "cache").batch(25, 0, 1)
+    assert all(torch.equal(straight[25][k], later[k]) for k in later)
+    assert all(torch.equal(straight[3][k], data.batch(3, 0, 1)[k]) for k in later)
+    for before, after in itertools.pairwise(straight):
+        goes_on = ~after["fresh"]
+        assert torch.equal(after["roll"][0, goes_on], before["roll"][-1, goes_on])
+        assert torch.equal(after["position"][goes_on], before["position"][goes_on] + 16)
+        assert not (after["roll"][0, after["fresh"]] != 0).any()
+    assert any(b["fresh"].any() for b in straight[1:])
+
+
+def test_one_command_trains_and_exports_a_network_that_keeps_the_contract(tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe, "DEFAULTS", SMALL)
+    out = tmp_path / "run"
+    command = ["festival", "--data", str(song_folder(tmp_path / "songs")), "--out", str(out), "--threads", "1"]
+    command += ["--updates", "40", "--lr", "0.02", "--valid-every", "20", "--cache", str(tmp_path / "cache")]
+    assert main(command) == 0
+    card = read_card(out / "festival.onnx")
+    assert card.training["data"] == [{"name": "songs", "licence": "CC0"}]
+    assert card.training["updates"] == 40
+    graph = open_network(out / "festival.onnx")
+    roll = recipe.dataset([tmp_path / "songs"], SMALL, tmp_path / "cache").held_out[0].roll
+    value = nats(graph, [roll])[0].sum(1).mean()
+    assert value == pytest.approx(card.figures["valid_nats_per_step"], rel=1e-3)
+    assert main(command) == 2  # a run is not overwritten
+    assert load_recipe("festival") is recipe
