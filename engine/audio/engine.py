@@ -120,6 +120,7 @@ class AudioEngine:
         self._closing = False  # asked to
         self._silent = False  # done
         self._broken_blocks = 0
+        self._retired: list[Strip] = []  # see Instrument.free
         for channel in self._rack:
             if channel.fault:
                 self.control.put(Say(WARNING, f"{channel.fault}; the {channel.name} is played by plain keys"))
@@ -152,11 +153,12 @@ class AudioEngine:
     def _mend(self, channel: Channel) -> None:
         self.link.notice("audio", WARNING, f"{channel.fault}; the {channel.name} is played by plain keys")
         try:
-            channel.mend()
+            self._rack.mend(channel)
         except PatchError as error:
             self.link.notice("audio", ERROR, f"{error}; the {channel.name} is silent")
 
     def _free(self, strip: Strip) -> None:
+        self._retired.append(strip)
         try:
             strip.instrument.free()
         except PatchError as error:
@@ -184,7 +186,9 @@ class AudioEngine:
         if self._closing:
             self._fall_silent()
         else:
-            self._turn_channels()
+            replaced = self._rack.turn()
+            if replaced is not None:
+                self.control.put(Free(replaced))
             self._end_deferred()
             self._hear_ports(end)
             self._hear_source(end)
@@ -230,12 +234,6 @@ class AudioEngine:
             self._silent = True
             self._silence()
             self._rack.fade()
-
-    def _turn_channels(self) -> None:
-        for channel in self._rack:
-            replaced = channel.turn()
-            if replaced is not None:
-                self.control.put(Free(replaced))
 
     def _find_the_broken(self) -> None:
         """Something that is no number was put out and silenced: take out the instruments that go on doing so."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pyo import Dummy, PyoObject, Sig, SigTo, Trig
 
@@ -164,35 +164,73 @@ def _hz(pitch: float) -> float:
     return 440.0 * math.exp2((pitch - 69.0) / 12.0)
 
 
+# Pyo objects whose play() begins something, and does not only go on: a patch that has one is never put to sleep.
+_BEGINNERS = {"Adsr_base", "Expseg_base", "Fader_base", "Linseg_base", "Metro_base", "Seq_base", "SfPlayer_base"}
+
+
 class Instrument:
-    """A patch that was built: its voices, its knobs and its sound."""
+    """A patch that was built: its voices, its knobs and its sound.
+
+    Whoever hears that it has long been silent may put it to sleep: then it costs next to nothing until its next note.
+    """
 
     def __init__(self, name: str, patch: type[Patch]) -> None:
         """Build a patch of this class. Raises PatchError that names the line at fault."""
         self.name = name
+        self.is_asleep = False
+        before = Sig(0.0)
         try:
             self._patch = patch()
             self.notes = Notes(patch.polyphony)
             self.knobs = SimpleNamespace(**{k.name: SigTo(k.default, GLIDE_S, k.default) for k in patch.params})
             self.sound = self._patch.build(self.notes, self.knobs)
-            streams = len(self.sound) if isinstance(self.sound, PyoObject) else type(self.sound).__name__
-            if streams != 2:
-                raise TypeError(f"build() must return a PyoObject of 2 streams, not {streams}; .mix(2) or Pan makes two")
+            if not isinstance(self.sound, PyoObject):
+                raise TypeError(f"build() must return a PyoObject, not {type(self.sound).__name__}")
+            if len(self.sound) != 2:
+                raise TypeError(f"build() must return 2 streams, not {len(self.sound)}; .mix(2) or Pan makes two")
         except Exception as error:  # whatever a patch does wrong must not end the sound of the others
             raise PatchError(fault(name, error)) from error
+        self._base_objects = _made_after(before)
+        self._sleeps = _BEGINNERS.isdisjoint(type(base).__name__ for base in self._base_objects)
+
+    def sleep(self) -> None:
+        """Stop computing, if the patch bears it; to be called when it puts out silence."""
+        if self._sleeps and not self.is_asleep:
+            self.is_asleep = True
+            for base in self._base_objects:
+                base.stop()
+
+    def _wake(self) -> None:
+        self.is_asleep = False
+        for base in self._base_objects:
+            base.play()
 
     def note_on(self, pitch: int, velocity: float) -> None:
         """Begin a note; `velocity` 0..1. Raises whatever the patch's own note_on raises."""
+        if self.is_asleep:
+            self._wake()
         self._patch.note_on(pitch, velocity)
         self.notes.note_on(pitch, velocity)
 
     def free(self) -> None:
-        """Stop the sound and let the patch close what it opened; nothing may be played afterwards."""
-        self.sound.stop()
+        """Stop for good and let the patch close what it opened.
+
+        The object itself must be kept while the server runs: pyo's objects outlive the Python that made them, and go on reading
+        tables that do not.
+        """
+        for base in self._base_objects:
+            base.stop()
         try:
             self._patch.free()
         except Exception as error:  # as above
             raise PatchError(fault(self.name, error)) from error
+
+
+def _made_after(marker: PyoObject) -> list[Any]:
+    """Return the objects that play and were made after this one; those that nothing in Python refers to any more, too."""
+    first = marker.getBaseObjects()[0]._getStream().getId()
+    streams = [stream for stream in marker.getServer().getStreams() if stream.getId() > first and stream.isPlaying()]
+    return [stream.getStreamObject() for stream in streams]
 
 
 def available(folder: Path = FOLDER) -> dict[str, Path]:

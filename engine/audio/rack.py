@@ -1,6 +1,6 @@
 """The rack: one instrument with its level for each track of the network, one for the player, and the metronome.
 
-Runs on: audio process. `Channel.mend` builds on the control thread; everything else is called by the audio callback.
+Runs on: audio process. `Rack.mend` builds on the control thread; everything else is called by the audio callback.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from engine.errors import PatchError
 from engine.messages import PLAYER
 
 BEND_SEMITONES = 2.0  # what the whole way of a pitch wheel does
-SILENT = 1e-4  # -80 dBFS: below it a hushed channel is opened again
-QUIET_BLOCKS = 32  # for how long it must have been so
+SILENT = 1e-5  # -100 dBFS
+OPEN_BLOCKS = 32  # silent for so long, a hushed channel is opened again
+SLEEP_BLOCKS = 4500  # ... and an instrument sleeps; 6 s at 48 kHz, longer than any echo waits to come back
 
 
 class Strip:
-    """An instrument on its way to the output, with a level that glides."""
+    """An instrument on its way to the output, with a level that glides; asleep until its first note."""
 
     def __init__(self, instrument: Instrument, level: float) -> None:
         self.instrument = instrument
+        instrument.sleep()
         self._fader = SigTo(level, GLIDE_S, level)
         self._out = Sig(instrument.sound, mul=self._fader).out()
         self._set = self._fader.getBaseObjects()[0].setValue
@@ -58,7 +60,6 @@ class Channel:
         self._open = True  # False: hushed, until the tail has died away
         self._quiet_blocks = 0
         self._bend_semitones = 0.0
-        self._mended: deque[Strip] = deque()  # at most one: built by the control thread, taken by the audio callback
         try:
             self._strip = Strip(_instrument(patch), 0.0)
         except PatchError as error:
@@ -118,19 +119,20 @@ class Channel:
         """Return whether the instrument puts out numbers."""
         return not self.working or math.isfinite(self._strip.size())
 
-    def mend(self) -> None:
-        """Build the plain instrument in place of the one that failed. Control thread."""
-        self._mended.append(Strip(Instrument("plain", Plain), 0.0))
+    def listen(self, blocks: int) -> None:
+        """Hear, `blocks` blocks after the last time, whether there is silence: then what was hushed is opened, and sleeps."""
+        instrument = self._strip.instrument
+        if instrument.is_asleep and self._open:
+            return
+        self._quiet_blocks = self._quiet_blocks + blocks if self._strip.size() < SILENT else 0
+        if not self._open and self._quiet_blocks >= OPEN_BLOCKS:
+            self._unhush()
+        if self._quiet_blocks >= SLEEP_BLOCKS and not self.sounding:
+            instrument.sleep()
 
-    def turn(self) -> Strip | None:
-        """Once a block: open what was hushed and is quiet now; take in what was mended and return what it replaces."""
-        if not self._open:
-            self._quiet_blocks = self._quiet_blocks + 1 if self._strip.size() < SILENT else 0
-            if self._quiet_blocks >= QUIET_BLOCKS:
-                self._unhush()
-        if not self._mended:
-            return None
-        old, self._strip = self._strip, self._mended.popleft()
+    def replace(self, strip: Strip) -> Strip:
+        """Play on another instrument from here on; return the old one."""
+        old, self._strip = self._strip, strip
         self.working = True
         self._strip.instrument.notes.bend(self._bend_semitones)
         self._strip.set_level(self._level if self._open else 0.0)
@@ -152,6 +154,9 @@ class Rack:
         self.player = Channel("player", config.patch_of("player"))
         self.tracks = [Channel(track, config.patch_of(track)) for track in tracks]
         self.metronome = Strip(Instrument("metronome", Click), 1.0)
+        self.mended: deque[tuple[Channel, Strip]] = deque()  # built by the control thread, taken by the audio callback
+        self._channels = list(self)
+        self._turn = 0
 
     def __getitem__(self, track: int) -> Channel:
         return self.player if track == PLAYER else self.tracks[track]
@@ -163,6 +168,19 @@ class Rack:
     def click(self, pitch: int, velocity: int) -> None:
         """Sound the metronome."""
         self.metronome.instrument.note_on(pitch, velocity / 127)
+
+    def turn(self) -> Strip | None:
+        """Once a block: listen to one channel after the other; take in what was mended and return what it replaces."""
+        self._turn = (self._turn + 1) % len(self._channels)
+        self._channels[self._turn].listen(len(self._channels))
+        if not self.mended:
+            return None
+        channel, strip = self.mended.popleft()
+        return channel.replace(strip)
+
+    def mend(self, channel: Channel) -> None:
+        """Build the plain instrument in place of the one that failed. Control thread."""
+        self.mended.append((channel, Strip(Instrument("plain", Plain), 0.0)))
 
     def fade(self) -> None:
         """Fade everything out for good: within GLIDE_S there is silence."""

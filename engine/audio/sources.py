@@ -37,7 +37,7 @@ class FileSource:
         self._next: int | None = None
 
     def due(self, first_frame: int, end_frame: int) -> list[bytes]:
-        """Return the messages before `end_frame` that were not returned yet; never those before the first call's `first_frame`."""
+        """Return the messages before `end_frame` that were not returned yet; those before the first `first_frame`, never."""
         if self._ring is not None and self._ring.count != self._seen:
             self._follow(self._ring)
         if self._line is None:
