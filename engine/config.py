@@ -113,6 +113,16 @@ class Osc(_Section):
     cells: Literal["tanh", "raw"] = "tanh"  # how cells, which have no bounds, are published
 
 
+class Web(_Section):
+    """The page that shows the network in a browser."""
+
+    enabled: bool = True
+    host: str = Field("127.0.0.1", min_length=1)
+    port: Port = 8000
+    token: str = ""
+    max_clients: int = Field(16, ge=1, le=1000)
+
+
 class Session(_Section):
     """Where a jam is recorded."""
 
@@ -133,6 +143,7 @@ class Config(_Section):
     clock: Clock = Clock()
     jam: Jam = Jam()
     osc: Osc = Osc()
+    web: Web = Web()
     patches: dict[str, str] = Field(default_factory=_default_patches)
     parameters: dict[str, float | bool | str] = Field(default_factory=dict)
     session: Session = Session()

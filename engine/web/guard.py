@@ -1,0 +1,106 @@
+"""Who may come in and what he may do: host and origin checks, the token, limits on rates.
+
+Runs on: feed process. Nothing here touches a socket.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import socket
+from urllib.parse import urlsplit
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def split_host(header: str) -> str | None:
+    """Return the host of a Host header without its port, lower case; None when it is no host."""
+    try:
+        parts = urlsplit(f"//{header}")
+        parts.port  # noqa: B018 (reading it checks it)
+        name = parts.hostname
+    except ValueError:
+        return None
+    if not name or parts.username is not None or parts.path or parts.query or parts.fragment:
+        return None
+    return name
+
+
+class Guard:
+    """Decides for one server.
+
+    A page elsewhere that makes a browser talk to it, by DNS rebinding or a plain link, fails here: its host is a name that is
+    not ours, or its origin is not our host.
+    """
+
+    def __init__(self, host: str, token: str = "") -> None:
+        self.open_to_all = is_loopback(host)  # nobody outside this machine comes in: no token needed
+        self.token = "" if self.open_to_all else token or secrets.token_urlsafe(9)
+        machine = socket.gethostname().lower()
+        self._names = {*LOOPBACK_NAMES} if self.open_to_all else {*LOOPBACK_NAMES, machine, f"{machine}.local"}
+        if not self.open_to_all:
+            self._names.add(host.lower())
+
+    def host_is_ours(self, header: str | None) -> bool:
+        """Whether a Host header names this server.
+
+        Where it is open to the network any address in numbers does: a name that was made to point here cannot look like one.
+        """
+        name = split_host(header) if header else None
+        if name is None:
+            return False
+        if name in self._names:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return address.is_loopback if self.open_to_all else True
+
+    def origin_is_ours(self, origin: str | None, host: str | None) -> bool:
+        """Whether a request comes from our own page, or from a program that is no browser (which sends no Origin)."""
+        if origin is None:
+            return True
+        if not host:
+            return False
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+    def token_is_right(self, token: object) -> bool:
+        """Whether `token` opens what changes something."""
+        if self.open_to_all:
+            return True
+        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.token.encode())
+
+
+class Bucket:
+    """A limit on a rate: `rate` a second in the long run, `burst` at once."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._left = burst
+        self._at_s: float | None = None
+
+    def take(self, now_s: float) -> bool:
+        """Take one; False when there is none left."""
+        if self._at_s is not None:
+            self._left = min(self._left + (now_s - self._at_s) * self._rate, self._burst)
+        self._at_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

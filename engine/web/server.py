@@ -1,0 +1,202 @@
+"""The page's server: static files, and one WebSocket for each browser.
+
+Runs on: feed process, event loop thread; imported by Stage.start() only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.web_protocol import RequestHandler
+
+from engine.web.frames import Format
+
+if TYPE_CHECKING:
+    from engine.web.stage import Client, Stage
+
+STATIC = Path(__file__).parent / "static"
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
+MESSAGE_BYTES = 4096  # largest order a browser may send
+SILENT_S = 10.0  # a connection that has not asked for anything by then is closed
+PING_S = 20.0
+SEND_S = 10.0  # a browser that does not take a frame for so long is gone
+UNSENT_BYTES = 16_384  # what the system may hold for a slow browser: more would only be old pictures
+FPS = 60.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Serves one Stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._files = {f"/{path.relative_to(STATIC).as_posix()}": path for path in STATIC.rglob("*") if path.suffix in TYPES}
+        self._files["/"] = STATIC / "index.html"
+        self._asked: WeakSet[RequestHandler] = WeakSet()
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises OSError."""
+        # The limit on a body comes from there being no route that reads one.
+        app = web.Application(middlewares=[self._guarded])
+        app.router.add_get("/socket", self._socket)
+        app.router.add_get("/{path:.*}", self._file)
+        runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=SILENT_S, shutdown_timeout=0.2, max_field_size=4096, max_headers=64
+        )
+        await runner.setup()
+        self._runner = runner
+        config = self._stage.config
+        loop = asyncio.get_running_loop()
+        try:
+            self._listener = await loop.create_server(self._accept, config.host, config.port, backlog=64)
+        except OSError:
+            await runner.cleanup()
+            raise
+
+    async def stop(self) -> None:
+        """Say goodbye to every browser and close."""
+        if self._listener is not None:
+            self._listener.close()
+        goodbyes = [ws.close(code=WSCloseCode.GOING_AWAY, drain=False) for ws in list(self._sockets)]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), 0.2)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _accept(self) -> asyncio.Protocol:
+        """Return the protocol of a new connection; beyond a limit one that hangs up."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        server = self._runner.server
+        if len(server.connections) >= 4 * self._stage.config.max_clients + 16:
+            return _Refusal()
+        connection = server()
+        asyncio.get_running_loop().call_later(SILENT_S, self._hang_up_if_silent, connection)
+        return connection
+
+    def _hang_up_if_silent(self, connection: RequestHandler) -> None:
+        if connection not in self._asked:
+            connection.force_close()
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._asked.add(request.protocol)
+        guard = self._stage.guard
+        host = request.headers.get("Host")
+        if not guard.host_is_ours(host):
+            raise web.HTTPForbidden(text="This server does not go by that name. Open it by its address in numbers.\n")
+        if not guard.origin_is_ours(request.headers.get("Origin"), host):
+            raise web.HTTPForbidden(text="Only this server's own page may talk to it.\n")
+        return await handler(request)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        path = self._files.get(request.path)
+        if path is None:
+            raise web.HTTPNotFound(text="There is no such page here.\n")
+        response = web.FileResponse(path)
+        response.content_type = TYPES[path.suffix]
+        if path.suffix != ".svg":
+            response.charset = "utf-8"
+        response.headers.update(
+            {
+                "Cache-Control": "no-cache",
+                # Older Safari does not count a WebSocket to the same host among 'self'.
+                "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+                f"connect-src 'self' ws://{request.host}; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+                "frame-ancestors 'none'",
+                "Cross-Origin-Opener-Policy": "same-origin",
+                "Cross-Origin-Resource-Policy": "same-origin",
+                "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+                "Referrer-Policy": "no-referrer",
+                "X-Content-Type-Options": "nosniff",
+            }
+        )
+        return response
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse(compress=False, heartbeat=PING_S, max_msg_size=MESSAGE_BYTES, timeout=0.5, writer_limit=0)
+        if not ws.can_prepare(request).ok:
+            raise web.HTTPBadRequest(text="Here a WebSocket is spoken.\n")
+        await ws.prepare(request)
+        client = self._stage.join(_format(request), _fps(request))
+        if client is None:
+            await ws.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"the house is full")
+            return ws
+        _keep_little_unsent(request)
+        self._sockets.add(ws)
+        sender = asyncio.create_task(_send(client, ws, request.transport))
+        try:
+            async for message in ws:
+                if message.type is WSMsgType.TEXT:
+                    self._stage.order(client, message.data)
+        finally:
+            self._sockets.discard(ws)
+            self._stage.leave(client)
+            sender.cancel()
+        return ws
+
+
+class _Refusal(asyncio.Protocol):
+    """Hangs up at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+async def _send(client: Client, ws: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+    """Send what waits in a client's slots, one at a time; while one send is under way the slots take the newest."""
+    try:
+        while True:
+            await client.wake.wait()
+            for payload in client.take():
+                async with asyncio.timeout(SEND_S):
+                    await (ws.send_str(payload) if isinstance(payload, str) else ws.send_bytes(payload))
+                # Sending does not give way to others as long as the network takes everything.
+                await asyncio.sleep(0)
+    except (ConnectionError, RuntimeError):
+        pass  # it went away: the reading side notices and cleans up
+    except TimeoutError:
+        if transport is not None:
+            transport.abort()
+
+
+def _keep_little_unsent(request: web.Request) -> None:
+    """Let a slow browser be late by little: beyond this the send waits, and meanwhile newer frames replace older ones."""
+    transport = request.transport
+    if transport is None:
+        return
+    transport.set_write_buffer_limits(high=0)
+    sock = transport.get_extra_info("socket")
+    if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux and macOS
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+def _format(request: web.Request) -> Format | None:
+    wanted = request.query.get("fmt")
+    return "u8" if wanted == "u8" else "f32" if wanted == "f32" else None
+
+
+def _fps(request: web.Request) -> float:
+    try:
+        fps = float(request.query.get("fps", FPS))
+    except ValueError:
+        return FPS
+    return min(max(fps, 1.0), FPS) if fps == fps else FPS

@@ -1,0 +1,372 @@
+"""The stage page's side of the engine: takes each step as it sounds, gives it to every browser, brings back what they want.
+
+Runs on: feed process, event loop thread. aiohttp is imported by `start()`, so that nothing waits for it before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import __version__
+from engine.clock import Grid
+from engine.config import Web
+from engine.errors import ConfigError
+from engine.link import Link, Reader
+from engine.messages import INFO
+from engine.network.contract import Card
+from engine.parameters import MODES, Live
+from engine.web import frames
+from engine.web.frames import Encoder, Format
+from engine.web.guard import Bucket, Guard
+from engine.web.keyboards import Keyboards, valid
+
+if TYPE_CHECKING:
+    from engine.web.server import Server
+
+WATCH_S = 0.05  # how often, while somebody looks, the parameters are compared with what he was told
+STATUS_S = 0.5
+SOUND_S = 0.02  # how often, while somebody listens, sound is sent
+SOUND_QUEUE = 25  # pieces of sound that wait for a slow listener; then the oldest is dropped
+NOTES_QUEUE = 256  # notes that wait for a slow client
+PAST_BYTES = 4_000_000  # of earlier steps sent to a page that opens
+LARGE = 20_000  # values a step above which a page that does not say gets u8
+MESSAGES_HZ, MESSAGES_BURST = 400.0, 800.0  # orders taken from one client; a played keyboard with its wheels sends some 200
+TRIES_HZ, TRIES = 0.2, 5.0  # tokens tried by one client
+
+
+class Client:
+    """One browser: what it is still to be sent. Nothing here grows: a newer frame takes the place of one that waits."""
+
+    def __init__(self, number: int, fmt: Format, fps: float, may_change: bool) -> None:
+        self.number = number
+        self.fmt = fmt
+        self.may_change = may_change
+        self.listens = False
+        self.past: Iterator[bytes] = iter(())
+        self.skipped = 0  # frames that a newer one took the place of
+        self.wake = asyncio.Event()
+        self.messages = Bucket(MESSAGES_HZ, MESSAGES_BURST)
+        self.tries = Bucket(TRIES_HZ, TRIES)
+        self._pause_s = 1 / fps
+        self._next_s = 0.0
+        self._frame: bytes | None = None
+        self._texts: dict[str, dict[str, Any]] = {}
+        self._notes: deque[bytes] = deque(maxlen=NOTES_QUEUE)
+        self._notes_lost = False
+        self._sound: deque[bytes] = deque(maxlen=SOUND_QUEUE)
+
+    def wants_frame(self, now_s: float) -> bool:
+        """Whether its own rate allows a frame now."""
+        return now_s >= self._next_s
+
+    def show(self, frame: bytes, now_s: float) -> None:
+        """Put a step's frame in the slot."""
+        self.skipped += self._frame is not None
+        self._frame = frame
+        self._next_s = max(self._next_s + self._pause_s, now_s)
+        self.wake.set()
+
+    def tell(self, kind: str, **content: Any) -> None:
+        """Put a text in its slot; `values` of one that waits are kept beside the new ones."""
+        before = self._texts.get(kind, {})
+        if kind == "values":
+            content = {"values": before.get("values", {}) | content["values"]}
+        self._texts[kind] = content
+        self.wake.set()
+
+    def add_notes(self, notes: list[bytes]) -> None:
+        """Queue notes."""
+        assert self._notes.maxlen is not None
+        self._notes_lost |= len(self._notes) + len(notes) > self._notes.maxlen
+        self._notes.extend(notes)
+        self.wake.set()
+
+    def hear(self, piece: bytes) -> None:
+        """Queue a piece of sound."""
+        self._sound.append(piece)
+        self.wake.set()
+
+    def take(self) -> Iterator[bytes | str]:
+        """Yield all that is to be sent now; what waits is looked at anew each time, for it may have been replaced."""
+        self.wake.clear()
+        while True:
+            if self._texts:
+                kind = next(iter(self._texts))
+                yield json.dumps({"kind": kind, **self._texts.pop(kind)}, separators=(",", ":"))
+            elif self._notes:
+                waiting, lost = list(self._notes), self._notes_lost
+                self._notes.clear()
+                self._notes_lost = False
+                yield frames.notes(waiting, len(waiting), lost)
+            elif self._sound:
+                yield self._sound.popleft()
+            elif (past := next(self.past, None)) is not None:
+                yield past
+            elif self._frame is not None:
+                frame, self._frame = self._frame, None
+                yield frame
+            else:
+                return
+
+
+class Stage:
+    """The page and all who look at it.
+
+    Whoever reads the rings calls, on the event loop's thread, `step(record)` when a step sounds and `notes(events)` with what
+    began or ended to sound. Without a browser both return at once.
+    """
+
+    def __init__(self, link: Link, live: Live, card: Card, config: Web) -> None:
+        self.card = card
+        self.config = config
+        self.guard = Guard(config.host, config.token)
+        self.clients: dict[int, Client] = {}
+        self._link, self._live = link, live
+        self._encoder = Encoder(card)
+        self._keyboards = Keyboards(link["keys"])
+        self._numbers = itertools.count(1)
+        self._server: Server | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._sound: asyncio.Task[None] | None = None
+        self._told = np.full(len(live.registry), math.nan)
+        self._version = -1
+        self._last: int | None = None  # number of the step that sounded last
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds the page."""
+        host = self.config.host if self.config.host not in ("0.0.0.0", "::") else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.config.port}/"
+
+    async def start(self) -> None:
+        """Open the server. Raises ConfigError when the address cannot be had."""
+        from engine.web.server import Server
+
+        server = Server(self)
+        try:
+            await server.start()
+        except OSError as error:
+            where = f"{self.config.host}:{self.config.port}"
+            raise ConfigError(
+                f"web: {where} cannot be opened ({error.strerror or error}); set web.port to another number, "
+                "or web.enabled to false"
+            ) from error
+        self._server = server
+        if not self.guard.open_to_all:
+            text = (
+                f"the page is open to the network; to play and change things from it: {self.address}#token={self.guard.token}"
+            )
+            self._link.notice("feed", INFO, text)
+
+    async def stop(self) -> None:
+        """Close every browser's connection and the server."""
+        for client in list(self.clients.values()):
+            self.leave(client)
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    # What sounded, on its way to the browsers.
+
+    def step(self, record: np.void) -> None:
+        """Give a step that sounds now to every browser: encoded once for each format that somebody wants."""
+        self._last = int(record["step"])
+        now_s = time.monotonic()
+        ready: dict[Format, bytes] = {}
+        for client in self.clients.values():
+            if not client.wants_frame(now_s):
+                continue
+            if client.fmt not in ready:
+                ready[client.fmt] = self._encoder.step(record, client.fmt)
+            client.show(ready[client.fmt], now_s)
+
+    def notes(self, events: np.ndarray) -> None:
+        """Give EVENT records of what began or ended to sound to every browser."""
+        if not self.clients or not len(events):
+            return
+        grid = self._grid()
+        packed = [frames.note(e, grid.beat_at(float(e["frame"])) if grid else 0.0) for e in events]
+        for client in self.clients.values():
+            client.add_notes(packed)
+
+    def _grid(self) -> Grid | None:
+        grid, clock = self._link["grid"].latest(), self._link["clock"].latest()
+        if grid is None or clock is None:
+            return None
+        return Grid(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
+
+    def _past(self, fmt: Format) -> Iterator[bytes]:
+        """Yield the steps that sounded before, oldest first, as many as are still there and not too much to send."""
+        ring = self._link["steps"]
+        if self._last is None:
+            return
+        size = self._encoder.size * (1 if fmt == "u8" else 4)
+        most = min(ring.capacity - 1, PAST_BYTES // size)
+        reader = ring.reader(max(ring.count - most, 0))
+        while len(records := reader.read(1)):
+            if int(records[0]["step"]) > self._last:  # chosen, but not yet heard
+                return
+            yield self._encoder.step(records[0], fmt, frames.PAST)
+
+    # Who looks.
+
+    def join(self, fmt: Format | None, fps: float) -> Client | None:
+        """Take in a browser; None when the house is full."""
+        if len(self.clients) >= self.config.max_clients:
+            return None
+        chosen: Format = fmt or ("u8" if self._encoder.size > LARGE else "f32")
+        client = Client(next(self._numbers), chosen, fps, self.guard.open_to_all)
+        client.tell("hello", **self._hello(client))
+        client.past = self._past(chosen)
+        self.clients[client.number] = client
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._watch_values())
+        return client
+
+    def leave(self, client: Client) -> None:
+        """Let a browser go; the keys it held are let go with it."""
+        self.clients.pop(client.number, None)
+        self._keyboards.vanish(client.number)
+        client.listens = False
+        if not self.clients and self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _hello(self, client: Client) -> dict[str, Any]:
+        clock = self._link["clock"].latest()
+        return {
+            "version": __version__,
+            "card": self.card.model_dump(mode="json"),
+            "layout": self._encoder.layout(),
+            "format": client.fmt,
+            "modes": MODES,
+            "parameters": [
+                {
+                    "id": p.id,
+                    "min": p.minimum,
+                    "max": p.maximum,
+                    "default": p.default,
+                    "doc": p.doc,
+                    "unit": p.unit,
+                    "curve": p.curve,
+                    "choices": p.choices,
+                }
+                for p in self._live.registry
+            ],
+            "values": {p.id: self._live.get(p.id) for p in self._live.registry},
+            "may_change": client.may_change,
+            "rate_hz": 0.0 if clock is None else float(clock["rate_hz"]),
+        }
+
+    async def _watch_values(self) -> None:
+        """While somebody looks: tell everyone what was changed from anywhere, and how it goes."""
+        status_s = 0.0
+        while True:
+            version = self._live.values.version
+            if version != self._version:
+                self._version = version
+                self._tell_changes()
+            if (now_s := time.monotonic()) >= status_s:
+                status_s = now_s + STATUS_S
+                status = self._status()
+                for client in self.clients.values():
+                    client.tell("status", **status)
+            await asyncio.sleep(WATCH_S)
+
+    def _tell_changes(self) -> None:
+        numbers = self._live.values.numbers.copy()
+        changed = np.flatnonzero(numbers != self._told)
+        self._told = numbers
+        values = {self._live.registry.parameters[i].id: float(numbers[i]) for i in changed.tolist()}
+        for client in self.clients.values():
+            client.tell("values", values=values)
+
+    def _status(self) -> dict[str, Any]:
+        clock, network = self._link["clock"].latest(), self._link["network"].latest()
+        out: dict[str, Any] = {"clients": len(self.clients)}
+        if clock is not None:
+            out |= {
+                "dsp": _finite(clock["dsp_mean"]),
+                "xruns": int(clock["xruns"]),
+                "device_lost": bool(clock["device_lost"]),
+            }
+        if network is not None:
+            out |= {
+                "late_steps": int(network["late_steps"]),
+                "step_p50_ms": _finite(network["step_p50_ms"]),
+                "step_p99_ms": _finite(network["step_p99_ms"]),
+                "listening": bool(network["listening"]),
+                "provider": network["provider"].decode(errors="replace"),
+            }
+        return out
+
+    # What they want.
+
+    def order(self, client: Client, text: str) -> None:
+        """Take one message of a browser; what is malformed, too much or not allowed changes nothing."""
+        if not client.messages.take(time.monotonic()):
+            return
+        try:
+            order = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(order, dict):
+            return
+        if "token" in order:
+            self._try_token(client, order["token"])
+        if "sound" in order:
+            self._listen(client, order["sound"] is True)
+        if not client.may_change:
+            return
+        if isinstance(changes := order.get("set"), dict):
+            for name, value in itertools.islice(changes.items(), len(self._live.registry)):
+                self._set(name, value)
+        if isinstance(name := order.get("fire"), str) and self._curve(name) == "trigger":
+            self._live.fire(name)
+        if (message := valid(order.get("midi"))) is not None:
+            self._keyboards.play(client.number, message)
+
+    def _try_token(self, client: Client, token: object) -> None:
+        if client.tries.take(time.monotonic()):
+            client.may_change = self.guard.token_is_right(token)
+        client.tell("allowed", may_change=client.may_change)
+
+    def _curve(self, name: str) -> str | None:
+        return self._live.registry[name].curve if name in self._live.registry else None
+
+    def _set(self, name: str, value: object) -> None:
+        if isinstance(value, bool | int | float) and self._curve(name) not in (None, "trigger"):
+            # A JSON integer may be larger than any float.
+            number = float(value) if abs(value) < 1e300 else math.copysign(1e300, value)
+            self._live.set(name, number)
+
+    def _listen(self, client: Client, wanted: bool) -> None:
+        client.listens = wanted
+        if wanted and self._sound is None:
+            self._sound = asyncio.get_running_loop().create_task(self._send_sound(self._link["wave"].reader()))
+
+    async def _send_sound(self, wave: Reader) -> None:
+        """While somebody listens: what goes to the loudspeaker goes to him as well."""
+        while listeners := [c for c in self.clients.values() if c.listens]:
+            blocks = wave.read()
+            if len(blocks):
+                piece = frames.sound(blocks["samples"].reshape(-1, 2), int(blocks[0]["frame"]))
+                for client in listeners:
+                    client.hear(piece)
+            await asyncio.sleep(SOUND_S)
+        self._sound = None
+
+
+def _finite(value: np.floating) -> float | None:
+    """Return a number that JSON can carry."""
+    number = round(float(value), 4)
+    return number if math.isfinite(number) else None
