@@ -18,6 +18,7 @@ from engine.network.contract import CARD_KEY
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, Biaxial, BiaxialConfig
 
 OPSET = 18
+LEAST_THRIFT = 0.4  # how far the adaptive rule lowers conservativity; without an end every note would sound
 IR_VERSION = 9
 
 CONTROLS: list[dict[str, Any]] = [
@@ -29,7 +30,14 @@ CONTROLS: list[dict[str, Any]] = [
         "max": 3.0,
         "doc": "exponent on the probability of each note: above 1 sparser, below 1 denser",
     },
-    {"name": "density", "neutral": 1.0, "min": 0.1, "max": 10.0, "doc": "factor on the odds of each note"},
+    {"name": "density", "neutral": 1.0, "min": 0.25, "max": 4.0, "doc": "factor on the odds of each note"},
+    {
+        "name": "adaptive",
+        "neutral": 0.0,
+        "min": 0.0,
+        "max": 1.0,
+        "doc": "1: conservativity falls while fewer than two notes sound, and comes back when they do",
+    },
 ]
 
 
@@ -148,92 +156,106 @@ def _time_axis(graph: Graph, network: Biaxial, heard: str, step: str) -> str:
     return signal
 
 
-def _forced_noise(graph: Graph, config: BiaxialConfig, sounded: str) -> str:
-    """Add the noise with the clamps worked in: below every probability where a flag is dictated, above where denied.
+def _thresholds(graph: Graph, config: BiaxialConfig, sounded: str) -> str:
+    """Add what each logit must exceed for its flag to be drawn, (B, N, C): the whole of sampling but one comparison.
 
-    Returns (B, N, C). A note that did not sound before can only be struck.
+    A flag is drawn where u < sigmoid(z / temperature + log density) ** conservativity, that is where z is above
+    temperature * (logit(u ** (1 / conservativity)) - log density). What is dictated has a threshold below or above
+    every logit, and a note that did not sound before can only be struck.
     """
-    mask = graph.add("Unsqueeze", "clamp_mask", graph.ints(2))
-    clamped = graph.add("Greater", mask, graph.scalar(0.5))
-    play, hold = graph.split("clamp_value", 1, 1)
-    yes, no, half = graph.scalar(-1.0), graph.scalar(2.0), graph.scalar(0.5)
-    noise = graph.add("Reshape", "u", graph.ints(0, config.voices, config.notes))
-    noise = graph.add("Transpose", noise, perm=[0, 2, 1])  # (B, N, C)
+    one, half = graph.scalar(1.0), graph.scalar(0.5)
+    always, never = graph.scalar(-1e9), graph.scalar(1e9)
+    wide = graph.ints(1)
+
+    def control(name: str) -> str:
+        return graph.add("Unsqueeze", name, wide)
+
+    noise = graph.add("Clip", "u", graph.scalar(1e-7), graph.scalar(1 - 1e-7))
+    rows = graph.split(noise, *[config.notes] * config.voices)
+
+    def logit(chance: str) -> str:
+        return graph.add("Log", graph.add("Div", chance, graph.add("Sub", one, chance)))
+
+    rooted = graph.add("Pow", rows[0], graph.add("Div", one, "exponent"))
+    rooted = graph.add("Min", rooted, graph.scalar(1 - 1e-7))
+    for_play = graph.add("Sub", logit(rooted), "odds_offset")
+    for_play = graph.add("Mul", for_play, control("temperature"))
+    clamped = graph.add("Greater", "clamp_mask", half)
+    play, hold = (graph.add("Squeeze", part, graph.ints(2)) for part in graph.split("clamp_value", 1, 1))
+    told = graph.add("Where", graph.add("Greater", play, half), always, never)
+    for_play = graph.add("Unsqueeze", graph.add("Where", clamped, told, for_play), graph.ints(2))
     if not config.articulates:
-        return graph.add("Where", clamped, graph.add("Where", graph.add("Greater", play, half), yes, no), noise)
-    for_play, for_strike = graph.split(noise, 1, 1)
-    for_play = graph.add("Where", clamped, graph.add("Where", graph.add("Greater", play, half), yes, no), for_play)
-    struck = graph.add("Where", graph.add("Greater", hold, half), no, yes)
-    for_strike = graph.add("Where", clamped, struck, for_strike)
-    for_strike = graph.add("Where", graph.add("Greater", sounded, half), for_strike, yes)
+        return for_play
+    for_strike = graph.add("Mul", logit(rows[1]), control("temperature"))
+    told = graph.add("Where", graph.add("Greater", hold, half), never, always)
+    for_strike = graph.add("Unsqueeze", graph.add("Where", clamped, told, for_strike), graph.ints(2))
+    for_strike = graph.add("Where", graph.add("Greater", sounded, half), for_strike, always)
     return graph.add("Concat", for_play, for_strike, axis=-1)
 
 
-def _scan_body(network: Biaxial, constants: list[onnx.TensorProto]) -> onnx.GraphProto:
-    """One note of the note axis; what it needs of the outer graph (weights, controls) it reads from there."""
+def _scan_body(network: Biaxial) -> onnx.GraphProto:
+    """One note of the note axis. It carries [flags below, h of the first layer] as one vector, which the next note
+    multiplies whole; weights are its own constants, so that no input but the carried and scanned ones is handed in.
+    """
     config = network.config
-    body, voices, reach = Graph("n_", constants), config.voices, config.reach
-    layers = range(len(config.note_sizes))
-    signal = "n_below"
-    for at, size in zip(layers, config.note_sizes, strict=True):
+    sizes, window = config.note_sizes, config.reach * config.voices
+    body = Graph("n_", [])
+    signal = ""
+    for at, size in enumerate(sizes):
         w_in, w_rec, bias = lstm_weights(network.note_layers[at])
         if at == 0:
-            w_in = w_in[-reach * voices :]
-        weight = body.constant(f"note_{at}_weight", np.concatenate([w_in, w_rec]))
-        gates = body.add("MatMul", body.add("Concat", signal, f"n_h{at}", axis=-1), weight)
-        gates = body.add("Add", gates, "n_gates" if at == 0 else body.constant(f"note_{at}_bias", bias))
+            both, w_in, known = "n_heard", w_in[-window:], "n_gates"
+        else:
+            both, known = body.add("Concat", signal, f"n_h{at}", axis=-1), body.constant(f"bias_{at}", bias)
+        weight = body.constant(f"weight_{at}", np.concatenate([w_in, w_rec]))
+        gates = body.add("Add", body.add("MatMul", both, weight), known)
         body.cell(gates, f"n_c{at}", size, f"n_h{at}_new", f"n_c{at}_new")
         signal = f"n_h{at}_new"
-    head = network.head.weight.detach().cpu().float().numpy().T
+    head = np.ascontiguousarray(network.head.weight.detach().cpu().float().numpy().T)
     logits = body.add("MatMul", signal, body.constant("head_weight", head))
-    logits = body.add("Add", logits, body.constant("head_bias", network.head.bias.detach().cpu().float().numpy()))
-    body.nodes[-1].output[0] = "n_logits"
-    shaped = body.add("Add", body.add("Mul", "n_logits", "per_temperature"), "odds_offset")
-    body.add("Pow", body.add("Sigmoid", shaped), "exponent", out="n_probability")
-    drawn = body.add("Cast", body.add("Less", "n_noise", "n_probability"), to=TensorProto.FLOAT)
+    head_bias = body.constant("head_bias", network.head.bias.detach().cpu().float().numpy())
+    body.add("Add", logits, head_bias, out="n_logits")
+    flags = body.add("Cast", body.add("Less", "n_threshold", "n_logits"), to=TensorProto.FLOAT)
     if config.articulates:
-        play, _ = body.split(drawn, 1, 1)
-        drawn = body.add("Mul", drawn, play)  # play stays, a strike needs a note
-    body.add("Identity", drawn, out="n_flags")
-    kept = body.add("Slice", "n_below", body.ints(0), body.ints((reach - 1) * voices), body.ints(-1))
-    body.add("Concat", drawn, kept, axis=-1, out="n_below_new")
+        flags = body.add("Mul", flags, body.split(flags, 1, 1)[0])  # play stays, a strike needs a note
+    body.nodes[-1].output[0] = flags = "n_flags"
+    kept = body.add("Slice", "n_heard", body.ints(0), body.ints(window - config.voices), body.ints(-1))
+    body.add("Concat", flags, kept, "n_h0_new", axis=-1, out="n_heard_new")
+    states = [f"n_{kind}{at}_new" for at in range(len(sizes)) for kind in "hc"]
+    body.add("Concat", *states, axis=-1, out="n_seen")
 
     def value(name: str, width: int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", width])
 
-    carried_in = [value("n_below", reach * voices)]
-    carried_out = [value("n_below_new", reach * voices)]
-    seen = []
-    for at, size in zip(layers, config.note_sizes, strict=True):
-        carried_in += [value(f"n_h{at}", size), value(f"n_c{at}", size)]
-        carried_out += [value(f"n_h{at}_new", size), value(f"n_c{at}_new", size)]
-        for kind in "hc":
-            body.add("Identity", f"n_{kind}{at}_new", out=f"n_{kind}{at}_seen")
-            seen.append(value(f"n_{kind}{at}_seen", size))
-    scanned = [value("n_gates", 4 * config.note_sizes[0]), value("n_noise", voices)]
-    collected = [value("n_flags", voices), value("n_probability", voices), value("n_logits", voices), *seen]
-    return helper.make_graph(body.nodes, "note", carried_in + scanned, carried_out + collected)
+    carried = [("n_heard", window + sizes[0]), ("n_c0", sizes[0])]
+    for at, size in enumerate(sizes[1:], 1):
+        carried += [(f"n_h{at}", size), (f"n_c{at}", size)]
+    scanned = [value("n_gates", 4 * sizes[0]), value("n_threshold", config.voices)]
+    collected = [value("n_flags", config.voices), value("n_logits", config.voices), value("n_seen", 2 * sum(sizes))]
+    inputs = [value(name, width) for name, width in carried] + scanned
+    outputs = [value(f"{name}_new", width) for name, width in carried] + collected
+    return helper.make_graph(body.nodes, "note", inputs, outputs, body.constants)
 
 
-def _controls(graph: Graph, config: BiaxialConfig) -> None:
-    """Add the controls as vectors over the flags of a note, (B, C) each."""
-    one = graph.scalar(1.0)
+def _controls(graph: Graph) -> None:
+    """Add the controls as columns (B, 1): the logarithm of the density and the exponent, its adaptive part included."""
     wide = graph.ints(1)
-    inverse = graph.add("Div", one, graph.add("Unsqueeze", "temperature", wide))
-    graph.add("Identity", inverse, out="per_temperature")  # (B, 1)
-    log_density = graph.add("Log", graph.add("Unsqueeze", "density", wide))
-    power = graph.add("Unsqueeze", "conservativity", wide)
-    if config.articulates:
-        nothing = graph.add("Mul", log_density, graph.scalar(0.0))
-        graph.add("Concat", log_density, nothing, axis=-1, out="odds_offset")
-        graph.add("Concat", power, graph.add("Add", nothing, one), axis=-1, out="exponent")
-    else:
-        graph.add("Identity", log_density, out="odds_offset")
-        graph.add("Identity", power, out="exponent")
+    graph.add("Log", graph.add("Unsqueeze", "density", wide), out="odds_offset")
+    # Fewer than two notes: fall by 0.02 (from 1, if above); else go back towards 1 by 0.3 of the way. Never below LEAST.
+    one = graph.scalar(1.0)
+    play = graph.split("x", 1, 1)[0]
+    count = graph.add("ReduceSum", play, graph.ints(1, 2), keepdims=0)
+    few = graph.add("Less", graph.add("Unsqueeze", count, wide), graph.scalar(2.0))
+    fallen = graph.add("Sub", graph.add("Min", "thrift", one), graph.scalar(0.02))
+    back = graph.add("Sub", one, graph.add("Mul", graph.add("Sub", one, "thrift"), graph.scalar(0.7)))
+    graph.add("Max", graph.add("Where", few, fallen, back), graph.scalar(LEAST_THRIFT), out="thrift_next")
+    asked = graph.add("Greater", graph.add("Unsqueeze", "adaptive", wide), graph.scalar(0.5))
+    factor = graph.add("Where", asked, "thrift_next", one)
+    graph.add("Mul", graph.add("Unsqueeze", "conservativity", wide), factor, out="exponent")
 
 
 def _note_axis(graph: Graph, network: Biaxial, signal: str, heard: str, step: str, sounded: str) -> None:
-    """Add the note axis; its outputs are `flags`, `chances`, `logits` (B, N, C) and the layers' h and c."""
+    """Add the note axis; its outputs are `flags`, `logits` (B, N, C) and the layers' h and c."""
     config = network.config
     w_in, _, bias = lstm_weights(network.note_layers[0])
     width = config.time_sizes[-1]
@@ -242,43 +264,50 @@ def _note_axis(graph: Graph, network: Biaxial, signal: str, heard: str, step: st
     weight = graph.constant("note_input_weight", np.concatenate([from_time, parts.heard]))
     gates = graph.add("MatMul", graph.add("Concat", signal, heard, axis=-1), weight)
     gates = graph.add("Add", gates, _from_features(graph, "note", parts, step))
-    noise = _forced_noise(graph, config, sounded)
-    _controls(graph, config)
+    _controls(graph)
+    thresholds = _thresholds(graph, config, sounded)
     batch = graph.add("Shape", "position")
 
     def zeros(width: int) -> str:
         return graph.add("ConstantOfShape", graph.add("Concat", batch, graph.ints(width), axis=0))
 
-    start = [zeros(config.reach * config.voices)]
-    for size in config.note_sizes:
+    sizes = config.note_sizes
+    start = [zeros(config.reach * config.voices + sizes[0]), zeros(sizes[0])]
+    for size in sizes[1:]:
         start += [zeros(size), zeros(size)]
-    first = len(config.time_sizes)
-    seen = [f"{kind}{first + at}" for at in range(len(config.note_sizes)) for kind in "hc"]
-    collected = ["flags", "chances", "logits", *seen]
-    last = [f"scan_end_{at}" for at in range(len(start))]
+    collected = ["flags", "logits", "note_states"]
     graph.nodes.append(
         helper.make_node(
             "Scan",
-            [*start, gates, noise],
-            last + collected,
-            body=_scan_body(network, graph.constants),
+            [*start, gates, thresholds],
+            [f"scan_end_{at}" for at in range(len(start))] + collected,
+            body=_scan_body(network),
             num_scan_inputs=2,
             scan_input_axes=[1, 1],
             scan_output_axes=[1] * len(collected),
         )
     )
+    first = len(config.time_sizes)
+    seen = [f"{kind}{first + at}" for at in range(len(sizes)) for kind in "hc"]
+    widths = [size for size in sizes for _ in "hc"]
+    graph.nodes.append(helper.make_node("Split", ["note_states", graph.ints(*widths)], seen, axis=-1))
 
 
 def _outputs(graph: Graph, config: BiaxialConfig, sounded: str) -> None:
     """Add notes, probability and log_prob from what the note axis has drawn."""
     one = graph.scalar(1.0)
+    wide = graph.ints(1, 2)
+    cool = graph.add("Div", "logits", graph.add("Unsqueeze", "temperature", wide))
+    columns = graph.split(cool, *[1] * config.voices)
+    chance = graph.add("Sigmoid", graph.add("Add", columns[0], graph.add("Unsqueeze", "odds_offset", graph.ints(2))))
+    chance = graph.add("Pow", chance, graph.add("Unsqueeze", "exponent", graph.ints(2)))
     if config.articulates:
         play, struck = graph.split("flags", 1, 1)
-        chance, strike = graph.split("chances", 1, 1)
+        strike = graph.add("Sigmoid", columns[1])
         hold = graph.add("Sub", play, struck)
         hold_chance = graph.add("Mul", graph.add("Sub", one, strike), sounded)
     else:
-        play, chance, hold_chance = "flags", "chances", sounded
+        play, hold_chance = "flags", sounded
         hold = graph.add("Mul", play, sounded)
     graph.add("Concat", chance, hold_chance, axis=-1, out="probability")
     drawn = graph.add("Concat", play, hold, axis=-1)
@@ -319,6 +348,7 @@ def card(config: BiaxialConfig, about: dict[str, Any]) -> dict[str, Any]:
         for at, size in enumerate(config.time_sizes)
         for kind in "hc"
     ]
+    states.append({"name": "thrift", "shape": [1], "initial": 1.0})
     return {
         "contract": 1,
         "name": "biaxial",
