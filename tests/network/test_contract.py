@@ -61,7 +61,12 @@ def test_a_graph_that_breaks_its_card_is_refused_with_the_list(tmp_path):
     file = tiny.write(tmp_path / "broken.onnx", drop=("log_prob",), states=more)
     with pytest.raises(NetworkError) as error:
         Runner(file)
-    for part in ("output 'log_prob' is missing", "input 'c0' is missing", "input 'h0' has shape", "output 'c0_next' is missing"):
+    for part in (
+        "output 'log_prob' is missing",
+        "input 'c0' is missing",
+        "input 'h0' has shape",
+        "output 'c0_next' is missing",
+    ):
         assert part in str(error.value)
 
 

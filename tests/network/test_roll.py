@@ -109,7 +109,9 @@ def test_velocity_and_offset_where_the_network_has_them(roll):
     assert out[LEAD + 2].tolist() == [1, 0, 0.5, -0.25]
 
 
-@given(st.lists(st.tuples(st.sampled_from([0, 1, 2, PLAYER]), st.integers(0, 127), st.booleans(), st.floats(0, 40)), max_size=60))
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1, 2, PLAYER]), st.integers(0, 127), st.booleans(), st.floats(0, 40)), max_size=60)
+)
 def test_whatever_is_played_hold_never_follows_silence(events):
     roll = Roll(CARD, "lead")
     for track, pitch, on, position in sorted(events, key=lambda e: e[3]):
