@@ -1,0 +1,123 @@
+"""The feed: takes steps and notes from the rings when they sound, and gives them to whoever looks.
+
+Runs on: feed process, event loop, or the caller of the offline render. It knows frames; the time of day is told to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Protocol
+
+import numpy as np
+
+from engine.feed.encoder import Encoder
+from engine.feed.feed_file import FeedLog, Positions
+from engine.feed.schema import Schema
+from engine.feed.targets import Clocks, Targets
+from engine.link import Link
+from engine.messages import NOTE_ON, PLAYER
+
+REMEMBERED = 256  # steps that the figures look back on
+RATE_S = 4.0  # seconds that the published rate looks back on
+NOW = Clocks(0.0)
+
+
+class Listener(Protocol):
+    """Somebody who looks at every step: pages, OSCQuery."""
+
+    def on_step(self, record: np.void, encoder: Encoder) -> None:
+        """A step sounds; `encoder` has its numbers."""
+
+    def on_notes(self, events: np.ndarray) -> None:
+        """Notes began or ended; EVENT records."""
+
+
+class Feed:
+    """Publishes each step once it sounds, and each note as it sounds.
+
+    `advance(frame)` does both up to a frame. A step that comes after a later one was due is told to the recording only: who
+    looks sees the newest.
+    """
+
+    def __init__(self, link: Link, schema: Schema, log: FeedLog | None = None, begin: Positions | None = None) -> None:
+        """`begin`: where in the rings to start (None: with what comes next)."""
+        self.schema = schema
+        self.encoder = Encoder(schema)
+        self.targets = Targets(self.encoder)
+        self.listeners: list[Listener] = []
+        self.notes_in = 0
+        self._log = log
+        self._steps = link["steps"].reader(begin.steps if begin else None)
+        self._events = link["events"].reader(begin.events if begin else None)
+        self._waiting: deque[tuple[np.void, int]] = deque()  # steps that do not sound yet, and their place in the ring
+        self._published = self._steps.position  # place in the ring behind the newest step published
+        self._step_us: deque[float] = deque(maxlen=REMEMBERED)
+        self._when_s: deque[float] = deque(maxlen=REMEMBERED)
+
+    @property
+    def positions(self) -> Positions:
+        """Where it stands in the rings."""
+        return Positions(self._published, self._events.position)
+
+    def reset(self) -> None:
+        """Begin anew, as after a restart: who replays the recording does so at the same place."""
+        self.encoder.reset()
+        if self._log is not None:
+            self._log.reset(self.positions)
+
+    def look(self) -> int | None:
+        """Take new steps from the ring; return the frame of the next one to be published, if there is one."""
+        records = self._steps.read()
+        first = self._steps.position - len(records)
+        for n, record in enumerate(records):
+            self._waiting.append((record, first + n + 1))
+        return int(self._waiting[0][0]["frame"]) if self._waiting else None
+
+    def advance(self, frame: float, clocks: Clocks = NOW) -> int:
+        """Publish everything that sounds up to `frame`; return how many steps that were."""
+        self.notes(clocks)
+        due = self.look()
+        count = 0
+        while due is not None and due <= frame:
+            record, self._published = self._waiting.popleft()
+            due = int(self._waiting[0][0]["frame"]) if self._waiting else None
+            self._step(record, clocks, newest=due is None or due > frame)
+            count += 1
+        return count
+
+    def _step(self, record: np.void, clocks: Clocks, newest: bool) -> None:
+        begun = time.perf_counter()
+        self.encoder.take(record)
+        if newest:
+            self.targets.publish(clocks)
+            self._step_us.append((time.perf_counter() - begun) * 1e6)
+            self._when_s.append(clocks.now_s)
+        if self._log is not None:
+            self._log.step(record, self.positions)
+        if newest:
+            for listener in self.listeners:
+                listener.on_step(record, self.encoder)
+
+    def notes(self, clocks: Clocks = NOW) -> int:
+        """Publish the notes that have begun or ended since the last call; return how many records there were."""
+        events = self._events.read()
+        if not len(events):
+            return 0
+        self.notes_in += int(np.count_nonzero((events["kind"] == NOTE_ON) & (events["track"] == PLAYER)))
+        self.encoder.hear(events)
+        self.targets.notes(events, clocks.heard_unix_ns)
+        if self._log is not None:
+            self._log.notes(events, self.positions)
+        for listener in self.listeners:
+            listener.on_notes(events)
+        return len(events)
+
+    @property
+    def step_us(self) -> float:
+        """Microseconds to encode and send one step, median."""
+        return float(np.median(self._step_us)) if self._step_us else 0.0
+
+    def rate_hz(self, now_s: float) -> float:
+        """Steps published per second, over the last seconds."""
+        return sum(now_s - when <= RATE_S for when in self._when_s) / RATE_S
