@@ -14,16 +14,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import rtmidi
+
+from engine.audio.ports import APIS, maker
 from engine.errors import DeviceError
 
-# names in config.toml -> python-rtmidi's number of the API
-_BACKENDS = {"coremidi": 1, "alsa": 2, "jack": 3, "winmm": 4}
-_MIDI_REMEDY = {
-    "alsa": "sudo modprobe snd-seq, or set midi.backend to jack",
-    "jack": "start one: jackd -d alsa -r 48000 -p 64 (without a sound card: jackd -r -d dummy -r 48000 -p 64)",
-    "coremidi": "open Audio MIDI Setup once",
-    "winmm": "restart the Windows MIDI service",
-}
 _PROBE_RATES_HZ = (44100, 48000, 96000)
 NO_DEVICE_REMEDY = "plug one in, start a JACK server, or set audio.device to null (algoritmo jam --demo does that by itself)"
 
@@ -149,23 +144,20 @@ def _takes(sd: Any, device: int, rate_hz: int) -> bool:
 
 def midi_backends() -> tuple[MidiBackend, ...]:
     """Return the ports of each way to MIDI that this python-rtmidi was built with."""
-    import rtmidi
-
     compiled = rtmidi.get_compiled_api()
     with quiet():
-        return tuple(_backend(rtmidi, name, api) for name, api in _BACKENDS.items() if api in compiled)
+        return tuple(_backend(name) for name, api in APIS.items() if api in compiled)
 
 
-def _backend(rtmidi: Any, name: str, api: int) -> MidiBackend:
+def _backend(name: str) -> MidiBackend:
     try:
-        ways = [kind(api, name="Algoritmo devices") for kind in (rtmidi.MidiIn, rtmidi.MidiOut)]
-    except rtmidi.SystemError as error:
-        reason = "no ALSA sequencer" if name == "alsa" else "no JACK server" if name == "jack" else str(error)
-        return MidiBackend(name, fault=f"{reason}; {_MIDI_REMEDY[name]}")
-    ports = [tuple(way.get_ports()) for way in ways]
-    for way in ways:
-        way.delete()
-    return MidiBackend(name, ports[0], ports[1])
+        clients = [maker(name, direction)() for direction in (rtmidi.MidiIn, rtmidi.MidiOut)]
+    except DeviceError as error:
+        return MidiBackend(name, fault=str(error))
+    inputs, outputs = (tuple(client.get_ports()) for client in clients)
+    for client in clients:
+        client.delete()
+    return MidiBackend(name, inputs, outputs)
 
 
 @contextlib.contextmanager
