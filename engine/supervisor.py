@@ -70,6 +70,7 @@ class Supervisor:
         self._notes_out = {track.name: 0 for track in card.tracks}
         self._notes_in = 0
         self._begun_s = time.monotonic()
+        self._begun_unix_s = time.time()
         self.first_sound_s: float | None = None
         self._unwritten: set[Path] = set()
 
@@ -217,6 +218,7 @@ class Supervisor:
             "mode": MODES[int(self.live.get("mode"))],
             "notes_in": self._notes_in,
             "notes_out": dict(self._notes_out),
+            "begun_unix_s": self._begun_unix_s,
             "first_sound_s": self.first_sound_s,
             "duration_s": round(time.monotonic() - self._begun_s, 3),
             "restarts": {name: len(child.deaths) for name, child in self._children.items()},
