@@ -20,7 +20,10 @@ from engine.network.contract import Card
 from models.export import Graph, build_model, save_network
 from models.festival.network import (
     DECISIONS,
+    HEARD,
+    LAGS,
     NEVER,
+    PAST,
     POSITIONS,
     SLOTS,
     WIDTHS,
@@ -65,7 +68,10 @@ def make_card(model: Festival, training: dict[str, Any]) -> Card:
             "noise": DECISIONS,
             "tracks": [t.model_dump() for t in BAND],
             "controls": CONTROLS,
-            "states": [{"name": f"{s}{k}", "shape": [width]} for s in "hc" for k in range(layers)],
+            "states": [
+                *({"name": f"{s}{k}", "shape": [width]} for s in "hc" for k in range(layers)),
+                {"name": "past", "shape": [PAST - 1, DECISIONS]},  # what sounded, oldest first, up to the step before x
+            ],
             "activations": [
                 {"output": name.format(k), "layer": k, "signal": s, "shape": [width], "min": low, "max": high, "doc": d}
                 for k in range(layers)
@@ -92,13 +98,25 @@ def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().float().numpy()
 
 
-def _core(graph: Graph, model: Festival, x: str) -> str:
+def _hear(graph: Graph, x: str) -> str:
+    """Add the memory of the last bars; returns the name of what is heard of it, (B, HEARD)."""
+    latest = graph.add("Unsqueeze", x, graph.ints(1))  # (B, 1, N)
+    kept = graph.add("Slice", "past", graph.ints(1), graph.ints(PAST - 1), graph.ints(1))
+    graph.add("Concat", kept, latest, out="past_next", axis=1)
+    # Row r of past sounded PAST - r steps before the step to choose.
+    rows = graph.constant("lags", np.asarray([PAST - lag for lag in LAGS], np.int64))
+    lags = graph.add("Reshape", graph.add("Gather", "past", rows, axis=1), graph.ints(-1, HEARD - DECISIONS))
+    return graph.add("Concat", x, lags, axis=-1)
+
+
+def _core(graph: Graph, model: Festival, heard: str) -> str:
     """Add the recurrent layers; returns the name of the core's answer (B, H)."""
     width = model.sizes.width
     place = _array(model.place.weight) + _array(model.enter.bias)
     where = graph.add("Mod", "position", graph.constant("positions", np.asarray(POSITIONS, np.int64)))
     here = graph.add("Gather", graph.floats("place", place), where)  # (B, H)
-    h = graph.add("Gemm", x, graph.floats("enter", _array(model.enter.weight).T), here)
+    now, _ = graph.split(heard, 2 * DECISIONS, HEARD - 2 * DECISIONS)
+    h = graph.add("Gemm", now, graph.floats("enter", _array(model.enter.weight).T), here)
     for k, layer in enumerate(model.layers):
         z = _norm(graph, model, k, h)
         lstm: Any = layer
@@ -141,28 +159,21 @@ def _halves(first: float, second: float) -> np.ndarray:
 class _Head:
     """The part of the graph that draws the notes of a step and says how likely they were."""
 
-    def __init__(self, graph: Graph, model: Festival, core: str, x: str) -> None:
+    def __init__(self, graph: Graph, model: Festival, core: str, heard: str, x: str) -> None:
         self.graph, self.units = graph, model.sizes.head
         head = model.head
         to_hidden, to_logits, out = (_array(w) for w in head.weights())
-        # One product gives what the core and the last step say to hidden units and logits alike.
-        width, keep = model.sizes.width, _array(head.keep)
-        base = np.zeros((width + DECISIONS, self.units + DECISIONS), np.float32)
-        base[:, : self.units] = _array(head.context.weight).T
-        base[:width, self.units :] = _array(head.direct.weight).T
-        slot = np.arange(SLOTS)
-        for half in (0, SLOTS):
-            for last in (0, 1):
-                base[width + last * SLOTS + slot, self.units + half + slot] = keep[last, half : half + SLOTS]
-        bias = np.concatenate([_array(head.context.bias), _array(head.direct.bias)])
-        both = graph.add(
-            "Gemm",
-            graph.add("Concat", core, x, axis=-1),
-            graph.floats("base", base),
-            graph.floats("base_bias", bias),
+        context = graph.floats("context", _array(head.context.weight).T)
+        both = graph.add("Concat", core, heard, axis=-1)
+        self.hidden = graph.add("Gemm", both, context, graph.floats("context_bias", _array(head.context.bias)))
+        own = graph.add("Reshape", heard, graph.ints(-1, 1, HEARD // SLOTS, SLOTS))
+        own = graph.add("Mul", own, graph.floats("keep", _array(head.keep)[None]))  # (B, 2, HEARD / S, S)
+        own = graph.add("ReduceSum", own, graph.ints(2), keepdims=0)
+        own = graph.add(
+            "Add", graph.add("Reshape", own, graph.ints(-1, DECISIONS)), graph.floats("ease", _array(head.direct.bias))
         )
-        self.hidden, self.logits = graph.split(both, self.units, DECISIONS)  # with nothing dictated
-        self.chosen = graph.floats("chosen", np.concatenate([to_hidden, to_logits]).T)  # (N, head + N)
+        self.logits = graph.add("Gemm", core, graph.floats("direct", _array(head.direct.weight).T), own)
+        self.chosen = graph.floats("chosen_notes", np.concatenate([to_hidden, to_logits]).T)  # (N, head + N)
         self.out = graph.floats("out", out.T)  # (head, N)
         self.given = _array(head.given.weight).T  # (GIVEN, head)
         self._dictated(x)
@@ -213,7 +224,7 @@ class _Head:
         body = Graph(self.graph, "round_")
         told = body.add("MatMul", "notes_in", self.chosen)
         told_hidden, told_logits = body.split(told, self.units, DECISIONS, out=("told_hidden", "told_direct"))
-        direct = body.add("Add", told_logits, self.logits, out="direct")
+        direct = body.add("Add", told_logits, self.logits, out="told_all")
         hidden = body.add("Relu", body.add("Add", told_hidden, context))
         logits = body.add("Gemm", hidden, self.out, direct, out="round_logits")
         play, hold = body.split(body.add("Greater", logits, level), SLOTS, SLOTS)
@@ -240,7 +251,7 @@ class _Head:
                 value("notes_out", DECISIONS),
                 value("round_logits", DECISIONS),
                 value("told_hidden", self.units),
-                value("direct", DECISIONS),
+                value("told_all", DECISIONS),
             ],
         )
         # What sounded is a good first guess: most notes go on. The guess changes the number of rounds, not the notes.
@@ -297,7 +308,8 @@ def export(model: Festival, training: dict[str, Any], path: Path) -> Card:
     """Write the step graph and its card; raises NetworkError where it breaks the contract."""
     graph = Graph()
     x = _planar(graph, "x")
-    head = _Head(graph, model, _core(graph, model, x), x)
+    heard = _hear(graph, x)
+    head = _Head(graph, model, _core(graph, model, heard), heard, x)
     push = head.push()
     level = head.thresholds(push)
     head.answer(head.draw(head.context(), level, x), push)
@@ -311,7 +323,9 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     told = {k: torch.from_numpy(v) for k, v in feed.items()}
     x, value, mask = planar(told["x"]), planar(told["clamp_value"]), told["clamp_mask"]
     state = torch.stack([torch.stack([told[f"{s}{k}"] for k in range(layers)]) for s in "hc"])
-    core, after = model.core(x[None], told["position"][None], state)
+    past = told["past"]
+    heard = torch.cat([x, *(past[:, PAST - lag] for lag in LAGS)], -1)
+    core, after = model.core(heard[None], told["position"][None], state)
     core = core[0]
     given, nothing = given_features(value, mask), torch.zeros_like(given_features(value, mask))
     temperature, density = told["temperature"][:, None], told["density"][:, None].log()
@@ -320,13 +334,13 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     may = torch.cat([torch.ones_like(sounded), sounded], -1)
     notes = torch.zeros_like(x)
     for slot in range(SLOTS):
-        shown = torch.sigmoid(model.head(core, x, notes, given) / temperature + push) * may
+        shown = torch.sigmoid(model.head(core, heard, notes, given) / temperature + push) * may
         play, hold = told["u"][:, slot] < shown[:, slot], told["u"][:, slot + SLOTS] < shown[:, slot + SLOTS]
         drawn = torch.stack([play, play & hold], -1).float()
         dictated = torch.stack([value[:, slot], value[:, slot] * value[:, slot + SLOTS]], -1)
         notes[:, [slot, slot + SLOTS]] = torch.where(mask[:, slot, None] > 0.5, dictated, drawn)
-    free = model.head(core, x, notes, nothing)
-    logits = torch.where(torch.cat([mask, mask], -1) > 0.5, free, model.head(core, x, notes, given))
+    free = model.head(core, heard, notes, nothing)
+    logits = torch.where(torch.cat([mask, mask], -1) > 0.5, free, model.head(core, heard, notes, given))
     shown = torch.sigmoid(logits / temperature + push) * may
     log_prob = torch.stack([p.sum(-1) for p in log_prob_slots(free, x, notes).split(WIDTHS, -1)], -1)
     out = {
@@ -336,4 +350,5 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "log_prob_tracks": log_prob,
     }
     out |= {f"{s}{k}_next": after[j, k] for j, s in enumerate("hc") for k in range(layers)}
+    out["past_next"] = torch.cat([past[:, 1:], x[:, None]], 1)
     return {k: v.numpy() for k, v in out.items()}

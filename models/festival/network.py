@@ -7,6 +7,9 @@ The head is a masked autoencoder over the 376 decisions of a step (play and hold
 low to high within a track): each logit sees the slots before its own, so a chord is one decision and the tracks hear
 each other. What the player dictates at this step reaches every logit through `given`, whatever the order.
 
+Music repeats itself by bars, and 150 cells cannot hold a bar of five tracks word for word. So the network also hears
+what sounded one, two and four bars before the step it is choosing (LAGS).
+
 Shapes: T steps, B batch, S slots, N = 2 S decisions, H width of a layer. Decisions are planar: all plays, then all holds.
 """
 
@@ -26,6 +29,9 @@ DECISIONS = 2 * SLOTS
 GIVEN = DECISIONS + len(BAND)  # what is dictated: values where dictated, and the dictated share of each track
 POSITIONS = 128  # steps after which the position repeats: 8 bars
 NEVER = -30.0  # logit of holding what did not sound
+LAGS = (16, 32, 64)  # steps before the chosen one that it hears again: one, two and four bars
+HEARD = (1 + len(LAGS)) * DECISIONS  # the step before, then the lags
+PAST = max(LAGS)  # steps of the past it needs, the last one included
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,6 +56,12 @@ def given_features(values: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([values * torch.cat([mask, mask], -1), shares], -1)
 
 
+def hear(notes: Tensor) -> Tensor:
+    """(PAST + T, B, N) notes with the past in front to (T, B, HEARD): the step before each, then its lags."""
+    steps = len(notes) - PAST
+    return torch.cat([notes[PAST - lag : PAST - lag + steps] for lag in (1, *LAGS)], -1)
+
+
 def drop_units(y: Tensor, share: float, training: bool) -> Tensor:
     """Dropout with one mask for all steps of (T, B, H): what is dropped is a unit, not a moment."""
     return y * F.dropout(torch.ones_like(y[:1]), share, training) if training and share else y
@@ -64,10 +76,11 @@ class JointHead(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.joint, self.dropout = sizes.joint, sizes.dropout
-        self.context = nn.Linear(sizes.width + DECISIONS, sizes.head)  # core's answer and what sounded
+        self.context = nn.Linear(sizes.width + HEARD, sizes.head)  # core's answer and what sounded
         self.given = nn.Linear(GIVEN, sizes.head, bias=False)
         self.direct = nn.Linear(sizes.width, DECISIONS)
-        self.keep = nn.Parameter(torch.zeros(2, DECISIONS))  # each slot's own last play and hold, straight to its logits
+        # Each slot's own past, straight to its logits: (play and hold to choose, plays and holds heard, S).
+        self.keep = nn.Parameter(torch.zeros(2, HEARD // SLOTS, SLOTS))
         self.out = nn.Linear(sizes.head, DECISIONS, bias=False)
         self.chosen_hidden = nn.Linear(DECISIONS, sizes.head, bias=False)
         self.chosen_direct = nn.Linear(DECISIONS, DECISIONS, bias=False)
@@ -88,14 +101,12 @@ class JointHead(nn.Module):
         out = self.out.weight * (self.get_buffer("mask_out") if self.joint else 1.0)
         return hidden, direct, out
 
-    def forward(self, core: Tensor, x: Tensor, chosen: Tensor, given: Tensor) -> Tensor:
-        """(..., H) core, (..., N) what sounded, (..., N) this step's notes, (..., GIVEN) -> (..., N) logits."""
+    def forward(self, core: Tensor, heard: Tensor, chosen: Tensor, given: Tensor) -> Tensor:
+        """(..., H) core, (..., HEARD) the past, (..., N) this step's notes, (..., GIVEN) -> (..., N) logits."""
         to_hidden, to_logits, out = self.weights()
-        hidden = self.context(torch.cat([core, x], -1)) + self.given(given)
-        last_play, last_hold = x[..., :SLOTS], x[..., SLOTS:]
-        logits: Tensor = self.direct(core)
-        logits = logits + torch.cat([last_play, last_play], -1) * self.keep[0]
-        logits = logits + torch.cat([last_hold, last_hold], -1) * self.keep[1]
+        hidden = self.context(torch.cat([core, heard], -1)) + self.given(given)
+        own = torch.einsum("...ks,oks->...os", heard.unflatten(-1, (-1, SLOTS)), self.keep)
+        logits: Tensor = self.direct(core) + own.flatten(-2)
         if self.joint:
             hidden = hidden + F.linear(chosen, to_hidden)
             logits = logits + F.linear(chosen, to_logits)
@@ -103,7 +114,7 @@ class JointHead(nn.Module):
 
 
 class Festival(nn.Module):
-    """x(t-1), position and states in; logits of step t and new states out."""
+    """What was heard, position and states in; logits of step t and new states out."""
 
     given_share = 0.0  # how it is trained: share of windows with dictated tracks, and bfloat16 products
     low_precision = False
@@ -111,7 +122,7 @@ class Festival(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.enter = nn.Linear(DECISIONS, sizes.width)
+        self.enter = nn.Linear(2 * DECISIONS, sizes.width)  # the step before, and the step one bar before
         self.place = nn.Embedding(POSITIONS, sizes.width)
         self.norms = nn.ModuleList(nn.LayerNorm(sizes.width) for _ in range(sizes.layers + 1))
         self.layers = nn.ModuleList(nn.LSTM(sizes.width, sizes.width) for _ in range(sizes.layers))
@@ -121,9 +132,9 @@ class Festival(nn.Module):
             if "bias_ih" in name:  # remember by default
                 nn.init.constant_(parameter[sizes.width : 2 * sizes.width], 1.0)
 
-    def core(self, x: Tensor, position: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(T, B, N) what sounded, (T, B) positions, (2, layers, B, H) h and c -> (T, B, H), new state."""
-        h = self.enter(x) + self.place(position % POSITIONS)  # (T, B, H)
+    def core(self, heard: Tensor, position: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(T, B, HEARD) what sounded, (T, B) positions, (2, layers, B, H) h and c -> (T, B, H), new state."""
+        h = self.enter(heard[..., : 2 * DECISIONS]) + self.place(position % POSITIONS)  # (T, B, H)
         ends = []
         for index, layer in enumerate(self.layers):
             begin = None if state is None else (state[0, index : index + 1], state[1, index : index + 1])
@@ -133,11 +144,11 @@ class Festival(nn.Module):
         return self.norms[-1](h), torch.stack(ends, 1).float()
 
     def forward(
-        self, x: Tensor, position: Tensor, chosen: Tensor, given: Tensor, state: Tensor | None = None
+        self, heard: Tensor, position: Tensor, chosen: Tensor, given: Tensor, state: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Logits (T, B, N) of the notes `chosen`, each given the slots before its own; and the new state."""
-        core, state = self.core(x, position, state)
-        return self.head(core, x, chosen, given), state
+        core, state = self.core(heard, position, state)
+        return self.head(core, heard, chosen, given), state
 
 
 def log_prob_slots(logits: Tensor, x: Tensor, chosen: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.data import Collection, Piece, read_band
 from models.festival.export import export as write_graph
-from models.festival.network import WIDTHS, Festival, Sizes, given_features, log_prob_slots
+from models.festival.network import DECISIONS, PAST, WIDTHS, Festival, Sizes, given_features, hear, log_prob_slots
 from models.representation import HELD, STRUCK, transpose
 from models.train import Batch, Carry, Config, TrainingError
 
@@ -47,7 +47,8 @@ class Songs:
 
     def __init__(self, collection: Collection, config: Config, seed: int = 0) -> None:
         self.facts: dict[str, Any] = collection.facts()
-        self.train, self.held_out = collection.split("train"), collection.split("valid")
+        self.train = [_without_silent_bars(p) for p in collection.split("train")]  # a stage does not like them
+        self.held_out = collection.split("valid")
         self.window, self.streams, self.reach = config["window"], config["streams"], config["transpose"]
         self.seed = seed
         self._playing: dict[int, _Stream] = {}
@@ -55,7 +56,7 @@ class Songs:
             raise TrainingError("no piece is in the training split; give more --data")
 
     def batch(self, update: int, rank: int, world: int) -> Batch:  # noqa: ARG002 (streams are numbered by rank)
-        """Tensors roll (T+1, B, S), position (B,), weight (T, B), fresh (B,)."""
+        """Tensors roll (PAST+T, B, S), position (B,), weight (T, B), fresh (B,)."""
         parts = []
         for index in range(rank * self.streams, (rank + 1) * self.streams):
             stream = self._playing.get(index)
@@ -70,23 +71,26 @@ class Songs:
         for first in range(0, len(pieces), 8):
             some = pieces[first : first + 8]
             steps = max(len(p.roll) for p in some)
-            yield _collate([_cut(p.roll, 0, steps, 0, fresh=True) for p in some])
+            yield _collate([_cut(p.roll, 0, steps, 0) for p in some])
 
 
-Cut = tuple[np.ndarray, int, np.ndarray, bool]  # roll (T+1, S), position, weight (T,), fresh
+Cut = tuple[np.ndarray, int, np.ndarray, bool]  # roll (PAST+T, S), position, weight (T,), fresh
 
 
-def _cut(roll: np.ndarray, start: int, steps: int, origin: int, fresh: bool) -> Cut:
-    """`steps` steps of `roll` from `start`, with the step before them in front (silence where fresh)."""
-    out = np.zeros((steps + 1, roll.shape[1]), np.uint8)
-    some = roll[start : start + steps]
-    out[1 : 1 + len(some)] = some
-    if fresh:
-        first = out[1]
-        first[first == HELD] = STRUCK  # nothing can be held on from silence
-    else:
-        out[0] = roll[start - 1]
-    return out, start - origin, np.arange(steps) < len(some), fresh
+def _without_silent_bars(piece: Piece) -> Piece:
+    bars = piece.roll.reshape(-1, BAR, piece.roll.shape[1])
+    return Piece(piece.name, piece.split, bars[bars.any((1, 2))].reshape(-1, piece.roll.shape[1]))
+
+
+def _cut(roll: np.ndarray, start: int, steps: int, origin: int) -> Cut:
+    """`steps` steps of `roll` from `start`, with the past in front: silence before `origin`, where hearing began."""
+    out = np.zeros((PAST + steps, roll.shape[1]), np.uint8)
+    past = min(PAST, start - origin)
+    some = roll[start - past : start + steps]
+    out[PAST - past : PAST - past + len(some)] = some
+    first = out[PAST + origin - start] if start - origin <= PAST else out[:0]
+    first[first == HELD] = STRUCK  # nothing can be held on from silence
+    return out, start - origin, np.arange(steps) < len(roll) - start, start == origin
 
 
 class _Stream:
@@ -105,30 +109,28 @@ class _Stream:
         # Half of the songs from their beginning, half from somewhere in their first half.
         self.start = self.origin = BAR * int(self.chance.integers(0, max(1, bars // 2))) * int(self.chance.integers(2))
         self.source, self.roll = piece.roll, None
-        self.at_start = True
 
     def at(self, window: int) -> Cut:
         """The cut for a window at or after the last one given."""
         while True:
             if self.start >= len(self.source):
                 self._draw()
-            start, fresh = self.start, self.at_start
-            self.start, self.at_start = start + self.length, False
+            start = self.start
+            self.start += self.length
             self.window += 1
             if self.window > window:
                 break
         if self.roll is None:
             self.roll = transpose(self.source, self.shift)
-        return _cut(self.roll, start, self.length, self.origin, fresh)
+        return _cut(self.roll, start, self.length, self.origin)
 
     roll: np.ndarray | None
-    at_start: bool
 
 
 def _collate(parts: list[Cut]) -> Batch:
     rolls, positions, weights, fresh = zip(*parts, strict=True)
     return {
-        "roll": torch.from_numpy(np.stack(rolls, 1)),  # (T+1, B, S)
+        "roll": torch.from_numpy(np.stack(rolls, 1)),  # (PAST+T, B, S)
         "position": torch.tensor(positions),
         "weight": torch.from_numpy(np.stack(weights, 1)),  # (T, B)
         "fresh": torch.tensor(fresh),
@@ -168,8 +170,8 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     assert isinstance(model, Festival)
     roll, weight = batch["roll"], batch["weight"].float()
     steps, streams = weight.shape
-    notes = _decisions(roll)  # (T+1, B, N)
-    x, chosen = notes[:-1], notes[1:]
+    notes = _decisions(roll)  # (PAST+T, B, N)
+    heard, chosen = hear(notes), notes[PAST:]
     position = batch["position"] + torch.arange(steps, device=roll.device)[:, None]  # (T, B)
     share = model.given_share if model.training else 0.0
     tracks = _random_tracks(streams, share, roll.device)  # (B, tracks)
@@ -179,8 +181,8 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
         state = state * (~batch["fresh"])[:, None]
     low = model.training and model.low_precision
     with torch.autocast(roll.device.type, torch.bfloat16, enabled=low):
-        logits, state = model(x, position, chosen, given_features(chosen, mask), state)
-    slots = log_prob_slots(logits.float(), x, chosen) * (1 - mask)
+        logits, state = model(heard, position, chosen, given_features(chosen, mask), state)
+    slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * (1 - mask)
     nats = -(slots.sum(-1) * weight).sum()
     return nats, weight.sum(), {"state": state}
 

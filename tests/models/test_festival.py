@@ -11,7 +11,7 @@ from engine.network.contract import read_card
 from models.evaluate import nats, open_network, play_alone
 from models.export import largest_difference, open_session, random_inputs
 from models.festival import export, recipe
-from models.festival.network import DECISIONS, SLOTS, WIDTHS, given_features
+from models.festival.network import DECISIONS, HEARD, PAST, SLOTS, WIDTHS, given_features
 from models.representation import HELD, STRUCK, channels, from_channels, to_midi
 from models.train import load_recipe, main
 
@@ -107,7 +107,7 @@ def test_density_and_temperature_do_what_they_say(exported):
 def test_a_slot_hears_those_before_it_and_no_other():
     """Autoregression holds: the gradient of each logit is nothing for its own slot and those after it."""
     model = network()
-    core, x = torch.randn(1, 10), (torch.rand(1, DECISIONS) < 0.1).float()
+    core, x = torch.randn(1, 10), (torch.rand(1, HEARD) < 0.1).float()
     given = torch.zeros(1, DECISIONS + len(WIDTHS))
     heard = torch.autograd.functional.jacobian(lambda y: model.head(core, x, y, given)[0], torch.rand(1, DECISIONS))
     heard = heard[:, 0] != 0  # (logit, decision)
@@ -134,7 +134,7 @@ def test_evaluator_equals_pytorch(exported):
     model, path = exported
     chance = np.random.default_rng(6)
     rolls = []
-    for steps in (20, 33, 5):
+    for steps in (20, 100, 5):
         roll = np.where(chance.random((steps, SLOTS)) < 0.05, STRUCK, 0).astype(np.uint8)
         roll[1:][(roll[:-1] != 0) & (roll[1:] == 0) & (chance.random((steps - 1, SLOTS)) < 0.5)] = HELD
         orphan = roll == HELD
@@ -143,7 +143,7 @@ def test_evaluator_equals_pytorch(exported):
         rolls.append(roll)
     found = nats(open_network(path), rolls, batch=2)
     for roll, value in zip(rolls, found, strict=True):
-        batch = recipe._collate([recipe._cut(roll, 0, len(roll), 0, fresh=True)])
+        batch = recipe._collate([recipe._cut(roll, 0, len(roll), 0)])
         want, steps, _ = recipe.loss(model, batch, {})
         assert value.shape == (len(roll), 5)
         assert float(steps) == len(roll)
@@ -200,9 +200,9 @@ def test_streams_depend_on_the_update_alone(tmp_path):
     assert all(torch.equal(straight[3][k], data.batch(3, 0, 1)[k]) for k in later)
     for before, after in itertools.pairwise(straight):
         goes_on = ~after["fresh"]
-        assert torch.equal(after["roll"][0, goes_on], before["roll"][-1, goes_on])
+        assert torch.equal(after["roll"][:PAST, goes_on], before["roll"][-PAST:, goes_on])
         assert torch.equal(after["position"][goes_on], before["position"][goes_on] + 16)
-        assert not (after["roll"][0, after["fresh"]] != 0).any()
+        assert not (after["roll"][:PAST, after["fresh"]] != 0).any()
     assert any(b["fresh"].any() for b in straight[1:])
 
 
