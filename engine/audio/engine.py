@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -41,6 +41,7 @@ from engine.messages import (
 from engine.network.contract import Card
 from engine.parameters import Live, Parameter, Registry
 
+Arrival = tuple[int, int, Sequence[int] | None]  # (time_ns, number of the port, bytes; None when the port is gone)
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
 
 
@@ -92,14 +93,14 @@ class AudioEngine:
         self.frame = first_frame
         self.notes_in = 0
         self.notes_late = 0
-        # From the ports: (time_ns of arrival, number of the port, bytes; None when the port is gone).
-        self.midi_in: deque[tuple[int, int, bytes | None]] = deque(maxlen=8192)
+        # Appended to by the ports' threads.
+        self.midi_in: deque[Arrival] = deque(maxlen=8192)
         # Line on which arrivals are due, when the device asks for so much at once that playing them
         # as soon as possible would blur their rhythm.
         self.arrival: SampleClock | None = None
         # The MIDI output's: called with every note of the network as it comes, and the ALL_OFFs.
         self.outlet: Callable[[Event], object] | None = None
-        self.control: SimpleQueue[Say | Mend | Free] = SimpleQueue()
+        self.control: SimpleQueue[Say | Mend | Free | None] = SimpleQueue()
         self._attended = attended
         self._live = Live(registry, link.values)
         self._controllers = _controllers(config.midi.cc, registry)
@@ -117,6 +118,7 @@ class AudioEngine:
         self._panic = registry.index["panic"]
         self._panics = float(link.values.numbers[self._panic])
         self._numbers = b""  # the parameters as they were last seen
+        self._muted: set[int] = set()
         self._closing = False  # asked to
         self._silent = False  # done
         self._broken_blocks = 0
@@ -137,7 +139,10 @@ class AudioEngine:
         self._closing = True
 
     def attend(self, timeout_s: float = 0.0) -> bool:
-        """Do one thing that a block asked for, waiting for it up to `timeout_s`; return whether there was one."""
+        """Do one thing that a block asked for, waiting for it up to `timeout_s`; return whether there was one.
+
+        None in the queue only ends the waiting.
+        """
         try:
             order = self.control.get(timeout=timeout_s) if timeout_s > 0 else self.control.get_nowait()
         except Empty:
@@ -146,7 +151,7 @@ class AudioEngine:
             self.link.notice("audio", order.level, order.text)
         elif isinstance(order, Mend):
             self._mend(order.channel)
-        else:
+        elif isinstance(order, Free):
             self._free(order.strip)
         return True
 
@@ -206,8 +211,12 @@ class AudioEngine:
 
     def _take_parameters(self) -> None:
         numbers = self._live.values.numbers
-        for channel, level, mute in self._levels:
-            self._rack[channel].set_level(0.0 if mute >= 0 and numbers[mute] else float(numbers[level]))
+        for track, level, mute in self._levels:
+            muted = mute >= 0 and numbers[mute] > 0
+            self._rack[track].set_level(0.0 if muted else float(numbers[level]))
+            if muted and track not in self._muted and self.outlet is not None:
+                self.outlet(Event(self.frame, -1, ALL_OFF, track, 0, 0, 0.0))
+            (self._muted.add if muted else self._muted.discard)(track)
         if numbers[self._panic] != self._panics:
             self._panics = float(numbers[self._panic])
             self._silence()
@@ -312,7 +321,8 @@ class AudioEngine:
             self.notes_late += event.kind == NOTE_ON
             return
         self._schedule.put(event)
-        if self.outlet is not None and event.kind != CLICK:
+        silent = event.kind == CLICK or (event.kind == NOTE_ON and event.track in self._muted)
+        if self.outlet is not None and not silent:
             self.outlet(event)
 
     def _play(self, event: Event, frame: int) -> None:

@@ -1,0 +1,188 @@
+"""The audio process: builds the engine, plugs in the device and the MIDI ports, and stays out of the way.
+
+Runs on: audio process. The main thread waits for the supervisor; the audio callback runs on the device's thread (or the null
+clock's); the control thread does what takes time: it speaks, mends, watches device and ports; the MIDI output has a thread too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+import numpy as np
+import rtmidi
+
+from engine.audio import ports
+from engine.audio.engine import FADE_S, AudioEngine, Say
+from engine.audio.outlet import Outlet
+from engine.audio.sources import FileSource
+from engine.audio.streams import Driver, Output
+from engine.clock import SampleClock
+from engine.errors import DeviceError
+from engine.link import Link
+from engine.messages import BLOCK, OUTPUTS, WARNING
+from engine.process import Spec, stop_requested
+
+SWITCH_S = 1e-4  # what another thread may keep the audio callback waiting; Python's own default is four blocks
+WATCH_S = 0.5  # how often the control thread looks after the device
+POLL_S = 1.0  # ... and after named ports
+WARM_BLOCKS = 16
+
+
+def main(spec: Spec, pipe: Connection) -> None:
+    """Run the audio until told to stop. Raises DeviceError when the device or a port cannot be had."""
+    studio = Studio(spec)
+    studio.open()
+    gc.collect()
+    gc.freeze()  # what was loaded stays: the collector never walks it again
+    gc.disable()
+    sys.setswitchinterval(SWITCH_S)
+    with contextlib.suppress(OSError, AttributeError):  # only root may; it plays without
+        os.nice(-15)
+    studio.start()
+    pipe.send(("ready", studio.description()))
+    stop_requested(pipe, None)
+    studio.stop()
+
+
+class Studio:
+    """Everything that is plugged together: engine, device, ports, and the threads that serve them."""
+
+    def __init__(self, spec: Spec) -> None:
+        """Build the engine. Raises ConfigError and MidiFileError."""
+        self._spec = spec
+        self._config = spec.config
+        self._link = link = spec.link()
+        rate_hz = float(spec.config.audio.rate)
+        source = FileSource(spec.demo, rate_hz, grid=link["grid"]) if spec.demo is not None else None
+        first_frame = _frame_now(link) if spec.restarted else 0
+        self.engine = AudioEngine(
+            link, spec.registry(), spec.card, spec.config, rate_hz, source, first_frame=first_frame, attended=True
+        )
+        self._driver = Driver(self.engine, link)
+        self._output = Output(self._driver, spec.config.audio, self._tell)
+        self._inputs: ports.Ports | None = None
+        self._outputs: ports.Outputs | None = None
+        self._outlet: Outlet | None = None
+        self._threads: list[threading.Thread] = []
+        self._ending = False
+
+    def open(self) -> None:
+        """Open device and ports; nothing sounds yet. Raises DeviceError."""
+        try:
+            self._output.open()
+        except DeviceError as error:
+            if self._spec.demo is None:
+                raise
+            self._tell(WARNING, f"{error}. The demonstration goes on without sound")
+            self._output.open_null()
+        self._open_ports()
+        scratch = np.zeros((BLOCK, OUTPUTS), np.float32)
+        for _ in range(WARM_BLOCKS):  # the first blocks are slower than any other: not on the device's time
+            self.engine.render_block(scratch)
+
+    def _open_ports(self) -> None:
+        midi = self._config.midi
+        if not midi.inputs and not midi.outputs:
+            return
+        backend, remark = ports.backend_of(midi.backend, self._output.is_jack)
+        if remark:
+            self._tell(WARNING, remark)
+        if backend == "none":
+            return
+        numbers = [self.engine.add_port() for _ in midi.inputs]
+        self._inputs = ports.inputs(midi.inputs, ports.maker(backend, rtmidi.MidiIn), self._tell, self.engine.midi_in, numbers)
+        self._inputs.open()
+        if midi.outputs:
+            self._outputs = ports.Outputs(midi.outputs, ports.maker(backend, rtmidi.MidiOut), self._tell)
+            self._outputs.open()
+            self._outlet = Outlet(self._spec.card, self._link["clock"].latest, self._outputs.send, midi.output_latency_ms)
+            self.engine.outlet = self._outlet.put
+
+    def start(self) -> None:
+        """Let it sound. Raises DeviceError."""
+        if self._outlet is not None:
+            self._begin(self._outlet.run, "midi-output")
+        self._output.start()
+        self._begin(self._attend, "control")
+
+    def description(self) -> dict[str, object]:
+        """What the supervisor reports of this process."""
+        stream = self._output.stream
+        audio = self._config.audio
+        return {
+            "device": stream.name,
+            "rate": audio.rate,
+            "block": audio.block,
+            "latency_ms": round(stream.latency_frames / audio.rate * 1e3, 2),
+            "midi_inputs": self._inputs.connected if self._inputs else [],
+            "midi_outputs": self._outputs.connected if self._outputs else [],
+        }
+
+    def stop(self) -> None:
+        """End every note, fade, and close everything."""
+        self.engine.release_all()
+        time.sleep(FADE_S + 2 * self._config.audio.block / self._config.audio.rate)
+        if self._outlet is not None:
+            self._outlet.stop()
+        self._ending = True
+        self.engine.control.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._output.stop()
+        for these in self._ports():
+            these.close()
+        while self.engine.attend():
+            pass
+        self.engine.close()
+
+    def _tell(self, level: int, text: str) -> None:
+        self.engine.control.put(Say(level, text))  # said by the control thread: a ring has one writer
+
+    def _begin(self, run: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _attend(self) -> None:
+        """The control thread."""
+        look_s = poll_s = time.monotonic()
+        while not self._ending:
+            self.engine.attend(WATCH_S)
+            now_s = time.monotonic()
+            if now_s >= look_s:
+                look_s = now_s + WATCH_S
+                self._look_after_device()
+            if now_s >= poll_s:
+                poll_s = now_s + POLL_S
+                for these in self._ports():
+                    these.poll()
+
+    def _look_after_device(self) -> None:
+        back = self._output.check()
+        if not (back and self._output.is_jack):
+            return
+        for these in self._ports():  # they lived in the server that was restarted
+            try:
+                these.reopen()
+            except DeviceError as error:
+                self._tell(WARNING, str(error))
+
+    def _ports(self) -> list[ports.Ports]:
+        return [these for these in (self._inputs, self._outputs) if these is not None]
+
+
+def _frame_now(link: Link) -> int:
+    """Return where the sample clock of a process that died would be now, on a block's beginning."""
+    record = link["clock"].latest()
+    if record is None:
+        return 0
+    frame = SampleClock.of(record).frame_at(time.perf_counter_ns())
+    return max(0, math.ceil(frame / BLOCK) * BLOCK)
