@@ -23,6 +23,7 @@ import onnxruntime as ort
 from engine.errors import AlgoritmoError, NetworkError
 from engine.network.contract import Card, Track, faults, read_card
 from models.biaxial.rolls import read_keyboard
+from models.chords.songs import read_rolls
 from models.data import SPLITS, Collection, Piece, read_band
 from models.representation import HELD, SILENT, STRUCK, channels, from_channels, to_midi
 
@@ -361,7 +362,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def read_for(card: Card, paths: Sequence[Path], cache: Path) -> Collection:
-    """Read music the way this network hears it: by roles, or all on one keyboard where it has a single pitched track."""
+    """Read music the way this network hears it: chord symbols where its card names chord classes, all parts on one
+    keyboard where it has a single pitched track, else by roles.
+    """
+    if classes := (card.model_extra or {}).get("classes"):
+        return read_rolls(paths, classes)
     if len(card.tracks) == 1 and card.tracks[0].kind == "pitched":
         pitches = card.tracks[0].pitches
         return read_keyboard(paths, pitches[0], pitches[-1], card.steps_per_beat)

@@ -16,10 +16,9 @@ from onnx import TensorProto, helper
 
 from engine.network.contract import CARD_KEY
 from models.biaxial.export import IR_VERSION, OPSET, Graph, lstm_weights
-from models.chords.harmony import PITCHES, Classes
+from models.chords.harmony import PITCHES, PLAYER, Classes
 from models.chords.network import PLACES, ChordNetwork
 
-PLAYER = tuple(range(21, 109))
 EAR = 0.6  # share of what the player played that is still heard a beat later
 BASS_WORTH = 0.3  # what the root in the bass adds to the likeness of two chords (1 = same pitch classes)
 
@@ -120,7 +119,10 @@ def step_graph(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -
     before = _player_classes(graph, x_player, "player_before")
     ear = graph.add("Max", graph.add("Mul", "ear", graph.scalar(EAR)), before, out="ear_next")
     now = _player_classes(graph, graph.add("Mul", mask_player, value_player), "player_now")
-    dictated = graph.add("Mul", mask_chords, value_chords)
+    # A chord dictated whole is the chord itself; single notes of it (he nudges the network) weigh like the player's.
+    whole = graph.add("Greater", graph.add("ReduceMin", mask_chords, graph.ints(1), keepdims=0), half)
+    nudged = graph.add("Unsqueeze", graph.add("Cast", graph.add("Not", whole), to=TensorProto.FLOAT), graph.ints(1))
+    dictated = graph.add("Mul", graph.add("Mul", mask_chords, value_chords), nudged)
     member = graph.add("MatMul", dictated, graph.constant("chord_pitch_class", _pitch_classes(PITCHES)))
     notes = graph.add("Max", graph.add("Max", ear, now), graph.add("Min", member, one))  # (B, 12)
     # A note inside the chord speaks for it, one outside speaks against it; silence is no answer to a note.
@@ -141,7 +143,6 @@ def step_graph(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -
     under = graph.add("Cast", graph.add("LessOrEqual", sums, "u"), to=TensorProto.INT64)
     drawn = graph.add("ReduceSum", under, graph.ints(1), keepdims=0)
     drawn = graph.add("Min", drawn, graph.constant("last_class", np.asarray(count - 1, np.int64)))
-    whole = graph.add("Greater", graph.add("ReduceMin", mask_chords, graph.ints(1), keepdims=0), half)
     chosen = graph.add("Where", whole, _likeness(graph, value_chords, classes), drawn)
 
     voicings = classes.voicings()

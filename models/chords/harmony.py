@@ -38,6 +38,7 @@ NO_CHORD = -1  # root of silence
 BASS = range(36, 48)  # MIDI pitches the root is played at
 CLOSE = range(55, 67)  # and the octave in which every chord tone has its one place, so that voices move little
 PITCHES = tuple(range(36, 84))  # of the track `chords`
+PLAYER = tuple(range(21, 109))  # of the track `player`
 
 _HARTE = {
     "maj": "maj", "min": "min", "7": "7", "min7": "min7", "maj7": "maj7", "maj6": "6", "6": "6", "min6": "min6",

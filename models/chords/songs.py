@@ -11,7 +11,7 @@ import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,20 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from models.chords.harmony import NO_CHORD, QUALITIES, SILENCE, Chord, name_notes, parse_harte, parse_kind
-from models.data import LARGEST_BYTES, LICENCES, SPLITS, File, find_files, split_of
-from models.representation import Song, SongError, read_song
+from models.chords.harmony import (
+    NO_CHORD,
+    PITCHES,
+    PLAYER,
+    QUALITIES,
+    SILENCE,
+    Chord,
+    Classes,
+    name_notes,
+    parse_harte,
+    parse_kind,
+)
+from models.data import LARGEST_BYTES, LICENCES, SPLITS, Collection, File, Piece, find_files, split_of
+from models.representation import HELD, STRUCK, Song, SongError, read_song
 
 LEAST_BEATS = 16
 BEATS = {"4/4": 4, "2/4": 2, "2/2": 4, "6/8": 2, "12/8": 4}  # metre -> beats in a bar
@@ -250,6 +261,23 @@ def read_chord_track(song: Song) -> tuple[list[Chord], list[int]]:
         # A rest between two chords is the first one dying away.
         chords.append(name_notes(sounding) if len(sounding) >= 2 else (chords[-1] if chords else SILENCE))
     return chords, list(range(len(chords)))
+
+
+def read_rolls(paths: Sequence[Path], names: Sequence[str]) -> Collection:
+    """The songs as rolls of the chord network's tracks, each chord in its voicing; `names` are its card's classes."""
+    book = read_songs(list(paths))
+    classes = Classes(list(dict.fromkeys(name.partition(":")[2] for name in names[1:])))
+    voicings = classes.voicings() > 0
+    out = Collection(files=book.files, used=len(book.songs), refused=book.refused, sources=book.sources)
+    for song in book.songs:
+        chords = np.asarray([classes.of(chord) for chord in song.chords])
+        roll = np.zeros((len(chords), len(PITCHES) + len(PLAYER)), np.uint8)
+        sounding = roll[:, : len(PITCHES)]
+        sounding[voicings[chords]] = STRUCK
+        goes_on = np.flatnonzero(chords[1:] == chords[:-1]) + 1
+        sounding[goes_on] = np.where(sounding[goes_on] != 0, HELD, 0)
+        out.pieces.append(Piece(song.name, song.split, roll))
+    return out
 
 
 def qualities_of(songs: list[ChordSong], least_share: float = 0.0005) -> list[str]:

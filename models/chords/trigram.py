@@ -3,14 +3,24 @@
 P(c | a, b) mixes the trigram, the bigram, the unigram and the uniform distribution, with weights that depend on how
 often the context (a, b) was seen, found by expectation maximisation on the validation split. Its counts are tied over
 the twelve keys, as the network hears every song in every key. Runs without torch.
+
+    python -m models.chords.trigram models/chords/chords.onnx DATA...
+
+prints the perplexity per beat of both on the songs held out.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from models.chords.harmony import Classes
+from models.chords.songs import Songbook, read_rolls, read_songs
+from models.evaluate import nats, open_network
 
 BUCKETS = (0, 1, 4, 16, 64, 256, 1024)  # counts of a context, from which its own weights are used
 ROUNDS = 30
@@ -80,3 +90,33 @@ def _root(index: int) -> int:
 
 def _moved(index: int, semitones: int) -> int:
     return (index - 1) // 12 * 12 + (index - 1 + semitones) % 12 + 1 if index else 0
+
+
+def _songs(book: Songbook, classes: Classes, split: str) -> list[np.ndarray]:
+    return [np.asarray([classes.of(c) for c in song.chords]) for song in book.split(split)]
+
+
+def main() -> None:
+    """Print a table of perplexities per beat: all beats, and nats at the beats where the chord changes."""
+    parser = argparse.ArgumentParser(description="Perplexity of a chord network beside an interpolated trigram.")
+    parser.add_argument("network", type=Path)
+    parser.add_argument("paths", nargs="+", type=Path)
+    args = parser.parse_args()
+    graph = open_network(args.network)
+    names = (graph.card.model_extra or {})["classes"]
+    classes = Classes(list(dict.fromkeys(name.partition(":")[2] for name in names[1:])))
+    book, rolls = read_songs(args.paths), read_rolls(args.paths, names)
+    model = Trigram.fit(_songs(book, classes, "train"), _songs(book, classes, "valid"), len(classes))
+    print(f"{'split':6} {'songs':>5} {'beats':>6}  {'trigram':>8} {'network':>8} {'less':>6}   nats at changes")
+    for split in ("valid", "test"):
+        songs = _songs(book, classes, split)
+        changes = np.concatenate([np.diff(s, prepend=0) != 0 for s in songs])
+        third = np.concatenate([model.nats(s) for s in songs])
+        ours = np.concatenate([n.sum(1) for n in nats(graph, [p.roll for p in rolls.split(split)])])
+        a, b = np.exp(third.mean()), np.exp(ours.mean())
+        at = f"{third[changes].mean():.3f} {ours[changes].mean():.3f}"
+        print(f"{split:6} {len(songs):5} {len(third):6}  {a:8.3f} {b:8.3f} {1 - b / a:6.1%}   {at}")
+
+
+if __name__ == "__main__":
+    main()

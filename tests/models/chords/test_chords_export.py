@@ -1,14 +1,17 @@
 """The step graph of a small random chord network against PyTorch, and how it listens."""
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 import torch
 
 from engine.network.contract import CARD_KEY, faults, parse_card
-from models.chords.export import PLAYER, step_graph
-from models.chords.harmony import PITCHES, QUALITIES, Classes
+from models.chords.export import step_graph
+from models.chords.harmony import PITCHES, PLAYER, QUALITIES, Classes
 from models.chords.network import ChordNetwork, log_prob
+from models.chords.songs import read_rolls, read_songs
+from models.evaluate import nats, open_network
 
 CLASSES = Classes(list(QUALITIES))
 VOICINGS = CLASSES.voicings()
@@ -175,3 +178,22 @@ def test_probability_of_each_note_is_what_the_classes_say(session):
 def test_noise_near_one_draws_the_last_class_that_can_be(session):
     out = Player(session).step(u=np.full((1, 1), np.nextafter(np.float32(1), np.float32(0)), np.float32))
     assert class_of(out["notes"][0]) < len(CLASSES)
+
+
+def test_evaluating_songs_through_the_graph_gives_torchs_likelihood(network, tmp_path):
+    """The voiced songs, everything dictated, are as likely as their classes under PyTorch."""
+    bars = " | ".join(["C:maj", "A:min7 D:7", "N", "G:maj . . G:7"] * 3)
+    folder = tmp_path / "songs" / "0001"
+    folder.mkdir(parents=True)
+    (folder / "salami_chords.txt").write_text(f"# title: t\n# artist: a\n# metre: 4/4\n\n1.0\tA, | {bars} |\n")
+    path = tmp_path / "chords.onnx"
+    onnx.save(step_graph(network, CLASSES, {}), str(path))
+    graph = open_network(path)
+    (song,) = read_songs([tmp_path / "songs"]).songs
+    (piece,) = read_rolls([tmp_path / "songs"], CLASSES.names()).pieces
+    (found,) = nats(graph, [piece.roll])
+    chords = torch.tensor([[0] + [CLASSES.of(c) for c in song.chords]])
+    with torch.no_grad():
+        logits, _ = network(chords[:, :-1], torch.arange(len(found))[None])
+        wanted = -log_prob(logits, chords[:, 1:])[0]
+    assert found.sum(1) == pytest.approx(wanted.numpy(), abs=1e-4)
