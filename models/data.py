@@ -1,16 +1,20 @@
 """Reads folders, archives and single MIDI files into pieces; counts what it refuses, and why.
 
+    algoritmo data PATH... [--png FILE] [--json FILE]
+
 An archive (*.tar.xz, *.tar.gz, *.zip) in a folder is read where it lies. Whatever is read once is kept in a cache folder
 that is safe to delete at any time. Runs without torch.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import io
 import json
 import os
+import sys
 import tarfile
 import zipfile
 from collections import Counter
@@ -22,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from engine.network.contract import Track
-from models.representation import BAND, Song, SongError, assign_roles, grid_fit, read_song, sections, to_roll, trim
+from models.representation import BAND, STRUCK, Song, SongError, assign_roles, grid_fit, read_song, sections, to_roll, trim
 
 SPLITS = ("train", "valid", "test")
 MIDI = (".mid", ".midi", ".kar")
@@ -247,3 +251,74 @@ def _load(file: Path) -> Collection:
         out.pieces.append(Piece(name, split, roll[at : at + steps]))
         at += steps
     return out
+
+
+def track_figures(pieces: Sequence[Piece], tracks: Sequence[Track] = BAND) -> dict[str, dict[str, Any]]:
+    """For each track: strikes per step, share of pieces without it, and how often each pitch is struck."""
+    whole = np.concatenate([p.roll for p in pieces])
+    found, at = {}, 0
+    for track in tracks:
+        where = slice(at, at := at + len(track.pitches))
+        strikes = (whole[:, where] == STRUCK).sum(0)
+        found[track.name] = {
+            "strikes_per_step": float(strikes.sum() / len(whole)),
+            "absent": float(np.mean([not p.roll[:, where].any() for p in pieces])),
+            "pitches": dict(zip(map(str, track.pitches), strikes.tolist(), strict=True)),
+        }
+    return found
+
+
+def write_histograms(figures: dict[str, dict[str, Any]], pieces: Sequence[Piece], path: Path) -> None:
+    """Write a PNG: strikes of each pitch by track, and the lengths of the pieces in bars."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    ground, ink = "#0b0c0e", "#d8dade"
+    colours = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7")
+    figure, axes = pyplot.subplots(2, 3, figsize=(12, 6), facecolor=ground, layout="constrained")
+    for cell in axes.flat:
+        cell.set_facecolor(ground)
+        cell.tick_params(colors=ink)
+    for cell, (name, track), colour in zip(axes.flat, figures.items(), colours, strict=False):
+        cell.bar(range(len(track["pitches"])), track["pitches"].values(), color=colour)
+        ticks = range(0, len(track["pitches"]), 1 if len(track["pitches"]) <= 12 else 12)
+        cell.set_xticks(ticks, [list(track["pitches"])[i] for i in ticks])
+        cell.set_title(f"{name}: {track['strikes_per_step']:.2f} a step", color=ink)
+    axes.flat[-1].hist([len(p.roll) / 16 for p in pieces], bins=30, color=ink)
+    axes.flat[-1].set_title("bars of a piece", color=ink)
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Console entry: `algoritmo data PATH ...`; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="algoritmo data", description="What a folder of MIDI would give for training.")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders or archives")
+    parser.add_argument("--png", type=Path, help="write histograms to this file")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--cache", type=Path, default=Path(".cache"), help="where read data is kept; safe to delete")
+    args = parser.parse_args(argv)
+    try:
+        found = read_band(args.paths, args.cache)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    facts, figures = found.facts(), track_figures(found.pieces)
+    print(f"{facts['used']} of {facts['files']} files can be used")
+    for reason, count in facts["refused"].items():
+        print(f"  {count:5} refused: {reason}")
+    for split in SPLITS:
+        print(f"  {split:6} {facts['pieces'][split]:5} pieces, {facts['steps'][split]:8} steps of a 16th")
+    for name, track in figures.items():
+        print(f"  {name:6} {track['strikes_per_step']:.3f} strikes a step, absent from {track['absent']:.0%} of the pieces")
+    if args.png:
+        write_histograms(figures, found.pieces, args.png)
+    if args.json:
+        args.json.write_text(json.dumps({**facts, "tracks": figures}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -25,10 +25,9 @@ from engine.network.contract import Card, Track, faults, read_card
 from models.biaxial.rolls import read_keyboard
 from models.chords.songs import read_rolls
 from models.data import SPLITS, Collection, Piece, read_band
-from models.representation import HELD, SILENT, STRUCK, channels, from_channels, to_midi
+from models.representation import HELD, ROLES, SILENT, STRUCK, channels, from_channels, to_midi
 
 Array = np.ndarray
-BAR = 16
 
 
 @dataclass(slots=True)
@@ -129,9 +128,9 @@ def longest_run(same: Array) -> int:
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
-def longest_silence(roll: Array) -> int:
+def longest_silence(roll: Array, bar: int = 16) -> int:
     """Steps of the longest silence of all tracks after the first bar."""
-    return longest_run(~np.any(roll[BAR:], axis=1))
+    return longest_run(~np.any(roll[bar:], axis=1))
 
 
 def longest_repetition(roll: Array) -> int:
@@ -161,15 +160,15 @@ def entropy(classes: Array) -> float:
     return float(-(share * np.log2(share)).sum())
 
 
-def groove_consistency(roll: Array) -> float:
+def groove_consistency(roll: Array, bar: int = 16) -> float:
     """Mean share of a bar's positions that the next bar strikes alike (any track)."""
-    bars = (roll[: len(roll) // BAR * BAR] == STRUCK).any(1).reshape(-1, BAR)
+    bars = (roll[: len(roll) // bar * bar] == STRUCK).any(1).reshape(-1, bar)
     return float((bars[1:] == bars[:-1]).mean()) if len(bars) > 1 else 1.0
 
 
-def self_similarity(roll: Array, bars: int) -> float:
+def self_similarity(roll: Array, bars: int, bar: int = 16) -> float:
     """Mean overlap (intersection over union) of the strikes of each bar with those `bars` bars later."""
-    struck = (roll[: len(roll) // BAR * BAR] == STRUCK).reshape(-1, BAR * roll.shape[1])
+    struck = (roll[: len(roll) // bar * bar] == STRUCK).reshape(-1, bar * roll.shape[1])
     a, b = struck[:-bars], struck[bars:]
     if len(a) == 0:
         return 0.0
@@ -187,14 +186,14 @@ def statistics(roll: Array, card: Card) -> dict[str, float]:
     found["polyphony"] = float((roll[:, pitched] != SILENT).sum(1).mean()) if len(roll) else 0.0
     found["pitch_class_entropy"] = entropy(classes)
     found["share_in_key"] = share_in_key(classes)
-    found["groove_consistency"] = groove_consistency(roll)
+    found["groove_consistency"] = groove_consistency(roll, card.steps_per_bar)
     for bars in (1, 2, 4, 8):
-        found[f"self_similarity_{bars}"] = self_similarity(roll, bars)
+        found[f"self_similarity_{bars}"] = self_similarity(roll, bars, card.steps_per_bar)
     drums = [card.track_slices()[t.name] for t in card.tracks if t.kind == "drums"]
     if drums:
         struck = (roll[:, drums[0]] == STRUCK).sum(1)
         found["drums_on_eighths"] = float(struck[::2].sum() / struck.sum()) if struck.any() else 1.0
-    found["longest_silence"] = float(longest_silence(roll))
+    found["longest_silence"] = float(longest_silence(roll, card.steps_per_bar))
     found["longest_repetition"] = float(longest_repetition(roll))
     return found
 
@@ -371,6 +370,17 @@ def read_for(card: Card, paths: Sequence[Path], cache: Path) -> Collection:
         pitches = card.tracks[0].pitches
         return read_keyboard(paths, pitches[0], pitches[-1], card.steps_per_beat)
     return read_band(paths, cache, card.tracks)
+
+
+def read_music(paths: Sequence[Path], cache: Path, card: Card) -> Collection:
+    """Read music as the network hears it: as a band where its tracks are roles, on one keyboard where it has one track."""
+    names = {t.name for t in card.tracks}
+    if names <= set(ROLES) and card.steps_per_beat == 4:
+        return read_band(paths, cache, card.tracks)
+    if len(card.tracks) == 1:
+        pitches = card.tracks[0].pitches
+        return read_keyboard(paths, pitches[0], pitches[-1], card.steps_per_beat)
+    raise NetworkError(f"no rule says how music falls to the tracks {', '.join(sorted(names))}: roles are {', '.join(ROLES)}")
 
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import symusic
 
-from models.data import read_band, split_of
+from models.data import main, read_band, split_of
 from models.representation import BAND, STRUCK, to_midi
 
 SLOTS = sum(len(t.pitches) for t in BAND)
@@ -100,3 +100,17 @@ def test_a_folder_without_music_says_what_was_there(tmp_path):
         read_band([tmp_path])
     with pytest.raises(FileNotFoundError):
         read_band([tmp_path / "nowhere"])
+
+
+def test_the_command_says_what_a_folder_gives(folder, tmp_path, capsys):
+    (folder / "odd.mid").write_bytes(odd_metre())
+    png, figures = tmp_path / "data.png", tmp_path / "data.json"
+    assert main([str(folder), "--png", str(png), "--json", str(figures), "--cache", str(tmp_path / "cache")]) == 0
+    said = capsys.readouterr().out
+    assert "4 of 5 files can be used" in said
+    assert "1 refused: odd metre" in said
+    assert png.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(figures.read_text())
+    assert found["tracks"]["drums"]["strikes_per_step"] == 0.5
+    assert found["tracks"]["pad"]["absent"] == 1.0
+    assert main([str(tmp_path / "nowhere")]) == 2
