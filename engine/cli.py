@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AlgoritmoError as error:
         print(f"algoritmo: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"algoritmo: the package {error.name} is missing: {sys.executable} -m pip install -e .", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `algoritmo models | head`

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,10 +16,11 @@ from typing import Any
 import rtmidi
 
 from engine.audio.ports import APIS, maker
+from engine.audio.streams import find, portaudio
 from engine.errors import DeviceError
+from engine.messages import OUTPUTS
 
-_PROBE_RATES_HZ = (44100, 48000, 96000)
-NO_DEVICE_REMEDY = "plug one in, start a JACK server, or set audio.device to null (algoritmo jam --demo does that by itself)"
+PROBED_RATES_HZ = (44100, 48000, 96000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def text(devices: tuple[AudioDevice, ...], fault: str, midi: tuple[MidiBackend, 
     if fault:
         lines.append(f"     {fault}")
     elif not devices:
-        lines.append(f"     none; {NO_DEVICE_REMEDY}")
+        lines.append("     none; connect one, or start a JACK server")
     lines.append('       null  a clock and no sound: audio.device = "null"')
     for backend in midi:
         lines.append(f"MIDI ports, {backend.name} (midi.inputs and midi.outputs take names or parts of names)")
@@ -90,53 +90,43 @@ def text(devices: tuple[AudioDevice, ...], fault: str, midi: tuple[MidiBackend, 
 
 
 def audio_devices() -> tuple[AudioDevice, ...]:
-    """Return the devices that can play, of every host API. Raises DeviceError when PortAudio is not here."""
+    """Return the devices a jam can play on, of every host API. Raises DeviceError when PortAudio is not here."""
     with quiet():
-        sd = sounddevice()
-        apis = sd.query_hostapis()
-        found = [(i, d) for i, d in enumerate(sd.query_devices()) if d["max_output_channels"] > 0]
-        default = sd.default.device[1]
-        if default < 0:  # no system default: the first host API that has one of its own
-            default = next((a["default_output_device"] for a in apis if a["default_output_device"] >= 0), -1)
+        sd = portaudio()
+        try:
+            default = find(sd, "default")
+        except DeviceError:  # there is none, or several might be meant
+            default = -1
+        count = len(sd.query_devices())
         return tuple(
-            AudioDevice(
-                id=i,
-                name=d["name"],
-                host_api=apis[d["hostapi"]]["name"],
-                channels=d["max_output_channels"],
-                default=i == default,
-                rate_hz=d["default_samplerate"],
-                rates_hz=tuple(rate for rate in _PROBE_RATES_HZ if _takes(sd, i, rate)),
-                latency_ms=1e3 * d["default_low_output_latency"],
-            )
-            for i, d in found
+            _device(sd, i, i == default) for i in range(count) if sd.query_devices(i)["max_output_channels"] >= OUTPUTS
         )
 
 
-def sounddevice() -> Any:
-    """Return the module. Raises DeviceError where the PortAudio library is not here."""
-    try:
-        import sounddevice as sd
-    except OSError as error:
-        raise DeviceError(f"no PortAudio library ({error}); {portaudio_remedy()}") from error
-    return sd
+def configured_device(wanted: int | str) -> AudioDevice:
+    """Return the device that `audio.device` means. Raises DeviceError when it means none, or several."""
+    with quiet():
+        sd = portaudio()
+        return _device(sd, find(sd, wanted), wanted == "default")
 
 
-def portaudio_remedy() -> str:
-    """Return the command that installs PortAudio here; the wheels for macOS and Windows bring it along."""
-    if not sys.platform.startswith("linux"):
-        return "pip install --force-reinstall sounddevice"
-    managers = {"apt-get": "libportaudio2", "dnf": "portaudio", "pacman": "portaudio", "zypper": "libportaudio2"}
-    installs = {"pacman": "-S"}
-    for manager, package in managers.items():
-        if shutil.which(manager):
-            return f"sudo {manager.removesuffix('-get')} {installs.get(manager, 'install')} {package}"
-    return "install the package of your system that has libportaudio.so.2"
+def _device(sd: Any, index: int, default: bool) -> AudioDevice:
+    device = sd.query_devices(index)
+    return AudioDevice(
+        id=index,
+        name=device["name"],
+        host_api=sd.query_hostapis(device["hostapi"])["name"],
+        channels=device["max_output_channels"],
+        default=default,
+        rate_hz=device["default_samplerate"],
+        rates_hz=tuple(rate for rate in PROBED_RATES_HZ if _takes(sd, index, rate)),
+        latency_ms=1e3 * device["default_low_output_latency"],
+    )
 
 
 def _takes(sd: Any, device: int, rate_hz: int) -> bool:
     try:
-        sd.check_output_settings(device=device, channels=1, dtype="float32", samplerate=rate_hz)
+        sd.check_output_settings(device=device, channels=OUTPUTS, dtype="float32", samplerate=rate_hz)
     except (sd.PortAudioError, ValueError):
         return False
     return True
