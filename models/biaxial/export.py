@@ -7,19 +7,17 @@ below it. Whatever does not depend on those is multiplied outside the Scan, for 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from engine.network.contract import CARD_KEY
+from engine.network.contract import Card
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, Biaxial, BiaxialConfig
+from models.export import Graph, build_model
 
-OPSET = 18
 LEAST_THRIFT = 0.4  # how far the adaptive rule lowers conservativity; without an end every note would sound
-IR_VERSION = 9
 
 CONTROLS: list[dict[str, Any]] = [
     {"name": "temperature", "neutral": 1.0, "min": 0.1, "max": 2.0, "doc": "lower is surer, higher is bolder"},
@@ -41,42 +39,15 @@ CONTROLS: list[dict[str, Any]] = [
 ]
 
 
-class Graph:
-    """Collects the nodes and constants of one graph or Scan body; names are unique across both."""
-
-    def __init__(self, prefix: str, constants: list[onnx.TensorProto]) -> None:
-        self.prefix = prefix
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants = constants
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        """Add a constant and return its name; a name given twice keeps its first value."""
-        if all(c.name != name for c in self.constants):
-            self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def ints(self, *values: int) -> str:
-        """A constant int64 vector."""
-        return self.constant("ints_" + "_".join(map(str, values)).replace("-", "m"), np.asarray(values, np.int64))
+class CellGraph(Graph):
+    """A graph builder that knows an LSTM cell."""
 
     def scalar(self, value: float) -> str:
         """A constant float."""
-        return self.constant(f"float_{value:g}".replace("-", "m").replace(".", "p"), np.asarray(value, np.float32))
-
-    def add(self, operator: str, *inputs: str, out: str = "", **attributes: Any) -> str:
-        """Add a node with one output and return the output's name."""
-        name = out or f"{self.prefix}{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
-        return name
-
-    def split(self, value: str, *sizes: int) -> list[str]:
-        """Cut the last axis into pieces of the given sizes."""
-        names = [f"{self.prefix}split_{len(self.nodes)}_{k}" for k in range(len(sizes))]
-        self.nodes.append(helper.make_node("Split", [value, self.ints(*sizes)], names, axis=-1))
-        return names
+        return self.floats(f"float_{value:g}".replace("-", "m").replace(".", "p"), value)
 
     def cell(self, gates: str, c: str, size: int, h_out: str, c_out: str) -> None:
-        """One LSTM cell from its pre-activations, which come in the order i, f, o, g."""
+        """Add one LSTM cell from its pre-activations, which come in the order i, f, o, g."""
         opened, candidate = self.split(gates, 3 * size, size)
         i, f, o = self.split(self.add("Sigmoid", opened), size, size, size)
         new = self.add("Mul", i, self.add("Tanh", candidate))
@@ -111,7 +82,7 @@ class _FeatureWeights:
         self.per_step = (bits @ beat).astype(np.float32)[:, None]  # (16, 1, 4H)
 
 
-def _heard(graph: Graph, config: BiaxialConfig) -> tuple[str, str]:
+def _heard(graph: CellGraph, config: BiaxialConfig) -> tuple[str, str]:
     """Add the features that depend on x; return (them, (B, N, K); the play flags of x, (B, N, 1))."""
     notes, voices, v = config.notes, config.voices, config.vicinity
     play, hold = graph.split("x", 1, 1)
@@ -132,13 +103,13 @@ def _heard(graph: Graph, config: BiaxialConfig) -> tuple[str, str]:
     return graph.add("Concat", near, context, axis=-1), play
 
 
-def _from_features(graph: Graph, name: str, weights: _FeatureWeights, step: str) -> str:
+def _from_features(graph: CellGraph, name: str, weights: _FeatureWeights, step: str) -> str:
     """Add what one layer's pre-activations get from the place of the note and of the step: (B, N, 4H)."""
     beat = graph.add("Gather", graph.constant(f"{name}_beat", weights.per_step), step, axis=0)
     return graph.add("Add", beat, graph.constant(f"{name}_place", weights.per_note.astype(np.float32)))
 
 
-def _time_axis(graph: Graph, network: Biaxial, heard: str, step: str) -> str:
+def _time_axis(graph: CellGraph, network: Biaxial, heard: str, step: str) -> str:
     """Add the time layers, all notes at once; return the last layer's h (B, N, H)."""
     signal, config = heard, network.config
     for at, (layer, size) in enumerate(zip(network.time_layers, config.time_sizes, strict=True)):
@@ -156,7 +127,7 @@ def _time_axis(graph: Graph, network: Biaxial, heard: str, step: str) -> str:
     return signal
 
 
-def _thresholds(graph: Graph, config: BiaxialConfig, sounded: str) -> str:
+def _thresholds(graph: CellGraph, config: BiaxialConfig, sounded: str) -> str:
     """Add what each logit must exceed for its flag to be drawn, (B, N, C): the whole of sampling but one comparison.
 
     A flag is drawn where u < sigmoid(z / temperature + log density) ** conservativity, that is where z is above
@@ -199,7 +170,7 @@ def _scan_body(network: Biaxial) -> onnx.GraphProto:
     """
     config = network.config
     sizes, window = config.note_sizes, config.reach * config.voices
-    body = Graph("n_", [])
+    body = CellGraph(prefix="n_")
     signal = ""
     for at, size in enumerate(sizes):
         w_in, w_rec, bias = lstm_weights(network.note_layers[at])
@@ -234,10 +205,10 @@ def _scan_body(network: Biaxial) -> onnx.GraphProto:
     collected = [value("n_flags", config.voices), value("n_logits", config.voices), value("n_seen", 2 * sum(sizes))]
     inputs = [value(name, width) for name, width in carried] + scanned
     outputs = [value(f"{name}_new", width) for name, width in carried] + collected
-    return helper.make_graph(body.nodes, "note", inputs, outputs, body.constants)
+    return helper.make_graph(body.nodes, "note", inputs, outputs, list(body.constants.values()))
 
 
-def _controls(graph: Graph) -> None:
+def _controls(graph: CellGraph) -> None:
     """Add the controls as columns (B, 1): the logarithm of the density and the exponent, its adaptive part included."""
     wide = graph.ints(1)
     graph.add("Log", graph.add("Unsqueeze", "density", wide), out="odds_offset")
@@ -254,7 +225,7 @@ def _controls(graph: Graph) -> None:
     graph.add("Mul", graph.add("Unsqueeze", "conservativity", wide), factor, out="exponent")
 
 
-def _note_axis(graph: Graph, network: Biaxial, signal: str, heard: str, step: str, sounded: str) -> None:
+def _note_axis(graph: CellGraph, network: Biaxial, signal: str, heard: str, step: str, sounded: str) -> None:
     """Add the note axis; its outputs are `flags`, `logits` (B, N, C) and the layers' h and c."""
     config = network.config
     w_in, _, bias = lstm_weights(network.note_layers[0])
@@ -293,7 +264,7 @@ def _note_axis(graph: Graph, network: Biaxial, signal: str, heard: str, step: st
     graph.nodes.append(helper.make_node("Split", ["note_states", graph.ints(*widths)], seen, axis=-1))
 
 
-def _outputs(graph: Graph, config: BiaxialConfig, sounded: str) -> None:
+def _outputs(graph: CellGraph, config: BiaxialConfig, sounded: str) -> None:
     """Add notes, probability and log_prob from what the note axis has drawn."""
     one = graph.scalar(1.0)
     wide = graph.ints(1, 2)
@@ -370,42 +341,10 @@ def card(config: BiaxialConfig, about: dict[str, Any]) -> dict[str, Any]:
 def step_graph(network: Biaxial, about: dict[str, Any]) -> onnx.ModelProto:
     """Return the step graph of a trained network, its card in the metadata; `about` as for `card`."""
     config = network.config
-    constants: list[onnx.TensorProto] = []
-    graph = Graph("g_", constants)
+    graph = CellGraph(prefix="g_")
     heard, sounded = _heard(graph, config)
     step = graph.add("Mod", "position", graph.constant("bar", np.asarray(2**BEAT_BITS, np.int64)))
     signal = _time_axis(graph, network, heard, step)
     _note_axis(graph, network, signal, heard, step, sounded)
     _outputs(graph, config, sounded)
-
-    def value(name: str, *shape: int, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, kind, ["B", *shape])
-
-    written = card(config, about)
-    notes, states = config.notes, [(s["name"], s["shape"]) for s in written["states"]]
-    inputs = [
-        value("x", notes, 2),
-        value("position", kind=TensorProto.INT64),
-        value("u", written["noise"]),
-        *(value(c["name"]) for c in CONTROLS),
-        value("clamp_mask", notes),
-        value("clamp_value", notes, 2),
-        *(value(name, *shape) for name, shape in states),
-    ]
-    outputs: dict[str, tuple[int, ...]] = {
-        "notes": (notes, 2),
-        "probability": (notes, 2),
-        "log_prob": (),
-        "log_prob_tracks": (1,),
-    }
-    outputs |= {f"{name}_next": tuple(shape) for name, shape in states}
-    outputs |= {a["output"]: tuple(a["shape"]) for a in written["activations"]}
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, "biaxial", inputs, [value(name, *shape) for name, shape in outputs.items()], constants),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="algoritmo",
-    )
-    helper.set_model_props(model, {CARD_KEY: json.dumps(written)})
-    onnx.checker.check_model(model)
-    return model
+    return build_model(graph, Card.model_validate(card(config, about)))

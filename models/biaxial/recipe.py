@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +23,7 @@ from models.biaxial.export import step_graph
 from models.biaxial.network import Biaxial, BiaxialConfig, log_prob, to_flags
 from models.biaxial.rolls import read_keyboard
 from models.data import Collection
+from models.export import save_network
 from models.representation import HELD, SILENT
 from models.train import TrainingError
 
@@ -172,7 +172,7 @@ def export(model: nn.Module, config: dict[str, Any], training: dict[str, Any], p
         },
         "figures": {"valid_nats_per_step": round(training.get("best", 0.0), 4)},
     }
-    onnx.save(step_graph(cast(Biaxial, model), about), str(path))
+    save_network(step_graph(cast(Biaxial, model), about), path)
 
 
 def describe(shape: BiaxialConfig) -> str:

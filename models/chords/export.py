@@ -7,17 +7,17 @@ bass), the network advances, the player's notes add to the logits of the chords 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
-from engine.network.contract import CARD_KEY
-from models.biaxial.export import IR_VERSION, OPSET, Graph, lstm_weights
+from engine.network.contract import Card
+from models.biaxial.export import CellGraph, lstm_weights
 from models.chords.harmony import PITCHES, PLAYER, Classes
 from models.chords.network import PLACES, ChordNetwork
+from models.export import build_model
 
 EAR = 0.6  # share of what the player played that is still heard a beat later
 BASS_WORTH = 0.3  # what the root in the bass adds to the likeness of two chords (1 = same pitch classes)
@@ -40,7 +40,7 @@ def _pitch_classes(pitches: tuple[int, ...]) -> np.ndarray:
     return np.eye(12, dtype=np.float32)[[p % 12 for p in pitches]]
 
 
-def _likeness(graph: Graph, notes: str, classes: Classes) -> str:
+def _likeness(graph: CellGraph, notes: str, classes: Classes) -> str:
     """Add the class nearest to play flags (B, P) of the track `chords`: int64 (B)."""
     pitch_class = graph.constant("chord_pitch_class", _pitch_classes(PITCHES))
     counts = graph.add("MatMul", notes, pitch_class)
@@ -65,13 +65,13 @@ def _likeness(graph: Graph, notes: str, classes: Classes) -> str:
     return graph.add("ArgMax", score, axis=1, keepdims=0)
 
 
-def _player_classes(graph: Graph, flags: str, name: str) -> str:
+def _player_classes(graph: CellGraph, flags: str, name: str) -> str:
     """Add the pitch classes (B, 12), 0 or 1, of play flags (B, PLAYER)."""
     counts = graph.add("MatMul", flags, graph.constant("player_pitch_class", _pitch_classes(PLAYER)))
     return graph.add("Min", counts, graph.scalar(1.0), out=name)
 
 
-def _network(graph: Graph, network: ChordNetwork, heard: str) -> str:
+def _network(graph: CellGraph, network: ChordNetwork, heard: str) -> str:
     """Add the LSTM layers and the head; return the logits (B, K)."""
     signal = ""
     for at, (layer, size) in enumerate(zip(network.layers, network.sizes, strict=True)):
@@ -98,8 +98,8 @@ def _network(graph: Graph, network: ChordNetwork, heard: str) -> str:
 def step_graph(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -> onnx.ModelProto:
     """Return the step graph with its card; `about` gives name, title, description, training, figures."""
     chord_slots, player_slots = len(PITCHES), len(PLAYER)
-    slots, count = chord_slots + player_slots, len(classes)
-    graph = Graph("g_", [])
+    count = len(classes)
+    graph = CellGraph(prefix="g_")
     one, half = graph.scalar(1.0), graph.scalar(0.5)
 
     def track(value: str, play_only: bool) -> list[str]:
@@ -169,38 +169,7 @@ def step_graph(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -
     column = graph.add("Unsqueeze", "log_prob", wide)
     graph.add("Concat", column, graph.add("Mul", column, graph.scalar(0.0)), axis=-1, out="log_prob_tracks")
 
-    written = card(network, classes, about)
-    states = [(s["name"], s["shape"]) for s in written["states"]]
-
-    def value(name: str, *shape: int, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, kind, ["B", *shape])
-
-    inputs = [
-        value("x", slots, 2),
-        value("position", kind=TensorProto.INT64),
-        value("u", 1),
-        *(value(c["name"]) for c in CONTROLS),
-        value("clamp_mask", slots),
-        value("clamp_value", slots, 2),
-        *(value(name, *shape) for name, shape in states),
-    ]
-    outputs: dict[str, tuple[int, ...]] = {
-        "notes": (slots, 2),
-        "probability": (slots, 2),
-        "log_prob": (),
-        "log_prob_tracks": (2,),
-    }
-    outputs |= {f"{name}_next": tuple(shape) for name, shape in states}
-    outputs |= {a["output"]: tuple(a["shape"]) for a in written["activations"]}
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, "chords", inputs, [value(n, *shape) for n, shape in outputs.items()], graph.constants),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="algoritmo",
-    )
-    helper.set_model_props(model, {CARD_KEY: json.dumps(written)})
-    onnx.checker.check_model(model)
-    return model
+    return build_model(graph, Card.model_validate(card(network, classes, about)))
 
 
 def card(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +18,7 @@ from models.chords.export import step_graph
 from models.chords.harmony import Classes
 from models.chords.network import ChordNetwork, log_prob
 from models.chords.songs import ChordSong, Songbook, qualities_of, read_songs
+from models.export import save_network
 
 DEFAULTS: dict[str, Any] = {
     "sizes": [128, 128],
@@ -114,4 +114,4 @@ def export(model: nn.Module, config: dict[str, Any], training: dict[str, Any], p
         },
         "figures": {"valid_nats_per_step": round(training.get("best", 0.0), 4)},
     }
-    onnx.save(step_graph(cast(ChordNetwork, model), Classes(config["qualities"]), about), str(path))
+    save_network(step_graph(cast(ChordNetwork, model), Classes(config["qualities"]), about), path)
