@@ -18,6 +18,10 @@ from engine.audio.sources import FileSource
 from engine.clock import Grid
 from engine.config import Config
 from engine.errors import MidiFileError, SessionError
+from engine.feed.feed import Feed
+from engine.feed.feed_file import Positions
+from engine.feed.schema import Schema
+from engine.feed.session import Recorder
 from engine.link import Layout, Link
 from engine.messages import BLOCK, NOTE_ON, OUTPUTS, PLAYER
 from engine.network import contract
@@ -55,11 +59,15 @@ class Render:
         except OSError as error:
             raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
         provider = "cpu" if config.network.provider == "auto" else config.network.provider
-        self._runner = Runner(path, provider, config.network.threads)
+        self.runner = Runner(path, provider, config.network.threads)
         self._engine = AudioEngine(self.link, registry, card, config, self._rate, source=player)
-        self._jam = Jam(self._runner, self.live, self.link, track_of(config, card))
+        self._jam = Jam(self.runner, self.live, self.link, track_of(config, card))
         self._events = self.link["events"].reader(0)
         self._counted = self.link["events"].reader(0)
+        self._faults: list[str] = []
+        schema = Schema(card, registry)
+        self._recorder = Recorder(out, self.link, schema, self._rate, lambda _level, text: self._faults.append(text))
+        self._feed = Feed(self.link, schema, self._recorder.log, Positions())
         self._grid = Grid(FIRST_BEAT_S * self._rate, 0.0, self.live.get("tempo"), self._rate)
         self._card = card
         self.notes_in = 0
@@ -80,6 +88,10 @@ class Render:
         self._render_to(end + RING_OUT_S * self._rate)
         self._engine.release_all()
         self._render_to(self._engine.frame + 2 * FADE_S * self._rate)
+        self._recorder.close()
+        self._engine.close()
+        if self._faults:
+            raise SessionError("; ".join(self._faults))
 
     def _bend(self, step: int) -> None:
         tempo = self.live.get("tempo")
@@ -91,6 +103,8 @@ class Render:
         block = np.empty((BLOCK, OUTPUTS), np.float32)
         while self._engine.frame < frame:
             self._engine.render_block(block)
+        self._feed.advance(self._engine.frame)
+        self._recorder.drain()
         self._count()
 
     def _count(self) -> None:
@@ -102,6 +116,30 @@ class Render:
                 self.notes_in += 1
             else:
                 self.notes_out[tracks[event["track"]]] += 1
+
+
+def render(config: Config, source: Path, out: Path, bars: int | None = None, tempo_bpm: float | None = None) -> dict[str, Any]:
+    """Render what a MIDI file's player and the network play together into `out`; return the report, which is written there too.
+
+    The tempo is the file's first one unless `tempo_bpm` is given. Raises AlgoritmoError.
+    """
+    job = Render(config, source, out, bars, tempo_bpm)
+    job.run()
+    report = {
+        "bars": job.bars,
+        "network": job.runner.card.name,
+        "mode": MODES[int(job.live.get("mode"))],
+        "seed": int(job.live.get("seed")),
+        "tempo_bpm": job.live.get("tempo"),
+        "notes_in": job.notes_in,
+        "notes_out": job.notes_out,
+        "versions": versions(),
+    }
+    try:
+        write_json(out / "report.json", report)
+    except OSError as error:
+        raise SessionError(f"{out / 'report.json'}: cannot be written ({error.strerror})") from error
+    return report
 
 
 def first_tempo(path: Path) -> float | None:
