@@ -1,0 +1,73 @@
+"""Puts a finished run in its place: step graph, weights beside it, and the test figures in the card.
+
+    python -m models.ship biaxial runs/biaxial-jsb/best.safetensors models/biaxial/biaxial-jsb.onnx \
+        --test ../shared/data/poly_splits/JSB_Chorales.npz
+
+writes models/biaxial/biaxial-jsb.onnx and models/biaxial/biaxial-jsb.safetensors, from which training can go on (--from).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from engine.errors import AlgoritmoError
+from engine.network.contract import CARD_KEY
+from models.evaluate import nats, open_network, read_for
+from models.export import save_network
+from models.train import TrainingError, export_best, load_recipe
+
+
+def add_figures(path: Path, figures: dict[str, Any]) -> None:
+    """Write figures into the card of the step graph at `path`, beside those it has."""
+    model = onnx.load(str(path))
+    props = {p.key: p.value for p in model.metadata_props}
+    card = json.loads(props[CARD_KEY])
+    card["figures"] = {**card["figures"], **figures}
+    helper.set_model_props(model, {**props, CARD_KEY: json.dumps(card)})
+    save_network(model, path)
+
+
+def held_out(path: Path, data: list[Path], split: str, cache: Path) -> dict[str, Any]:
+    """Nats per step of the network at `path` on a split of the data, through its own graph."""
+    graph = open_network(path)
+    pieces = read_for(graph.card, data, cache).split(split)
+    if not pieces:
+        raise ValueError(f"{', '.join(map(str, data))}: no piece is in the split {split}")
+    found = np.concatenate([n.sum(1) for n in nats(graph, [p.roll for p in pieces])])
+    return {f"{split}_nats_per_step": round(float(found.mean()), 4), f"{split}_steps": len(found)}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Console entry; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models.ship", description="Put a finished run in its place.")
+    parser.add_argument("network", help="biaxial, chords ...")
+    parser.add_argument("weights", type=Path, help="best.safetensors of the run")
+    parser.add_argument("path", type=Path, help="where the step graph goes")
+    parser.add_argument("--test", nargs="+", type=Path, metavar="DATA", help="measure the held-out splits of this data")
+    parser.add_argument("--splits", nargs="+", default=["test"], help="which (%(default)s)")
+    parser.add_argument("--cache", type=Path, default=Path(".cache"))
+    args = parser.parse_args(argv)
+    try:
+        export_best(args.network, load_recipe(args.network), args.weights, args.path)
+        for split in args.splits if args.test else []:
+            figures = held_out(args.path, args.test, split, args.cache)
+            add_figures(args.path, figures)
+            print(f"{args.path}: {figures}")
+    except (AlgoritmoError, TrainingError, FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    shutil.copyfile(args.weights, args.path.with_suffix(".safetensors"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
