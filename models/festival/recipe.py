@@ -106,8 +106,10 @@ class _Stream:
         piece = self.pieces[int(self.chance.integers(len(self.pieces)))]
         self.shift = int(self.chance.integers(-self.reach, self.reach)) if self.reach else 0
         bars = len(piece.roll) // BAR
-        # Half of the songs from their beginning, half from somewhere in their first half.
-        self.start = self.origin = BAR * int(self.chance.integers(0, max(1, bars // 2))) * int(self.chance.integers(2))
+        # A quarter of the songs from their beginning, which is often thin; the others from anywhere, so that a network
+        # that begins from silence begins with the whole band.
+        anywhere = int(self.chance.integers(0, max(1, bars - 4)))
+        self.start = self.origin = BAR * anywhere * (self.chance.random() < 0.75)
         self.source, self.roll = piece.roll, None
 
     def at(self, window: int) -> Cut:
