@@ -81,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--mode", choices=("trade", "accompany", "solo"))
     render.add_argument("--seed", type=int, metavar="N")
     render.add_argument("--bars", type=int, metavar="N", help="how many bars; default: those of the file and four more")
+    render.add_argument("--futures", type=int, metavar="B", help="then imagine B continuations of --bars bars and rank them")
+    render.add_argument("--density", type=float, metavar="X", help="futures: onsets per beat asked for; default: as heard")
+    render.add_argument(
+        "--key", type=int, metavar="0..11", help="futures: pitch class of the major key asked for; default: as heard"
+    )
     render.set_defaults(run=_render)
 
     devices = commands.add_parser("devices", help="list audio devices and MIDI ports")
@@ -142,12 +147,31 @@ def _jam(arguments: argparse.Namespace) -> int:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from engine.render import render
+    from engine.render import futures, render
 
     extra = [f"network.name={arguments.network}"] if arguments.network else []
     extra += [f"jam.mode={arguments.mode}"] if arguments.mode else []
     extra += [f"jam.seed={arguments.seed}"] if arguments.seed is not None else []
-    report = render(_configuration(arguments, extra), arguments.input, arguments.out, arguments.bars)
+    # The file's own tempo, unless one is asked for on the command line.
+    tempo = any(setting.startswith("clock.tempo=") for setting in arguments.set)
+    config = _configuration(arguments, extra)
+    tempo_bpm = config.clock.tempo if tempo else None
+    if arguments.futures is not None:
+        found = futures(
+            config,
+            arguments.input,
+            arguments.out,
+            arguments.futures,
+            arguments.bars or 4,
+            tempo_bpm,
+            arguments.density,
+            arguments.key,
+        )
+        for future in found["futures"]:
+            likely, onsets, in_key = (future[name] for name in ("log_prob_per_step", "onsets_per_beat", "in_key"))
+            print(f"{future['file']}: {likely:7.3f} nats a step, {onsets:5.2f} onsets a beat, {100 * in_key:3.0f} % in key")
+        return 0
+    report = render(config, arguments.input, arguments.out, arguments.bars, tempo_bpm)
     print(f"{report['bars']} bars in {arguments.out}: {sum(report['notes_out'].values())} notes of the network")
     return 0
 

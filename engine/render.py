@@ -17,7 +17,7 @@ from engine.audio.engine import FADE_S, AudioEngine
 from engine.audio.sources import FileSource
 from engine.clock import Grid
 from engine.config import Config
-from engine.errors import MidiFileError, SessionError
+from engine.errors import ConfigError, MidiFileError, SessionError
 from engine.feed.feed import Feed
 from engine.feed.feed_file import Positions
 from engine.feed.schema import Schema
@@ -25,6 +25,8 @@ from engine.feed.session import Recorder
 from engine.link import Layout, Link
 from engine.messages import BLOCK, NOTE_ON, OUTPUTS, PLAYER
 from engine.network import contract
+from engine.network.contract import HOLD, PLAY, VELOCITY, Card
+from engine.network.futures import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.network.jam import Jam, all_off
 from engine.network.process import track_of
 from engine.network.runner import Runner
@@ -34,6 +36,7 @@ from engine.supervisor import set_defaults, versions, write_json
 
 FIRST_BEAT_S = 0.1  # where beat 0 lies: the first step's window needs room before it
 LEAD_S = 0.01  # how long before its sound a step is chosen; a number, not a measurement, so that renders agree
+MOST_FUTURES = 1024
 TAIL_BARS = 4  # the network plays on for so long after the player's last note
 RING_OUT_S = 3.0  # for the last notes to fade
 
@@ -41,7 +44,9 @@ RING_OUT_S = 3.0  # for the last notes to fade
 class Render:
     """One render, block by block: `run()` to the end."""
 
-    def __init__(self, config: Config, source: Path, out: Path, bars: int | None, tempo_bpm: float | None) -> None:
+    def __init__(
+        self, config: Config, source: Path, out: Path, bars: int | None, tempo_bpm: float | None, tail_bars: int = TAIL_BARS
+    ) -> None:
         path = config.network_path()
         card = contract.read_card(path)
         registry = registry_of(card)
@@ -53,7 +58,7 @@ class Render:
         self.live.set("tempo", tempo)
         grid_ring = self.link["grid"]
         player = FileSource(source, self._rate, grid=grid_ring)
-        self.bars = bars or math.ceil(player.length_beats / card.beats_per_bar) + TAIL_BARS
+        self.bars = bars or math.ceil(player.length_beats / card.beats_per_bar) + tail_bars
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -70,12 +75,14 @@ class Render:
         self._feed = Feed(self.link, schema, self._recorder.log, Positions())
         self._grid = Grid(FIRST_BEAT_S * self._rate, 0.0, self.live.get("tempo"), self._rate)
         self._card = card
+        self.heard = np.zeros((0, card.slots, len(card.channels)), np.float32)  # what sounded in each timestep
         self.notes_in = 0
         self.notes_out = {track.name: 0 for track in card.tracks}
 
     def run(self) -> None:
         """Render all bars and the ring-out."""
         steps = self.bars * self._card.steps_per_bar
+        self.heard = np.zeros((steps, *self.heard.shape[1:]), np.float32)
         for step in range(steps):
             self._bend(step)
             self._render_to(self._grid.frame_at(step / self._card.steps_per_beat) - LEAD_S * self._rate)
@@ -83,7 +90,12 @@ class Render:
             self._jam.choose(step, self._grid, self._engine.frame)
             self._jam.send()
             self._jam.publish(0.0, late=False)
+            if step:
+                self.heard[step - 1] = self.runner.inputs["x"][0]
         end = self._grid.frame_at(steps / self._card.steps_per_beat)
+        self._render_to(end - LEAD_S * self._rate)
+        self._jam.hear(self._events.read(), self._grid, 0)
+        self._jam.roll.fill(steps - 1, self.heard[-1])
         self.link["notes"].push(all_off(round(end)))
         self._render_to(end + RING_OUT_S * self._rate)
         self._engine.release_all()
@@ -140,6 +152,89 @@ def render(config: Config, source: Path, out: Path, bars: int | None = None, tem
     except OSError as error:
         raise SessionError(f"{out / 'report.json'}: cannot be written ({error.strerror})") from error
     return report
+
+
+def futures(
+    config: Config,
+    source: Path,
+    out: Path,
+    count: int,
+    bars: int,
+    tempo_bpm: float | None = None,
+    onsets_per_beat: float | None = None,
+    key: int | None = None,
+) -> dict[str, Any]:
+    """Let the network hear a MIDI file, then imagine `count` continuations of `bars` bars; best first.
+
+    Each is written into `out` as a MIDI file, and all of them as futures.json, which is returned. What is not asked for is
+    asked as it was heard. Raises AlgoritmoError.
+    """
+    if not 1 <= count <= MOST_FUTURES:
+        raise ConfigError(f"--futures {count}: give a number from 1 to {MOST_FUTURES}")
+    if key is not None and not 0 <= key <= 11:
+        raise ConfigError(f"--key {key}: give a pitch class from 0 (C) to 11 (B)")
+    job = Render(config, source, out, None, tempo_bpm, tail_bars=0)
+    job.run()
+    card = job.runner.card
+    steps = job.bars * card.steps_per_bar
+    heard = job.heard[-steps:]
+    began = onsets_of(heard)
+    asked = Asked(
+        float(began.sum()) * card.steps_per_beat / max(len(heard), 1) if onsets_per_beat is None else onsets_per_beat,
+        key_of(pitch_classes(card, began)) if key is None else key,
+    )
+    controls = {c: job.live.get(c) for c in ("temperature", *(c.name for c in card.controls)) if c in job.live.registry}
+    runner = Runner(config.network_path(), job.runner.provider, config.network.threads, batch=count)
+    found = imagine(
+        runner, job.runner.states(), heard[-1], steps, bars * card.steps_per_bar, int(job.live.get("seed")), controls, asked
+    )
+    entries = []
+    for place, notes in enumerate(found.notes):
+        file = f"future-{place + 1:03d}.mid"
+        to_midi(card, notes, job.live.get("tempo")).save(out / file)
+        entries.append(
+            {
+                "file": file,
+                "log_prob_per_step": float(found.log_prob[place]) / len(notes),
+                "onsets_per_beat": float(found.onsets_per_beat[place]),
+                "in_key": float(found.in_key[place]),
+            }
+        )
+    report = {"bars": bars, "asked": {"onsets_per_beat": asked.onsets_per_beat, "key": asked.key}, "futures": entries}
+    write_json(out / "futures.json", report)
+    return report
+
+
+def to_midi(card: Card, notes: np.ndarray, tempo_bpm: float) -> mido.MidiFile:
+    """Return a MIDI file of notes (steps, S, C), one track for each of the network's."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    ticks = 480 // card.steps_per_beat
+    pitches = card.slot_pitches()
+    for number, (track, slots) in enumerate(zip(card.tracks, card.track_slices().values(), strict=True)):
+        channel = 9 if track.kind == "drums" else number if number < 9 else number + 1
+        timed: list[tuple[int, int, int, int]] = []  # tick, 0 off or 1 on, pitch, velocity
+        for slot in range(slots.start, slots.stop):
+            plays = notes[:, slot, PLAY] > 0.5
+            begins = np.flatnonzero(plays & (notes[:, slot, HOLD] < 0.5))
+            for begin in begins.tolist():
+                end = begin + 1
+                while end < len(notes) and plays[end] and notes[end, slot, HOLD] > 0.5:
+                    end += 1
+                velocity = round(127 * float(notes[begin, slot, VELOCITY])) if notes.shape[2] > VELOCITY else 90
+                timed += [
+                    (begin * ticks, 1, int(pitches[slot]), min(max(velocity, 1), 127)),
+                    (end * ticks, 0, int(pitches[slot]), 0),
+                ]
+        line = mido.MidiTrack([mido.MetaMessage("track_name", name=track.name)])
+        if number == 0:
+            line.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo_bpm)))
+        now = 0
+        for tick, on, pitch, velocity in sorted(timed):
+            kind = "note_on" if on else "note_off"
+            line.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=tick - now))
+            now = tick
+        file.tracks.append(line)
+    return file
 
 
 def first_tempo(path: Path) -> float | None:
