@@ -190,6 +190,8 @@ class Supervisor:
             child = self._children.get(name)
             if child is None or child.given_up:
                 continue
+            if child.ready is None:  # it never came so far as to have anything to end
+                child.process.kill()
             with contextlib.suppress(OSError):
                 child.pipe.send(("stop",))
             child.process.join(STOP_S)
