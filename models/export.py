@@ -57,6 +57,17 @@ class Graph:
         self.nodes.append(helper.make_node("Split", [value, self.ints(*sizes)], names, axis=-1))
         return names
 
+    def few(self, value: str, weight: str, plus: str = "") -> str:
+        """Product of a (B, N) value that is mostly zero with a constant (N, M), and `plus` (B, M) added.
+
+        Only the rows of the weight that meet something are read: a step has some ten notes among hundreds of slots, and
+        reading weights from memory is what a step costs.
+        """
+        some = self.add("ReduceMax", self.add("Abs", value), self.ints(0), keepdims=0)  # (N,)
+        where = self.add("Reshape", self.add("NonZero", some), self.ints(-1))
+        values, rows = self.add("Gather", value, where, axis=1), self.add("Gather", weight, where, axis=0)
+        return self.add("Gemm", values, rows, plus) if plus else self.add("MatMul", values, rows)
+
 
 def build_model(graph: Graph, card: Card) -> onnx.ModelProto:
     """Wrap the nodes in a model whose inputs, outputs and card are what the contract asks for."""

@@ -116,7 +116,7 @@ def _core(graph: Graph, model: Festival, heard: str) -> str:
     where = graph.add("Mod", "position", graph.constant("positions", np.asarray(POSITIONS, np.int64)))
     here = graph.add("Gather", graph.floats("place", place), where)  # (B, H)
     now, _ = graph.split(heard, 2 * DECISIONS, HEARD - 2 * DECISIONS)
-    h = graph.add("Gemm", now, graph.floats("enter", _array(model.enter.weight).T), here)
+    h = graph.few(now, graph.floats("enter", _array(model.enter.weight).T), here)
     for k, layer in enumerate(model.layers):
         z = _norm(graph, model, k, h)
         lstm: Any = layer
@@ -163,9 +163,10 @@ class _Head:
         self.graph, self.units = graph, model.sizes.head
         head = model.head
         to_hidden, to_logits, out = (_array(w) for w in head.weights())
-        context = graph.floats("context", _array(head.context.weight).T)
-        both = graph.add("Concat", core, heard, axis=-1)
-        self.hidden = graph.add("Gemm", both, context, graph.floats("context_bias", _array(head.context.bias)))
+        context = _array(head.context.weight).T
+        width, bias = model.sizes.width, graph.floats("context_bias", _array(head.context.bias))
+        hidden = graph.add("Gemm", core, graph.floats("context_core", context[:width]), bias)
+        self.hidden = graph.few(heard, graph.floats("context_heard", context[width:]), hidden)
         own = graph.add("Reshape", heard, graph.ints(-1, 1, HEARD // SLOTS, SLOTS))
         own = graph.add("Mul", own, graph.floats("keep", _array(head.keep)[None]))  # (B, 2, HEARD / S, S)
         own = graph.add("ReduceSum", own, graph.ints(2), keepdims=0)
@@ -198,7 +199,7 @@ class _Head:
             at += width
         weight = np.concatenate([self.given[:DECISIONS], shares @ self.given[DECISIONS:]])  # (N + S, head)
         told = graph.add("Concat", graph.add("Mul", self.value, self.mask), "clamp_mask", axis=-1)
-        return graph.add("Gemm", told, graph.floats("given", weight), self.hidden)
+        return graph.few(told, graph.floats("given", weight), self.hidden)
 
     def push(self) -> str:
         """What density adds to each logit: more strikes where nothing sounds, more strikes instead of holds."""
@@ -222,7 +223,7 @@ class _Head:
     def draw(self, context: str, level: str, x: str) -> tuple[str, str, str, str]:
         """Add the rounds. Returns notes (B, N), their logits, and what the notes told hidden units and logits."""
         body = Graph(self.graph, "round_")
-        told = body.add("MatMul", "notes_in", self.chosen)
+        told = body.few("notes_in", self.chosen)
         told_hidden, told_logits = body.split(told, self.units, DECISIONS, out=("told_hidden", "told_direct"))
         direct = body.add("Add", told_logits, self.logits, out="told_all")
         hidden = body.add("Relu", body.add("Add", told_hidden, context))
