@@ -70,7 +70,7 @@ class Free:
 class AudioEngine:
     """Renders the player's and the network's notes; `frame` is the first frame of the next block.
 
-    Channels: reads `notes` and the parameters; writes `events` and `wave`.
+    Channels: reads `notes`, `keys` and the parameters; writes `events` and `wave`.
     """
 
     def __init__(
@@ -111,6 +111,8 @@ class AudioEngine:
         self._parsers: list[Parser] = []
         self._source = source
         self._source_port = self.add_port()
+        self._keys = link["keys"].reader()
+        self._keys_port = self.add_port()
         self._notes = link["notes"].reader()
         self._schedule = Schedule()
         self._deferred: list[tuple[int, int, int]] = []  # (track, step, pitch): ends in the block it began in, so one later
@@ -196,6 +198,7 @@ class AudioEngine:
                 self.control.put(Free(replaced))
             self._end_deferred()
             self._hear_ports(end)
+            self._hear_keys()
             self._hear_source(end)
             self._play_network(end)
         self._server.process()
@@ -270,6 +273,15 @@ class AudioEngine:
             self.midi_in.popleft()
             parser = self._parsers[port]
             for heard in parser.release() if data is None else parser.feed(data):
+                self._hear(heard)
+
+    def _hear_keys(self) -> None:
+        """Keys that were pressed on a page: a keyboard like any other."""
+        if self.link["keys"].count == self._keys.position:
+            return
+        parser = self._parsers[self._keys_port]
+        for key in self._keys.read():
+            for heard in parser.feed(bytes(key["data"][: key["size"]])):
                 self._hear(heard)
 
     def _hear_source(self, end: int) -> None:

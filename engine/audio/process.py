@@ -38,14 +38,14 @@ WARM_BLOCKS = 16
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the audio until told to stop. Raises DeviceError when the device or a port cannot be had."""
+    with contextlib.suppress(OSError, AttributeError):  # only root may; it plays without
+        os.nice(-15)  # first of all: threads inherit it
     studio = Studio(spec)
     studio.open()
     gc.collect()
     gc.freeze()  # what was loaded stays: the collector never walks it again
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
-    with contextlib.suppress(OSError, AttributeError):  # only root may; it plays without
-        os.nice(-15)
     studio.start()
     pipe.send(("ready", studio.description()))
     stop_requested(pipe, None)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.audio.engine import AudioEngine
+from engine.audio.urgent import be_urgent
 from engine.clock import Dll, SampleClock
 from engine.config import Audio
 from engine.errors import DeviceError
@@ -171,6 +172,7 @@ class Null:
     def run(self) -> None:
         """Ask for block after block, until told to end."""
         deadline_ns = float(self._now())
+        be_urgent()
         while not self._wait(max(0.0, (deadline_ns - self._now()) * 1e-9)):
             stalled = self._now() - deadline_ns > STALL_S * 1e9
             if stalled:  # the machine slept: go on from now instead of hurrying after the time lost
@@ -225,6 +227,8 @@ class Device:
         return not self._ended and now_s - self._seen_s < LOST_S
 
     def _callback(self, out: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
+        if not self._fills:
+            be_urgent()
         self._fills += 1
         self._fill(out, bool(status))
 
