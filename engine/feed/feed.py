@@ -26,11 +26,11 @@ NOW = Clocks(0.0)
 class Listener(Protocol):
     """Somebody who looks at every step: pages, OSCQuery."""
 
-    def on_step(self, record: np.void, encoder: Encoder) -> None:
-        """A step sounds; `encoder` has its numbers."""
+    def step(self, record: np.void) -> None:
+        """A step sounds now; the feed's encoder has its numbers."""
 
-    def on_notes(self, events: np.ndarray) -> None:
-        """Notes began or ended; EVENT records."""
+    def notes(self, events: np.ndarray) -> None:
+        """These began or ended to sound; EVENT records."""
 
 
 class Feed:
@@ -60,11 +60,13 @@ class Feed:
         """Where it stands in the rings."""
         return Positions(self._published, self._events.position)
 
-    def reset(self) -> None:
-        """Begin anew, as after a restart: who replays the recording does so at the same place."""
+    def record(self, log: FeedLog, begin: Positions) -> None:
+        """Publish from `begin` on, and tell the log of it. The encoder starts anew, here as in the recording."""
+        self._log = log
+        self._steps.position = self._published = begin.steps
+        self._events.position = begin.events
         self.encoder.reset()
-        if self._log is not None:
-            self._log.reset(self.positions)
+        log.reset(self.positions)
 
     def look(self) -> int | None:
         """Take new steps from the ring; return the frame of the next one to be published, if there is one."""
@@ -97,7 +99,7 @@ class Feed:
             self._log.step(record, self.positions)
         if newest:
             for listener in self.listeners:
-                listener.on_step(record, self.encoder)
+                listener.step(record)
 
     def notes(self, clocks: Clocks = NOW) -> int:
         """Publish the notes that have begun or ended since the last call; return how many records there were."""
@@ -110,7 +112,7 @@ class Feed:
         if self._log is not None:
             self._log.notes(events, self.positions)
         for listener in self.listeners:
-            listener.on_notes(events)
+            listener.notes(events)
         return len(events)
 
     @property

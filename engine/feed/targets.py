@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -132,8 +132,13 @@ class Targets:
 
     def __init__(self, encoder: Encoder) -> None:
         self.plans = Plans(encoder)
+        self.signals = encoder.schema.signals
         self.targets: list[Target] = []
         self._gone = {"sent": 0, "dropped": 0}  # by those that have left
+
+    def unknown_signals(self, signals: Iterable[str]) -> list[str]:
+        """Return those of `signals` that this network does not have."""
+        return [s for s in signals if s not in self.signals]
 
     def add(self, name: str, wish: Wish, max_rate_hz: float, send: Callable[[memoryview | bytes], object]) -> Target:
         """Add a receiver. Raises ValueError when its wish cannot be met."""

@@ -95,12 +95,12 @@ class Bucket:
         self._left = burst
         self._at_s: float | None = None
 
-    def take(self, now_s: float) -> bool:
-        """Take one; False when there is none left."""
+    def take(self, now_s: float, cost: float = 1) -> bool:
+        """Take one, or one that counts as `cost`; False when there is not so much left."""
         if self._at_s is not None:
             self._left = min(self._left + (now_s - self._at_s) * self._rate, self._burst)
         self._at_s = now_s
-        if self._left < 1:
+        if self._left < cost:
             return False
-        self._left -= 1
+        self._left -= cost
         return True
