@@ -243,8 +243,8 @@ def osc(config: Config) -> Iterator[Finding]:
         try:
             socket.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
         except OSError as error:
-            said = f"{target.host} is not known here ({error.strerror})"
-            yield Finding(FAULT, "osc.targets", said, "set osc.targets to an address, for example 192.168.1.20")
+            said = f"{target.host} is not known here ({error.strerror}); nothing is sent there"
+            yield Finding(NOTE, "osc.targets", said, "give its address, for example 192.168.1.20")
     if config.osc.targets:
         yield Finding(OK, "feed goes to", ", ".join(f"{t.host}:{t.port}" for t in config.osc.targets))
     sockets = (

@@ -59,9 +59,9 @@ class Supervisor:
         card = contract.read_card(path)
         registry = registry_of(card)
         layout = Layout.of(card, len(registry))
+        self.session = _new_session(config) if config.session.record else None
         self.link = Link.create(layout)
         self.live = Live(registry, self.link.values)
-        self.session = _new_session(config) if config.session.record else None
         self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo)
         self._children: dict[str, _Child] = {}
         self._stop = False

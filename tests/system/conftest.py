@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.rig import JackServer, Jam, OscDump, Stage
+from tests.system.rig import JackServer, Jam, OscDump, Stage, free_port
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +27,15 @@ def stage(jack_server: JackServer) -> Iterator[Stage]:
 
 
 @pytest.fixture
+def jack_env(jack_server: JackServer) -> dict[str, str]:
+    """Environment of a program that is to use the JACK server."""
+    return jack_server.env
+
+
+@pytest.fixture
 def osc_port() -> int:
     """A UDP port that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -46,12 +47,40 @@ def wait_for(what: Callable[[], Any], limit_s: float, name: str) -> Any:
     raise AssertionError(f"{name}: not within {limit_s:g} s")
 
 
+def free_port() -> int:
+    """Return a UDP port that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def settings(osc_port: int | None = None) -> tuple[str, ...]:
+    """What every jam of a test is told: nothing that another program on this machine could be in the way of."""
+    target = f"[{{port={osc_port}}}]" if osc_port else "[]"
+    return (
+        f"osc.targets={target}",
+        f"osc.control.port={free_port()}",
+        "osc.query.enabled=false",
+        "clock.count_in=0",
+    )
+
+
+def jack_settings(osc_port: int | None = None) -> tuple[str, ...]:
+    """The same for a jam that plays through the JACK server."""
+    return ("audio.device=system", f"audio.block={BLOCK}", "midi.backend=jack", *settings(osc_port))
+
+
+def null_settings(osc_port: int | None = None) -> tuple[str, ...]:
+    """The same for a jam without any device."""
+    return ("audio.device=null", "midi.backend=none", *settings(osc_port))
+
+
 class JackServer:
     """`jackd` with the dummy driver under a name of its own, so that no other server is touched."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, suffix: str = "") -> None:
         program = need("jackd", "apt install jackd2")
-        self.name = f"algoritmo-test-{os.getpid()}"
+        self.name = f"algoritmo-test-{os.getpid()}{suffix}"
         self.env = {"JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
         command = [program, "-n", self.name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
         with log.open("wb") as out:
@@ -70,6 +99,11 @@ class JackServer:
                 return None
 
         return wait_for(connect, 10, "jackd")
+
+    def kill(self) -> None:
+        """End the server as a crash does."""
+        self._process.kill()
+        self._process.wait()
 
     def close(self) -> None:
         """End the server."""
@@ -138,7 +172,7 @@ class Stage:
         """Return when this frame has been heard."""
         wait_for(lambda: self.now >= frame, (frame - self.now) / RATE + 20, f"frame {frame}")
 
-    def connect_to_jam(self, limit_s: float = 20) -> None:
+    def connect_to_jam(self, limit_s: float = 20, midi: bool = True) -> None:
         """Connect to what plays into the loudspeakers and to the MIDI input of the jam."""
         speakers = [self.client.get_port_by_name(f"system:playback_{i}") for i in (1, 2)]
 
@@ -148,6 +182,8 @@ class Stage:
 
         for port, sources in zip(self._inputs, wait_for(playing, limit_s, "audio ports of the jam"), strict=True):
             self.client.connect(sources[0], port)
+        if not midi:
+            return
         keys = wait_for(
             lambda: self.client.get_ports("^Algoritmo", is_midi=True, is_input=True), limit_s, "MIDI input of the jam"
         )
@@ -167,6 +203,23 @@ class Stage:
         """Leave the server."""
         self.client.deactivate()
         self.client.close()
+
+
+def onset(stage: Stage, frame: int, latest_frames: int) -> int | None:
+    """Return how many frames after `frame` the sound rises above what was there before; None when it does not."""
+    before = stage.sound(frame - 10 * BLOCK, frame)
+    threshold = max(4 * float(np.nanmax(np.abs(before))), 1e-4)
+    after = np.abs(stage.sound(frame, frame + latest_frames)).max(axis=1)
+    loud = np.flatnonzero(after > threshold)  # what the client missed is NaN, and never greater
+    return int(loud[0]) if len(loud) else None
+
+
+def silent_blocks(sound: np.ndarray) -> int:
+    """Return how many 10 ms of `sound` (n, 2) are silent or were missed as a whole."""
+    window = RATE // 100
+    pieces = sound[: len(sound) // window * window].reshape(-1, window * sound.shape[1])
+    loud = np.nan_to_num(np.abs(pieces)).max(axis=1)
+    return int((loud < 0.02 * np.nanmax(np.abs(sound))).sum())
 
 
 class Jam:
