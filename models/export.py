@@ -30,6 +30,7 @@ class Graph:
         self.prefix = prefix
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = outer.constants if outer else {}
+        self.widened: list[onnx.NodeProto] = outer.widened if outer else []
 
     def constant(self, name: str, value: np.ndarray) -> str:
         """Add a constant under `name` and return the name."""
@@ -38,8 +39,15 @@ class Graph:
         return name
 
     def floats(self, name: str, value: Any) -> str:
-        """Add a float32 constant."""
-        return self.constant(name, np.asarray(value, np.float32))
+        """Add a float32 constant; a large one whose values half precision can tell exactly is stored in half the size."""
+        array = np.asarray(value, np.float32)
+        half = array.astype(np.float16) if array.size >= 1024 else None
+        if half is None or not np.array_equal(half, array):
+            return self.constant(name, array)
+        if name not in self.constants:
+            self.constant(name, half)
+            self.widened.append(helper.make_node("Cast", [name], [f"{name}_wide"], to=TensorProto.FLOAT))
+        return f"{name}_wide"  # onnxruntime widens it once, when it loads the file
 
     def ints(self, *values: int) -> str:
         """A constant int64 vector."""
@@ -77,7 +85,7 @@ def build_model(graph: Graph, card: Card) -> onnx.ModelProto:
         return helper.make_tensor_value_info(name, element, ["B", *shape])
 
     proto = helper.make_graph(
-        graph.nodes,
+        [*graph.widened, *graph.nodes],
         card.name,
         [value(name, *wanted) for name, wanted in expected_inputs(card).items()],
         [value(name, *wanted) for name, wanted in expected_outputs(card).items()],
@@ -88,6 +96,12 @@ def build_model(graph: Graph, card: Card) -> onnx.ModelProto:
     )
     helper.set_model_props(model, {CARD_KEY: card.model_dump_json()})
     return model
+
+
+def round_weights(model: Any) -> None:
+    """Round a PyTorch network's weights to what half precision can tell, so that its file is half the size."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.half().float()
 
 
 def open_session(model: bytes | Path, threads: int = 1) -> ort.InferenceSession:

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 from torch import Tensor
 
 from engine.network.contract import Card
-from models.export import Graph, build_model, save_network
+from models.export import Graph, build_model, round_weights, save_network
 from models.festival.network import (
     DECISIONS,
     HEARD,
@@ -306,7 +306,8 @@ class _Head:
 
 
 def export(model: Festival, training: dict[str, Any], path: Path) -> Card:
-    """Write the step graph and its card; raises NetworkError where it breaks the contract."""
+    """Write the step graph and its card, rounding the model's weights; raises NetworkError where it breaks the contract."""
+    round_weights(model)
     graph = Graph()
     x = _planar(graph, "x")
     heard = _hear(graph, x)

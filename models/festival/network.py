@@ -116,7 +116,9 @@ class JointHead(nn.Module):
 class Festival(nn.Module):
     """What was heard, position and states in; logits of step t and new states out."""
 
-    given_share = 0.0  # how it is trained: share of windows with dictated tracks, and bfloat16 products
+    # How it is trained: share of windows with dictated tracks, of those without memory, and bfloat16 products.
+    given_share = 0.0
+    forget_share = 0.0
     low_precision = False
 
     def __init__(self, sizes: Sizes) -> None:

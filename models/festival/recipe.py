@@ -29,6 +29,7 @@ DEFAULTS: Config = {
     "window": 64,  # steps an update: 4 bars; the state is carried on to the next window
     "transpose": 6,  # up to so many semitones either way
     "given": 0.5,  # share of windows in which some tracks are dictated
+    "forget": 0.15,  # share of windows without the memory of earlier bars, and of tracks in the others
     "bf16": True,  # matrix products of training in bfloat16
 }
 BAR = 16
@@ -38,7 +39,8 @@ def build(config: Config) -> nn.Module:
     """Return the network of these sizes."""
     sizes = Sizes(config["width"], config["layers"], config["head"], config["dropout"], config["joint"])
     network = Festival(sizes)
-    network.given_share, network.low_precision = config["given"], config["bf16"]
+    network.given_share, network.forget_share = config["given"], config["forget"]
+    network.low_precision = config["bf16"]
     return network
 
 
@@ -163,6 +165,18 @@ def _random_tracks(batch: int, share: float, device: torch.device) -> Tensor:
     return (chosen & (pick[:, 1:] < share)).float()
 
 
+def _forget(heard: Tensor, share: float) -> Tensor:
+    """Erase the memory of earlier bars in some streams of (T, B, HEARD), and that of some tracks in others.
+
+    A network that always has the last bars before it only repeats them: what falls silent once never comes back.
+    """
+    streams = heard.shape[1]
+    kept = torch.rand(streams, len(WIDTHS) + 1, device=heard.device) >= share
+    slots = torch.repeat_interleave(kept[:, 1:] & kept[:, :1], torch.tensor(WIDTHS, device=heard.device), -1)
+    lags = slots.repeat(1, heard.shape[-1] // slots.shape[-1] - 2).float()
+    return torch.cat([heard[..., :DECISIONS], heard[..., DECISIONS:] * lags], -1)
+
+
 def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, Carry]:
     """Nats and timesteps of one batch.
 
@@ -182,6 +196,8 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     if state is not None:
         state = state * (~batch["fresh"])[:, None]
     low = model.training and model.low_precision
+    if model.training and model.forget_share:
+        heard = _forget(heard, model.forget_share)
     with torch.autocast(roll.device.type, torch.bfloat16, enabled=low):
         logits, state = model(heard, position, chosen, given_features(chosen, mask), state)
     slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * (1 - mask)
