@@ -248,14 +248,16 @@ class AudioEngine:
             self._rack.fade()
 
     def _find_the_broken(self) -> None:
-        """Something that is no number was put out and silenced: take out the instruments that go on doing so."""
+        """Something that is no sound was put out and silenced: take out the instruments that go on doing so."""
         first = self._broken_blocks == 0
         self._broken_blocks = self.limiter.broken_blocks
         if first:
-            self.control.put(Say(WARNING, "a patch put out what is no number; that block was silenced"))
+            self.control.put(
+                Say(WARNING, "a patch put out what is no sound (not a number, or without bounds); that block was silenced")
+            )
         for track, channel in [*enumerate(self._rack.tracks), (PLAYER, self._rack.player)]:
             if not channel.is_sound():
-                channel.fail(f"patch {channel.patch}: its sound is not a number any more")
+                channel.fail(f"patch {channel.patch}: what it puts out is no sound any more")
                 self._give_up(track, channel)
 
     def _give_up(self, track: int, channel: Channel) -> None:

@@ -13,6 +13,7 @@ from engine.messages import BLOCK, OUTPUTS
 
 KNEE = 0.8  # share of the ceiling below which a sample passes untouched
 AIM = 0.95  # share of the ceiling that the gain rides a loud block down to; the knee catches what is left
+RUNAWAY = 1e6  # +120 dBFS: no sound, but something that broke
 RELEASE_S = 0.25  # time constant of the gain's way back
 
 
@@ -26,7 +27,7 @@ class Limiter:
         self.ceiling = 10 ** (ceiling_db / 20)
         self.gain = 1.0
         self.peak = 0.0  # of the last block, after limiting
-        self.broken_blocks = 0  # blocks that held NaN or infinity and were silenced
+        self.broken_blocks = 0  # blocks that held NaN, infinity or a runaway and were silenced
         self._knee = KNEE * self.ceiling
         # One part in a million below the ceiling, so that rounding to float32 cannot pass it.
         self._room = self.ceiling * (1 - 1e-6) - self._knee
@@ -42,7 +43,7 @@ class Limiter:
         peak = float(self._size.max())
         if peak <= self._knee and self.gain == 1.0:
             self.peak = peak
-        elif math.isfinite(peak):
+        elif peak < RUNAWAY:  # False for what is no number
             self._ride(block, peak)
         else:
             block.fill(0.0)

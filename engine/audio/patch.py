@@ -16,11 +16,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import pyo
 from pyo import Dummy, PyoObject, Sig, SigTo, Trig
 
 from engine.errors import PatchError
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "patches"
+_NOT_PATCHES = (str(Path(__file__).resolve().parent.parent), str(Path(pyo.__file__).parent), "<frozen")  # engine, pyo, import
 GLIDE_S = 0.02  # every level and parameter moves to its new value in this time, so that none clicks
 
 
@@ -239,11 +241,17 @@ def available(folder: Path = FOLDER) -> dict[str, Path]:
 
 
 def load(name: str, folder: Path = FOLDER) -> type[Patch]:
-    """Read a patch's file, anew each time, and return its class. Raises PatchError naming file, line and fault."""
+    """Read a patch's file, anew each time, and return its class; `name` is one of `available`, or the path of a .py file.
+
+    Raises PatchError naming file, line and fault.
+    """
     paths = available(folder)
-    if name not in paths:
-        raise PatchError(f"there is no patch {name!r} in {folder}; there are: {', '.join(paths) or 'none'}")
-    spec = importlib.util.spec_from_file_location(f"patches.{name}", paths[name])
+    path = Path(name) if name.endswith(".py") else paths.get(name)
+    if path is None or not path.is_file():
+        raise PatchError(
+            f"there is no patch {name!r}; give the path of a .py file, or one of {', '.join(paths) or 'none'} (in {folder})"
+        )
+    spec = importlib.util.spec_from_file_location(f"patches.{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -255,14 +263,14 @@ def load(name: str, folder: Path = FOLDER) -> type[Patch]:
         c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Patch) and c.__module__ == module.__name__
     ]
     if len(found) != 1:
-        raise PatchError(f"{paths[name]}: must define one class derived from Patch, and defines {len(found)}")
+        raise PatchError(f"{path}: must define one class derived from Patch, and defines {len(found)}")
     return found[0]
 
 
-def fault(name: str, error: Exception) -> str:
+def fault(name: str, error: BaseException) -> str:
     """Say where in the patch's own file the error came from."""
     if isinstance(error, SyntaxError):
         return f"patch {name}: {error.filename}:{error.lineno}: {error.msg}"
     places = traceback.extract_tb(error.__traceback__)
-    place = next((p for p in reversed(places) if "patches" in Path(p.filename).parts), places[-1])
+    place = next((p for p in reversed(places) if not p.filename.startswith(_NOT_PATCHES)), places[-1])
     return f"patch {name}: {place.filename}:{place.lineno}: {type(error).__name__}: {error}"

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from types import TracebackType
 
 import numpy as np
 import rtmidi
@@ -22,6 +23,7 @@ import rtmidi
 from engine.audio import ports
 from engine.audio.engine import FADE_S, AudioEngine, Say
 from engine.audio.outlet import Outlet
+from engine.audio.patch import fault
 from engine.audio.sources import FileSource
 from engine.audio.streams import Driver, Output
 from engine.clock import SampleClock
@@ -46,6 +48,7 @@ def main(spec: Spec, pipe: Connection) -> None:
     gc.freeze()  # what was loaded stays: the collector never walks it again
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
+    sys.excepthook = studio.tell_exception
     studio.start()
     pipe.send(("ready", studio.description()))
     stop_requested(pipe, None)
@@ -73,6 +76,7 @@ class Studio:
         self._outlet: Outlet | None = None
         self._threads: list[threading.Thread] = []
         self._ending = False
+        self._told: set[str] = set()
 
     def open(self) -> None:
         """Open device and ports; nothing sounds yet. Raises DeviceError."""
@@ -142,6 +146,13 @@ class Studio:
         while self.engine.attend():
             pass
         self.engine.close()
+
+    def tell_exception(self, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        """Name what a Python function in a patch did wrong: pyo calls it, reports to sys.excepthook, and plays on."""
+        text = fault("function", error)
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(WARNING, text)
 
     def _tell(self, level: int, text: str) -> None:
         self.engine.control.put(Say(level, text))  # said by the control thread: a ring has one writer

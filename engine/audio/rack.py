@@ -5,12 +5,12 @@ Runs on: audio process. `Rack.mend` builds on the control thread; everything els
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 
 from pyo import Sig, SigTo
 
+from engine.audio.limiter import RUNAWAY
 from engine.audio.patch import GLIDE_S, Instrument, fault, load
 from engine.audio.plain import Click, Plain
 from engine.config import Config
@@ -116,8 +116,8 @@ class Channel:
         self._strip.cut()
 
     def is_sound(self) -> bool:
-        """Return whether the instrument puts out numbers."""
-        return not self.working or math.isfinite(self._strip.size())
+        """Return whether what the instrument puts out can be a sound."""
+        return not self.working or self._strip.size() < RUNAWAY
 
     def listen(self, blocks: int) -> None:
         """Hear, `blocks` blocks after the last time, whether there is silence: then what was hushed is opened, and sleeps."""
