@@ -7,6 +7,7 @@ The same classes work on private memory, so that the offline render runs the ver
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
@@ -18,6 +19,14 @@ from engine import messages
 from engine.network.contract import Card
 
 _HEADER = 64  # bytes before the first record: the count, alone on its cache line
+
+
+class _Segment(SharedMemory):
+    """Shared memory that may still be looked at when the interpreter ends: the mapping goes with the process."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(BufferError):
+            self.close()
 
 
 class Ring:
@@ -178,14 +187,14 @@ class Link:
     @classmethod
     def create(cls, layout: Layout) -> Link:
         """Make a shared segment; the supervisor does, and unlinks it with `close()`."""
-        segment = SharedMemory(create=True, size=layout.size())
+        segment = _Segment(create=True, size=layout.size())
         assert segment.buf is not None
         return cls(layout, segment.buf, segment)
 
     @classmethod
     def attach(cls, layout: Layout, name: str) -> Link:
         """Open the segment of this name, made by `create` with the same layout."""
-        segment = SharedMemory(name=name)
+        segment = _Segment(name=name)
         assert segment.buf is not None
         return cls(layout, segment.buf, segment)
 
@@ -211,17 +220,11 @@ class Link:
         """Let go of the segment; `unlink` also removes it from the system (its maker does, once)."""
         if self._segment is None:
             return
-        # The arrays hold views of the buffer; the mapping goes with the process when they are still alive.
+        # The arrays hold views of the buffer: where somebody still keeps a ring, the mapping goes with the process.
         self._rings.clear()
         del self.values
         if unlink:
             self._segment.unlink()
-        try:
+        with contextlib.suppress(BufferError):
             self._segment.close()
-        except BufferError:
-            # Somebody still holds a ring: keep the object alive so that its destructor does not complain at exit.
-            _unclosed.append(self._segment)
         self._segment = None
-
-
-_unclosed: list[SharedMemory] = []

@@ -79,7 +79,7 @@ def beat_text(clock: Any, grid: Any) -> str:
         return "starting"
     beats = Grid(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
     beat = beats.beat_at(SampleClock.of(clock).frame_at(time.perf_counter_ns()))
-    where = f"count-in {int(-beat // 1) + 1}" if beat < 0 else f"bar {int(beat // 4) + 1}.{int(beat % 4) + 1}"
+    where = f"count-in {int(beat % 4) + 1}" if beat < 0 else f"bar {int(beat // 4) + 1}.{int(beat % 4) + 1}"
     return f"{where} at {grid['tempo_bpm']:.0f} bpm"
 
 

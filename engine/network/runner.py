@@ -113,6 +113,10 @@ class Runner:
         for state, new, _ in self._states:
             state[...] = new
 
+    def warm(self) -> None:
+        """Call the graph and forget what it said: its weights are then in the cache when the step that counts comes."""
+        self._session.run_with_iobinding(self._binding)
+
     def states(self) -> dict[str, np.ndarray]:
         """Copies of the states, by name."""
         return {s.name: self.inputs[s.name].copy() for s in self.card.states}
