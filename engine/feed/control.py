@@ -49,6 +49,7 @@ ECHO_HZ, ECHO_BURST = 10, 10  # lines that dumpOSC shows
 REPORT_HZ, REPORT_BURST = 20, 40  # long answers (/info, /status) that are sent
 
 Message = tuple[str, list[Any]]
+_ASK = object()  # no argument: a question
 _TAGS = re.compile(r",[ifshdTFN]*\Z")
 _FIXED = {"i": 4, "f": 4, "h": 8, "d": 8, "T": 0, "F": 0, "N": 0}
 
@@ -228,11 +229,11 @@ class Control:
         self._replies.append(osc.message(ROOT + path, *arguments))
 
     def _parameter_handler(self, parameter: Parameter) -> Callable[..., None]:
-        def handler(address: str, *arguments: Any) -> None:
-            if arguments:
-                self._set(parameter, *arguments)
-            else:
+        def handler(address: str, value: Any = _ASK) -> None:
+            if value is _ASK:
                 self._replies.append(osc.message(address, _shown(parameter, self._live.get(parameter.id))))
+            else:
+                self._set(parameter, value)
 
         return handler
 

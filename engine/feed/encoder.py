@@ -84,10 +84,10 @@ class Encoder:
         self.step = int(record["step"])
         for name, place in self._fields:
             place[...] = record[name]
+        if self.schema.large:  # as they are recorded
+            self._acts[:] = self._acts.astype(np.float16)
         for cells in self._cells:
             np.tanh(cells, out=cells)
-        if self.schema.large:
-            self._acts[:] = self._acts.astype(np.float16)
         probability, notes = record["probability"], record["notes"]
         self._probability[:] = probability[:, PLAY]
         self._hold[:] = probability[:, HOLD]

@@ -122,4 +122,7 @@ class Feed:
 
     def rate_hz(self, now_s: float) -> float:
         """Steps published per second, over the last seconds."""
-        return sum(now_s - when <= RATE_S for when in self._when_s) / RATE_S
+        if not self._when_s:
+            return 0.0
+        span_s = min(RATE_S, now_s - self._when_s[0])
+        return sum(now_s - when <= RATE_S for when in self._when_s) / span_s if span_s > 0 else 0.0

@@ -1,0 +1,121 @@
+"""From the rings to those who look: each step when it sounds, each note once, the newest where there are many."""
+
+import socket
+
+import pytest
+from pythonosc.osc_bundle import OscBundle
+
+from engine.feed.encoder import Wish
+from engine.feed.feed import Feed
+from engine.feed.feed_file import FeedLog, Positions
+from engine.feed.targets import Clocks
+from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
+from tests.feed.fakes import make_step
+
+
+class Looker:
+    def __init__(self):
+        self.steps, self.events = [], []
+
+    def step(self, record):
+        self.steps.append(int(record["step"]))
+
+    def notes(self, events):
+        self.events += [(int(e["kind"]), int(e["pitch"])) for e in events]
+
+
+@pytest.fixture
+def feed(link, schema):
+    feed = Feed(link, schema, begin=Positions())
+    feed.listeners.append(Looker())
+    return feed
+
+
+def push_note(link, frame, kind, track, pitch, velocity=80):
+    link["events"].push((frame, -1, kind, track, pitch, velocity, 0.0))
+
+
+def test_step_is_published_when_it_sounds_and_not_before(feed, link, card, chance):
+    link["steps"].push(make_step(card, 0, chance, frame=6000))
+    assert feed.look() == 6000
+    assert feed.advance(5999) == 0
+    assert feed.listeners[0].steps == []
+    assert feed.advance(6000) == 1
+    assert feed.listeners[0].steps == [0]
+    assert feed.look() is None
+
+
+def test_after_a_stall_only_the_newest_is_shown_and_all_are_recorded(link, schema, card, chance):
+    log = FeedLog(card, schema.large)
+    feed = Feed(link, schema, log, Positions())
+    feed.listeners.append(Looker())
+    for number in range(5):
+        link["steps"].push(make_step(card, number, chance, frame=number))
+    assert feed.advance(3) == 4
+    assert feed.listeners[0].steps == [3]
+    assert [int(what["step"]) for _, what, _ in log.take()] == [0, 1, 2, 3]
+    feed.advance(4)
+    assert feed.listeners[0].steps == [3, 4]
+
+
+def test_notes_are_told_once(feed, link):
+    push_note(link, 10, NOTE_ON, PLAYER, 60)
+    push_note(link, 20, NOTE_OFF, PLAYER, 60)
+    assert feed.notes() == 2
+    assert feed.notes() == 0
+    push_note(link, 30, NOTE_ON, 1, 40)
+    feed.advance(30)
+    assert feed.listeners[0].events == [(NOTE_ON, 60), (NOTE_OFF, 60), (NOTE_ON, 40)]
+    assert feed.notes_in == 1
+
+
+def test_position_is_behind_what_was_published_not_behind_what_waits(feed, link, card, chance):
+    push_note(link, 1, NOTE_ON, PLAYER, 60)
+    for number, frame in ((0, 100), (1, 200)):
+        link["steps"].push(make_step(card, number, chance, frame=frame))
+    feed.advance(150)
+    assert feed.positions == Positions(steps=1, events=1)
+
+
+def test_targets_get_frames_in_order(feed, link, card, chance):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    out.connect(sock.getsockname())
+    feed.targets.add("it", Wish(tiers=("scalars",)), 120.0, out.send)
+    for number in range(20):
+        link["steps"].push(make_step(card, number, chance, frame=number * 10))
+        feed.advance(number * 10, Clocks(number * 0.125))
+    frames = [OscBundle(sock.recv(2000)).content(0).params[0] for _ in range(20)]
+    assert frames == list(range(20))
+    assert feed.rate_hz(20 * 0.125) == pytest.approx(8)
+    assert feed.rate_hz(20 * 0.125 + 10) == 0
+    assert feed.step_us > 0
+
+
+def test_ring_overrun_goes_on_with_what_is_left(feed, link, card, chance):
+    capacity = link["steps"].capacity
+    step = make_step(card, 0, chance, frame=0)
+    for number in range(2 * capacity):
+        step["step"] = number
+        link["steps"].push(step)
+    feed.advance(0)
+    assert feed.listeners[0].steps == [2 * capacity - 1]
+    assert feed.positions.steps == 2 * capacity
+
+
+def test_same_rings_same_bytes(link, schema, card, chance):
+    for number in range(10):
+        push_note(link, 100 * number, NOTE_ON, number % 5, 40 + number)
+        link["steps"].push(make_step(card, number, chance, frame=100 * number))
+    made = []
+    for _ in range(2):
+        feed = Feed(link, schema, begin=Positions())
+        sent = []
+        feed.targets.add("it", Wish(), 1000.0, lambda data, sent=sent: sent.append(bytes(data)))
+        for number in range(10):
+            feed.advance(100 * number, Clocks(number * 0.1))
+        made.append(sent)
+    assert made[0] == made[1]
+    assert len(made[0]) > 100

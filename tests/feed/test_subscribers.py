@@ -1,0 +1,129 @@
+"""Those who asked for the feed themselves: they come, change their minds, go, or vanish, and nobody else notices."""
+
+import pytest
+from pythonosc.osc_bundle import OscBundle
+
+from engine.feed.encoder import Encoder, Wish
+from engine.feed.subscribers import LEASE_S, MOST, MOST_WISHES, Subscribers
+from engine.feed.targets import Clocks, Targets
+from tests.feed.fakes import make_step
+
+ME = ("127.0.0.1", 5000)
+
+
+class Wire:
+    def __init__(self):
+        self.sent = []
+
+    def __call__(self, data, to):
+        self.sent.append((to, bytes(data)))
+
+    def addresses(self, to):
+        return {m.address for where, data in self.sent if where == to for m in OscBundle(data)}
+
+
+@pytest.fixture
+def wire():
+    return Wire()
+
+
+@pytest.fixture
+def targets(schema, card, chance):
+    encoder = Encoder(schema)
+    encoder.take(make_step(card, 1, chance))
+    return Targets(encoder)
+
+
+@pytest.fixture
+def subscribers(targets, wire):
+    return Subscribers(targets, wire)
+
+
+def test_sender_gets_what_it_asked_for(targets, subscribers, wire):
+    number, lease_s = subscribers.join(
+        ME, ["tiers", "vectors", "signals", "h,c", "layers", "0,5", "root", "/x", "rate", 30.0], 0.0
+    )
+    assert (number, lease_s) == (1, LEASE_S)
+    targets.publish(Clocks(0.0))
+    assert wire.addresses(ME) == {"/x/frame", *(f"/x/act/{k}/{s}/000" for k in (0, 5) for s in "hc")}
+    assert targets.targets[0].plan.wish == Wish("/x", 256, ("vectors",), ("h", "c"), (0, 5))
+
+
+def test_another_port_of_the_sender(targets, subscribers, wire):
+    subscribers.join(ME, ["port", 7000], 0.0)
+    targets.publish(Clocks(0.0))
+    assert {to for to, _ in wire.sent} == {("127.0.0.1", 7000)}
+
+
+def test_asking_again_changes_the_wish_and_keeps_the_number(targets, subscribers):
+    assert subscribers.join(ME, [], 0.0)[0] == 1
+    assert subscribers.join(("127.0.0.1", 5001), [], 0.0)[0] == 2
+    assert subscribers.join(ME, ["tiers", "scalars"], 1.0)[0] == 1
+    assert len(targets.targets) == len(subscribers) == 2
+
+
+def test_until_it_says_stop(targets, subscribers):
+    subscribers.join(ME, [], 0.0)
+    subscribers.leave(ME)
+    subscribers.leave(ME)
+    assert len(targets.targets) == len(subscribers) == 0
+
+
+def test_until_it_has_been_silent(targets, subscribers):
+    subscribers.join(ME, [], 0.0)
+    subscribers.heard(ME, LEASE_S - 1)
+    subscribers.heard(("127.0.0.1", 1), LEASE_S)
+    subscribers.expire(LEASE_S + 1)
+    assert len(subscribers) == 1
+    subscribers.expire(2 * LEASE_S)
+    assert len(targets.targets) == len(subscribers) == 0
+
+
+def test_200_that_come_and_vanish_leave_nothing(targets, subscribers, wire):
+    for generation in range(20):
+        now_s = generation * 2 * LEASE_S
+        for port in range(200):
+            subscribers.join(("127.0.0.1", 6000 + 200 * generation + port), ["rate", 1.0 + port % 7], now_s)
+        targets.publish(Clocks(now_s))
+        subscribers.expire(now_s + LEASE_S + 1)
+        wire.sent.clear()
+    assert len(subscribers) == len(targets.targets) == len(targets.plans._plans) == 0
+
+
+def test_house_has_a_size(subscribers):
+    for port in range(MOST):
+        subscribers.join(("127.0.0.1", 1000 + port), [], 0.0)
+    with pytest.raises(ValueError, match="already"):
+        subscribers.join(("127.0.0.1", 9), [], 0.0)
+    subscribers.join(("127.0.0.1", 1000), ["tiers", "scalars"], 0.0)  # one that is in may change its mind
+
+
+def test_wishes_have_a_number(subscribers):
+    for n in range(MOST_WISHES):
+        subscribers.join(("127.0.0.1", 1000 + n), ["root", f"/r{n}"], 0.0)
+    with pytest.raises(ValueError, match="different"):
+        subscribers.join(("127.0.0.1", 9), ["root", "/another"], 0.0)
+    subscribers.join(("127.0.0.1", 9), ["root", "/r1"], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rate"], "in turn"),
+        (["speed", 3], "not one of"),
+        (["rate", -1.0], "max_rate_hz"),
+        (["rate", "fast"], "max_rate_hz"),
+        (["signals", "q"], "there are h, c"),
+        (["layers", "first"], "layers"),
+        (["tiers", "everything"], "tiers"),
+        (["chunk", 1], "chunk"),
+        (["root", "no slash"], "root"),
+        (["port", 0], "port"),
+        (["port", 70000], "port"),
+        ([3, 4], "not one of"),
+    ],
+)
+def test_a_wrong_wish_says_what_is_wrong_and_subscribes_nobody(targets, subscribers, words, said):
+    with pytest.raises(ValueError, match=said):
+        subscribers.join(ME, words, 0.0)
+    assert len(targets.targets) == len(subscribers) == 0
