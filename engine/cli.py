@@ -126,6 +126,7 @@ def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = ()):  #
 def _jam(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from engine.keyboard import HELP, Keyboard
     from engine.status import Status, summary
     from engine.supervisor import Supervisor
 
@@ -135,10 +136,12 @@ def _jam(arguments: argparse.Namespace) -> int:
     if arguments.demo:
         duration_s = DEMO_S if duration_s is None else duration_s
     console = Console()
-    with Status(console) as status:
+    with Status(console) as status, Keyboard(status.tell) as keyboard:
+        if keyboard.here:
+            status.tell(0, HELP)
         supervisor = Supervisor(config, status.tell, DEMO if arguments.demo else None)
         try:
-            supervisor.run(duration_s, status.show, arguments.report)
+            supervisor.run(duration_s, status.show, arguments.report, keyboard)
             report = supervisor.report()
         finally:
             supervisor.close()

@@ -25,6 +25,7 @@ from typing import Any
 from engine import __version__
 from engine.config import Config
 from engine.errors import AlgoritmoError, ConfigError, SessionError
+from engine.keyboard import Keyboard
 from engine.link import Layout, Link
 from engine.messages import ERROR, NOTE_ON, PLAYER, WARNING
 from engine.network import contract
@@ -74,7 +75,13 @@ class Supervisor:
         self.first_sound_s: float | None = None
         self._unwritten: set[Path] = set()
 
-    def run(self, duration_s: float | None, show: Callable[[Supervisor], None], extra_report: Path | None = None) -> None:
+    def run(
+        self,
+        duration_s: float | None,
+        show: Callable[[Supervisor], None],
+        extra_report: Path | None = None,
+        keyboard: Keyboard | None = None,
+    ) -> None:
         """Start everything, show the status until the end, stop everything. Raises AlgoritmoError when it cannot start."""
         set_defaults(self.live, self.config)
         before = {sig: signal.signal(sig, self._on_signal) for sig in (signal.SIGINT, signal.SIGTERM)}
@@ -83,7 +90,7 @@ class Supervisor:
             end_s = None if duration_s is None else time.monotonic() + duration_s
             next_report_s = 0.0
             while not self._stop and (end_s is None or time.monotonic() < end_s):
-                self._wait(STATUS_S if end_s is None else min(STATUS_S, max(end_s - time.monotonic(), 0)))
+                self._wait(STATUS_S if end_s is None else min(STATUS_S, max(end_s - time.monotonic(), 0)), keyboard)
                 self._read()
                 show(self)
                 if time.monotonic() >= next_report_s:
@@ -130,10 +137,17 @@ class Supervisor:
     def _log(self) -> str:
         return str(self.session / "log.txt") if self.session else "its output above"
 
-    def _wait(self, timeout_s: float) -> None:
-        """Sleep until something happens to a child, or for so long."""
+    def _wait(self, timeout_s: float, keyboard: Keyboard | None) -> None:
+        """Sleep until something happens to a child, a key is pressed, or for so long."""
         alive = [c for c in self._children.values() if not c.given_up]
-        for something in connection.wait([c.process.sentinel for c in alive] + [c.pipe for c in alive], timeout_s):
+        awaited: list[Any] = [c.process.sentinel for c in alive] + [c.pipe for c in alive]
+        if keyboard is not None and keyboard.here:
+            awaited.append(keyboard)
+        ready: list[Any] = connection.wait(awaited, timeout_s)
+        for something in ready:
+            if something is keyboard and keyboard is not None:
+                self._stop |= keyboard.act(self.live)
+                continue
             for child in alive:
                 if something is child.pipe:
                     self._listen(child)
