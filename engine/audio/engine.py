@@ -7,7 +7,6 @@ object, and other threads only append to its deques or take from its queue. `att
 from __future__ import annotations
 
 import ctypes
-import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -252,9 +251,7 @@ class AudioEngine:
         first = self._broken_blocks == 0
         self._broken_blocks = self.limiter.broken_blocks
         if first:
-            self.control.put(
-                Say(WARNING, "a patch put out what is no sound (not a number, or without bounds); that block was silenced")
-            )
+            self.control.put(Say(WARNING, "a patch put out what is no sound; that block was silenced"))
         for track, channel in [*enumerate(self._rack.tracks), (PLAYER, self._rack.player)]:
             if not channel.is_sound():
                 channel.fail(f"patch {channel.patch}: what it puts out is no sound any more")
@@ -404,7 +401,7 @@ def scaled(parameter: Parameter, value: int) -> float:
     """Return what a controller value 0..127 means for a parameter: over its range, as its curve goes."""
     share = value / 127
     if parameter.curve == "exp" and parameter.minimum > 0:
-        return parameter.minimum * math.exp(share * math.log(parameter.maximum / parameter.minimum))
+        return float(parameter.minimum * (parameter.maximum / parameter.minimum) ** share)
     return parameter.minimum + share * (parameter.maximum - parameter.minimum)
 
 

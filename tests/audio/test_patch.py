@@ -1,0 +1,185 @@
+"""Voices and the loader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.audio.engine import _output_of
+from engine.audio.patch import Instrument, Notes, Param, Patch, available, load
+from engine.audio.plain import Plain
+from engine.errors import PatchError
+
+Bench = Callable[..., object]
+
+
+def played(polyphony: int, *order: str) -> list[int]:
+    """Play "+60" and "-60" in order; return the pitches whose voices are held."""
+    notes = Notes(polyphony)
+    for word in order:
+        if word[0] == "+":
+            notes.note_on(int(word[1:]), 0.5)
+        else:
+            notes.note_off(int(word[1:]))
+    return notes.held
+
+
+def test_a_free_voice_is_taken_before_one_that_is_held() -> None:
+    assert played(3, "+60", "+62", "-60", "+64", "+65") == [62, 64, 65]
+
+
+def test_the_voice_released_longest_ago_is_taken_first() -> None:
+    notes = Notes(2)
+    for pitch in (60, 62):
+        notes.note_on(pitch, 0.5)
+    notes.note_off(62)
+    notes.note_off(60)
+    notes.note_on(64, 0.5)  # takes the voice of 62
+    notes.note_on(60, 0.5)  # the voice of 60 is still its own
+    assert notes.held == [60, 64]
+
+
+def test_the_oldest_note_is_stolen_when_all_are_held() -> None:
+    assert played(2, "+60", "+62", "+64") == [62, 64]
+    assert played(2, "+60", "+62", "+60", "+64") == [60, 64]  # struck again, 60 is the younger one
+
+
+def test_letting_go_of_a_stolen_note_ends_nothing() -> None:
+    assert played(2, "+60", "+62", "+64", "-60") == [62, 64]
+
+
+def test_drums_answer_to_their_own_pitches_and_choke_each_other() -> None:
+    notes = Notes(1)
+    notes.key(36)
+    notes.key(42, 46)
+    for pitch in (36, 46, 42):
+        notes.note_on(pitch, 0.5)
+    assert notes.held == [36, 42]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(55, 66)), max_size=60), st.integers(1, 5))
+def test_no_voice_is_lost_and_none_hangs(moves: list[tuple[bool, int]], polyphony: int) -> None:
+    notes = Notes(polyphony)
+    down: list[int] = []  # oldest first
+    for on, pitch in moves:
+        down = [p for p in down if p != pitch]
+        if on:
+            down = [*down, pitch]
+            notes.note_on(pitch, 0.5)
+        else:
+            notes.note_off(pitch)
+        held = notes.held
+        assert len(held) <= polyphony
+        assert set(held) <= set(down)
+        if down:
+            assert down[-1] in held
+    notes.all_off()
+    assert notes.held == []
+
+
+class Probe(Patch):
+    """Puts out its voices' pitch and velocity."""
+
+    polyphony = 2
+
+    def build(self, notes, p):  # type: ignore[no-untyped-def]
+        return notes.velocity
+
+
+def test_velocity_is_zero_on_the_first_sample_of_every_note(bench: Bench) -> None:
+    bench().blocks(10)  # a server, and over the few milliseconds in which it fades in
+    instrument = Instrument("probe", Probe)
+    server = instrument.sound.out().getServer()
+    view = _output_of(server)
+
+    def block() -> np.ndarray:
+        server.process()
+        return view[:, 0].copy()
+
+    assert not block().any()
+    for velocity in (0.5, 0.25):  # the second steals nothing: same pitch, same voice, still held
+        instrument.note_on(60, velocity)
+        found = block()
+        assert found[0] == 0
+        assert found[1:] == pytest.approx(velocity, rel=1e-5)
+        assert block() == pytest.approx(velocity, rel=1e-5)
+    instrument.notes.note_off(60)
+    assert not block().any()
+
+
+def test_a_bend_moves_the_notes_that_sound_and_those_to_come() -> None:
+    notes = Notes(2)
+    heard = {}
+    notes._set_hz = [lambda hz, voice=voice: heard.update({voice: hz}) for voice in range(2)]
+    notes.note_on(69, 0.5)
+    notes.bend(12.0)
+    notes.note_on(57, 0.5)
+    assert sorted(heard.values()) == [440.0, 880.0]
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / f"{name}.py"
+    path.write_text(text)
+    return path
+
+
+CASES = {
+    "syntax": ("def (", "broken.py:1"),
+    "import": ("import numpy\nimport no_such_module_anywhere", "broken.py:2"),
+    "none": ("x = 1", "defines 0"),
+    "two": (
+        "from engine.audio.patch import Patch\nclass A(Patch): pass\nclass B(Patch): pass",
+        "defines 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_that_cannot_be_loaded_is_named_with_its_line(case: str, tmp_path: Path) -> None:
+    text, told = CASES[case]
+    write(tmp_path, "broken", text)
+    with pytest.raises(PatchError, match=told):
+        load("broken", tmp_path)
+
+
+def test_an_unknown_patch_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    write(tmp_path, "bells", "")
+    write(tmp_path, "_shared", "")
+    assert list(available(tmp_path)) == ["bells"]
+    with pytest.raises(PatchError, match="bells"):
+        load("trumpet", tmp_path)
+
+
+BUILD = "from engine.audio.patch import Patch\nfrom pyo import Sig\nclass A(Patch):\n    def build(self, notes, p):\n        "
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return 1 / 0", "bad.py:5: ZeroDivisionError"),
+        ("return 5", "must return a PyoObject, not int"),
+        ("return Sig(0)", "must return 2 streams, not 1"),
+        ("return None", "not NoneType"),
+    ],
+)
+def test_a_patch_that_cannot_be_built_says_what_is_wrong(body: str, told: str, tmp_path: Path, bench: Bench) -> None:
+    bench()
+    path = write(tmp_path, "bad", BUILD + body)
+    with pytest.raises(PatchError, match=told):
+        Instrument("bad", load(str(path)))
+
+
+def test_knobs_begin_at_their_default(bench: Bench) -> None:
+    bench()
+
+    class Knobs(Plain):
+        """Plain with another knob."""
+
+        params = (*Plain.params, Param("width", 0, 2, 1.5))
+
+    assert Instrument("knobs", Knobs).knobs.width.value == 1.5
