@@ -32,7 +32,7 @@ from engine.feed.schema import Schema
 from engine.feed.session import OFF, Recorder, RecorderThread
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Clocks, open_udp, wish_of
-from engine.messages import INFO, WARNING
+from engine.messages import FEED_STATS, INFO, WARNING
 from engine.parameters import MODES
 from engine.process import Spec, live_of, stop_requested
 from engine.web.stage import Stage
@@ -62,6 +62,7 @@ class _Process:
         self._schema = Schema(spec.card, spec.registry(), spec.config.osc.cells)
         self._feed = Feed(self._link, self._schema)
         self._begun_s = time.monotonic()
+        self._before = self._link["feed"].latest() if spec.restarted else None  # a restart goes on counting
         self._stopped = False
         self._stats_s = 0.0
         self._recorder: RecorderThread | None = None
@@ -285,10 +286,16 @@ class _Process:
 
     def _push_stats(self) -> None:
         feed, control = self._feed, self._control
-        received, ignored = (control.received, control.ignored) if control is not None else (0, 0)
-        state, frames = self._recorded()
-        stats = (feed.targets.sent, feed.targets.dropped, self._rate_hz(), feed.step_us, received, ignored, state, frames)
-        self._link["feed"].push((*stats, feed.notes_in))
+        record = np.zeros((), FEED_STATS)
+        record["sent"], record["dropped"], record["notes_in"] = feed.targets.sent, feed.targets.dropped, feed.notes_in
+        if control is not None:
+            record["control_received"], record["control_ignored"] = control.received, control.ignored
+        if self._before is not None:
+            for name in ("sent", "dropped", "notes_in", "control_received", "control_ignored"):
+                record[name] += self._before[name]
+        record["rate_hz"], record["step_us"] = self._rate_hz(), feed.step_us
+        record["recording"], record["recorded_frames"] = self._recorded()
+        self._link["feed"].push(record)
 
     async def _close(self) -> None:
         """Publish and record the last of it, then close what is open."""
@@ -305,6 +312,7 @@ class _Process:
                 await asyncio.wait_for(server.stop(), CLOSE_S)
         if self._socket is not None:
             self._socket.close()
+        self._link.close()
 
 
 def _is_address(host: str) -> bool:
