@@ -59,7 +59,7 @@ def make_card(model: Festival, training: dict[str, Any]) -> Card:
             "contract": 1,
             "name": "festival",
             "title": "Festival",
-            "description": "Six residual LSTM layers over drums, bass, chords, pad and lead; "
+            "description": "Six residual LSTM layers over drums, bass, chords, pad and lead, with the last bars in view; "
             + ("a step's notes are decided jointly" if model.sizes.joint else "each note is drawn on its own"),
             "licence": "GPL-3.0-or-later",
             "steps_per_beat": 4,
