@@ -207,9 +207,9 @@ class Ports:
         try:
             port.open_port(index, f"{CLIENT} {self._what} {place + 1}")
         except rtmidi.RtMidiError as error:
-            raise DeviceError(
-                f"MIDI {self._what} {full_name!r} cannot be opened ({error}); is another program using it?"
-            ) from error
+            self._close(port)
+            fault = f"MIDI {self._what} {full_name!r} cannot be opened ({error}); close the program that uses it"
+            raise DeviceError(fault) from error
         self._open[place] = (port, full_name)
 
 

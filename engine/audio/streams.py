@@ -184,12 +184,15 @@ class Null:
 class Device:
     """A stream of PortAudio's."""
 
-    def __init__(self, sd: ModuleType, index: int, audio: Audio, fill: Callable[[np.ndarray, bool], None]) -> None:
+    def __init__(
+        self, sd: Any, index: int, audio: Audio, fill: Callable[[np.ndarray, bool], None], now_s: Callable[[], float]
+    ) -> None:
         """Open device number `index`. Raises DeviceError."""
+        self._now_s = now_s
         self.name = _full_name(sd, index)
         self._fill = fill
         self._fills = self._fills_seen = 0
-        self._seen_s = time.monotonic()
+        self._seen_s = now_s()
         self._ended = False
         try:
             self._stream = sd.OutputStream(
@@ -211,7 +214,7 @@ class Device:
 
     def start(self) -> None:
         """Begin; the callback runs on PortAudio's thread."""
-        self._seen_s = time.monotonic()
+        self._seen_s = self._now_s()
         self._stream.start()
 
     def stop(self) -> None:
@@ -221,7 +224,7 @@ class Device:
 
     def is_alive(self) -> bool:
         """Whether the device still asks for blocks; to be called every now and then."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if self._fills != self._fills_seen:
             self._fills_seen, self._seen_s = self._fills, now_s
         return not self._ended and now_s - self._seen_s < LOST_S
@@ -239,11 +242,23 @@ class Device:
 class Output:
     """The stream of a run: the configured device, and the null clock while that is lost."""
 
-    def __init__(self, driver: Driver, audio: Audio, tell: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        audio: Audio,
+        tell: Callable[[int, str], None],
+        library: Callable[[], Any] | None = None,
+        null: Callable[..., Stream] = Null,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`library` returns sounddevice, or what stands in for it; so do `null` and `now_s`."""
         self._driver = driver
         self._audio = audio
         self._tell = tell
-        self._sd: ModuleType | None = None
+        self._library = library or portaudio
+        self._null = null
+        self._now_s = now_s
+        self._sd: Any = None
         self._stream: Stream | None = None
         self._lost_name = ""  # full name of the device that is gone
         self._tried_s = 0.0
@@ -253,13 +268,15 @@ class Output:
         if self._audio.device == NULL:
             self.open_null()
             return
-        self._sd = portaudio()
-        index = find(self._sd, self._audio.device)
-        self._stream = Device(self._sd, index, self._audio, self._driver.fill)
+        self._sd = self._library()
+        self._stream = self._device(find(self._sd, self._audio.device))
 
     def open_null(self) -> None:
         """Open the clock without a device."""
-        self._stream = Null(self._driver.fill, self._audio.block, self._audio.rate)
+        self._stream = self._null(self._driver.fill, self._audio.block, self._audio.rate)
+
+    def _device(self, index: int) -> Device:
+        return Device(self._sd, index, self._audio, self._driver.fill, self._now_s)
 
     def start(self) -> None:
         """Start what is open. Raises DeviceError."""
@@ -302,13 +319,12 @@ class Output:
         self._driver.lost = True
         self.open_null()
         self.start()
-        self._tried_s = time.monotonic()
+        self._tried_s = self._now_s()
 
     def _try_again(self) -> bool:
-        if time.monotonic() - self._tried_s < RETRY_S:
+        if self._now_s() - self._tried_s < RETRY_S:
             return False
-        self._tried_s = time.monotonic()
-        assert self._sd is not None
+        self._tried_s = self._now_s()
         try:
             # PortAudio lists the devices once: only a new beginning shows what was plugged in since.
             self._sd._terminate()
@@ -316,7 +332,7 @@ class Output:
             index = _index_of(self._sd, self._lost_name)
             if index is None:
                 return False
-            device = Device(self._sd, index, self._audio, self._driver.fill)
+            device = self._device(index)
         except (DeviceError, self._sd.PortAudioError):
             return False
         self.stream.stop()
