@@ -6,7 +6,7 @@ the twelve keys, as the network hears every song in every key. Runs without torc
 
     python -m models.chords.trigram models/chords/chords.onnx DATA...
 
-prints the perplexity per beat of both on the songs held out.
+prints the perplexity per beat of both on the songs held out; --write puts the figures into the network's card.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Perplexity of a chord network beside an interpolated trigram.")
     parser.add_argument("network", type=Path)
     parser.add_argument("paths", nargs="+", type=Path)
+    parser.add_argument("--write", action="store_true", help="put the figures into the network's card")
     args = parser.parse_args()
+    figures: dict[str, float] = {}
     graph = open_network(args.network)
     names = (graph.card.model_extra or {})["classes"]
     classes = Classes(list(dict.fromkeys(name.partition(":")[2] for name in names[1:])))
@@ -116,6 +118,12 @@ def main() -> None:
         a, b = np.exp(third.mean()), np.exp(ours.mean())
         at = f"{third[changes].mean():.3f} {ours[changes].mean():.3f}"
         print(f"{split:6} {len(songs):5} {len(third):6}  {a:8.3f} {b:8.3f} {1 - b / a:6.1%}   {at}")
+        figures[f"{split}_perplexity"] = round(float(b), 3)
+        figures[f"{split}_perplexity_of_trigram"] = round(float(a), 3)
+    if args.write:
+        from models.ship import add_figures  # it needs torch, which measuring does not
+
+        add_figures(args.network, figures)
 
 
 if __name__ == "__main__":
