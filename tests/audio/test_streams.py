@@ -107,7 +107,7 @@ def test_the_clock_tells_when_each_frame_is_rendered(size: int, clock_ring: Any)
     true_ns = float(record["frame"]) / RATE * 1e9 * drift + 0.25e6
     assert record["frame"] % size == 0
     assert abs(record["time_ns"] - true_ns) < 0.17e6
-    assert record["ns_per_frame"] == pytest.approx(1e9 / RATE * drift, rel=1e-4)
+    assert record["ns_per_frame"] == pytest.approx(1e9 / RATE * drift, rel=5e-4)
     assert (record["device_block"], record["latency_frames"], record["device_lost"]) == (size, 256, 0)
     assert record["peak"] == 0.5
 
