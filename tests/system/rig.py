@@ -91,6 +91,8 @@ class JackServer:
         """Return a client of this server, as soon as the server takes one."""
         import jack
 
+        jack.set_error_function(lambda _message: None)  # it has much to say while the server begins
+
         def connect() -> Any:
             assert self._process.poll() is None, f"jackd ended:\n{self._log.read_text()}"
             try:
@@ -258,14 +260,21 @@ class Jam:
         path = self.session / "report.json"
         return dict(json.loads(path.read_text())) if path.exists() else {}
 
+    def wait(self, what: Callable[[dict[str, Any]], Any], limit_s: float, name: str) -> Any:
+        """Return the first true value of `what(report)`; fail after `limit_s`, or when the jam has ended, with all it said."""
+
+        def look() -> Any:
+            assert self.process.poll() is None, f"the jam ended with {self.process.returncode}:\n{self.output}"
+            return what(self.report)
+
+        try:
+            return wait_for(look, limit_s, name)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.output}\n{json.dumps(self.report, indent=1)}") from None
+
     def wait_playing(self, steps: int = 1, limit_s: float = 40) -> None:
         """Return when the network has played so many steps."""
-
-        def playing() -> bool:
-            assert self.process.poll() is None, f"the jam ended with {self.process.returncode}:\n{self.output}"
-            return int(self.report.get("steps", 0)) >= steps
-
-        wait_for(playing, limit_s, f"the jam's first {steps} steps")
+        self.wait(lambda report: report.get("steps", 0) >= steps, limit_s, f"the jam's first {steps} steps")
 
     def pids(self) -> dict[str, int]:
         """Process ids of the children, by name."""

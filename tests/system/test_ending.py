@@ -1,0 +1,143 @@
+"""Ctrl-C, the demo without a device, and what the control socket is sent: the jam ends whole and never dies of its input."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from tests.system.rig import RATE, ROOT, Jam, need, null_settings
+from tests.system.test_killed import assert_whole_midi
+
+pytestmark = pytest.mark.system
+
+AT_ONCE_S = 5.0  # it takes less than one on a quiet machine; the bench measures that
+
+
+def test_ctrl_c_ends_it_without_a_click_or_a_hanging_note(start_jam: Callable[..., Jam]):
+    jam = start_jam(*null_settings(), "jam.mode=solo", "parameters.density=2")
+    jam.wait_playing(48)
+    assert jam.end(signal.SIGINT, AT_ONCE_S) == 0, jam.output
+    assert "Traceback" not in jam.output
+    assert "killed" not in jam.output
+    sound, _ = soundfile.read(jam.session / "session.wav", always_2d=True)
+    assert np.abs(sound[-64:]).max() < 1e-3
+    body, end = np.abs(np.diff(sound[: -RATE // 10], axis=0)), np.abs(np.diff(sound[-RATE // 10 :], axis=0))
+    assert end.max() <= body.max()
+    assert_whole_midi(jam.session / "session.mid", ())
+    report = jam.report
+    assert report["recorded_s"] == pytest.approx(len(sound) / RATE, abs=0.01)
+
+
+def test_a_second_ctrl_c_changes_nothing(start_jam: Callable[..., Jam]):
+    jam = start_jam(*null_settings())
+    jam.wait_playing(4)
+    jam.process.send_signal(signal.SIGINT)
+    assert jam.end(signal.SIGINT, AT_ONCE_S) == 0, jam.output
+    assert soundfile.info(jam.session / "session.wav").frames > 0
+
+
+def test_the_demo_goes_on_without_a_device_and_says_so(start_jam: Callable[..., Jam]):
+    settings = [s for s in null_settings() if not s.startswith("audio.device")]
+    jam = start_jam("audio.device=no such device", *settings, options=["--demo", "--duration", "8"])
+    assert jam.process.wait(60) == 0, jam.output
+    assert "audio.device" in jam.output or "no audio device" in jam.output or "PortAudio" in jam.output
+    assert "goes on without sound" in jam.output
+    assert jam.report["notes_in"] > 0
+    assert jam.report["processes"]["audio"]["device"] == "null"
+
+
+def test_without_the_demo_no_device_is_an_error(start_jam: Callable[..., Jam]):
+    settings = [s for s in null_settings() if not s.startswith("audio.device")]
+    jam = start_jam("audio.device=no such device", *settings)
+    assert jam.process.wait(60) == 2, jam.output
+    assert 'audio.device to "null"' in jam.output
+    assert "Traceback" not in jam.output
+
+
+def test_no_portaudio_library_is_told_with_its_remedy(tmp_path: Path, start_jam: Callable[..., Jam]):
+    fake = tmp_path / "fake"
+    fake.mkdir()
+    (fake / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    settings = [s for s in null_settings() if not s.startswith("audio.device")]
+    env = {"PYTHONPATH": f"{fake}:{ROOT}"}
+    jam = start_jam(*settings, env=env)
+    assert jam.process.wait(60) == 2, jam.output
+    assert "apt install libportaudio2" in jam.output
+    assert "Traceback" not in jam.output
+
+
+def test_hostile_datagrams_change_nothing(start_jam: Callable[..., Jam]):
+    settings = null_settings()
+    port = next(int(s.partition("=")[2]) for s in settings if s.startswith("osc.control.port"))
+    jam = start_jam(*settings, "jam.mode=solo")
+    jam.wait_playing(8)
+    chance = random.Random(1)
+    address = b"/algoritmo/param/temperature\0\0\0\0,f\0\0"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for number in range(100_000):
+            kind = number % 4
+            if kind == 0:
+                data = chance.randbytes(chance.randrange(0, 200))
+            elif kind == 1:
+                data = b"#bundle\0" + chance.randbytes(chance.randrange(0, 100))
+            elif kind == 2:  # a true message, cut short
+                data = address[: chance.randrange(len(address))]
+            else:  # one with a byte changed: never the whole address, which would be an order
+                data = bytearray(address + b"\x3f\x80\0\0")
+                data[chance.randrange(1, 26)] ^= 0x80
+            out.sendto(data, ("127.0.0.1", port))
+    before = jam.report
+    jam.wait(lambda report: report["steps"] > before["steps"] + 8, 20, "the jam after the datagrams")
+    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+    assert jam.report["mode"] == "solo"
+    assert ask(port, "/algoritmo/param/temperature") == [1.0]
+    assert jam.end() == 0, jam.output
+
+
+def ask(port: int, address: str, *arguments: float) -> list[float | str]:
+    """Send a message to the control socket; return the arguments of what comes back."""
+    builder = OscMessageBuilder(address)
+    for argument in arguments:
+        builder.add_arg(argument)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.settimeout(10)
+        end.sendto(builder.build().dgram, ("127.0.0.1", port))
+        return list(OscMessage(end.recv(65536)).params)
+
+
+def test_a_value_out_of_range_is_clamped_and_reported(start_jam: Callable[..., Jam]):
+    settings = null_settings()
+    port = next(int(s.partition("=")[2]) for s in settings if s.startswith("osc.control.port"))
+    jam = start_jam(*settings)
+    jam.wait_playing(1)
+    assert ask(port, "/algoritmo/param/temperature", 99.0) == [2.0, "clamped"]
+    assert ask(port, "/algoritmo/param/temperature") == [2.0]
+
+
+def test_a_full_disk_stops_the_recording_and_nothing_else(start_jam: Callable[..., Jam]):
+    prlimit = need("prlimit", "apt install util-linux")
+    jam = start_jam(*null_settings(), "jam.mode=solo")
+    jam.wait_playing(16)
+    wave = jam.session / "session.wav"
+    # As on a full disk, every write beyond this size fails.
+    size = wave.stat().st_size + 300_000
+    subprocess.run([prlimit, f"--pid={jam.pids()['feed']}", f"--fsize={size}"], check=True)
+    jam.wait(lambda _: "recording" in jam.output, 30, "a word about the recording")
+    steps = jam.report["steps"]
+    jam.wait(lambda report: report["steps"] > steps + 8, 20, "the jam goes on")
+    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+    assert jam.end() == 0, jam.output
+    sound, _ = soundfile.read(wave, always_2d=True)
+    assert len(sound) > RATE
+    assert np.abs(sound).max() > 0.01
+    assert_whole_midi(jam.session / "session.mid", ())

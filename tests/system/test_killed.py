@@ -1,0 +1,125 @@
+"""kill -9 while a note sounds: of the network, of the feed, of everything, and of the JACK server itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from tests.system.rig import RATE, JackServer, Jam, Stage, jack_settings, null_settings, silent_blocks
+
+pytestmark = pytest.mark.system
+
+CHORD = (60, 64, 67)
+HELD_FRAMES = 9 * RATE
+
+
+def hold_a_chord(stage: Stage) -> tuple[int, int]:
+    """Press three keys now; return the frames at which they are pressed and let go."""
+    begin = stage.now + RATE // 4
+    end = begin + HELD_FRAMES
+    stage.send([(begin, bytes((0x90, pitch, 100))) for pitch in CHORD] + [(end, bytes((0x80, pitch, 0))) for pitch in CHORD])
+    return begin, end
+
+
+@pytest.mark.parametrize("name", ["network", "feed"])
+def test_a_process_is_killed_while_a_chord_sounds(
+    name: str, stage: Stage, start_jam: Callable[..., Jam], osc_port: int, jack_env: dict[str, str]
+):
+    settings = ("jam.mode=trade", "parameters.rest=8", "patches.player=pad")
+    jam = start_jam(*jack_settings(osc_port), *settings, env=jack_env)
+    stage.connect_to_jam()
+    jam.wait_playing(4)
+    begin, end = hold_a_chord(stage)
+    stage.wait_until(begin + RATE)
+    before = jam.report
+    killed = stage.now
+    os.kill(jam.pids()[name], signal.SIGKILL)
+
+    def is_back(now: dict[str, Any]) -> bool:
+        replaced = now["processes"][name]["pid"] != before["processes"][name]["pid"]
+        return replaced and now["steps"] > before["steps"] + 8 and now["feed"]["sent"] > before["feed"]["sent"]
+
+    jam.wait(is_back, 20, f"the {name} process after it was killed")
+    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0} | {name: 1}
+    assert f"the {name} process died" in jam.output
+    stage.wait_until(end + 3 * RATE)
+    sustained = stage.sound(begin + RATE // 2, end)
+    assert killed < end - 3 * RATE, "the chord was not held for long enough to tell"
+    assert silent_blocks(sustained) == 0
+    # The player is silent again: nothing hangs.
+    assert np.nanmax(np.abs(stage.sound(end + 2 * RATE, end + 3 * RATE))) < 0.01 * np.nanmax(np.abs(sustained))
+
+    assert jam.end() == 0, jam.output
+    recorded, _ = soundfile.read(jam.session / "session.wav", always_2d=True)
+    loud = np.flatnonzero(np.abs(recorded).max(axis=1) > 0.05 * np.abs(recorded).max())
+    assert loud[-1] - loud[0] > HELD_FRAMES - RATE
+    assert silent_blocks(recorded[loud[0] + RATE // 2 : loud[0] + HELD_FRAMES - RATE]) == 0
+    assert_whole_midi(jam.session / "session.mid", CHORD)
+
+
+def assert_whole_midi(path: Path, played: tuple[int, ...]) -> None:
+    """Every note of the file begins once and ends once; the player's are those played."""
+    for track in mido.MidiFile(path).tracks:
+        sounding: set[tuple[int, int]] = set()
+        for message in track:
+            if message.type not in ("note_on", "note_off"):
+                continue
+            key = (message.channel, message.note)
+            if message.type == "note_on" and message.velocity:
+                assert key not in sounding
+                sounding.add(key)
+            else:
+                assert key in sounding
+                sounding.remove(key)
+        assert not sounding, f"{track.name} hangs"
+        if track.name == "player":
+            begun = [m.note for m in track if m.type == "note_on" and m.velocity]
+            assert sorted(begun) == sorted(played)
+
+
+def test_everything_is_killed_and_the_recording_plays(start_jam: Callable[..., Jam]):
+    jam = start_jam(*null_settings(), "jam.mode=solo")
+    jam.wait_playing(40)
+    session, report = jam.session, jam.report
+    jam.end(signal.SIGKILL)
+    sound, rate = soundfile.read(session / "session.wav", always_2d=True)
+    assert rate == RATE
+    assert len(sound) > 2 * RATE
+    assert np.isfinite(sound).all()
+    assert np.abs(sound).max() > 0.01
+    notes = [m for track in mido.MidiFile(session / "session.mid").tracks for m in track if m.type == "note_on"]
+    assert len(notes) > 0
+    assert jam.report["steps"] >= report["steps"]
+
+
+def test_the_jack_server_dies_and_the_jam_goes_on_and_is_heard_again(tmp_path: Path, start_jam: Callable[..., Jam]):
+    first = JackServer(tmp_path / "first.log", "lost")
+    listener = Stage(first)
+    jam = start_jam(*jack_settings(), "jam.mode=solo", env=first.env)
+    listener.connect_to_jam()
+    jam.wait_playing(8)
+    first.kill()
+    jam.wait(lambda _: "is gone" in jam.output, 20, "a word about the device")
+    steps = jam.report["steps"]
+    jam.wait(lambda report: report["steps"] > steps + 8, 20, "the beat without a device")
+    second = JackServer(tmp_path / "second.log", "lost")
+    listener = Stage(second)
+    try:
+        jam.wait(lambda _: "is back" in jam.output, 30, "the device again")
+        listener.connect_to_jam(midi=False)
+        begin = listener.now
+        listener.wait_until(begin + 2 * RATE)
+        assert np.nanmax(np.abs(listener.sound(begin, begin + 2 * RATE))) > 0.01
+        assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+        assert jam.end() == 0, jam.output
+    finally:
+        listener.close()
+        second.close()
