@@ -234,8 +234,9 @@ class AudioEngine:
             channel.hush()
         self._end_all(PLAYER, self._rack.player)
         self._rack.player.hush()
-        self._rack.player.bend(0.0)
-        self._tell(self.frame, -1, PITCH_BEND, PLAYER, 0)
+        if self._rack.player.is_bent:
+            self._rack.player.bend(0.0)
+            self._tell(self.frame, -1, PITCH_BEND, PLAYER, 0)
         if self.outlet is not None:
             self.outlet(Event(self.frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0))
 

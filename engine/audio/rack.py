@@ -76,6 +76,11 @@ class Channel:
         """Pitches of the voices that are held."""
         return self._strip.instrument.notes.held
 
+    @property
+    def is_bent(self) -> bool:
+        """Whether the wheel is out of its middle."""
+        return self._bend_semitones != 0.0
+
     def note_on(self, pitch: int, velocity: int) -> None:
         """Begin a note, `velocity` 1..127. A patch that raises is out from here on: `working` is False and `fault` says why."""
         if not self.working:
