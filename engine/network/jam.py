@@ -152,7 +152,8 @@ class Jam:
         inputs["position"][0] = step
         mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
         self.roll.fill_player(step, value)
-        if self._mode == SOLO:
+        # Without a second track there is nothing to accompany on: the network adds its notes to the player's.
+        if self._mode == SOLO or (self._mode == ACCOMPANY and len(self.runner.card.tracks) == 1):
             mask[:] = value[:, PLAY]
         else:
             mask.fill(self._mode == TRADE and self.listening)
