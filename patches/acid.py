@@ -29,7 +29,7 @@ class Acid(Patch):
         """Return one saw through a ladder filter."""
         self._saw = HarmTable([1 / n for n in range(1, 41)], size=8192)
         pitch = Port(notes.pitch, p.glide, p.glide)
-        held = MidiAdsr(notes.velocity, attack=0.003, decay=0.4, sustain=0.7, release=0.06)
+        held = MidiAdsr(notes.velocity, attack=0.003, decay=0.5, sustain=0.85, release=0.06)
         accent = MidiLinseg(notes.velocity, [(0, 0), (0.004, 1), (0.1, 0.45), (0.3, 0.12), (0.6, 0)], hold=4, mul=p.accent)
         ladder = MoogLP(Osc(self._saw, pitch), pitch + accent + p.cutoff, p.resonance)
         return stereo(DCBlock(ladder, mul=loudness(held) * 0.5), width=0)  # the ladder bends one side more than the other

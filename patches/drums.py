@@ -85,11 +85,14 @@ class Drums(Patch):
             voice, loud, bright = voice_of(HAT)
             ring = 0.12 - (voice.pitch > _hz(43)) * 0.05 + (voice.pitch > _hz(45)) * (p.open - 0.07)
             fade = TrigEnv(voice.on, self._table(_fall(1.0, 0.19)), ring)
-            return TrigEnv(voice.on, self._table(_sizzle(noise) * 0.26), slower * 2.2, mul=fade * (loud + bright) * p.cymbals)
+            bronze, hiss = (self._table(wave * 0.26) for wave in _sizzle(noise))
+            return TrigEnv(voice.on, bronze, slower * 2.2, mul=fade * loud * p.cymbals) + TrigEnv(
+                voice.on, hiss, slower * 2.2, mul=fade * bright * p.cymbals
+            )
 
         kit = [
-            drum(KICK, _kick(), _beater(noise), 0.40, 0.05, tuned=False),
-            drum(SNARE, _shell(), _wires(noise), 0.38, 0.30, tuned=False),
+            drum(KICK, _kick(), _beater(noise), 0.39, 0.05, tuned=False),
+            drum(SNARE, _shell(), _wires(noise), 0.37, 0.30, tuned=False),
             drum(RIM, _stick(), _crack(noise), 0.30, 0.25, tuned=False),
             drum(CLAP, _hands(noise, 0.0), _hands(noise, 0.003), 0.30, 0.35, tuned=False),
             drum(LOW_TOM, _tom(87.3, 0.30), _skin(noise), 0.38, 0.20, tuned=True),
@@ -134,15 +137,21 @@ def _fall(seconds: float, constant_s: float) -> Wave:
     """An exponential fall that is exactly 0 at its end; the first 0.2 ms rise, so that no strike begins with a step."""
     t = _time(seconds)
     floor = np.exp(-seconds / constant_s)
-    return np.minimum(t / 0.0002, 1) * (np.exp(-t / constant_s) - floor) / (1 - floor)
+    return np.asarray(np.minimum(t / 0.0002, 1) * (np.exp(-t / constant_s) - floor) / (1 - floor))
+
+
+def _fast_size(samples: int) -> int:
+    """The power of two that an FFT of so many samples is padded to: primes are slow."""
+    return 1 << (samples - 1).bit_length()
 
 
 def _band(wave: Wave, low_hz: float, high_hz: float) -> Wave:
     """Keep what lies between two frequencies, with soft edges of half an octave; scaled to a peak of 1."""
-    hz = np.fft.rfftfreq(wave.shape[-1], 1 / RATE)
+    size = _fast_size(wave.shape[-1])
+    hz = np.fft.rfftfreq(size, 1 / RATE)
     octaves = np.log2(np.maximum(hz, 1))
     keep = np.clip((octaves - np.log2(low_hz)) * 2 + 1, 0, 1) * np.clip((np.log2(high_hz) - octaves) * 2 + 1, 0, 1)
-    kept = np.fft.irfft(np.fft.rfft(wave) * keep, wave.shape[-1])
+    kept = np.fft.irfft(np.fft.rfft(wave, size) * keep, size)[..., : wave.shape[-1]]
     return np.asarray(kept / np.abs(kept).max())
 
 
@@ -162,14 +171,15 @@ def _in_room(wave: Wave, noise: np.random.Generator) -> Wave:
     """Return what a small room adds: early reflections and 0.3 s of tail, different left and right; peak as the wave's."""
     tail = _fall(0.34, 0.075) * noise.standard_normal((2, int(0.34 * RATE)))
     tail[:, : int(0.008 * RATE)] = 0  # the walls are more than a metre away
-    size = len(wave) + tail.shape[1]
-    wet = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)
-    return _band(wet, 140, 7000) * _fall(size / RATE, size / RATE)
+    samples = len(wave) + tail.shape[1]
+    size = _fast_size(samples)
+    wet = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)[:, :samples]
+    return _band(wet, 140, 7000) * _fall(samples / RATE, samples / RATE)
 
 
 def _kick() -> Wave:
     sub = _tone(49, 130, 0.028, 0.55, 0.15)
-    return np.tanh(1.8 * sub) / np.tanh(1.8)
+    return np.asarray(np.tanh(1.8 * sub) / np.tanh(1.8))
 
 
 def _beater(noise: np.random.Generator) -> Wave:
@@ -212,12 +222,11 @@ def _skin(noise: np.random.Generator) -> Wave:
     return _band(noise.standard_normal(int(0.08 * RATE)), 400, 5000) * _fall(0.08, 0.014)
 
 
-def _sizzle(noise: np.random.Generator) -> Wave:
-    """Two seconds of sizzle that does not fade: squares that no scale knows, and noise, above 6 kHz."""
-    t = _time(2.2)
-    bronze = np.array([np.sign(np.sin(2 * np.pi * hz * t)) for hz in (317.2, 464.5, 569.1, 803.9, 832.0, 1241.3)]).sum(axis=0)
-    hiss = noise.standard_normal((2, len(t)))
-    return 0.45 * _band(bronze, 6500, 13000) + 0.55 * _band(hiss, 7000, 16000)
+def _sizzle(noise: np.random.Generator) -> tuple[Wave, Wave]:
+    """Two seconds of sizzle that does not fade: squares that no scale knows, above 5 kHz, and noise above 7."""
+    turns = np.outer([317.2, 464.5, 569.1, 803.9, 832.0, 1241.3], _time(2.2)) + noise.random((6, 1))
+    bronze = np.sign(np.sin(2 * np.pi * turns)).sum(axis=0)
+    return _pair(_band(bronze, 5000, 11000)), _band(noise.standard_normal((2, len(bronze))), 7000, 16000)
 
 
 def _ping(noise: np.random.Generator, constant_s: float, low_hz: float) -> Wave:
@@ -251,7 +260,7 @@ def _pair(wave: Wave) -> Wave:
 def _jingles(noise: np.random.Generator, constant_s: float) -> Wave:
     seconds = 4 * constant_s
     hiss = _band(noise.standard_normal((2, int(seconds * RATE))), 5000, 14000)
-    return hiss * _fall(seconds, constant_s) * (0.7 + 0.3 * np.cos(2 * np.pi * 42 * _time(seconds)))
+    return np.asarray(hiss * _fall(seconds, constant_s) * (0.7 + 0.3 * np.cos(2 * np.pi * 42 * _time(seconds))))
 
 
 def _grains(noise: np.random.Generator, constant_s: float) -> Wave:
@@ -259,4 +268,4 @@ def _grains(noise: np.random.Generator, constant_s: float) -> Wave:
     seconds = 0.03 + 5 * constant_s
     t = _time(seconds)
     swing = np.minimum(t / 0.012, 1) ** 2 * np.exp(-np.maximum(t - 0.012, 0) / constant_s)
-    return _band(noise.standard_normal((2, len(t))), 4500, 12000) * swing * _fall(seconds, seconds)
+    return np.asarray(_band(noise.standard_normal((2, len(t))), 4500, 12000) * swing * _fall(seconds, seconds))

@@ -19,8 +19,8 @@ class Lead(Patch):
     """Singing lead: a saw with vibrato through a resonant filter, a softer one beside it, and an echo."""
 
     params: ClassVar[tuple[Param, ...]] = (
-        Param("cutoff", 100, 4000, 600, "Hz", "exp", "Where the filter rests, above the note"),
-        Param("touch", 0, 10000, 6500, "Hz", doc="How far velocity opens it"),
+        Param("cutoff", 100, 8000, 500, "Hz", "exp", "Where the filter rests, above the note"),
+        Param("touch", 0, 10000, 5000, "Hz", doc="How far velocity opens it"),
         Param("resonance", 0.5, 8, 1.2, "Q", "exp", "Edge of the filter"),
         Param("width", 0, 1, 0.5, doc="Level of the second saw"),
         Param("vibrato", 0, 0.02, 0.003, doc="Depth, as a share of the pitch"),
@@ -35,7 +35,7 @@ class Lead(Patch):
         self._soft = HarmTable([1, 0.5, 0.3, 0.15, 0.1, 0.06], size=8192)
         pitch = notes.pitch * Sine(5.3, mul=p.vibrato, add=1)
         held = MidiAdsr(notes.velocity, attack=0.008, decay=0.5, sustain=0.75, release=0.22)
-        loud = loudness(held) * 0.19
+        loud = loudness(held) * 0.175
         middle = mono(Biquad(Osc(self._saw, pitch), pitch + held * p.touch + p.cutoff, p.resonance, mul=loud))
         side = mono(Osc(self._soft, pitch * 1.003, mul=loud)) * p.width
         return echo(beside(middle, side), time_s=0.402, feedback=0.35, level=p.echo)

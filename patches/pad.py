@@ -30,7 +30,7 @@ class Pad(Patch):
         self._saw = HarmTable([1 / n for n in range(1, 25)], size=8192)  # folds back only above 1 kHz, faintly
         self._soft = HarmTable([1, 0.5, 0.3, 0.15, 0.1, 0.06], size=8192)
         swell = MidiAdsr(notes.velocity, attack=0.22, decay=2.0, sustain=0.8, release=1.1)
-        loud = loudness(swell) * 0.12
+        loud = loudness(swell) * 0.135
         breath = Sine(0.13, mul=p.brightness * 0.2, add=p.brightness)
         middle = mono(ButLP(Osc(self._saw, notes.pitch), swell * breath + notes.pitch, mul=loud))
         side = mono(Osc(self._soft, notes.pitch + p.drift, mul=loud)) * p.width

@@ -29,4 +29,6 @@ class Strings(Patch):
         self._saw = HarmTable([math.cos(math.pi / 2 * (n - 1) / 24) / n for n in range(1, 25)], size=8192)
         bow = MidiAdsr(notes.velocity, attack=0.09, decay=1.0, sustain=0.85, release=0.45)
         voices = ButLP(Osc(self._saw, notes.pitch), bow * p.brightness + notes.pitch, mul=loudness(bow) * 0.17)
-        return chorus(chorus(mono(voices), p.ensemble, rate_hz=0.61), p.ensemble * 0.5, rate_hz=5.7, sway_s=0.0001)
+        return chorus(
+            chorus(mono(voices), p.ensemble, rate_hz=0.61, sway_s=0.0008), p.ensemble * 0.5, rate_hz=5.7, sway_s=0.0001
+        )
