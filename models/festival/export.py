@@ -82,6 +82,7 @@ def make_card(model: Festival, training: dict[str, Any]) -> Card:
                 "files_used": data.get("used", 0),
                 "files_refused": data.get("refused", {}),
                 "steps": data.get("steps", {}),
+                "density": data.get("density", {}),
                 "command": training.get("command", ""),
                 "before": training.get("before", []),
                 "seed": training.get("seed", 0),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from models.data import Collection, Piece, read_band
 from models.festival.export import export as write_graph
 from models.festival.network import DECISIONS, PAST, WIDTHS, Festival, Sizes, given_features, hear, log_prob_slots
-from models.representation import HELD, STRUCK, transpose
+from models.representation import BAND, HELD, STRUCK, transpose
 from models.train import Batch, Carry, Config, TrainingError
 
 DEFAULTS: Config = {
@@ -33,6 +33,7 @@ DEFAULTS: Config = {
     "bf16": True,  # matrix products of training in bfloat16
 }
 BAR = 16
+_EDGES = np.cumsum(WIDTHS)[:-1]
 
 
 def build(config: Config) -> nn.Module:
@@ -48,7 +49,7 @@ class Songs:
     """Streams of transposed songs, as a function of the update's number alone."""
 
     def __init__(self, collection: Collection, config: Config, seed: int = 0) -> None:
-        self.facts: dict[str, Any] = collection.facts()
+        self.facts: dict[str, Any] = {**collection.facts(), "density": _density(collection.split("train"))}
         self.train = [_without_silent_bars(p) for p in collection.split("train")]  # a stage does not like them
         self.held_out = collection.split("valid")
         self.window, self.streams, self.reach = config["window"], config["streams"], config["transpose"]
@@ -77,6 +78,12 @@ class Songs:
 
 
 Cut = tuple[np.ndarray, int, np.ndarray, bool]  # roll (PAST+T, S), position, weight (T,), fresh
+
+
+def _density(pieces: list[Piece]) -> dict[str, float]:
+    """Strikes per step of each track, the median over pieces."""
+    counts = [[p.sum() / len(piece.roll) for p in np.split(piece.roll == STRUCK, _EDGES, axis=1)] for piece in pieces]
+    return {t.name: round(float(m), 4) for t, m in zip(BAND, np.median(counts, axis=0), strict=True)} if counts else {}
 
 
 def _without_silent_bars(piece: Piece) -> Piece:
