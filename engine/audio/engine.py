@@ -80,7 +80,6 @@ class AudioEngine:
         config: Config,
         rate_hz: float,
         source: FileSource | None = None,
-        first_frame: int = 0,
         attended: bool = False,
     ) -> None:
         """Build the rack. `attended`: another thread calls `attend`; if not, every block does.
@@ -89,9 +88,10 @@ class AudioEngine:
         """
         self.link = link
         self.rate_hz = rate_hz
-        self.frame = first_frame
+        self.frame = 0
         self.notes_in = 0
         self.notes_late = 0
+        self._ignored_before = 0
         # Appended to by the ports' threads.
         self.midi_in: deque[Arrival] = deque(maxlen=8192)
         # Line on which arrivals are due, when the device asks for so much at once that playing them
@@ -134,6 +134,20 @@ class AudioEngine:
         """Return the number of a new MIDI input, to be given with its bytes; before the first block."""
         self._parsers.append(Parser())
         return len(self._parsers) - 1
+
+    def resume(self, last: np.void) -> None:
+        """Take over from a process that died, with the CLOCK record it published last: end its notes, count on."""
+        self.notes_in, self.notes_late = int(last["notes_in"]), int(last["notes_late"])
+        self._ignored_before = int(last["midi_ignored"])
+        hanging: dict[tuple[int, int], int] = {}
+        for event in self.link["events"].reader(0).read():
+            if event["kind"] in (NOTE_ON, NOTE_OFF):
+                key = (int(event["track"]), int(event["pitch"]))
+                hanging.pop(key, None)
+                if event["kind"] == NOTE_ON:
+                    hanging[key] = int(event["step"])
+        for (track, pitch), step in hanging.items():
+            self._tell(int(last["frame"]), step, NOTE_OFF, track, pitch)
 
     def release_all(self) -> None:
         """End every note and fade out; FADE_S later there is silence for good. Any thread."""
@@ -180,7 +194,7 @@ class AudioEngine:
     @property
     def midi_ignored(self) -> int:
         """Bytes that were no MIDI."""
-        return sum(parser.ignored for parser in self._parsers)
+        return self._ignored_before + sum(parser.ignored for parser in self._parsers)
 
     def render_block(self, out: np.ndarray) -> None:
         """Render BLOCK frames into `out`, float32 (BLOCK, OUTPUTS), and advance `frame` by as many."""

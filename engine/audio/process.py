@@ -65,10 +65,7 @@ class Studio:
         self._link = link = spec.link()
         rate_hz = float(spec.config.audio.rate)
         source = FileSource(spec.demo, rate_hz, grid=link["grid"]) if spec.demo is not None else None
-        first_frame = _frame_now(link) if spec.restarted else 0
-        self.engine = AudioEngine(
-            link, spec.registry(), spec.card, spec.config, rate_hz, source, first_frame=first_frame, attended=True
-        )
+        self.engine = AudioEngine(link, spec.registry(), spec.card, spec.config, rate_hz, source, attended=True)
         self._driver = Driver(self.engine, link)
         self._output = Output(self._driver, spec.config.audio, self._tell)
         self._inputs: ports.Ports | None = None
@@ -88,9 +85,19 @@ class Studio:
             self._tell(WARNING, f"{error}. The demonstration goes on without sound")
             self._output.open_null()
         self._open_ports()
+        last = self._link["clock"].latest()
+        if self._spec.restarted and last is not None:
+            self.engine.resume(last)
+            self._driver.resume(last)
+        self._catch_up()
         scratch = np.zeros((BLOCK, OUTPUTS), np.float32)
         for _ in range(WARM_BLOCKS):  # the first blocks are slower than any other: not on the device's time
             self.engine.render_block(scratch)
+
+    def _catch_up(self) -> None:
+        """In the place of a process that died, go on where its sample clock would be now."""
+        if self._spec.restarted:
+            self.engine.frame = _frame_now(self._link)
 
     def _open_ports(self) -> None:
         midi = self._config.midi
@@ -114,6 +121,7 @@ class Studio:
         """Let it sound. Raises DeviceError."""
         if self._outlet is not None:
             self._begin(self._outlet.run, "midi-output")
+        self._catch_up()
         self._output.start()
         self._begin(self._attend, "control")
 

@@ -61,6 +61,11 @@ class Driver:
         self._peak = 0.0
         self._overran = False
 
+    def resume(self, last: np.void) -> None:
+        """Count on from what a process that died published last."""
+        self.xruns = int(last["xruns"])
+        self.dsp_max = float(last["dsp_max"])
+
     def fill(self, out: np.ndarray, flagged: bool = False) -> None:
         """Fill one block of the device, float32 (frames, OUTPUTS). `flagged`: the device says that samples were lost before."""
         began_ns = self._now()
