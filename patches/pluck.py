@@ -16,7 +16,7 @@ from patches._space import echo, loudness, stereo
 
 
 class Pluck(Patch):
-    """Plucked string: its overtones die first, and sooner than the player expects."""
+    """Plucked string: its overtones die first."""
 
     params: ClassVar[tuple[Param, ...]] = (
         Param("brightness", 500, 16000, 7000, "Hz", "exp", "Overtones of a hard pluck"),
