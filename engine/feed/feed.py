@@ -18,6 +18,7 @@ from engine.feed.targets import Clocks, Targets
 from engine.link import Link
 from engine.messages import NOTE_ON, PLAYER
 
+BACKLOG = 4  # steps that are still shown when several have become due: after a longer stall the older ones are not
 REMEMBERED = 256  # steps that the figures look back on
 RATE_S = 4.0  # seconds that the published rate looks back on
 NOW = Clocks(0.0)
@@ -36,8 +37,7 @@ class Listener(Protocol):
 class Feed:
     """Publishes each step once it sounds, and each note as it sounds.
 
-    `advance(frame)` does both up to a frame. A step that comes after a later one was due is told to the recording only: who
-    looks sees the newest.
+    `advance(frame)` does both up to a frame. After a stall who looks sees the last few steps; the recording has them all.
     """
 
     def __init__(self, link: Link, schema: Schema, log: FeedLog | None = None, begin: Positions | None = None) -> None:
@@ -79,25 +79,23 @@ class Feed:
     def advance(self, frame: float, clocks: Clocks = NOW) -> int:
         """Publish everything that sounds up to `frame`; return how many steps that were."""
         self.notes(clocks)
-        due = self.look()
-        count = 0
-        while due is not None and due <= frame:
+        self.look()
+        due = sum(int(record["frame"]) <= frame for record, _ in self._waiting)
+        for left in range(due, 0, -1):
             record, self._published = self._waiting.popleft()
-            due = int(self._waiting[0][0]["frame"]) if self._waiting else None
-            self._step(record, clocks, newest=due is None or due > frame)
-            count += 1
-        return count
+            self._step(record, clocks, shown=left <= BACKLOG)
+        return due
 
-    def _step(self, record: np.void, clocks: Clocks, newest: bool) -> None:
+    def _step(self, record: np.void, clocks: Clocks, shown: bool) -> None:
         begun = time.perf_counter()
         self.encoder.take(record)
-        if newest:
+        if shown:
             self.targets.publish(clocks)
             self._step_us.append((time.perf_counter() - begun) * 1e6)
             self._when_s.append(clocks.now_s)
         if self._log is not None:
             self._log.step(record, self.positions)
-        if newest:
+        if shown:
             for listener in self.listeners:
                 listener.step(record)
 

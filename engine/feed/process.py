@@ -1,7 +1,7 @@
 """The feed process: publishes every step when it sounds, takes orders, records the jam, serves whoever looks.
 
-Runs on: feed process; one event loop, one thread that writes the recording, one that waits for the order to stop. Between two
-steps it sleeps, and only looks a hundred times a second whether somebody plays.
+Runs on: feed process: an event loop that sends and answers, a thread that watches the rings, one that writes the recording, and
+one that waits for the order to stop.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import contextlib
 import gc
 import importlib
 import ipaddress
-import math
 import socket
+import sys
 import threading
 import time
 from collections.abc import Coroutine
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.clock import Grid, SampleClock
+from engine.clock import SampleClock
 from engine.config import Target as TargetConfig
 from engine.errors import ConfigError
 from engine.feed.control import Control, ControlSocket
@@ -32,20 +32,22 @@ from engine.feed.schema import Schema
 from engine.feed.session import OFF, Recorder, RecorderThread
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Clocks, open_udp, wish_of
+from engine.feed.watch import Watch, WatchThread
 from engine.messages import FEED_STATS, INFO, WARNING
 from engine.parameters import MODES
 from engine.process import Spec, live_of, stop_requested
 from engine.web.stage import Stage
 
-LOOK_S = 0.01  # how often the rings are looked at for notes: so late may a note be told
 STATS_S = 0.25
-EARLY_S = 0.0015  # the loop's own sleep is good to a millisecond; the rest is slept in one piece
+SOUND_S = 0.02  # how often the first sound is looked for
+SWITCH_S = 0.001  # what one thread may keep another waiting; Python's own default would be seen in the steps' times
 CLOSE_S = 0.3  # what each server has for saying goodbye
 MOST_TOLD = 16  # targets in an answer to /status
 
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the feed until told to stop."""
+    sys.setswitchinterval(SWITCH_S)
     # The Windows default loop cannot wait for a socket that is read without a transport.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         runner.run(_Process(spec, pipe).run())
@@ -63,8 +65,10 @@ class _Process:
         self._feed = Feed(self._link, self._schema)
         self._begun_s = time.monotonic()
         self._before = self._link["feed"].latest() if spec.restarted else None  # a restart goes on counting
-        self._stopped = False
-        self._stats_s = 0.0
+        self._stopped = asyncio.Event()
+        self._woken = False  # the loop has been told that there is something to publish
+        self._watch: WatchThread | None = None
+        self._catching_up: asyncio.TimerHandle | None = None
         self._recorder: RecorderThread | None = None
         self._socket: ControlSocket | None = None
         self._control: Control | None = None
@@ -116,10 +120,7 @@ class _Process:
         while not stop_requested(self._pipe, None):
             continue
         with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-            loop.call_soon_threadsafe(self._stop)
-
-    def _stop(self) -> None:
-        self._stopped = True
+            loop.call_soon_threadsafe(self._stopped.set)
 
     def _tell(self, level: int, text: str) -> None:
         self._link.notice("feed", level, text)
@@ -212,9 +213,11 @@ class _Process:
 
     # --- the recording -----------------------------------------------------------------------------------------------------
 
-    def _record(self, folder: Path, clock: np.void) -> None:
+    def _record(self, folder: Path) -> None:
         """Begin the recording, or go on with that of a process that died; publish from where it stood."""
         loop = asyncio.get_running_loop()
+        clock = self._link["clock"].latest()
+        assert clock is not None  # there is sound
 
         def tell(level: int, text: str) -> None:  # called by the recorder's thread
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -232,54 +235,60 @@ class _Process:
     # --- the loop ----------------------------------------------------------------------------------------------------------
 
     async def _publish(self) -> None:
-        """Publish until told to stop: sleep until the next step sounds, looking for notes meanwhile."""
-        sounding = False
-        while not self._stopped:
-            clock = self._link["clock"].latest()
-            if clock is None:
-                await asyncio.sleep(LOOK_S)
-                continue
-            if not sounding:
-                sounding = True
-                self._begin(clock)
-            self._advance(clock)
-            left_s = self._until_next_step_s(clock)
-            if left_s > LOOK_S + EARLY_S:
-                await asyncio.sleep(LOOK_S)
-                continue
-            await asyncio.sleep(max(left_s - EARLY_S, 0))
-            time.sleep(min(max(self._until_next_step_s(clock), 0), EARLY_S))
-
-    def _begin(self, clock: np.void) -> None:
-        """There is sound: begin what needs the sample clock, and what was to wait for it."""
-        if self._spec.session is not None:
-            self._record(self._spec.session, clock)
-        for server in self._servers:
-            self._spawn(self._serve(server))
-
-    def _until_next_step_s(self, clock: np.void) -> float:
-        """Seconds until the next step sounds: one that waits, or the one that the network is to choose next."""
-        frame: float | None = self._feed.look()
-        grid = self._link["grid"].latest()
-        if frame is None and grid is not None:
-            line = Grid(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
-            frame = line.frame_at(int(grid["step"]) / self._spec.card.steps_per_beat)
-            if frame <= SampleClock.of(clock).frame_at(time.perf_counter_ns()):
-                return math.inf  # it is late; it will be found when it comes
-        if frame is None:
-            return math.inf
-        return (SampleClock.of(clock).time_at(frame) - time.perf_counter_ns()) * 1e-9
-
-    def _advance(self, clock: np.void) -> None:
-        line, now_ns = SampleClock.of(clock), time.perf_counter_ns()
-        clocks = Clocks(now_ns * 1e-9, time.time_ns() + int(int(clock["latency_frames"]) * line.ns_per_frame))
-        self._feed.advance(line.frame_at(now_ns), clocks)
-        self._feed.targets.catch_up(clocks)
-        if clocks.now_s >= self._stats_s:
-            self._stats_s = clocks.now_s + STATS_S
+        """Publish until told to stop."""
+        while self._link["clock"].count == 0 and not self._stopped.is_set():
+            await asyncio.sleep(SOUND_S)
+        if not self._stopped.is_set():
+            self._begin()
+        while not self._stopped.is_set():
             self._push_stats()
             if self._subscribers is not None:
                 self._subscribers.expire(time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), STATS_S)
+
+    def _begin(self) -> None:
+        """There is sound: begin what needs the sample clock, and what was to wait for it."""
+        if self._spec.session is not None:
+            self._record(self._spec.session)
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            if not self._woken:
+                self._woken = True
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._advance)
+
+        self._watch = WatchThread(Watch(self._link, self._spec.card.steps_per_beat), wake)
+        for server in self._servers:
+            self._spawn(self._serve(server))
+
+    def _clocks(self) -> tuple[float, Clocks]:
+        """Return the frame that is rendered now, and the times that go with it."""
+        clock = self._link["clock"].latest()
+        assert clock is not None  # nothing is published before
+        line, now_ns = SampleClock.of(clock), time.perf_counter_ns()
+        latency_ns = int(int(clock["latency_frames"]) * line.ns_per_frame)
+        return line.frame_at(now_ns), Clocks(now_ns * 1e-9, time.time_ns() + latency_ns)
+
+    def _advance(self) -> None:
+        self._woken = False
+        frame, clocks = self._clocks()
+        self._feed.advance(frame, clocks)
+        self._catch_up_later(clocks)
+
+    def _catch_up_later(self, clocks: Clocks) -> None:
+        """See to it that a target whose rate did not allow this step gets the newest one when it does."""
+        until_s = self._feed.targets.stale_until_s()
+        if until_s is not None and self._catching_up is None:
+            pause_s = max(until_s - clocks.now_s, 0)
+            self._catching_up = asyncio.get_running_loop().call_later(pause_s, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._catching_up = None
+        clocks = self._clocks()[1]
+        self._feed.targets.catch_up(clocks)
+        self._catch_up_later(clocks)
 
     def _rate_hz(self) -> float:
         return self._feed.rate_hz(time.perf_counter_ns() * 1e-9)
@@ -299,9 +308,11 @@ class _Process:
 
     async def _close(self) -> None:
         """Publish and record the last of it, then close what is open."""
-        clock = self._link["clock"].latest()
-        if clock is not None:
-            self._advance(clock)
+        if self._watch is not None:
+            self._watch.stop()
+            self._advance()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
         if self._recorder is not None:
             self._recorder.stop()
             self._push_stats()

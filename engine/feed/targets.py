@@ -17,7 +17,7 @@ from engine.config import Target as TargetConfig
 from engine.feed.encoder import Encoder, Plan, Wish
 
 SEND_BUFFER = 1 << 20  # room for a burst of a large network's datagrams
-EARLY = 0.1  # share of its interval by which a step may come early: steps jitter, and a rate equal to theirs must not halve
+SLACK_S = 0.05  # by which a step may come early or late without being held back: a rate equal to the steps' must pass them all
 
 Endpoint = tuple[str, int]
 
@@ -33,17 +33,15 @@ class Target:
         self.refused = 0  # nobody listens there
         self._send = send
         self._interval_s = 1 / max_rate_hz
-        self._due_s = -1e9
+        self.due_s = -1e9  # when it may be sent the next step
         self.stale = False  # a newer step waits for its time
 
     def due(self, now_s: float) -> bool:
         """Whether it may be sent a step at this time; if so, the next one not before an interval has passed."""
-        if now_s < self._due_s - EARLY * self._interval_s:
-            self.stale = True
+        self.stale = now_s < self.due_s
+        if self.stale:
             return False
-        self.stale = False
-        late_s = now_s - self._due_s
-        self._due_s = (self._due_s if late_s < self._interval_s else now_s) + self._interval_s
+        self.due_s = max(self.due_s, now_s - SLACK_S) + self._interval_s
         return True
 
     def send_step(self) -> None:
@@ -167,6 +165,10 @@ class Targets:
             if target.stale and target.due(clocks.now_s):
                 self.plans.fill(target.plan, clocks.heard_unix_ns)
                 target.send_step()
+
+    def stale_until_s(self) -> float | None:
+        """Return when the first target that missed a step is due, None when there is none."""
+        return min((t.due_s for t in self.targets if t.stale), default=None)
 
     def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> None:
         """Send notes that began or ended, to every target at once: they are few, and a lost end would hang."""

@@ -1,0 +1,86 @@
+"""The watch over the rings: says when there is something to publish, and sleeps in between.
+
+Runs on: feed process, a thread of its own. A sleeping thread wakes for a third of what an event loop's timer costs, to a tenth
+of a millisecond, and while nothing happens the loop is not woken at all.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from engine.clock import Grid, SampleClock
+from engine.link import Link
+
+LOOK_S = 0.01  # how often the rings are looked at for notes: so late may a note be told
+
+
+class Watch:
+    """When to publish: notes at the next look, steps at the moment they sound."""
+
+    def __init__(self, link: Link, steps_per_beat: int) -> None:
+        self._clock = link["clock"]
+        self._grid = link["grid"]
+        self._events = link["events"]
+        self._steps = link["steps"].reader(0)
+        self._steps_ring = link["steps"]
+        self._steps_per_beat = steps_per_beat
+        self._heard = 0  # events seen
+        self._due: deque[int] = deque()  # frames of steps that do not sound yet
+        self._grids = -1
+        self._next: float | None = None  # frame of the step that the network is to choose next
+
+    def look(self, now_ns: int) -> tuple[bool, float]:
+        """Return whether there is something to publish now, and for how many seconds to sleep."""
+        clock = self._clock.latest()
+        if clock is None:
+            return False, LOOK_S
+        line = SampleClock.of(clock)
+        now = line.frame_at(now_ns)
+        count = self._events.count
+        something = count != self._heard
+        self._heard = count
+        if self._steps_ring.count != self._steps.position:
+            self._due.extend(int(frame) for frame in self._steps.read()["frame"])
+        while self._due and self._due[0] <= now:
+            self._due.popleft()
+            something = True
+        following = self._due[0] if self._due else self._chosen_next(float(clock["rate_hz"]))
+        if following is None or following <= now:
+            return something, LOOK_S
+        return something, min((line.time_at(following) - now_ns) * 1e-9, LOOK_S)
+
+    def _chosen_next(self, rate_hz: float) -> float | None:
+        """Frame of the step to come, which will be there when it sounds: a look in between would find it late."""
+        if self._grid.count != self._grids:
+            self._grids = self._grid.count
+            grid = self._grid.latest()
+            if grid is not None:
+                line = Grid(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), rate_hz)
+                self._next = line.frame_at(int(grid["step"]) / self._steps_per_beat)
+        return self._next
+
+
+class WatchThread:
+    """A watch on its own thread: calls `wake` (from that thread) when there is something to publish."""
+
+    def __init__(self, watch: Watch, wake: Callable[[], object]) -> None:
+        self._watch = watch
+        self._wake = wake
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended:
+            something, pause_s = self._watch.look(time.perf_counter_ns())
+            if something:
+                self._wake()
+            time.sleep(pause_s)
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._ended = True
+        self._thread.join()
