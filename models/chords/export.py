@@ -19,8 +19,11 @@ from models.chords.harmony import PITCHES, PLAYER, Classes
 from models.chords.network import PLACES, ChordNetwork
 from models.export import build_model
 
-EAR = 0.6  # share of what the player played that is still heard a beat later
-BASS_WORTH = 0.3  # what the root in the bass adds to the likeness of two chords (1 = same pitch classes)
+EAR = 0.7  # share of what the player played that is still heard a beat later
+# Nats between a chord that has the player's note and one that has not. If 0.8 of what is played over a triad were its
+# three tones, log(0.8 / 3) - log(0.2 / 9) = 2.5 would be fair; twice that, since the songs it has learned from hold on
+# to their key more than a player does.
+NOTE_WORTH = 5.0
 
 CONTROLS: list[dict[str, Any]] = [
     {"name": "temperature", "neutral": 1.0, "min": 0.1, "max": 2.0, "doc": "lower is surer, higher is bolder"},
@@ -126,7 +129,7 @@ def step_graph(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -
     member = graph.add("MatMul", dictated, graph.constant("chord_pitch_class", _pitch_classes(PITCHES)))
     notes = graph.add("Max", graph.add("Max", ear, now), graph.add("Min", member, one))  # (B, 12)
     # A note inside the chord speaks for it, one outside speaks against it; silence is no answer to a note.
-    verdict = 2 * classes.tones() - 1
+    verdict = NOTE_WORTH * (classes.tones() - 0.5)
     weighed = graph.add("MatMul", notes, graph.constant("verdict", np.ascontiguousarray(verdict.T)))
     wide = graph.ints(1)
     plain = graph.add("Add", logits, weighed)
