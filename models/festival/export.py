@@ -177,7 +177,7 @@ class _Head:
         self.logits = graph.add("Gemm", core, graph.floats("direct", _array(head.direct.weight).T), own)
         self.chosen = graph.floats("chosen_notes", np.concatenate([to_hidden, to_logits]).T)  # (N, head + N)
         self.out = graph.floats("out", out.T)  # (head, N)
-        self.given = _array(head.given.weight).T  # (GIVEN, head)
+        self.given = _array(head.given.weight).T  # (GIVEN, head + N)
         self._dictated(x)
 
     def _dictated(self, x: str) -> None:
@@ -190,17 +190,19 @@ class _Head:
         self.sounded = graph.add("Concat", last_play, last_play, axis=-1)  # (B, N)
         self.may = graph.add("Max", self.sounded, graph.floats("plays", _halves(1, 0)))  # 1, then what may be held
 
-    def context(self) -> str:
-        """Hidden units' input with what is dictated at this step, (B, head)."""
+    def told(self) -> tuple[str, str]:
+        """Inputs of hidden units and logits with what is dictated at this step, (B, head) and (B, N)."""
         graph = self.graph
         shares = np.zeros((SLOTS, len(WIDTHS)), np.float32)
         at = 0
         for track, width in enumerate(WIDTHS):
             shares[at : at + width, track] = 1 / width
             at += width
-        weight = np.concatenate([self.given[:DECISIONS], shares @ self.given[DECISIONS:]])  # (N + S, head)
+        weight = np.concatenate([self.given[:DECISIONS], shares @ self.given[DECISIONS:]])  # (N + S, head + N)
         told = graph.add("Concat", graph.add("Mul", self.value, self.mask), "clamp_mask", axis=-1)
-        return graph.few(told, graph.floats("given", weight), self.hidden)
+        free = graph.add("Concat", self.hidden, self.logits, axis=-1)
+        hidden, logits = graph.split(graph.few(told, graph.floats("given", weight), free), self.units, DECISIONS)
+        return hidden, logits
 
     def push(self) -> str:
         """What density adds to each logit: more strikes where nothing sounds, more strikes instead of holds."""
@@ -221,15 +223,14 @@ class _Head:
         forced = graph.add("Mul", graph.add("Sub", graph.floats("half", 0.5), self.value), graph.floats("far", FAR))
         return graph.add("Where", self.is_dictated, forced, level)
 
-    def draw(self, context: str, level: str, x: str) -> tuple[str, str, str, str]:
+    def draw(self, hidden: str, logits: str, level: str, x: str) -> tuple[str, str, str, str]:
         """Add the rounds. Returns notes (B, N), their logits, and what the notes told hidden units and logits."""
         body = Graph(self.graph, "round_")
         told = body.few("notes_in", self.chosen)
         told_hidden, told_logits = body.split(told, self.units, DECISIONS, out=("told_hidden", "told_direct"))
-        direct = body.add("Add", told_logits, self.logits, out="told_all")
-        hidden = body.add("Relu", body.add("Add", told_hidden, context))
-        logits = body.add("Gemm", hidden, self.out, direct, out="round_logits")
-        play, hold = body.split(body.add("Greater", logits, level), SLOTS, SLOTS)
+        sure = body.add("Relu", body.add("Add", told_hidden, hidden))
+        body.add("Gemm", sure, self.out, body.add("Add", told_logits, logits), out="round_logits")
+        play, hold = body.split(body.add("Greater", "round_logits", level), SLOTS, SLOTS)
         both = body.add("Concat", play, body.add("And", play, hold), axis=-1)
         body.add("Cast", both, out="notes_out", to=TensorProto.FLOAT)
         moved = body.add("ReduceL1", body.add("Sub", "notes_out", "notes_in"), keepdims=0)
@@ -253,7 +254,7 @@ class _Head:
                 value("notes_out", DECISIONS),
                 value("round_logits", DECISIONS),
                 value("told_hidden", self.units),
-                value("told_all", DECISIONS),
+                value("told_direct", DECISIONS),
             ],
         )
         # What sounded is a good first guess: most notes go on. The guess changes the number of rounds, not the notes.
@@ -278,7 +279,7 @@ class _Head:
         )
         # With nothing known but the past: what the notes' likelihood is counted by.
         hidden = graph.add("Relu", graph.add("Add", told_hidden, self.hidden))
-        free = graph.add("Gemm", hidden, self.out, direct)
+        free = graph.add("Gemm", hidden, self.out, graph.add("Add", direct, self.logits))
         shown = graph.add("Where", self.is_dictated, free, logits)
         shown = graph.add("Sigmoid", graph.add("Add", graph.add("Div", shown, self.temperature), push))
         shown = graph.add("Mul", shown, self.may)
@@ -315,7 +316,7 @@ def export(model: Festival, training: dict[str, Any], path: Path) -> Card:
     head = _Head(graph, model, _core(graph, model, heard), heard, x)
     push = head.push()
     level = head.thresholds(push)
-    head.answer(head.draw(head.context(), level, x), push)
+    head.answer(head.draw(*head.told(), level, x), push)
     return save_network(build_model(graph, make_card(model, training)), path)
 
 

@@ -77,7 +77,7 @@ class JointHead(nn.Module):
         super().__init__()
         self.joint, self.dropout = sizes.joint, sizes.dropout
         self.context = nn.Linear(sizes.width + HEARD, sizes.head)  # core's answer and what sounded
-        self.given = nn.Linear(GIVEN, sizes.head, bias=False)
+        self.given = nn.Linear(GIVEN, sizes.head + DECISIONS, bias=False)  # to hidden units, and straight to logits
         self.direct = nn.Linear(sizes.width, DECISIONS)
         # Each slot's own past, straight to its logits: (play and hold to choose, plays and holds heard, S).
         self.keep = nn.Parameter(torch.zeros(2, HEARD // SLOTS, SLOTS))
@@ -92,6 +92,7 @@ class JointHead(nn.Module):
         self.register_buffer("before", (slot[None] < slot[:, None]).float(), persistent=False)
         nn.init.constant_(self.direct.bias[:SLOTS], -4.0)  # most slots are silent most of the time
         nn.init.zeros_(self.chosen_direct.weight)
+        nn.init.zeros_(self.given.weight[sizes.head :])
 
     def weights(self) -> tuple[Tensor, Tensor, Tensor]:
         """Masked weights: chosen notes to hidden, chosen notes to logits, hidden to logits."""
@@ -104,9 +105,10 @@ class JointHead(nn.Module):
     def forward(self, core: Tensor, heard: Tensor, chosen: Tensor, given: Tensor) -> Tensor:
         """(..., H) core, (..., HEARD) the past, (..., N) this step's notes, (..., GIVEN) -> (..., N) logits."""
         to_hidden, to_logits, out = self.weights()
-        hidden = self.context(torch.cat([core, heard], -1)) + self.given(given)
+        told_hidden, told_logits = self.given(given).split([self.out.in_features, DECISIONS], -1)
+        hidden = self.context(torch.cat([core, heard], -1)) + told_hidden
         own = torch.einsum("...ks,oks->...os", heard.unflatten(-1, (-1, SLOTS)), self.keep)
-        logits: Tensor = self.direct(core) + own.flatten(-2)
+        logits: Tensor = self.direct(core) + own.flatten(-2) + told_logits
         if self.joint:
             hidden = hidden + F.linear(chosen, to_hidden)
             logits = logits + F.linear(chosen, to_logits)
