@@ -24,6 +24,7 @@ EAR = 0.7  # share of what the player played that is still heard a beat later
 # three tones, log(0.8 / 3) - log(0.2 / 9) = 2.5 would be fair; twice that, since the songs it has learned from hold on
 # to their key more than a player does.
 NOTE_WORTH = 5.0
+BASS_WORTH = 0.3  # what the root in the bass adds to the likeness of two chords (1 = same pitch classes)
 
 CONTROLS: list[dict[str, Any]] = [
     {"name": "temperature", "neutral": 1.0, "min": 0.1, "max": 2.0, "doc": "lower is surer, higher is bolder"},
