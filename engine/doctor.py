@@ -250,6 +250,7 @@ def osc(config: Config) -> Iterator[Finding]:
     sockets = (
         ("osc.control", config.osc.control, socket.SOCK_DGRAM),
         ("osc.query", config.osc.query, socket.SOCK_STREAM),
+        ("web", config.web, socket.SOCK_STREAM),
     )
     for key, where, kind in sockets:
         if not where.enabled:

@@ -14,7 +14,16 @@ import pytest
 from tests import tiny
 from tests.system.rig import ROOT, free_port
 
-QUIET = ("--set", "audio.device=null", "--set", "midi.backend=none", "--set", "osc.query.enabled=false")
+QUIET = (
+    "--set",
+    "audio.device=null",
+    "--set",
+    "midi.backend=none",
+    "--set",
+    "osc.query.enabled=false",
+    "--set",
+    "web.enabled=false",
+)
 
 
 def run(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
