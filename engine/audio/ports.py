@@ -163,13 +163,6 @@ class Ports:
         self._open.clear()
         self._query = None
 
-    def reopen(self) -> None:
-        """Open everything anew: the server that our ports lived in was restarted. Raises DeviceError."""
-        for place in self._open:
-            self._on_lost(place)
-        self.close()
-        self.open()
-
     def _missing(self) -> list[tuple[int, str]]:
         return [(i, name) for i, name in enumerate(self._names) if name != VIRTUAL and i not in self._open]
 

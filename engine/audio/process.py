@@ -25,17 +25,18 @@ from engine.audio.engine import FADE_S, AudioEngine, Say
 from engine.audio.outlet import Outlet
 from engine.audio.patch import fault
 from engine.audio.sources import FileSource
-from engine.audio.streams import Driver, Output
+from engine.audio.streams import Driver, Output, ServerIsBack
 from engine.clock import SampleClock
 from engine.errors import DeviceError
 from engine.link import Link
-from engine.messages import BLOCK, OUTPUTS, WARNING
+from engine.messages import BLOCK, INFO, OUTPUTS, WARNING
 from engine.process import Spec, stop_requested
 
 SWITCH_S = 1e-4  # what another thread may keep the audio callback waiting; Python's own default is four blocks
 WATCH_S = 0.5  # how often the control thread looks after the device
 POLL_S = 1.0  # ... and after named ports
 WARM_BLOCKS = 16
+BEGIN_ANEW = 3  # exit status: nothing failed, but a new process is needed
 
 
 def main(spec: Spec, pipe: Connection) -> None:
@@ -53,6 +54,8 @@ def main(spec: Spec, pipe: Connection) -> None:
     pipe.send(("ready", studio.description()))
     stop_requested(pipe, None)
     studio.stop()
+    if studio.is_stuck:
+        os._exit(0)  # PortAudio would wait for a dead JACK server on the way out
 
 
 class Studio:
@@ -138,6 +141,11 @@ class Studio:
             "midi_outputs": self._outputs.connected if self._outputs else [],
         }
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the process can only be left the hard way."""
+        return self._output.is_stuck
+
     def stop(self) -> None:
         """End every note, fade, and close everything."""
         self.engine.release_all()
@@ -185,14 +193,11 @@ class Studio:
                     these.poll()
 
     def _look_after_device(self) -> None:
-        back = self._output.check()
-        if not (back and self._output.is_jack):
-            return
-        for these in self._ports():  # they lived in the server that was restarted
-            try:
-                these.reopen()
-            except DeviceError as error:
-                self._tell(WARNING, str(error))
+        try:
+            self._output.check()
+        except ServerIsBack as back:
+            self._link.notice("audio", INFO, f"{back} is back: the audio process begins anew to connect to it")
+            os._exit(BEGIN_ANEW)  # the supervisor starts another in our place; a clean exit would wait for the dead server
 
     def _ports(self) -> list[ports.Ports]:
         return [these for these in (self._inputs, self._outputs) if these is not None]

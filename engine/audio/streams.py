@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
+import rtmidi
 
 from engine.audio.engine import AudioEngine
 from engine.audio.urgent import be_urgent
@@ -27,6 +28,7 @@ PUBLISH_S = 0.005  # how often the clock is published
 STALL_S = 0.1  # behind by more than this the null clock gives up catching up
 LOST_S = 0.5  # a device that has asked for nothing for so long is gone
 RETRY_S = 2.0  # how often a lost device is looked for
+JACK = "JACK Audio Connection Kit"  # PortAudio's name for it
 NULL_REMEDY = 'set audio.device to "null" to play without sound'
 
 
@@ -232,7 +234,7 @@ class Device:
         now_s = self._now_s()
         if self._fills != self._fills_seen:
             self._fills_seen, self._seen_s = self._fills, now_s
-        return not self._ended and now_s - self._seen_s < LOST_S
+        return bool(self._stream.active) and not self._ended and now_s - self._seen_s < LOST_S
 
     def _callback(self, out: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
         if not self._fills:
@@ -242,6 +244,10 @@ class Device:
 
     def _finished(self) -> None:
         self._ended = True
+
+
+class ServerIsBack(Exception):  # noqa: N818  (no error: an order to begin anew)
+    """The JACK server that the sound went to is there again."""
 
 
 class Output:
@@ -255,14 +261,16 @@ class Output:
         library: Callable[[], Any] | None = None,
         null: Callable[..., Stream] = Null,
         now_s: Callable[[], float] = time.monotonic,
+        jack_answers: Callable[[], bool] | None = None,
     ) -> None:
-        """`library` returns sounddevice, or what stands in for it; so do `null` and `now_s`."""
+        """`library` returns sounddevice, or what stands in for it; so do `null`, `now_s` and `jack_answers`."""
         self._driver = driver
         self._audio = audio
         self._tell = tell
         self._library = library or portaudio
         self._null = null
         self._now_s = now_s
+        self._jack_answers = jack_answers or jack_answers_now
         self._sd: Any = None
         self._stream: Stream | None = None
         self._lost_name = ""  # full name of the device that is gone
@@ -303,18 +311,28 @@ class Output:
     @property
     def is_jack(self) -> bool:
         """Whether the sound goes to a JACK server."""
-        return self._stream is not None and "JACK" in self._stream.name
+        return self._stream is not None and JACK in self._stream.name
 
-    def check(self) -> bool:
-        """Notice that the device is gone, or bring it back, and return True then; to be called about twice a second."""
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the device was a JACK server that is gone: PortAudio would wait ten minutes in letting go of it."""
+        return JACK in self._lost_name
+
+    def check(self) -> None:
+        """Notice that the device is gone, or bring it back; to be called about twice a second.
+
+        Raises ServerIsBack when a JACK server returned: only a new process can connect to it.
+        """
         if self._lost_name:
-            return self._try_again()
-        if not self.stream.is_alive():
+            if self._now_s() - self._tried_s >= RETRY_S:
+                self._tried_s = self._now_s()
+                self._try_again()
+        elif not self.stream.is_alive():
             self._lost_name = self.stream.name
-            self.stream.stop()
+            if not self.is_stuck:
+                self.stream.stop()
             self._go_null()
             self._tell(ERROR, f"audio device {self._lost_name} is gone: the beat goes on without sound, waiting for it")
-        return False
 
     def stop(self) -> None:
         """End the stream."""
@@ -326,20 +344,21 @@ class Output:
         self.start()
         self._tried_s = self._now_s()
 
-    def _try_again(self) -> bool:
-        if self._now_s() - self._tried_s < RETRY_S:
-            return False
-        self._tried_s = self._now_s()
+    def _try_again(self) -> None:
+        if self.is_stuck:
+            if self._jack_answers():
+                raise ServerIsBack(self._lost_name)
+            return
         try:
             # PortAudio lists the devices once: only a new beginning shows what was plugged in since.
             self._sd._terminate()
             self._sd._initialize()
             index = _index_of(self._sd, self._lost_name)
             if index is None:
-                return False
+                return
             device = self._device(index)
         except (DeviceError, self._sd.PortAudioError):
-            return False
+            return
         self.stream.stop()
         self._stream = device
         try:
@@ -347,11 +366,10 @@ class Output:
         except DeviceError:
             self.stream.stop()
             self._go_null()
-            return False
+            return
         self._driver.lost = False
         self._tell(INFO, f"audio device {self._lost_name} is back")
         self._lost_name = ""
-        return True
 
 
 def find(sd: Any, device: int | str) -> int:
@@ -403,6 +421,15 @@ def _index_of(sd: Any, full_name: str) -> int | None:
 def _full_name(sd: Any, index: int) -> str:
     device = sd.query_devices(index)
     return f"{device['name']}, {sd.query_hostapis(device['hostapi'])['name']}"
+
+
+def jack_answers_now() -> bool:
+    """Return whether a JACK server can be connected to; asked of python-rtmidi, for PortAudio has lost its way to JACK."""
+    try:
+        rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="Algoritmo looks for JACK")
+    except rtmidi.RtMidiError:
+        return False
+    return True
 
 
 def portaudio() -> ModuleType:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.audio.streams import LOST_S, RETRY_S, STALL_S, Driver, Null, Output, find
+from engine.audio.streams import LOST_S, RETRY_S, STALL_S, Driver, Null, Output, ServerIsBack, find
 from engine.config import Audio
 from engine.errors import DeviceError
 from engine.messages import BLOCK, OUTPUTS
@@ -184,6 +184,7 @@ class FakeStream:
         self.options = options
         self.callback, self.finished = callback, finished_callback
         self.latency = 0.01
+        self.active = True
         self.running = False
 
     def start(self) -> None:
@@ -214,13 +215,14 @@ class FakeSound:
         self.fails = ""
         self.streams: list[FakeStream] = []
         self.begun = 0
+        self.api = "Fake Audio"
 
     def query_devices(self, index: int | None = None) -> Any:
         devices = [{"name": n.lstrip("<"), "hostapi": 0, "max_output_channels": 0 if n[0] == "<" else 2} for n in self.names]
         return devices if index is None else devices[index]
 
     def query_hostapis(self, index: int | None = None) -> Any:
-        api = {"name": "Fake Audio", "default_output_device": 0 if len(self.names) == 1 else -1}
+        api = {"name": self.api, "default_output_device": 0 if len(self.names) == 1 else -1}
         return [api] if index is None else api
 
     def OutputStream(self, **options: Any) -> FakeStream:  # noqa: N802  (as sounddevice has it)
@@ -262,13 +264,20 @@ class Stand:
         self.told: list[str] = []
         self.engine = Ramp()
         self.driver = Driver(self.engine, link)  # type: ignore[arg-type]  # a stand-in
+        self.jack_answers = False
         self.output = Output(
-            self.driver, Audio(**audio), lambda _, text: self.told.append(text), lambda: sd, FakeNull, lambda: self.now_s
+            self.driver,
+            Audio(**audio),
+            lambda _, text: self.told.append(text),
+            lambda: sd,
+            FakeNull,
+            lambda: self.now_s,
+            lambda: self.jack_answers,
         )
 
-    def check(self, after_s: float) -> bool:
+    def check(self, after_s: float) -> None:
         self.now_s += after_s
-        return self.output.check()
+        self.output.check()
 
 
 def test_the_device_is_asked_for_what_the_configuration_says(clock_ring: Any) -> None:
@@ -294,8 +303,9 @@ def test_a_lost_device_leaves_the_beat_and_is_taken_back_when_it_returns(clock_r
     stand.output.open()
     stand.output.start()
     stand.sd.streams[0].ask()
-    assert not stand.check(0.1)
-    assert not stand.check(LOST_S + 0.1)
+    stand.check(0.1)
+    assert not stand.driver.lost
+    stand.check(LOST_S + 0.1)
     assert stand.output.stream.name == "null"
     assert isinstance(stand.output.stream, FakeNull)
     assert stand.output.stream.running
@@ -304,14 +314,15 @@ def test_a_lost_device_leaves_the_beat_and_is_taken_back_when_it_returns(clock_r
     assert "Speakers, Fake Audio is gone" in stand.told.pop()
 
     stand.sd.names = ["Headphones"]  # another device is there, and is left alone
-    assert not stand.check(RETRY_S + 0.1)
+    stand.check(RETRY_S + 0.1)
     assert stand.driver.lost
     assert len(stand.sd.streams) == 1
 
     stand.sd.names = ["Headphones", "Speakers"]
-    assert not stand.check(0.1)  # not yet: it looks every two seconds
+    stand.check(0.1)
+    assert stand.driver.lost  # not yet: it looks every two seconds
     null = stand.output.stream
-    assert stand.check(RETRY_S)
+    stand.check(RETRY_S)
     assert not null.running  # type: ignore[attr-defined]  # the fake
     assert stand.sd.streams[1].options["device"] == 1
     assert stand.sd.streams[1].running
@@ -335,10 +346,28 @@ def test_a_device_that_returns_but_does_not_open_is_waited_for(clock_ring: Any) 
     stand.output.start()
     stand.check(LOST_S + 0.1)
     stand.sd.fails = "Device unavailable"
-    assert not stand.check(RETRY_S + 0.1)
+    stand.check(RETRY_S + 0.1)
     assert stand.driver.lost
     stand.sd.fails = ""
-    assert stand.check(RETRY_S + 0.1)
+    stand.check(RETRY_S + 0.1)
+    assert not stand.driver.lost
+
+
+def test_a_jack_server_that_is_gone_is_not_touched_and_its_return_asks_for_a_new_process(clock_ring: Any) -> None:
+    stand = Stand(clock_ring, FakeSound("system"))
+    stand.sd.api = "JACK Audio Connection Kit"
+    stand.output.open()
+    stand.output.start()
+    stand.sd.streams[0].active = False
+    stand.check(0.1)
+    assert stand.driver.lost
+    assert stand.output.is_stuck
+    assert stand.sd.streams[0].running  # PortAudio would hang in stopping it
+    stand.check(RETRY_S + 0.1)
+    stand.jack_answers = True
+    with pytest.raises(ServerIsBack):
+        stand.check(RETRY_S + 0.1)
+    assert stand.sd.begun == 0
 
 
 def test_a_device_that_does_not_open_says_what_to_change(clock_ring: Any) -> None:
