@@ -11,6 +11,7 @@ import contextlib
 import gc
 import importlib
 import ipaddress
+import os
 import socket
 import sys
 import threading
@@ -41,12 +42,14 @@ from engine.web.stage import Stage
 STATS_S = 0.25
 SOUND_S = 0.02  # how often the first sound is looked for
 SWITCH_S = 0.001  # what one thread may keep another waiting; Python's own default would be seen in the steps' times
-CLOSE_S = 0.3  # what each server has for saying goodbye
+CLOSE_S = 0.4  # what the servers have for saying goodbye
 MOST_TOLD = 16  # targets in an answer to /status
 
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the feed until told to stop."""
+    with contextlib.suppress(OSError, AttributeError):  # only root may; behind audio and network, before what else runs here
+        os.nice(-5)
     sys.setswitchinterval(SWITCH_S)
     # The Windows default loop cannot wait for a socket that is read without a transport.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
@@ -318,9 +321,9 @@ class _Process:
             self._push_stats()
         for task in list(self._tasks):
             task.cancel()
-        for server in self._servers:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(server.stop(), CLOSE_S)
+        goodbyes = asyncio.gather(*(server.stop() for server in self._servers), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(goodbyes, CLOSE_S)
         if self._socket is not None:
             self._socket.close()
         self._link.close()

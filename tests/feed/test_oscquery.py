@@ -1,0 +1,267 @@
+"""OSCQuery: everything is found by itself, listening brings what is published, hostile input brings nothing."""
+
+import asyncio
+import json
+import socket
+
+import aiohttp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pythonosc.osc_message import OscMessage
+
+from engine.config import Query as QueryConfig
+from engine.errors import ConfigError
+from engine.feed.feed import Feed
+from engine.feed.feed_file import Positions
+from engine.feed.oscquery import MOST_CLIENTS, Query, _Client
+from engine.messages import NOTE_ON, PLAYER
+from tests.feed.fakes import make_step
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def feed(link, schema):
+    return Feed(link, schema, begin=Positions())
+
+
+@pytest.fixture
+def query(feed, live):
+    query = Query(QueryConfig(port=free_port(), announce=False), feed, live, ("127.0.0.1", 9001))
+    feed.listeners.append(query)
+    yield query
+    query._socket.close()
+
+
+def leaves(node):
+    if "CONTENTS" not in node:
+        return [node]
+    return [leaf for child in node["CONTENTS"].values() for leaf in leaves(child)]
+
+
+def test_tree_holds_every_address_of_the_contract(query, schema):
+    status, tree = query.answer("/", "")
+    assert status == 200
+    found = {leaf["FULL_PATH"] for leaf in leaves(tree)}
+    published = {"/algoritmo" + a.path for a in schema.addresses() if a.tier != "reply"}
+    assert published <= found
+    json.dumps(tree, allow_nan=False)
+
+
+def test_every_node_says_what_it_must(query):
+    def look(node, path):
+        assert node["FULL_PATH"] == path
+        assert ("CONTENTS" in node) != ("TYPE" in node)
+        for name, child in node.get("CONTENTS", {}).items():
+            look(child, f"{path if path != '/' else ''}/{name}")
+
+    look(query.answer("/", "")[1], "/")
+    look(query.answer("/algoritmo/param", "")[1], "/algoritmo/param")
+
+
+def test_parameter_tells_value_range_and_words(query, live):
+    live.set("tempo", 99)
+    status, tempo = query.answer("/algoritmo/param/tempo", "")
+    assert status == 200
+    assert (tempo["TYPE"], tempo["VALUE"], tempo["ACCESS"], tempo["UNIT"]) == ("f", [99.0], 3, ["bpm"])
+    assert tempo["RANGE"] == [{"MIN": 30, "MAX": 300}]
+    assert query.answer("/algoritmo/param/mode", "VALUE") == (200, {"VALUE": ["accompany"]})
+    assert query.answer("/algoritmo/param/mode", "RANGE") == (200, {"RANGE": [{"VALS": ["trade", "accompany", "solo"]}]})
+
+
+def test_vector_tells_all_its_numbers(query, feed, link, card, chance):
+    step = make_step(card, 3, chance, frame=0)
+    link["steps"].push(step)
+    feed.advance(0)
+    node = query.answer("/algoritmo/act/2/h/000", "")[1]
+    assert node["TYPE"] == "f" * 150
+    assert node["VALUE"] == step["h2_next"].tolist()
+    assert node["RANGE"] == [{"MIN": -1.0, "MAX": 1.0}] * 150
+
+
+def test_answers_by_the_book(query):
+    assert query.answer("/nowhere", "")[0] == 404
+    assert query.answer("/algoritmo/param/tempo", "CRITICAL")[0] == 204
+    assert query.answer("/algoritmo/panic", "VALUE")[0] == 204
+    info = query.answer("/", "HOST_INFO")[1]
+    assert (info["OSC_IP"], info["OSC_PORT"], info["OSC_TRANSPORT"]) == ("127.0.0.1", 9001, "UDP")
+    assert info["WS_PORT"] == query.port
+    assert info["EXTENSIONS"]["LISTEN"] is True
+
+
+def test_busy_port_names_the_key(query, feed, live):
+    with pytest.raises(ConfigError, match=r"osc\.query\.port"):
+        Query(QueryConfig(port=query.port), feed, live, ("127.0.0.1", 9001))
+
+
+def order(command, path):
+    return json.dumps({"COMMAND": command, "DATA": path})
+
+
+async def with_server(query, talk):
+    """Run `talk(base address, session)` against the served query."""
+    await query.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            return await asyncio.wait_for(talk(f"http://127.0.0.1:{query.port}", session), 20)
+    finally:
+        await query.stop()
+
+
+def test_over_http(query):
+    async def talk(base, session):
+        async with session.get(f"{base}/?HOST_INFO") as answer:
+            assert answer.status == 200
+            assert answer.content_type == "application/json"
+            assert (await answer.json())["NAME"] == "Algoritmo"
+        async with session.get(f"{base}/algoritmo/param/tempo?VALUE") as answer:
+            assert await answer.json() == {"VALUE": [112.0]}
+        async with session.get(f"{base}/nowhere") as answer:
+            assert answer.status == 404
+        async with session.post(f"{base}/algoritmo/param/tempo", data="100") as answer:
+            assert answer.status == 405
+
+    asyncio.run(with_server(query, talk))
+
+
+def test_listening_brings_steps_notes_and_changes(query, feed, link, live, card, chance):
+    paths = ("/algoritmo/act/0/h/000", "/algoritmo/frame", "/algoritmo/player/note", "/algoritmo/param/tempo")
+
+    async def talk(base, session):
+        async with session.ws_connect(base) as ws:
+
+            async def until(path, arguments):
+                while True:
+                    message = OscMessage(await ws.receive_bytes())
+                    if message.address == path and message.params == arguments:
+                        return
+
+            for path in paths:
+                await ws.send_str(order("LISTEN", path))
+            await until("/algoritmo/param/tempo", [112.0])  # what it is now comes at once
+            step = make_step(card, 9, chance, frame=0)
+            link["steps"].push(step)
+            link["events"].push((0, -1, NOTE_ON, PLAYER, 60, 99, 0.0))
+            feed.advance(0)
+            await until("/algoritmo/act/0/h/000", step["h0_next"].tolist())
+            link["steps"].push(make_step(card, 10, chance, frame=0))
+            link["events"].push((0, -1, NOTE_ON, PLAYER, 61, 98, 0.0))
+            feed.advance(0)
+            await until("/algoritmo/player/note", [61, 98])
+            live.set("tempo", 77)
+            await until("/algoritmo/param/tempo", [77.0])
+            await ws.send_str(order("IGNORE", "/algoritmo/param/tempo"))
+            await ws.send_str(order("LISTEN", "/algoritmo/param/seed"))
+            await until("/algoritmo/param/seed", [1])
+            live.set("tempo", 78)
+            live.set("seed", 5)
+            assert OscMessage(await ws.receive_bytes()).address == "/algoritmo/param/seed"
+
+    asyncio.run(with_server(query, talk))
+
+
+def test_one_who_never_reads_costs_a_slot_for_each_path(query, feed, link, card, chance):
+    client = _Client()
+    query._clients[client] = None
+    for path in ("/algoritmo/frame", "/algoritmo/act/0/h/000"):
+        query.order(client, order("LISTEN", path))
+    for number in range(100):
+        link["steps"].push(make_step(card, number, chance, frame=number))
+        feed.advance(number)
+    waiting = client.take()
+    assert len(waiting) == 2
+    assert OscMessage(waiting[0]).params == [99]
+
+
+def test_too_many_are_turned_away(query):
+    async def talk(base, session):
+        sockets = [await session.ws_connect(base) for _ in range(MOST_CLIENTS)]
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(base)
+        for ws in sockets:
+            await ws.close()
+
+    asyncio.run(with_server(query, talk))
+
+
+def test_page_of_somebody_else_is_turned_away(query):
+    async def talk(base, session):
+        async with session.get(base, headers={"Host": "evil.example"}) as answer:
+            assert answer.status == 403
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(base, origin="http://evil.example")
+
+    asyncio.run(with_server(query, talk))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=10,
+)
+hostile = st.one_of(
+    st.text(max_size=100),
+    json_values.map(json.dumps),
+    st.tuples(json_values, json_values).map(lambda p: json.dumps({"COMMAND": p[0], "DATA": p[1]})),
+    st.tuples(st.sampled_from(["LISTEN", "IGNORE", "listen"]), st.text(max_size=30)).map(lambda p: order(*p)),
+    st.just("[" * 100_000),
+)
+
+
+def test_hostile_orders_change_nothing(query, live):
+    before = live.values.numbers.copy()
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(hostile, max_size=5))
+    def attack(texts):
+        client = _Client()
+        for text in texts:
+            query.order(client, text)
+        assert not client.paths
+
+    attack()
+    assert np.array_equal(live.values.numbers, before)
+
+
+def test_hostile_paths_are_answered_with_a_status(query):
+    @settings(max_examples=200, deadline=None)
+    @given(st.text(max_size=40), st.text(max_size=20))
+    def attack(path, attribute):
+        assert query.answer("/" + path, attribute)[0] in (200, 204, 404)
+
+    attack()
+
+
+def test_announced_and_found_by_zeroconf(feed, live):
+    from zeroconf import ServiceStateChange
+    from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+    query = Query(QueryConfig(port=free_port()), feed, live, ("127.0.0.1", 9001))
+
+    async def talk(_base, _session):
+        assert query.announced
+        found = asyncio.Queue()
+
+        def changed(zeroconf, service_type, name, state_change):
+            if state_change is ServiceStateChange.Added and name.startswith("Algoritmo"):
+                found.put_nowait((service_type, name))
+
+        browser = AsyncZeroconf(interfaces=["127.0.0.1"])
+        services = AsyncServiceBrowser(browser.zeroconf, ["_oscjson._tcp.local.", "_osc._udp.local."], handlers=[changed])
+        ports = {}
+        while len(ports) < 2:
+            service_type, name = await asyncio.wait_for(found.get(), 15)
+            info = AsyncServiceInfo(service_type, name)
+            assert await info.async_request(browser.zeroconf, 3000)
+            ports[service_type] = info.port
+        await services.async_cancel()
+        await browser.async_close()
+        assert ports == {"_oscjson._tcp.local.": query.port, "_osc._udp.local.": 9001}
+
+    asyncio.run(with_server(query, talk))
