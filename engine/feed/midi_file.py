@@ -94,7 +94,7 @@ class TempoMap:
             return
         # The beat is elsewhere: one beat of another tempo leads there, so that bars lie on bars again.
         end = max(start.frame + line.frames_per_beat, line.frame if self._line_is_ahead(start, line) else 0.0)
-        while round(self._wanted(line, end)) < start.tick + TICKS // 4:
+        while round(self._wanted(line, end)) < start.tick + TICKS * 3 // 4:  # a slower tempo has coarser ticks
             self.shift_beats += self.beats_per_bar
         tick = round(self._wanted(line, end))
         us_per_beat = (end - start.frame) / self.rate_hz * 1e6 * TICKS / (tick - start.tick)

@@ -162,7 +162,7 @@ def test_seconds_are_those_of_the_sound_however_the_beat_jumps(tmp_path_factory,
         frame += length_s * RATE
     file.write(round(frame), final=True)
     found = [s for s, m in seconds(path / "session.mid")["bass"] if m.type == "note_on"]
-    assert found == pytest.approx(heard, abs=0.0012)
+    assert found == pytest.approx(heard, abs=0.0015)  # ticks at 30 bpm
 
 
 def test_beat_and_bars_agree_again_one_beat_after_a_jump(tmp_path):
