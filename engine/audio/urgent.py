@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-PRIORITY = 10  # below what JACK gives its own threads
+PRIORITY = 5  # what JACK gives its clients
 
 
 def be_urgent() -> bool:
@@ -16,6 +16,8 @@ def be_urgent() -> bool:
     if sys.platform != "linux":
         return False  # the sound systems of macOS and Windows raise their callback threads themselves
     try:
+        if os.sched_getscheduler(0) != os.SCHED_OTHER:
+            return True  # JACK has seen to it
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
     except OSError:
         return False

@@ -133,6 +133,36 @@ def test_without_a_device_it_does_not_start_and_says_why(run: Callable[..., Runn
     assert audio.process.exitcode == 2
 
 
+CALLBACK = """
+from pyo import TrigFunc
+from engine.audio.plain import Plain
+
+class Calls(Plain):
+    "Has pyo call a function that fails."
+    def build(self, notes, p):
+        self.calls = TrigFunc(notes.on, self.called)
+        return super().build(notes, p)
+    def called(self):
+        raise ValueError("the function fails")
+"""
+
+
+def test_a_function_that_fails_within_a_patch_is_named_once_and_the_patch_plays_on(
+    run: Callable[..., Running], tmp_path: Path
+) -> None:
+    (tmp_path / "calls.py").write_text(CALLBACK)
+    audio = run(f"patches.bass={tmp_path / 'calls.py'}")
+    clock = audio.until(audio.link["clock"].latest)
+    wave = audio.link["wave"].reader()
+    for number in range(3):
+        frame = int(clock["frame"]) + (number + 2) * RATE // 4
+        audio.link["notes"].push((frame, 3, NOTE_ON, 1, 48 + number, 100, 0.0))
+    audio.until(lambda: audio.heard(50))
+    assert np.abs(wave.read()["samples"]).max() > 0.01
+    audio.stop()
+    assert audio.notices().count("calls.py:11: ValueError: the function fails") == 1
+
+
 def test_panic_while_it_runs_ends_every_note(run: Callable[..., Running]) -> None:
     audio = run()
     clock = audio.until(audio.link["clock"].latest)
