@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-from weakref import WeakSet
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
@@ -39,14 +39,28 @@ FPS = 60.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class _File(NamedTuple):
+    body: bytes
+    type: str
+    tag: str
+
+    @classmethod
+    def of(cls, path: Path) -> _File:
+        body = path.read_bytes()
+        return cls(body, f"{TYPES[path.suffix]}; charset=utf-8", f'"{hashlib.sha256(body).hexdigest()[:24]}"')
+
+
 class Server:
     """Serves one Stage."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._files = {f"/{path.relative_to(STATIC).as_posix()}": path for path in STATIC.rglob("*") if path.suffix in TYPES}
-        self._files["/"] = STATIC / "index.html"
-        self._asked: WeakSet[RequestHandler] = WeakSet()
+        # All that is served, read once: no request ever names a path to the disk.
+        self._files = {
+            f"/{path.relative_to(STATIC).as_posix()}": _File.of(path) for path in STATIC.rglob("*") if path.suffix in TYPES
+        }
+        self._files["/"] = self._files["/index.html"]
+        self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}  # connections that have not asked for anything yet
         self._sockets: set[web.WebSocketResponse] = set()
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
@@ -88,16 +102,17 @@ class Server:
         if len(server.connections) >= 4 * self._stage.config.max_clients + 16:
             return _Refusal()
         connection = server()
-        asyncio.get_running_loop().call_later(SILENT_S, self._hang_up_if_silent, connection)
+        self._silent[connection] = asyncio.get_running_loop().call_later(SILENT_S, self._hang_up, connection)
         return connection
 
-    def _hang_up_if_silent(self, connection: RequestHandler) -> None:
-        if connection not in self._asked:
-            connection.force_close()
+    def _hang_up(self, connection: RequestHandler) -> None:
+        self._silent.pop(connection, None)
+        connection.force_close()
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._asked.add(request.protocol)
+        if (timer := self._silent.pop(request.protocol, None)) is not None:
+            timer.cancel()
         guard = self._stage.guard
         host = request.headers.get("Host")
         if not guard.host_is_ours(host):
@@ -107,28 +122,25 @@ class Server:
         return await handler(request)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        path = self._files.get(request.path)
-        if path is None:
+        file = self._files.get(request.path)
+        if file is None:
             raise web.HTTPNotFound(text="There is no such page here.\n")
-        response = web.FileResponse(path)
-        response.content_type = TYPES[path.suffix]
-        if path.suffix != ".svg":
-            response.charset = "utf-8"
-        response.headers.update(
-            {
-                "Cache-Control": "no-cache",
-                # Older Safari does not count a WebSocket to the same host among 'self'.
-                "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-                f"connect-src 'self' ws://{request.host}; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-                "frame-ancestors 'none'",
-                "Cross-Origin-Opener-Policy": "same-origin",
-                "Cross-Origin-Resource-Policy": "same-origin",
-                "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-                "Referrer-Policy": "no-referrer",
-                "X-Content-Type-Options": "nosniff",
-            }
-        )
-        return response
+        headers = {
+            "Cache-Control": "no-cache",
+            # Older Safari does not count a WebSocket to the same host among 'self'.
+            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+            f"connect-src 'self' ws://{request.host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "Content-Type": file.type,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "ETag": file.tag,
+            "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if request.headers.get("If-None-Match") == file.tag:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=file.body, headers=headers)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse(compress=False, heartbeat=PING_S, max_msg_size=MESSAGE_BYTES, timeout=0.5, writer_limit=0)

@@ -1,0 +1,101 @@
+// A keyboard standing upright, and beside it two pairs of columns: how likely each note was (grey), what was chosen (red).
+
+import { palette, shade } from "./colour.js";
+import { CLAMPED, HOLD, PLAY, pitchName } from "./net.js";
+import { Sheet } from "./paint.js";
+
+const BLACK = [1, 3, 6, 8, 10];
+
+export class ChoiceColumns {
+  constructor(parent, app) {
+    this.app = app;
+    this.sheet = new Sheet(parent, "choice", "");
+    const { canvas } = this.sheet;
+    canvas.addEventListener("pointermove", (event) => {
+      const slot = this.slotAt(event);
+      canvas.style.cursor = slot >= 0 && app.mayChange ? "pointer" : "default";
+      if (slot >= 0) app.why.say(this.sentence(slot), event.clientX, event.clientY);
+    });
+    canvas.addEventListener("pointerleave", () => app.why.hide());
+    canvas.addEventListener("pointerdown", (event) => {
+      const slot = this.slotAt(event);
+      if (slot < 0) return;
+      const pitch = app.net.slotPitch[slot];
+      canvas.setPointerCapture(event.pointerId);
+      app.keys.press(pitch, 90);
+      canvas.addEventListener("pointerup", () => app.keys.release(pitch), { once: true });
+      canvas.addEventListener("pointercancel", () => app.keys.release(pitch), { once: true });
+    });
+  }
+
+  // Notes from the lowest at the bottom; slots of one track lie in that order.
+  slotAt(event) {
+    const box = this.sheet.canvas.getBoundingClientRect();
+    const { slots } = this.app.net;
+    const row = Math.floor(((event.clientY - box.top - this.top) / (box.height - this.top)) * slots);
+    return row >= 0 && row < slots ? slots - 1 - row : -1;
+  }
+
+  top = 34;
+
+  draw(frame) {
+    const { net } = this.app;
+    const pen = this.sheet.fit();
+    const { width, height } = this.sheet;
+    if (!width) return;
+    const row = (height - this.top) / net.slots;
+    const keys = Math.min(52, width * 0.34);
+    const pair = (width - keys) / 2 - 8;
+    const grey = palette.luts.grey;
+    pen.font = "11px system-ui, sans-serif";
+    for (let slot = 0; slot < net.slots; slot++) {
+      const y = height - (slot + 1) * row;
+      const pitch = net.slotPitch[slot];
+      const cell = frame ? frame.cells[slot] : 0;
+      pen.fillStyle = cell & PLAY ? (cell & CLAMPED ? palette.player : palette.network) : BLACK.includes(pitch % 12) ? "#151b23" : "#39434f";
+      pen.fillRect(26, y, keys - 26, Math.max(row - 0.6, 1));
+      if (pitch % 12 === 0) {
+        pen.fillStyle = palette.soft;
+        pen.fillText(pitchName(pitch), 0, y + row / 2 + 4);
+      }
+      if (!frame) continue;
+      const strikes = cell & PLAY && !(cell & HOLD);
+      this.cell(pen, keys + 8, y, pair, row, net.probability(frame, slot), cell & PLAY, cell & CLAMPED, grey);
+      this.cell(pen, keys + 16 + pair, y, pair, row, 1 - net.holdProbability(frame, slot), strikes, cell & CLAMPED, grey, !(cell & PLAY));
+    }
+    pen.fillStyle = palette.soft;
+    for (const [k, words] of [["plays", "this note"], ["strikes", "it anew"]].entries()) {
+      const x = keys + 8 + k * (pair + 8);
+      pen.fillText(words[0], x, 12);
+      pen.fillText(words[1], x, 25);
+    }
+  }
+
+  cell(pen, x, y, width, row, p, chosen, clamped, grey, idle = false) {
+    const part = width * 0.62;
+    // A note that is silent is not struck anew: what the network would do with it is not worth the light.
+    pen.fillStyle = shade(grey, idle ? 0.06 : p, 0, 1);
+    pen.fillRect(x, y, part, Math.max(row - 0.6, 1));
+    if (!chosen) return;
+    pen.beginPath();
+    pen.arc(x + part + (width - part) / 2, y + row / 2, Math.max(Math.min(row, 9) * 0.48, 2), 0, 7);
+    if (clamped) {
+      pen.strokeStyle = palette.player;
+      pen.lineWidth = 1.6;
+      pen.stroke();
+    } else {
+      pen.fillStyle = palette.chosen;
+      pen.fill();
+    }
+  }
+
+  sentence(slot) {
+    const { net, history } = this.app;
+    const name = net.slotName(slot);
+    const frame = history.last;
+    if (!frame) return name;
+    const cell = frame.cells[slot];
+    const did = !(cell & PLAY) ? "not chosen" : cell & CLAMPED ? "you play it" : cell & HOLD ? "it goes on" : "struck now";
+    return `${name}: likely to ${(100 * net.probability(frame, slot)).toFixed(0)} %; ${did}.${this.app.mayChange ? " Press to play it yourself." : ""}`;
+  }
+}

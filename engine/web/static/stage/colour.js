@@ -1,0 +1,55 @@
+// Colours: the palette file, and the 256-step tables that numbers are shown through.
+
+export let palette = null;
+
+export async function loadPalette(url) {
+  palette = await (await fetch(url)).json();
+  palette.luts = {
+    diverging: table(palette.diverging, -1, 1),
+    sequential: table(palette.sequential, 0, 1),
+    grey: table(palette.grey, 0, 1),
+  };
+  for (const lut of Object.values(palette.luts)) {
+    // The same as CSS, so that drawing makes no strings.
+    lut.css = Array.from({ length: 256 }, (_, i) => `rgb(${lut[4 * i]},${lut[4 * i + 1]},${lut[4 * i + 2]})`);
+  }
+  return palette;
+}
+
+export function rgb(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+}
+
+export function trackColour(index) {
+  return palette.tracks[index % palette.tracks.length];
+}
+
+export function withAlpha(hex, alpha) {
+  return `rgba(${rgb(hex).join(",")},${alpha})`;
+}
+
+// 256 colours as RGBA bytes, between the stops of a map; mixed in linear light so that the steps look even.
+function table(stops, low, high) {
+  const out = new Uint8Array(1024);
+  for (let i = 0; i < 256; i++) {
+    const at = low + (i / 255) * (high - low);
+    let k = 1;
+    while (k < stops.length - 1 && stops[k][0] < at) k++;
+    const [x0, c0] = stops[k - 1];
+    const [x1, c1] = stops[k];
+    const part = Math.min(Math.max((at - x0) / (x1 - x0), 0), 1);
+    const [a, b] = [rgb(c0), rgb(c1)];
+    for (let c = 0; c < 3; c++) {
+      const mixed = (1 - part) * (a[c] / 255) ** 2.2 + part * (b[c] / 255) ** 2.2;
+      out[4 * i + c] = Math.round(255 * mixed ** (1 / 2.2));
+    }
+    out[4 * i + 3] = 255;
+  }
+  return out;
+}
+
+// The colour of a value between low and high, as CSS.
+export function shade(lut, value, low, high) {
+  const at = Math.round((255 * (value - low)) / (high - low));
+  return lut.css[at < 0 ? 0 : at > 255 ? 255 : at];
+}

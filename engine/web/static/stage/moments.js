@@ -1,0 +1,393 @@
+// Moments alike: how similar the network's state at each step is to every other, and which moments are like the one picked.
+
+import { palette, shade } from "./colour.js";
+import { el } from "./dom.js";
+import { mod } from "./history.js";
+import { legend } from "./network.js";
+import { Sheet } from "./paint.js";
+import { Rows, drawBars, drawNotes } from "./rollstrip.js";
+
+const SIZE = 512; // steps the matrix reaches back
+const APART_BARS = 1; // moments nearer than this count as the same one
+
+// The states of the last steps as unit vectors, and the matrix of their products.
+export class Likeness {
+  constructor(net) {
+    this.net = net;
+    this.size = net.stack.reduce((n, l) => n + (l.rows > 1 ? l.rows + l.units : l.units), 0);
+    this.room = SIZE;
+    this.vectors = new Float32Array(this.room * this.size);
+    this.matrix = new Uint8Array(this.room * this.room); // at [row of the later][column of the earlier], in ring places
+    this.clear();
+  }
+
+  clear() {
+    this.taken = 0;
+    this.firstNumber = 0;
+  }
+
+  get length() {
+    return Math.min(this.taken, this.room);
+  }
+
+  // Take frame number `number` of the history.
+  push(frame, number) {
+    if (this.taken === 0) this.firstNumber = number;
+    const at = mod(number, this.room);
+    const vector = this.vectors.subarray(at * this.size, (at + 1) * this.size);
+    this.summary(frame, vector);
+    this.taken++;
+    const { length, size } = this;
+    for (let back = 0; back < length; back++) {
+      const other = mod(number - back, this.room);
+      const base = other * size;
+      let dot = 0;
+      for (let i = 0; i < size; i++) dot += vector[i] * this.vectors[base + i];
+      this.matrix[at * this.room + other] = Math.round(255 * Math.min(Math.max(dot, 0), 1));
+    }
+  }
+
+  // A list of neurons is taken as it is; of a table of notes by neurons, the mean of each row and of each column.
+  summary(frame, out) {
+    const { net } = this;
+    let k = 0;
+    for (const { main, rows, units } of net.stack) {
+      if (rows === 1) {
+        for (let u = 0; u < units; u++) out[k++] = net.value(frame, main, u);
+        continue;
+      }
+      out.fill(0, k, k + rows + units);
+      for (let r = 0; r < rows; r++) {
+        for (let u = 0; u < units; u++) {
+          const v = net.value(frame, main, r * units + u);
+          out[k + r] += v / Math.sqrt(units);
+          out[k + rows + u] += v / Math.sqrt(rows);
+        }
+      }
+      k += rows + units;
+    }
+    let length = 0;
+    for (const v of out) length += v * v;
+    length = Math.sqrt(length) || 1;
+    for (let i = 0; i < out.length; i++) out[i] /= length;
+  }
+
+  // Likeness of two frames, by number, 0 .. 1.
+  of(a, b) {
+    const [later, earlier] = a > b ? [a, b] : [b, a];
+    return this.matrix[mod(later, this.room) * this.room + mod(earlier, this.room)] / 255;
+  }
+
+  // Number after the newest taken; the newest of all may still wait for its turn.
+  get count() {
+    return this.firstNumber + this.taken;
+  }
+
+  has(number) {
+    return number >= this.count - this.length && number < this.count;
+  }
+
+  // The moments most like `number`, best first, each apart from the others.
+  best(number, many) {
+    const apart = this.net.stepsPerBar * APART_BARS;
+    const found = [];
+    const order = [];
+    for (let n = this.count - this.length; n < this.count; n++) if (Math.abs(n - number) >= apart) order.push(n);
+    order.sort((a, b) => this.of(b, number) - this.of(a, number));
+    for (const n of order) {
+      if (found.every((m) => Math.abs(m - n) >= apart)) found.push(n);
+      if (found.length === many) break;
+    }
+    return found;
+  }
+}
+
+export class MomentsView {
+  constructor(app) {
+    this.app = app;
+  }
+
+  sentence() {
+    return "Has it been here before? Bright: the network was in nearly the same state at both times. Stripes beside the diagonal are music that comes back.";
+  }
+
+  mount(root) {
+    const { app } = this;
+    this.rows = new Rows(app.net);
+    const tools = el("div", "tools");
+    const follow = el("button", "chip", "follow now");
+    follow.id = "follow";
+    follow.dataset.why = "Compare with the newest step, always.";
+    follow.onclick = () => this.pick(null);
+    this.follow = follow;
+    tools.append(el("p", "sentence", this.sentence()), follow);
+    const page = el("div", "moments");
+    const left = el("div", "matrix-box");
+    const head = el("h3", "", "Every moment against every other");
+    head.dataset.why = "Time runs to the right and down; each dot tells how alike the network's states were at two moments.";
+    head.append(legend({ min: 0, max: 1 }));
+    left.append(head);
+    this.matrix = new Sheet(left, "matrix", "");
+    const right = el("div", "alike");
+    this.title = el("h3", "");
+    this.title.dataset.why = "The moment that the others are compared with. Click the picture, the strip below or the roll to pick another.";
+    right.append(this.title);
+    this.cards = [];
+    for (let k = 0; k < 5; k++) {
+      const card = el("button", "moment");
+      const text = el("span", "moment-text");
+      card.append(text);
+      const sheet = new Sheet(card, "moment-roll", "");
+      right.append(card);
+      this.cards.push({ card, text, sheet, number: null });
+    }
+    const bottom = el("div", "along");
+    const along = el("h3", "", "How like the picked moment each step was");
+    along.dataset.why = "The higher, the more alike; click to pick another moment.";
+    bottom.append(along);
+    this.along = new Sheet(bottom, "along-line", "");
+    page.append(left, right, bottom);
+    root.append(tools, page);
+    for (const { card } of this.cards) card.onclick = () => this.openCard(card);
+    this.matrix.canvas.addEventListener("click", (event) => this.clickMatrix(event));
+    this.matrix.canvas.addEventListener("pointermove", (event) => this.explain(event));
+    this.matrix.canvas.addEventListener("pointerleave", () => app.why.hide());
+    this.along.canvas.addEventListener("click", (event) => {
+      const number = this.alongNumber(event);
+      if (number !== null) this.pick(number);
+    });
+    this.along.canvas.addEventListener("pointermove", (event) => {
+      const number = this.alongNumber(event);
+      if (number === null) app.why.hide();
+      else app.why.say(`${app.net.place(app.history.at(number)?.step ?? 0)}: ${this.percent(number)} like the picked moment. Click to pick it.`, event.clientX, event.clientY);
+    });
+    this.along.canvas.addEventListener("pointerleave", () => app.why.hide());
+    this.image = null;
+    this.watch = new ResizeObserver(() => this.change());
+    this.watch.observe(page);
+    this.change();
+  }
+
+  unmount() {
+    this.watch.disconnect();
+    this.app.why.hide();
+  }
+
+  pick(number) {
+    this.app.moment = number;
+    this.change();
+  }
+
+  get number() {
+    const { moment, likeness } = this.app;
+    return moment !== null && likeness.has(moment) ? moment : likeness.count - 1;
+  }
+
+  change() {
+    this.follow?.setAttribute("aria-pressed", String(this.app.moment === null));
+    this.dirty = true;
+    this.cardsDue = true;
+  }
+
+  step() {
+    this.dirty = true;
+  }
+
+  restart() {
+    this.image = null;
+    this.change();
+  }
+
+  draw() {
+    if (!this.dirty) return false;
+    const { history, likeness } = this.app;
+    if (!history.last || !likeness.length) return false;
+    this.dirty = likeness.count < history.count; // the past is still being compared
+    this.drawMatrix();
+    this.drawAlong();
+    // Cards that change at every step could not be read.
+    const beat = mod(history.last.step, this.app.net.stepsPerBeat) === 0;
+    if (this.cardsDue || (this.app.moment === null && beat)) {
+      this.cardsDue = false;
+      this.drawCards();
+    }
+    return true;
+  }
+
+  // Place of the oldest step shown, and how many there are room for: the picture grows until it is full, then moves on.
+  span() {
+    const { likeness, net } = this.app;
+    const bar = net.stepsPerBar;
+    const shown = Math.min(Math.max(Math.ceil(likeness.length / (4 * bar)) * 4 * bar, 8 * bar), likeness.room);
+    return { from: likeness.count - Math.min(likeness.length, shown), shown };
+  }
+
+  drawMatrix() {
+    const { likeness, history, net } = this.app;
+    const { room } = likeness;
+    const lut = new Uint32Array(palette.luts.sequential.buffer);
+    if (!this.image) {
+      this.page = document.createElement("canvas");
+      this.page.width = this.page.height = room;
+      this.image = new ImageData(room, room);
+      this.done = likeness.count - likeness.length;
+    }
+    const out = new Uint32Array(this.image.data.buffer);
+    const pen = this.page.getContext("2d");
+    const fresh = likeness.count - this.done;
+    for (let n = Math.max(this.done, likeness.count - likeness.length); n < likeness.count; n++) {
+      const at = mod(n, room);
+      for (let back = 0; back < likeness.length; back++) {
+        const m = n - back;
+        if (!likeness.has(m)) break;
+        // Contrast where it matters: states of one piece are all somewhat alike.
+        const v = likeness.matrix[at * room + mod(m, room)];
+        const colour = lut[this.contrast(v)];
+        out[at * room + mod(m, room)] = out[mod(m, room) * room + at] = colour;
+      }
+      if (fresh <= 4) {
+        pen.putImageData(this.image, 0, 0, 0, at, room, 1);
+        pen.putImageData(this.image, 0, 0, at, 0, 1, room);
+      }
+    }
+    if (fresh > 4) pen.putImageData(this.image, 0, 0);
+    this.done = likeness.count;
+
+    const sheet = this.matrix;
+    const show = sheet.fit();
+    const side = Math.min(sheet.width, sheet.height);
+    const { from, shown } = this.span();
+    const count = likeness.count - from;
+    const one = side / shown;
+    this.scale = { side, from, shown, one };
+    show.fillStyle = "#0a0e13";
+    show.fillRect(0, 0, side, side);
+    show.imageSmoothingEnabled = false;
+    for (const [a, la] of pieces(from, count, room)) {
+      for (const [b, lb] of pieces(from, count, room)) {
+        show.drawImage(this.page, mod(a, room), mod(b, room), la, lb, (a - from) * one, (b - from) * one, la * one, lb * one);
+      }
+    }
+    const last = history.last.step;
+    show.font = "11px system-ui, sans-serif";
+    for (let n = from; n < from + shown; n++) {
+      const step = last - (history.count - 1 - n);
+      if (mod(step, 4 * net.stepsPerBar) || step < 0) continue;
+      show.fillStyle = "rgba(255,255,255,.14)";
+      show.fillRect((n - from) * one, 0, 1, side);
+      show.fillRect(0, (n - from) * one, side, 1);
+      show.fillStyle = palette.soft;
+      if (n > from) show.fillText(`bar ${step / net.stepsPerBar + 1}`, (n - from) * one + 4, 13);
+    }
+    const here = (this.number - from + 0.5) * one;
+    show.strokeStyle = palette.player;
+    show.lineWidth = 1.5;
+    show.strokeRect(0.75, here - Math.max(one, 3) / 2, side - 1.5, Math.max(one, 3));
+    show.strokeRect(here - Math.max(one, 3) / 2, 0.75, Math.max(one, 3), side - 1.5);
+  }
+
+  contrast(v) {
+    const t = Math.max(v / 255 - 0.35, 0) / 0.65;
+    return Math.round(255 * t * t);
+  }
+
+  drawAlong() {
+    const { likeness, history, net } = this.app;
+    const pen = this.along.fit();
+    const { width, height } = this.along;
+    const { from, shown } = this.span();
+    const count = likeness.count - from;
+    drawBars(pen, net, history, from, from + shown, 0, 0, width, height, true);
+    const one = width / shown;
+    const number = this.number;
+    for (let n = from; n < from + count; n++) {
+      const v = likeness.of(n, number);
+      pen.fillStyle = shade(palette.luts.sequential, this.contrast(255 * v), 0, 255);
+      const tall = Math.max(v, 0.01) * (height - 16);
+      pen.fillRect((n - from) * one, height - 14 - tall, Math.max(one - 0.4, 1), tall);
+    }
+    pen.fillStyle = palette.player;
+    pen.fillRect((number - from) * one, 0, Math.max(one, 2), height - 14);
+  }
+
+  drawCards() {
+    const { likeness, history, net } = this.app;
+    const number = this.number;
+    const frame = history.at(number);
+    if (!frame) return;
+    this.title.textContent = `${this.app.moment === null ? "Now" : "Picked"}: ${net.place(frame.step)}, and the moments most like it`;
+    const best = likeness.best(number, this.cards.length);
+    this.cards.forEach((card, k) => {
+      const n = best[k];
+      card.number = n ?? null;
+      card.card.hidden = n === undefined;
+      if (n === undefined) return;
+      const there = history.at(n);
+      card.text.replaceChildren(el("b", "", net.place(there.step)), el("span", "", `${this.percent(n)} alike`));
+      card.card.dataset.why = `The bar around ${net.place(there.step)}, when the network was in nearly the same state. Click to pick that moment.`;
+      const pen = card.sheet.fit();
+      const around = net.stepsPerBar / 2;
+      const [a, b] = [n - around, n + around];
+      drawBars(pen, net, history, a, b, 0, 0, card.sheet.width, card.sheet.height);
+      drawNotes(pen, net, history, this.rows, a, b, 0, 2, card.sheet.width, card.sheet.height - 4);
+      pen.fillStyle = palette.text;
+      pen.fillRect(card.sheet.width / 2, 0, 1, card.sheet.height);
+    });
+  }
+
+  percent(n) {
+    return `${(100 * this.app.likeness.of(n, this.number)).toFixed(0)} %`;
+  }
+
+  openCard(node) {
+    const found = this.cards.find(({ card }) => card === node);
+    if (found?.number !== null) this.pick(found.number);
+  }
+
+  matrixNumbers(event) {
+    if (!this.scale) return null;
+    const box = this.matrix.canvas.getBoundingClientRect();
+    const { from, one } = this.scale;
+    const a = from + Math.floor((event.clientX - box.left) / one);
+    const b = from + Math.floor((event.clientY - box.top) / one);
+    const { likeness } = this.app;
+    return likeness.has(a) && likeness.has(b) ? [a, b] : null;
+  }
+
+  clickMatrix(event) {
+    const pair = this.matrixNumbers(event);
+    if (pair) this.pick(pair[0]);
+  }
+
+  explain(event) {
+    const { app } = this;
+    const pair = this.matrixNumbers(event);
+    this.matrix.canvas.style.cursor = pair ? "pointer" : "default";
+    if (!pair) {
+      app.why.hide();
+      return;
+    }
+    const [a, b] = pair;
+    const { net, history, likeness } = app;
+    app.why.say(`${net.place(history.at(a).step)} and ${net.place(history.at(b).step)}: ${(100 * likeness.of(a, b)).toFixed(0)} % alike. Click to pick ${net.place(history.at(a).step)}.`, event.clientX, event.clientY);
+  }
+
+  alongNumber(event) {
+    const { likeness } = this.app;
+    const box = this.along.canvas.getBoundingClientRect();
+    const { from, shown } = this.span();
+    const number = from + Math.floor(((event.clientX - box.left) / box.width) * shown);
+    return likeness.has(number) ? number : null;
+  }
+}
+
+// A run of numbers on a ring of `room` places, in pieces that do not wrap: [first, length].
+function pieces(from, count, room) {
+  const out = [];
+  for (let n = from; n < from + count; ) {
+    const length = Math.min(from + count - n, room - mod(n, room));
+    out.push([n, length]);
+    n += length;
+  }
+  return out;
+}

@@ -1,0 +1,141 @@
+// What the network is, made from its card: layers, signals, tracks, and where each value lies in a frame.
+
+export const PLAY = 1;
+export const HOLD = 2;
+export const CLAMPED = 4;
+export const TOLD = 8;
+export const TOLD_HOLD = 16;
+export const PLAYER = 255;
+
+// In the order in which they are offered. `verb` goes on buttons, `plain` is the sentence behind it.
+export const SIGNALS = {
+  h: { verb: "says", name: "activation", plain: "what a neuron tells the others: blue says no, orange says yes, black says nothing" },
+  c: { verb: "remembers", name: "memory cell", plain: "what a neuron keeps in its memory from step to step" },
+  i: { verb: "lets in", name: "input gate", plain: "how far a neuron opens for something new" },
+  f: { verb: "keeps", name: "forget gate", plain: "how much of its memory a neuron keeps at this step" },
+  g: { verb: "would note", name: "candidate", plain: "what a neuron would newly write into its memory" },
+  o: { verb: "gives out", name: "output gate", plain: "how much of its memory a neuron shows to the others" },
+};
+
+const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+const KIT = {
+  35: "kick", 36: "kick", 37: "rim shot", 38: "snare", 39: "clap", 40: "snare", 41: "low tom", 42: "closed hi-hat",
+  43: "low tom", 44: "pedal hi-hat", 45: "mid tom", 46: "open hi-hat", 47: "mid tom", 48: "high tom", 49: "crash",
+  50: "high tom", 51: "ride", 54: "tambourine", 56: "cowbell", 57: "crash", 59: "ride", 70: "shaker", 75: "claves",
+};
+
+export function pitchName(pitch) {
+  return `${NAMES[pitch % 12]}${Math.floor(pitch / 12) - 1}`;
+}
+
+export function noteName(track, pitch) {
+  return track.kind === "drums" ? KIT[pitch] ?? `drum ${pitch}` : pitchName(pitch);
+}
+
+export class Net {
+  constructor(hello) {
+    const { card, layout } = hello;
+    this.card = card;
+    this.name = card.title || card.name;
+    this.u8 = hello.format === "u8";
+    this.slots = layout.slots;
+    this.values = layout.values;
+    this.stepsPerBeat = card.steps_per_beat;
+    this.beatsPerBar = card.beats_per_bar;
+    this.stepsPerBar = card.steps_per_beat * card.beats_per_bar;
+    let start = 0;
+    this.tracks = card.tracks.map((track, index) => {
+      const pitches = track.pitches;
+      const one = { ...track, index, start, low: Math.min(...pitches), high: Math.max(...pitches) };
+      start += pitches.length;
+      return one;
+    });
+    this.slotTrack = this.tracks.flatMap((t) => t.pitches.map(() => t.index));
+    this.slotPitch = this.tracks.flatMap((t) => t.pitches);
+    const seen = new Set();
+    this.blocks = [];
+    for (const a of card.activations) {
+      if (seen.has(a.output)) continue;
+      seen.add(a.output);
+      this.blocks.push({ ...a, ...layout.blocks[a.output] });
+    }
+    this.layers = [...new Set(this.blocks.map((b) => b.layer))].sort((a, b) => a - b).map((layer) => this.layer(layer));
+    this.stack = this.layers.filter((l) => l.main);
+    // Rows are notes, as in the biaxial network.
+    this.planes = this.stack.some((l) => l.rows > 1);
+    this.signals = [...new Set(this.stack.flatMap((l) => l.blocks.map((b) => b.signal)))].sort(bySignal);
+    this.classes = this.findClasses();
+  }
+
+  layer(index) {
+    const all = this.blocks.filter((b) => b.layer === index);
+    const states = all.filter((b) => b.signal in SIGNALS);
+    const blocks = states.length ? states : all.filter((b) => !this.isClasses(b));
+    blocks.sort((a, b) => bySignal(a.signal, b.signal));
+    const main = blocks.find((b) => b.signal === "h") ?? blocks[0];
+    if (!main) return { index, blocks, main: null };
+    const rows = main.shape.length === 2 ? main.shape[0] : 1;
+    const units = main.shape.length ? main.shape.at(-1) : 1;
+    // Only what has a value for every unit of the layer is drawn beside it.
+    return { index, main, rows, units, blocks: blocks.filter((b) => b.size === rows * units) };
+  }
+
+  isClasses(block) {
+    const names = this.card.classes;
+    return Array.isArray(names) && block.shape.length === 1 && block.shape[0] === names.length;
+  }
+
+  findClasses() {
+    const block = this.blocks.find((b) => this.isClasses(b));
+    return block ? { block, names: this.card.classes } : null;
+  }
+
+  block(layer, signal) {
+    return layer.blocks.find((b) => b.signal === signal) ?? null;
+  }
+
+  layerName(layer) {
+    return `Layer ${layer.index + 1}`;
+  }
+
+  // The number behind what a frame carries.
+  value(frame, block, i) {
+    const raw = frame.values[block.at + i];
+    return this.u8 ? block.min + (raw / 255) * (block.max - block.min) : raw;
+  }
+
+  probability(frame, slot) {
+    const raw = frame.values[slot];
+    return this.u8 ? raw / 255 : raw;
+  }
+
+  holdProbability(frame, slot) {
+    const raw = frame.values[this.slots + slot];
+    return this.u8 ? raw / 255 : raw;
+  }
+
+  slotName(slot) {
+    return noteName(this.tracks[this.slotTrack[slot]], this.slotPitch[slot]);
+  }
+
+  // "17.3": bar and beat as musicians count them.
+  place(step) {
+    const beat = step / this.stepsPerBeat;
+    return `${Math.floor(beat / this.beatsPerBar) + 1}.${(Math.floor(beat) % this.beatsPerBar) + 1}`;
+  }
+}
+
+export function signalOf(block) {
+  return SIGNALS[block.signal] ?? { verb: block.signal, name: block.signal, plain: block.doc || block.signal };
+}
+
+// Whether a block runs both ways from nothing (drawn cool - black - warm) or from nothing up.
+export function isSigned(block) {
+  return block.min < 0;
+}
+
+function bySignal(a, b) {
+  const order = Object.keys(SIGNALS);
+  const [i, j] = [order.indexOf(a), order.indexOf(b)];
+  return (i < 0 ? order.length : i) - (j < 0 ? order.length : j);
+}

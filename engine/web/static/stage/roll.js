@@ -1,0 +1,324 @@
+// The roll: what sounded, and behind it what the network found likely; at the right, the step it decides now.
+
+import { palette, trackColour, rgb } from "./colour.js";
+import { el } from "./dom.js";
+import { mod } from "./history.js";
+import { CLAMPED, HOLD, PLAY, PLAYER, TOLD, pitchName } from "./net.js";
+import { Sheet } from "./paint.js";
+import { HELD, YOURS, sounded } from "./rollstrip.js";
+
+const FAINT = 0.02; // likelihood below which nothing is drawn
+const USED = 0.2; // a pitch that likely gets a row, whether it was played or not
+const LEAST = 12; // rows of a track that plays little
+
+export class RollView {
+  constructor(app) {
+    this.app = app;
+  }
+
+  sentence() {
+    return "What sounds, step by step: yours amber, the network's in the colour of its instrument. The shade behind is how likely each note was; what did not happen remains a ghost.";
+  }
+
+  mount(root) {
+    const tools = el("div", "tools");
+    tools.append(el("p", "sentence", this.sentence()));
+    const ghosts = el("button", "chip", "ghosts");
+    ghosts.id = "ghosts";
+    ghosts.dataset.why = "Show the notes that were likely but did not happen.";
+    ghosts.setAttribute("aria-pressed", String(!this.plain));
+    ghosts.onclick = () => {
+      this.plain = !this.plain;
+      ghosts.setAttribute("aria-pressed", String(!this.plain));
+      this.redraw();
+    };
+    tools.append(ghosts);
+    const box = el("div", "roll");
+    root.append(tools, box);
+    this.sheet = new Sheet(box, "fill", "");
+    this.sheet.canvas.tabIndex = 0;
+    this.sheet.canvas.setAttribute("role", "img");
+    this.sheet.canvas.setAttribute("aria-label", "The notes of the last bars, by track and pitch");
+    this.page = document.createElement("canvas");
+    this.watch = new ResizeObserver(() => this.redraw());
+    this.watch.observe(box);
+    const { canvas } = this.sheet;
+    canvas.addEventListener("pointermove", (event) => this.explain(event));
+    canvas.addEventListener("pointerleave", () => this.app.why.hide());
+    canvas.addEventListener("click", (event) => {
+      const hit = this.hit(event);
+      if (hit?.frame) this.app.pickMoment(hit.number);
+    });
+    this.redraw();
+  }
+
+  unmount() {
+    this.watch.disconnect();
+    this.app.why.hide();
+  }
+
+  // Lanes of tracks, highest pitch on top, the last track uppermost. A lane has rows for what was played or nearly played:
+  // nobody sees a note that is a hair thin.
+  layout() {
+    const { net } = this.app;
+    const canvas = this.sheet.canvas;
+    const narrow = window.innerWidth < 700;
+    this.left = narrow ? 30 : 84; // names stand beside the lanes, on a phone within them
+    this.width = canvas.clientWidth - this.left;
+    this.cell = narrow ? 9 : 14;
+    this.ahead = 2 * this.cell; // room at the right for the step that is being decided
+    this.columns = Math.max(Math.floor((this.width - this.ahead) / this.cell), 8);
+    const gap = 10;
+    const lanes = [...net.tracks].reverse().map((track) => {
+      const [low, high] = this.ranges[track.index];
+      const order = track.pitches.map((pitch, i) => ({ pitch, slot: track.start + i }));
+      if (track.kind !== "drums") order.sort((a, b) => a.pitch - b.pitch);
+      return { track, slots: order.filter((_, k) => k >= low && k <= high).map(({ slot }) => slot) };
+    });
+    const weight = ({ track, slots }) => slots.length * (track.kind === "drums" ? 1.3 : 1);
+    const total = lanes.reduce((n, lane) => n + weight(lane), 0);
+    const room = canvas.clientHeight - gap * (lanes.length - 1) - 18;
+    this.rowOf = new Float32Array(net.slots).fill(-1);
+    this.tallOf = new Float32Array(net.slots);
+    let y = 0;
+    for (const lane of lanes) {
+      lane.y = y;
+      lane.height = (room * weight(lane)) / total;
+      lane.row = lane.height / lane.slots.length;
+      lane.slots.forEach((slot, k) => {
+        this.rowOf[slot] = y + lane.height - (k + 1) * lane.row;
+        this.tallOf[slot] = lane.row;
+      });
+      y += lane.height + gap;
+    }
+    this.lanes = lanes;
+  }
+
+  // Places (by pitch) of each track that a frame needs; returns whether a range grew.
+  widen(frame) {
+    const { net } = this.app;
+    let grew = false;
+    for (const track of net.tracks) {
+      const range = (this.ranges[track.index] ??= this.atLeast(track));
+      track.pitches.forEach((pitch, i) => {
+        const slot = track.start + i;
+        if (!(frame.cells[slot] & (PLAY | TOLD)) && net.probability(frame, slot) < USED) return;
+        const place = track.kind === "drums" ? i : pitch - track.low;
+        if (place >= range[0] && place <= range[1]) return;
+        range[0] = Math.max(Math.min(range[0], place - 2), 0);
+        range[1] = Math.min(Math.max(range[1], place + 2), track.pitches.length - 1);
+        grew = true;
+      });
+    }
+    return grew;
+  }
+
+  atLeast(track) {
+    const many = track.pitches.length;
+    if (track.kind === "drums") return [0, Math.min(many, 6) - 1];
+    const middle = Math.floor(many / 2);
+    return [Math.max(middle - LEAST / 2, 0), Math.min(middle + LEAST / 2, many) - 1];
+  }
+
+  // Draw all columns anew: the page is a ring of columns, each step writes one.
+  redraw() {
+    const { history } = this.app;
+    if (!this.sheet.canvas.clientWidth) return;
+    this.ranges ??= [];
+    for (let n = history.first; n < history.count; n++) this.widen(history.at(n));
+    if (!this.ranges.length) for (const track of this.app.net.tracks) this.ranges[track.index] = this.atLeast(track);
+    this.layout();
+    const ratio = window.devicePixelRatio || 1;
+    this.ratio = ratio;
+    this.page.width = Math.round((this.columns + 1) * this.cell * ratio);
+    this.page.height = Math.round(this.sheet.canvas.clientHeight * ratio);
+    for (let n = Math.max(history.first, history.count - this.columns - 1); n < history.count; n++) this.column(n);
+    this.dirty = true;
+  }
+
+  restart() {
+    this.redraw();
+  }
+
+  step() {
+    const number = this.app.history.count - 1;
+    if (!this.lanes) return;
+    if (this.widen(this.app.history.at(number))) {
+      this.redraw();
+      return;
+    }
+    // The step before is now known to the end: what came late is in it.
+    this.column(number - 1);
+    this.column(number);
+    this.dirty = true;
+  }
+
+  column(number) {
+    const { net, history } = this.app;
+    const frame = history.at(number);
+    if (!frame) return;
+    const pen = this.page.getContext("2d");
+    const { ratio, cell: step } = this;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const x = mod(number, this.columns + 1) * step;
+    pen.clearRect(x, 0, step, this.page.height);
+    const next = history.at(number + 1);
+    const down = mod(frame.step, net.stepsPerBar) === 0;
+    for (const lane of this.lanes) {
+      pen.fillStyle = "#0a0e13";
+      pen.fillRect(x, lane.y, step, lane.height);
+      pen.fillStyle = "#1a232e";
+      for (const slot of lane.track.kind === "drums" ? [] : lane.slots) {
+        if (net.slotPitch[slot] % 12 === 0) pen.fillRect(x, this.rowOf[slot] + lane.row - 0.5, step, 1);
+      }
+      if (mod(frame.step, net.stepsPerBeat) === 0) {
+        pen.fillStyle = down ? "#334152" : "#18202a";
+        pen.fillRect(x, lane.y, 1, lane.height);
+      }
+    }
+    for (let slot = 0; slot < net.slots; slot++) {
+      if (this.rowOf[slot] < 0) continue;
+      const p = net.probability(frame, slot);
+      const note = sounded(frame, next, slot);
+      const y = this.rowOf[slot];
+      const tall = Math.max(this.tallOf[slot] - 1, 1.4);
+      if (!this.plain && p > FAINT && !(note & YOURS)) {
+        pen.fillStyle = ghost(net, slot, p);
+        pen.fillRect(x, y, step, tall);
+      }
+      if (note) {
+        const held = note & HELD;
+        pen.fillStyle = note & YOURS ? palette.player : trackColour(net.slotTrack[slot]);
+        pen.fillRect(held ? x : x + 1.5, y, held ? step : step - 1.5, tall);
+      }
+    }
+  }
+
+  draw(now) {
+    const { app } = this;
+    const { net, history } = app;
+    const frame = history.last;
+    if (!this.lanes || !this.sheet.canvas.clientWidth) return false;
+    // Only between steps does it glide; who asked for little motion sees it move by whole steps.
+    const part = app.still || !frame ? 0 : Math.min(Math.max(app.clock.beatAt(now) * net.stepsPerBeat - frame.step, 0), 1);
+    if (!this.dirty && part === this.part) return false;
+    this.dirty = false;
+    this.part = part;
+    const pen = this.sheet.fit();
+    const { width, height } = this.sheet;
+    const edge = width - this.ahead; // where now is
+    if (frame) {
+      pen.save();
+      pen.beginPath();
+      pen.rect(this.left, 0, width - this.left, height);
+      pen.clip();
+      // The step that began now lies to the right of the line, and slides under it.
+      const shift = part * this.cell;
+      pen.imageSmoothingEnabled = false;
+      const newest = mod(history.count - 1, this.columns + 1);
+      const all = this.columns + 1;
+      for (let k = 0; k < all; k += 1) {
+        // The ring in at most two pieces.
+        const start = mod(newest + 1 + k, all);
+        const count = Math.min(all - k, all - start);
+        const x = Math.round((edge - shift) * this.ratio) / this.ratio + (k - all + 1) * this.cell;
+        pen.drawImage(this.page, start * this.cell * this.ratio, 0, count * this.cell * this.ratio, this.page.height, x, 0, count * this.cell, height);
+        k += count - 1;
+      }
+      this.player(pen, edge, part);
+      pen.restore();
+      pen.fillStyle = palette.text;
+      pen.fillRect(edge - 1, 0, 2, height - 18);
+    }
+    this.labels(pen, height, edge);
+    return frame !== null;
+  }
+
+  // The player's keys that are down, from where they began up to now: at once, and not moved to the grid.
+  player(pen, edge) {
+    const { net, keys, clock } = this.app;
+    const track = net.tracks.find((t) => t.name === "player") ?? net.tracks.find((t) => t.name === "lead") ?? net.tracks.at(-1);
+    const now = clock.beatAt(performance.now());
+    for (const [pitch, note] of keys.sounding(PLAYER)) {
+      const at = track.pitches.indexOf(pitch);
+      if (at < 0 || this.rowOf[track.start + at] < 0) continue;
+      const long = Math.max((now - note.beat) * net.stepsPerBeat * this.cell, 3);
+      pen.fillStyle = palette.player;
+      pen.fillRect(edge - Math.min(long, this.width), this.rowOf[track.start + at], Math.min(long, this.width), Math.max(this.tallOf[track.start + at] - 1, 2));
+    }
+  }
+
+  labels(pen, height, edge) {
+    const { net, history } = this.app;
+    pen.textBaseline = "middle";
+    for (const lane of this.lanes) {
+      pen.fillStyle = trackColour(lane.track.index);
+      pen.fillRect(this.left - 6, lane.y, 2, lane.height);
+      pen.font = "600 13px system-ui, sans-serif";
+      if (this.left < 80) pen.fillText(lane.track.name, this.left + 4, lane.y + 9);
+      else pen.fillText(lane.track.name, 0, lane.y + (lane.track.kind === "drums" ? -1 : lane.height / 2));
+      pen.font = "11px system-ui, sans-serif";
+      pen.fillStyle = palette.faint;
+      for (const slot of lane.slots) {
+        const drums = lane.track.kind === "drums";
+        if (drums ? lane.row < 10 || this.left < 80 : net.slotPitch[slot] % 12) continue;
+        pen.textAlign = "right";
+        pen.fillText(drums ? net.slotName(slot) : pitchName(net.slotPitch[slot]), this.left - 11, this.rowOf[slot] + lane.row / 2);
+        pen.textAlign = "left";
+      }
+    }
+    pen.textBaseline = "alphabetic";
+    const last = history.last;
+    if (!last) return;
+    pen.fillStyle = palette.faint;
+    const shift = this.part * this.cell;
+    for (let k = 0; k <= this.columns; k++) {
+      const step = last.step - k;
+      if (step < 0 || mod(step, net.stepsPerBar)) continue;
+      const x = edge - shift - k * this.cell;
+      if (x > this.left && x < edge - 52) pen.fillText(`bar ${step / net.stepsPerBar + 1}`, x + 3, height - 4);
+    }
+    pen.fillStyle = palette.text;
+    pen.fillText("now", edge - 11, height - 4);
+  }
+
+  hit(event) {
+    const { net, history } = this.app;
+    if (!this.lanes || !history.last) return null;
+    const box = this.sheet.canvas.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    const edge = box.width - this.ahead;
+    const age = Math.ceil((edge - this.part * this.cell - x) / this.cell);
+    const number = history.count - 1 - age;
+    let slot = -1;
+    for (let s = 0; s < net.slots; s++) if (y >= this.rowOf[s] && y < this.rowOf[s] + this.tallOf[s]) slot = s;
+    return { number, frame: x > this.left ? history.at(number) : null, slot };
+  }
+
+  explain(event) {
+    const { app } = this;
+    const { net, history } = app;
+    const hit = this.hit(event);
+    this.sheet.canvas.style.cursor = hit?.frame ? "pointer" : "default";
+    if (!hit || !hit.frame || hit.slot < 0) {
+      app.why.hide();
+      return;
+    }
+    const { frame, slot, number } = hit;
+    const track = net.tracks[net.slotTrack[slot]];
+    const cell = frame.cells[slot];
+    const note = sounded(frame, history.at(number + 1), slot);
+    const did = note ? (note & YOURS ? "you played it" : "the network played it") : cell & PLAY && !(cell & CLAMPED) ? "chosen, but it did not sound" : "it was not played";
+    const likely = `${(100 * net.probability(frame, slot)).toFixed(0)} %`;
+    app.why.say(`${track.name}, ${net.slotName(slot)}, at ${net.place(frame.step)}: likely to ${likely}; ${did}. Click for moments like this one.`, event.clientX, event.clientY);
+  }
+}
+
+const ghosts = new Map();
+function ghost(net, slot, p) {
+  const level = Math.round(p * 20);
+  const key = net.slotTrack[slot] * 32 + level;
+  if (!ghosts.has(key)) ghosts.set(key, `rgba(${rgb(trackColour(net.slotTrack[slot])).join(",")},${(0.06 + 0.4 * (level / 20)).toFixed(3)})`);
+  return ghosts.get(key);
+}

@@ -1,0 +1,106 @@
+// Notes over the last steps in one small picture: all tracks on one scale of pitches, drums below.
+
+import { palette, trackColour } from "./colour.js";
+import { mod } from "./history.js";
+import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "./net.js";
+import { Sheet } from "./paint.js";
+
+// What each slot did in a frame: SOUNDED, with YOURS and HELD; 0 for silence. Looking one step ahead: a note of the player that
+// came too late to be chosen shows in what the network was told at the next step, and one that was chosen but did not sound is
+// not there.
+export const SOUNDED = 1;
+export const YOURS = 2;
+export const HELD = 4;
+
+export function sounded(frame, next, slot) {
+  const cell = frame.cells[slot];
+  // A step may be missing: what was told after it says nothing of this one.
+  const told = next && next.step === frame.step + 1 ? next.cells[slot] & TOLD : cell & PLAY;
+  if (!told) return 0;
+  const yours = cell & CLAMPED || !(cell & PLAY) ? YOURS : 0;
+  return SOUNDED | yours | (cell & PLAY && cell & HOLD ? HELD : 0);
+}
+
+// The rows of a small roll: a row for each pitch of the pitched tracks, then one for each drum.
+export class Rows {
+  constructor(net) {
+    const pitched = net.tracks.filter((t) => t.kind !== "drums");
+    const drums = net.tracks.filter((t) => t.kind === "drums");
+    this.low = pitched.length ? Math.min(...pitched.map((t) => t.low)) : 0;
+    this.high = pitched.length ? Math.max(...pitched.map((t) => t.high)) : -1;
+    this.pitches = this.high - this.low + 1;
+    this.gap = pitched.length && drums.length ? 2 : 0;
+    this.count = this.pitches + this.gap + drums.reduce((n, t) => n + t.pitches.length, 0);
+    let next = this.pitches + this.gap;
+    this.ofSlot = net.slotPitch.map((pitch, slot) => (net.tracks[net.slotTrack[slot]].kind === "drums" ? next++ : this.high - pitch));
+  }
+}
+
+// Draw frames number `from` to `to` into a rectangle.
+export function drawNotes(pen, net, history, rows, from, to, x, y, width, height) {
+  const one = width / (to - from);
+  const tall = height / rows.count;
+  for (let n = Math.max(from, history.first); n < Math.min(to, history.count); n++) {
+    const frame = history.at(n);
+    const next = history.at(n + 1);
+    for (let slot = 0; slot < net.slots; slot++) {
+      const note = sounded(frame, next, slot);
+      if (!note) continue;
+      const held = note & HELD;
+      pen.fillStyle = note & YOURS ? palette.player : net.tracks.length === 1 ? palette.network : trackColour(net.slotTrack[slot]);
+      const left = x + (n - from) * one;
+      // A held note joins the one before; a new one leaves a hair between.
+      pen.fillRect(held ? left - 0.5 : left + 0.8, y + rows.ofSlot[slot] * tall, held ? one + 0.5 : one - 0.8, Math.max(tall - 0.4, 1.2));
+    }
+  }
+}
+
+// Bar and beat lines of the same rectangle.
+export function drawBars(pen, net, history, from, to, x, y, width, height, labels = false) {
+  const one = width / (to - from);
+  const last = history.last;
+  if (!last) return;
+  const bar = net.stepsPerBar;
+  pen.font = "11px system-ui, sans-serif";
+  for (let n = from; n < to; n++) {
+    const step = last.step - (history.count - 1 - n);
+    if (mod(step, net.stepsPerBeat)) continue;
+    const down = mod(step, bar) === 0;
+    if (!down && one * net.stepsPerBeat < 18) continue;
+    pen.fillStyle = down ? "#2c3846" : "#141b24";
+    pen.fillRect(x + (n - from) * one, y, 1, height);
+    if (labels && down && step >= 0) {
+      pen.fillStyle = palette.faint;
+      pen.fillText(`bar ${step / bar + 1}`, x + (n - from) * one + 4, y + height - 4);
+    }
+  }
+}
+
+export class RollStrip {
+  constructor(parent, app, cell = 6) {
+    this.app = app;
+    this.cell = cell;
+    this.rows = new Rows(app.net);
+    this.sheet = new Sheet(parent, "small-roll", "The notes of the last bars: yours amber, the network's in the colour of their track.");
+    this.sheet.canvas.addEventListener("click", () => app.show("roll"));
+    this.sheet.canvas.style.cursor = "pointer";
+  }
+
+  draw(net, history) {
+    const pen = this.sheet.fit();
+    const { width, height } = this.sheet;
+    if (!width) return;
+    const steps = Math.max(Math.floor(width / this.cell), 8);
+    const to = history.count;
+    const from = to - steps;
+    drawBars(pen, net, history, from, to, 0, 0, width, height);
+    pen.fillStyle = palette.faint;
+    pen.font = "11px system-ui, sans-serif";
+    const tall = height / this.rows.count;
+    for (let pitch = Math.ceil(this.rows.low / 12) * 12; pitch <= this.rows.high; pitch += 12) {
+      const y = (this.rows.high - pitch) * tall;
+      pen.fillText(pitchName(pitch), 2, y + tall / 2 + 4);
+    }
+    drawNotes(pen, net, history, this.rows, from, to, 0, 0, width, height);
+  }
+}

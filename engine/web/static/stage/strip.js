@@ -1,0 +1,182 @@
+// The notes of all tracks side by side: how likely each was, which were chosen, which were heard.
+
+import { palette, trackColour, withAlpha } from "./colour.js";
+import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "./net.js";
+import { Sheet } from "./paint.js";
+
+const DRUM = 1.8; // drums are few: they get somewhat more room each
+
+// Where each slot stands on a strip of a given width: tracks in a row, a gap between them.
+export function slotPlaces(net, width) {
+  const gap = net.tracks.length > 1 ? Math.min(14, width / 40) : 0;
+  const weight = net.tracks.map((t) => (t.kind === "drums" ? DRUM : 1));
+  const total = net.tracks.reduce((n, t, k) => n + weight[k] * t.pitches.length, 0);
+  const unit = (width - gap * (net.tracks.length - 1)) / total;
+  const left = new Float32Array(net.slots);
+  const wide = new Float32Array(net.slots);
+  for (let slot = 0, x = 0; slot < net.slots; slot++) {
+    if (slot && net.slotTrack[slot] !== net.slotTrack[slot - 1]) x += gap;
+    left[slot] = x;
+    wide[slot] = unit * weight[net.slotTrack[slot]];
+    x += wide[slot];
+  }
+  return { left, wide };
+}
+
+// Likelihood as bars, the choice as blocks below them, pitches below those.
+export class BeliefStrip {
+  constructor(parent, app) {
+    this.app = app;
+    this.sheet = new Sheet(parent, "strip", "");
+    listen(this.sheet.canvas, app, (slot) => this.sentence(slot), () => this.places);
+  }
+
+  draw(frame) {
+    const { net } = this.app;
+    const pen = this.sheet.fit();
+    const { width, height } = this.sheet;
+    if (!width) return;
+    this.places = slotPlaces(net, width);
+    const { left, wide } = this.places;
+    const ruler = 15;
+    const block = 11;
+    const base = height - ruler - block - 3;
+    const head = 20;
+    pen.font = "12px system-ui, sans-serif";
+    for (const track of net.tracks) {
+      const colour = trackColour(track.index);
+      const end = track.start + track.pitches.length;
+      const one = wide[track.start];
+      const thick = Math.max(one - (one > 3 ? 1 : 0), 1);
+      const right = left[end - 1] + one;
+      pen.fillStyle = "#0c1117";
+      pen.fillRect(left[track.start], base + 3, right - left[track.start], block);
+      pen.fillStyle = colour;
+      pen.fillText(fitted(pen, track.name, right - left[track.start] + 4), left[track.start], 12);
+      pen.fillStyle = palette.line;
+      pen.fillRect(left[track.start], base, right - left[track.start], 1);
+      this.ruler(pen, track, height);
+      if (!frame) continue;
+      for (let slot = track.start; slot < end; slot++) {
+        const p = net.probability(frame, slot);
+        const cell = frame.cells[slot];
+        const x = left[slot];
+        if (p > 0.004) {
+          const tall = Math.max(p * (base - head), 1);
+          pen.fillStyle = withAlpha(colour, cell & PLAY ? 0.95 : 0.5);
+          pen.fillRect(x, base - tall, thick, tall);
+        }
+        if (cell & PLAY) {
+          pen.fillStyle = cell & CLAMPED ? palette.player : colour;
+          if (cell & HOLD) pen.fillRect(x, base + 3 + block / 2 - 1.5, thick, 4);
+          else pen.fillRect(x, base + 3, thick, block);
+        }
+      }
+    }
+  }
+
+  ruler(pen, track, height) {
+    const { left, wide } = this.places;
+    if (track.kind === "drums" || wide[track.start] * 12 < 22) return;
+    pen.fillStyle = palette.faint;
+    pen.font = "11px system-ui, sans-serif";
+    track.pitches.forEach((pitch, i) => {
+      if (pitch % 12) return;
+      const x = left[track.start + i];
+      pen.fillRect(x, height - 14, 1, 3);
+      pen.fillText(pitchName(pitch), x, height - 1);
+    });
+    pen.font = "12px system-ui, sans-serif";
+  }
+
+  sentence(slot) {
+    const { net, history } = this.app;
+    const frame = history.last;
+    const track = net.tracks[net.slotTrack[slot]];
+    const name = `${track.name}, ${net.slotName(slot)}`;
+    if (!frame) return name;
+    const cell = frame.cells[slot];
+    const percent = `${(100 * net.probability(frame, slot)).toFixed(0)} %`;
+    const did = !(cell & PLAY) ? "it was not chosen" : cell & CLAMPED ? "you play it" : cell & HOLD ? "it goes on from before" : "it begins now";
+    return `${name}: the network finds it ${percent} likely; ${did}.${this.app.mayChange ? " Press to play it yourself." : ""}`;
+  }
+}
+
+// What the network was told of the step before: the only way in for notes.
+export class HeardStrip {
+  constructor(parent, app) {
+    this.app = app;
+    this.sheet = new Sheet(parent, "strip heard", "");
+    listen(this.sheet.canvas, app, (slot) => this.sentence(slot), () => this.places);
+  }
+
+  draw(frame) {
+    const { net, history } = this.app;
+    const pen = this.sheet.fit();
+    const { width, height } = this.sheet;
+    if (!width) return;
+    this.places = slotPlaces(net, width);
+    const { left, wide } = this.places;
+    const last = history.at(history.count - 2);
+    const before = last && frame && last.step === frame.step - 1 ? last : null;
+    for (const track of net.tracks) {
+      const end = track.start + track.pitches.length;
+      const one = wide[track.start];
+      const thick = Math.max(one - (one > 3 ? 1 : 0), 1);
+      pen.fillStyle = "#0c1117";
+      pen.fillRect(left[track.start], 0, left[end - 1] + one - left[track.start], height);
+      if (!frame) continue;
+      for (let slot = track.start; slot < end; slot++) {
+        if (!(frame.cells[slot] & TOLD)) continue;
+        pen.fillStyle = before && byPlayer(before, slot) ? palette.player : trackColour(track.index);
+        pen.fillRect(left[slot], 1, thick, height - 2);
+      }
+    }
+  }
+
+  sentence(slot) {
+    const { net, history } = this.app;
+    const name = `${net.tracks[net.slotTrack[slot]].name}, ${net.slotName(slot)}`;
+    const told = history.last && history.last.cells[slot] & TOLD;
+    return `${name}: ${told ? "it sounded a step ago, and the network is told so" : "silent a step ago"}.`;
+  }
+}
+
+// Whether a note that sounded in a step was the player's: dictated, or not of the network's choosing.
+function byPlayer(frame, slot) {
+  return (frame.cells[slot] & CLAMPED) !== 0 || !(frame.cells[slot] & PLAY);
+}
+
+export function fitted(pen, text, width) {
+  if (pen.measureText(text).width <= width) return text;
+  let short = text;
+  while (short.length > 1 && pen.measureText(short).width > width) short = short.slice(0, -1);
+  return short;
+}
+
+function listen(canvas, app, sentence, places) {
+  const slotAt = (event) => {
+    const { left, wide } = places() ?? {};
+    if (!left) return -1;
+    const x = event.clientX - canvas.getBoundingClientRect().left;
+    for (let slot = 0; slot < app.net.slots; slot++) if (x >= left[slot] && x < left[slot] + wide[slot]) return slot;
+    return -1;
+  };
+  canvas.addEventListener("pointermove", (event) => {
+    const slot = slotAt(event);
+    canvas.style.cursor = slot >= 0 && app.mayChange ? "pointer" : "default";
+    if (slot >= 0) app.why.say(sentence(slot), event.clientX, event.clientY);
+    else app.why.hide();
+  });
+  canvas.addEventListener("pointerleave", () => app.why.hide());
+  canvas.addEventListener("pointerdown", (event) => {
+    const slot = slotAt(event);
+    if (slot < 0) return;
+    canvas.setPointerCapture(event.pointerId);
+    const pitch = app.net.slotPitch[slot];
+    app.keys.press(pitch, 90);
+    const end = () => app.keys.release(pitch);
+    canvas.addEventListener("pointerup", end, { once: true });
+    canvas.addEventListener("pointercancel", end, { once: true });
+  });
+}
