@@ -169,14 +169,14 @@ def _session(path: Path, provider: str, threads: int) -> ort.InferenceSession:
     return session
 
 
-def choose(path: Path, provider: str, threads: int) -> tuple[Runner, list[Timing]]:
-    """Return the network on the provider asked for; `auto` measures each one present and takes the lowest p99.
+def choose(path: Path, provider: str, threads: int, calls: int = MEASURED) -> tuple[Runner, list[Timing]]:
+    """Return the network on the provider asked for; `auto` measures each one present (so many calls) and takes the lowest p99.
 
     Raises NetworkError when a provider asked for by name is missing.
     """
     if provider != "auto":
         runner = Runner(path, provider, threads)
-        return runner, [runner.measure()]
+        return runner, [runner.measure(calls)]
     present = [name for name, full in PROVIDERS.items() if full in ort.get_available_providers()]
     tried: list[tuple[Timing, Runner]] = []
     for name in present:
@@ -186,7 +186,7 @@ def choose(path: Path, provider: str, threads: int) -> tuple[Runner, list[Timing
             if name == "cpu":  # what is wrong there is wrong with the network, not with the machine
                 raise
             continue  # listed by onnxruntime, but its driver is not here
-        tried.append((runner.measure(), runner))
+        tried.append((runner.measure(calls), runner))
     tried.sort(key=lambda pair: pair[0].p99_ms)
     return tried[0][1], [timing for timing, _ in tried]
 
