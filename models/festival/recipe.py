@@ -30,6 +30,7 @@ DEFAULTS: Config = {
     "transpose": 6,  # up to so many semitones either way
     "given": 0.5,  # share of windows in which some tracks are dictated
     "forget": 0.15,  # share of windows without the memory of earlier bars, and of tracks in the others
+    "unheard": 0.25,  # share of songs in which it must play a track that it never hears
     "bf16": True,  # matrix products of training in bfloat16
 }
 BAR = 16
@@ -52,19 +53,18 @@ class Songs:
         self.facts: dict[str, Any] = {**collection.facts(), "density": _density(collection.split("train"))}
         self.train = [_without_silent_bars(p) for p in collection.split("train")]  # a stage does not like them
         self.held_out = collection.split("valid")
-        self.window, self.streams, self.reach = config["window"], config["streams"], config["transpose"]
-        self.seed = seed
+        self.config, self.streams, self.seed = config, config["streams"], seed
         self._playing: dict[int, _Stream] = {}
         if not self.train:
             raise TrainingError("no piece is in the training split; give more --data")
 
     def batch(self, update: int, rank: int, world: int) -> Batch:  # noqa: ARG002 (streams are numbered by rank)
-        """Tensors roll (PAST+T, B, S), position (B,), weight (T, B), fresh (B,)."""
+        """Tensors roll (PAST+T, B, S), position (B,), weight (T, B), fresh (B,), unheard (B, tracks)."""
         parts = []
         for index in range(rank * self.streams, (rank + 1) * self.streams):
             stream = self._playing.get(index)
             if stream is None or stream.window > update:
-                stream = self._playing[index] = _Stream(self.train, self.window, self.reach, (self.seed, index))
+                stream = self._playing[index] = _Stream(self.train, self.config, (self.seed, index))
             parts.append(stream.at(update))
         return _collate(parts)
 
@@ -77,7 +77,9 @@ class Songs:
             yield _collate([_cut(p.roll, 0, steps, 0) for p in some])
 
 
-Cut = tuple[np.ndarray, int, np.ndarray, bool]  # roll (PAST+T, S), position, weight (T,), fresh
+# roll (PAST+T, S), position, weight (T,), fresh, unheard (tracks,)
+Cut = tuple[np.ndarray, int, np.ndarray, bool, np.ndarray]
+_ALL_HEARD = np.zeros(len(WIDTHS), bool)
 
 
 def _density(pieces: list[Piece]) -> dict[str, float]:
@@ -91,7 +93,7 @@ def _without_silent_bars(piece: Piece) -> Piece:
     return Piece(piece.name, piece.split, bars[bars.any((1, 2))].reshape(-1, piece.roll.shape[1]))
 
 
-def _cut(roll: np.ndarray, start: int, steps: int, origin: int) -> Cut:
+def _cut(roll: np.ndarray, start: int, steps: int, origin: int, unheard: np.ndarray = _ALL_HEARD) -> Cut:
     """`steps` steps of `roll` from `start`, with the past in front: silence before `origin`, where hearing began."""
     out = np.zeros((PAST + steps, roll.shape[1]), np.uint8)
     past = min(PAST, start - origin)
@@ -99,14 +101,15 @@ def _cut(roll: np.ndarray, start: int, steps: int, origin: int) -> Cut:
     out[PAST - past : PAST - past + len(some)] = some
     first = out[PAST + origin - start] if start - origin <= PAST else out[:0]
     first[first == HELD] = STRUCK  # nothing can be held on from silence
-    return out, start - origin, np.arange(steps) < len(roll) - start, start == origin
+    return out, start - origin, np.arange(steps) < len(roll) - start, start == origin, unheard
 
 
 class _Stream:
     """One of the songs heard side by side: which song, how transposed, from which bar, all from its seed."""
 
-    def __init__(self, pieces: list[Piece], window: int, reach: int, seed: tuple[int, int]) -> None:
-        self.pieces, self.length, self.reach = pieces, window, reach
+    def __init__(self, pieces: list[Piece], config: Config, seed: tuple[int, int]) -> None:
+        self.pieces, self.length, self.reach = pieces, config["window"], config["transpose"]
+        self.share_unheard = config["unheard"]
         self.chance = np.random.default_rng(seed)
         self.window = 0  # the next window to give
         self._draw()
@@ -120,6 +123,8 @@ class _Stream:
         anywhere = int(self.chance.integers(0, max(1, bars - 4)))
         self.start = self.origin = BAR * anywhere * (self.chance.random() < 0.75)
         self.source, self.roll = piece.roll, None
+        self.unheard = np.zeros(len(WIDTHS), bool)
+        self.unheard[self.chance.integers(len(WIDTHS))] = self.chance.random() < self.share_unheard
 
     def at(self, window: int) -> Cut:
         """The cut for a window at or after the last one given."""
@@ -133,18 +138,19 @@ class _Stream:
                 break
         if self.roll is None:
             self.roll = transpose(self.source, self.shift)
-        return _cut(self.roll, start, self.length, self.origin)
+        return _cut(self.roll, start, self.length, self.origin, self.unheard)
 
     roll: np.ndarray | None
 
 
 def _collate(parts: list[Cut]) -> Batch:
-    rolls, positions, weights, fresh = zip(*parts, strict=True)
+    rolls, positions, weights, fresh, unheard = zip(*parts, strict=True)
     return {
         "roll": torch.from_numpy(np.stack(rolls, 1)),  # (PAST+T, B, S)
         "position": torch.tensor(positions),
         "weight": torch.from_numpy(np.stack(weights, 1)),  # (T, B)
         "fresh": torch.tensor(fresh),
+        "unheard": torch.from_numpy(np.stack(unheard)),  # (B, tracks)
     }
 
 
@@ -179,26 +185,33 @@ def _forget(heard: Tensor, share: float) -> Tensor:
     """
     streams = heard.shape[1]
     kept = torch.rand(streams, len(WIDTHS) + 1, device=heard.device) >= share
-    slots = torch.repeat_interleave(kept[:, 1:] & kept[:, :1], torch.tensor(WIDTHS, device=heard.device), -1)
+    slots = _per_slot(kept[:, 1:] & kept[:, :1])
     lags = slots.repeat(1, heard.shape[-1] // slots.shape[-1] - 2).float()
     return torch.cat([heard[..., :DECISIONS], heard[..., DECISIONS:] * lags], -1)
+
+
+def _per_slot(tracks: Tensor) -> Tensor:
+    """(..., tracks) to (..., S)."""
+    return torch.repeat_interleave(tracks, torch.tensor(WIDTHS, device=tracks.device), -1)
 
 
 def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, Carry]:
     """Nats and timesteps of one batch.
 
     In training some windows have tracks dictated; those tracks' nats are not counted there, so the training figure lies
-    below the validation figure by as much.
+    below the validation figure by as much. In some songs a track is not heard and has to be played all the same: left
+    to itself a network loses a track now and then, and must learn to come back. There only its strikes count, since
+    what does not sound cannot be held.
     """
     assert isinstance(model, Festival)
     roll, weight = batch["roll"], batch["weight"].float()
     steps, streams = weight.shape
-    notes = _decisions(roll)  # (PAST+T, B, N)
-    heard, chosen = hear(notes), notes[PAST:]
+    unheard = _per_slot(batch["unheard"])  # (B, S)
+    notes = _decisions(roll * ~((roll == HELD) & unheard))  # (PAST+T, B, N)
+    heard, chosen = hear(notes * ~torch.cat([unheard, unheard], -1)), notes[PAST:]
     position = batch["position"] + torch.arange(steps, device=roll.device)[:, None]  # (T, B)
-    share = model.given_share if model.training else 0.0
-    tracks = _random_tracks(streams, share, roll.device)  # (B, tracks)
-    mask = torch.repeat_interleave(tracks, torch.tensor(WIDTHS, device=roll.device), -1).expand(steps, -1, -1)
+    tracks = _random_tracks(streams, model.given_share if model.training else 0.0, roll.device)  # (B, tracks)
+    mask = _per_slot(tracks).expand(steps, -1, -1)
     state = carry.get("state")
     if state is not None:
         state = state * (~batch["fresh"])[:, None]
@@ -207,7 +220,8 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
         heard = _forget(heard, model.forget_share)
     with torch.autocast(roll.device.type, torch.bfloat16, enabled=low):
         logits, state = model(heard, position, chosen, given_features(chosen, mask), state)
-    slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * (1 - mask)
+    counts = (1 - mask) * ~((roll[PAST:] == HELD) & unheard)
+    slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * counts
     nats = -(slots.sum(-1) * weight).sum()
     return nats, weight.sum(), {"state": state}
 
