@@ -83,10 +83,11 @@ class Feed:
         due = sum(int(record["frame"]) <= frame for record, _ in self._waiting)
         for left in range(due, 0, -1):
             record, self._published = self._waiting.popleft()
-            self._step(record, clocks, shown=left <= BACKLOG)
+            self.step(record, clocks, shown=left <= BACKLOG)
         return due
 
-    def _step(self, record: np.void, clocks: Clocks, shown: bool) -> None:
+    def step(self, record: np.void, clocks: Clocks = NOW, shown: bool = True) -> None:
+        """Publish a step record; one that is not `shown` is recorded and counts as the step before the next."""
         begun = time.perf_counter()
         self.encoder.take(record)
         if shown:
@@ -102,8 +103,12 @@ class Feed:
     def notes(self, clocks: Clocks = NOW) -> int:
         """Publish the notes that have begun or ended since the last call; return how many records there were."""
         events = self._events.read()
-        if not len(events):
-            return 0
+        if len(events):
+            self.tell(events, clocks)
+        return len(events)
+
+    def tell(self, events: np.ndarray, clocks: Clocks = NOW) -> None:
+        """Publish EVENT records."""
         self.notes_in += int(np.count_nonzero((events["kind"] == NOTE_ON) & (events["track"] == PLAYER)))
         self.encoder.hear(events)
         self.targets.notes(events, clocks.heard_unix_ns)
@@ -111,7 +116,6 @@ class Feed:
             self._log.notes(events, self.positions)
         for listener in self.listeners:
             listener.notes(events)
-        return len(events)
 
     @property
     def step_us(self) -> float:

@@ -35,7 +35,8 @@ MOST_WAITING = 64 << 20  # bytes of steps that may wait for a disk that stalls
 STEP, NOTES, RESET = range(3)  # RESET: the encoder forgot what was before, as after a restart
 
 _HEAD = struct.Struct("<8sII")  # magic, format, bytes of JSON
-_BLOCK = struct.Struct("<4sIIIIIqqq")
+_BLOCK = struct.Struct("<4sI")  # magic, checksum of all that follows
+_ABOUT = struct.Struct("<IIIIqqq")  # bytes stored; entries, steps, batches of notes; first step; positions
 _BLOCK_MAGIC = b"ALGB"
 _LEFT_OUT = ("step_ms",)  # differs between two runs of the same music
 
@@ -67,7 +68,7 @@ class Entry:
     """One thing that was published: a step record, or EVENT records, or a reset."""
 
     kind: int
-    frame: int  # when
+    frame: int  # when; of notes that were published together that of the first
     step: np.void | None = None
     events: np.ndarray | None = None
 
@@ -150,10 +151,10 @@ class FeedWriter:
         if steps:
             parts.append(_planes(np.array(steps, self._dtype)))
         stored = zlib.compress(b"".join(parts), 1)
-        head = (_BLOCK_MAGIC, len(stored), zlib.crc32(stored), len(entries), len(steps), len(notes))
         first_step = int(steps[0]["step"]) if steps else -1
         last = entries[-1][2]
-        self._append(_BLOCK.pack(*head, first_step, last.steps, last.events) + stored)
+        about = _ABOUT.pack(len(stored), len(entries), len(steps), len(notes), first_step, last.steps, last.events)
+        self._append(_BLOCK.pack(_BLOCK_MAGIC, zlib.crc32(stored, zlib.crc32(about))) + about + stored)
 
     def close(self) -> None:
         """Cut off a block that failed half way, and let go of the file."""
@@ -193,6 +194,7 @@ class Block:
     at: int
     size: int
     checksum: int
+    checked: int  # checksum of what was read so far
     entries: int
     steps: int
     notes: int
@@ -235,15 +237,17 @@ class FeedReader:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks that are whole, without reading what is in them."""
-        at = self._begin
-        while at + _BLOCK.size <= self._size:
+        at, heads = self._begin, _BLOCK.size + _ABOUT.size
+        while at + heads <= self._size:
             self._file.seek(at)
-            fields = _BLOCK.unpack(self._file.read(_BLOCK.size))
-            magic, size, checksum, entries, steps, notes, first_step, *positions = fields
-            if magic != _BLOCK_MAGIC or at + _BLOCK.size + size > self._size:
+            magic, checksum = _BLOCK.unpack(self._file.read(_BLOCK.size))
+            about = self._file.read(_ABOUT.size)
+            size, entries, steps, notes, first_step, *positions = _ABOUT.unpack(about)
+            at += heads
+            if magic != _BLOCK_MAGIC or at + size > self._size:
                 return
-            yield Block(at + _BLOCK.size, size, checksum, entries, steps, notes, first_step, Positions(*positions))
-            at += _BLOCK.size + size
+            yield Block(at, size, checksum, zlib.crc32(about), entries, steps, notes, first_step, Positions(*positions))
+            at += size
 
     def scan(self) -> tuple[int, Positions]:
         """Return where the last good block ends, and where the publisher stood there."""
@@ -257,7 +261,7 @@ class FeedReader:
     def _stored(self, block: Block) -> bytes | None:
         self._file.seek(block.at)
         stored = self._file.read(block.size)
-        return stored if zlib.crc32(stored) == block.checksum else None
+        return stored if zlib.crc32(stored, block.checked) == block.checksum else None
 
     def __iter__(self) -> Iterator[Entry]:
         for block in self.blocks():
@@ -286,7 +290,7 @@ class FeedReader:
                 out.append(Entry(STEP, int(step["frame"]), step=step))
             elif kind == NOTES:
                 batch = next(batches)
-                out.append(Entry(NOTES, int(batch["frame"].max()), events=batch))
+                out.append(Entry(NOTES, int(batch["frame"].min()), events=batch))
             else:
                 out.append(Entry(RESET, 0))
         return out
