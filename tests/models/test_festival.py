@@ -206,6 +206,24 @@ def test_streams_depend_on_the_update_alone(tmp_path):
     assert any(b["fresh"].any() for b in straight[1:])
 
 
+def test_an_unheard_track_is_played_from_the_others_and_only_its_strikes_count():
+    model = network()
+    roll = np.zeros((40, SLOTS), np.uint8)
+    roll[::4, 0] = roll[::8, 20] = STRUCK
+    roll[1::8, 20] = roll[2::8, 20] = HELD
+    bass = np.asarray([False, True, False, False, False])
+
+    def nats(roll, unheard):
+        total, steps, _ = recipe.loss(model, recipe._collate([recipe._cut(roll, 0, 40, 0, unheard)]), {})
+        assert float(steps) == 40
+        return float(total.detach())
+
+    short = roll.copy()
+    short[short == HELD] = 0
+    assert nats(roll, bass) < nats(short, bass)  # what it cannot hold costs nothing, unlike silence there
+    assert nats(roll, bass) != pytest.approx(nats(roll, np.zeros_like(bass)))
+
+
 def test_one_command_trains_and_exports_a_network_that_keeps_the_contract(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "DEFAULTS", SMALL)
     out = tmp_path / "run"
