@@ -88,6 +88,16 @@ class JackServer:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | self.env)
         self._log = log
 
+    def wait_ready(self) -> None:
+        """Return when the server answers. A client of its own process asks: in one that outlives its server, libjack hangs."""
+        ask = "import jack; jack.Client('probe', no_start_server=True).close()"
+
+        def answers() -> bool:
+            done = subprocess.run([sys.executable, "-c", ask], env=os.environ | self.env, capture_output=True, check=False)
+            return done.returncode == 0
+
+        wait_for(answers, 20, "jackd")
+
     def client(self, name: str) -> Any:
         """Return a client of this server, as soon as the server takes one."""
         import jack
