@@ -19,7 +19,7 @@ import torch
 
 from models.export import random_inputs
 from models.festival.export import make_card, step
-from models.festival.network import Festival, Sizes, planar
+from models.festival.network import LAGS, Festival, Sizes, planar
 
 
 def _milliseconds(call: Callable[[], object], times: int) -> dict[str, float]:
@@ -45,11 +45,11 @@ def main() -> int:
     sizes = Sizes()
     model = Festival(sizes).eval()
     feed = random_inputs(make_card(model, {}), 1, np.random.default_rng(1))
-    x = planar(torch.from_numpy(feed["x"]))[None]  # (T=1, B=1, N)
+    heard = planar(torch.from_numpy(feed["x"]))[None].repeat(1, 1, 1 + len(LAGS))  # (T=1, B=1, HEARD)
     position = torch.from_numpy(feed["position"])[None]
     state = torch.zeros(2, sizes.layers, 1, sizes.width)
     found = {
-        "core_ms": _milliseconds(lambda: model.core(x, position, state), 10 * args.steps),
+        "core_ms": _milliseconds(lambda: model.core(heard, position, state), 10 * args.steps),
         "step_ms": _milliseconds(lambda: step(model, feed), args.steps),
         "torch": torch.__version__,
     }
