@@ -114,10 +114,13 @@ class Render:
     def _render_to(self, frame: float) -> None:
         block = np.empty((BLOCK, OUTPUTS), np.float32)
         while self._engine.frame < frame:
-            self._engine.render_block(block)
+            self._render_block(block)
         self._feed.advance(self._engine.frame)
         self._recorder.drain()
         self._count()
+
+    def _render_block(self, out: np.ndarray) -> None:
+        self._engine.render_block(out)
 
     def _count(self) -> None:
         tracks = list(self.notes_out)
