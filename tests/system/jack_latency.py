@@ -121,14 +121,19 @@ def figures(stage: Stage, log: Path, notes: int) -> Figures:
     """Measure, and read from the server's log who was late."""
     begin = len(log.read_text())
     latencies, lost, unexcused = measure(stage, notes)
+    median, p99, maximum = np.percentile(latencies, [50, 99, 100]) if latencies else [float("nan")] * 3
+    return Figures(notes, lost, unexcused, median, p99, maximum, *who_was_late(log.read_text()[begin:]))
+
+
+def who_was_late(log: str) -> list[int]:
+    """Return from the server's words how many cycles were late by its own timer, and by each of CLIENTS."""
     late: Counter[str] = Counter()
-    for line in log.read_text()[begin:].splitlines():
+    for line in log.splitlines():
         if "JackTimedDriver::Process XRun" in line:
             late["machine"] += 1
         elif "was not finished" in line:
             late[line.split("client = ")[1].split(" was")[0]] += 1
-    median, p99, maximum = np.percentile(latencies, [50, 99, 100]) if latencies else [float("nan")] * 3
-    return Figures(notes, lost, unexcused, median, p99, maximum, late["machine"], *(late[name] for name in CLIENTS))
+    return [late[name] for name in ("machine", *CLIENTS)]
 
 
 def main() -> None:
