@@ -524,7 +524,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
-        train(args, "algoritmo train " + " ".join(arguments))
+        # A resumed run ends where an uninterrupted one does, so the card names the latter.
+        train(args, "algoritmo train " + " ".join(a for a in arguments if a != "--resume"))
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
