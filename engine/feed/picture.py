@@ -241,7 +241,8 @@ def one_neuron(moment: Moment, layer: int, index: int) -> Canvas:
         strip.draw(canvas, EDGE, y)
         y += strip.height + GAP
     bars.draw(canvas, EDGE, y)
-    _legend(canvas, ("diverging", "sequential", "player"))
+    gates = ("sequential",) if any(a.min >= 0 for a in signals) else ()
+    _legend(canvas, ("diverging", *gates, "player"))
     return canvas
 
 
@@ -291,7 +292,7 @@ class _Bars:
         values = moment.steps[activation.output][..., index].astype(np.float32)
         if values.ndim > 1:  # (steps, notes)
             values = values.reshape(len(values), -1).mean(1)
-        self._per_bar = moment.card.steps_per_bar
+        self._per_bar, self._beats = moment.card.steps_per_bar, moment.card.beats_per_bar
         numbers = np.asarray(moment.numbers)
         first = numbers[0] // self._per_bar
         self._table = np.full((numbers[-1] // self._per_bar - first + 1, self._per_bar), np.nan, np.float32)
@@ -311,9 +312,9 @@ class _Bars:
         y += len(self._table) * self._cell[1] + 20
         canvas.text(x + LABEL - 20, y + 30, "mean", SMALL, "soft", "rm")
         canvas.cells(x + LABEL, y, _colours(self._activation, self._mean[None, :]), (self._cell[0], 60))
-        for position in range(0, self._per_bar, max(self._per_bar // 4, 1)):
-            beat = f"beat {position * 4 // self._per_bar + 1}" if self._per_bar >= 4 else str(position)
-            canvas.text(x + LABEL + position * self._cell[0], y + 68, beat, SMALL, "faint")
+        for beat in range(self._beats):
+            place = x + LABEL + beat * self._per_bar // self._beats * self._cell[0]
+            canvas.text(place, y + 68, f"beat {beat + 1}", SMALL, "faint")
 
 
 # --- everything over time --------------------------------------------------------------------------------------------------
@@ -401,11 +402,11 @@ def _draw_roll(canvas: Canvas, slots: Slots, moment: Moment, x: int, y: int) -> 
     per_bar = moment.card.steps_per_bar
     every = per_bar * max(-(-170 // (cell * per_bar)), 1)  # bars between two numbers: they need room
     for n, step in enumerate(moment.steps):
-        if int(step["step"]) % moment.card.steps_per_bar == 0:
+        number = int(step["step"])
+        if number % per_bar == 0:
             canvas.box(x + n * cell, y, 2, slots.height, rgb("line"))
-            canvas.text(
-                x + n * cell + 4, y + slots.height + 8, f"bar {int(step['step']) // moment.card.steps_per_bar + 1}", SMALL
-            )
+        if number % every == 0:
+            canvas.text(x + n * cell + 4, y + slots.height + 8, f"bar {number // per_bar + 1}", SMALL)
         for slot in np.flatnonzero(step["notes"][:, PLAY]).tolist():
             colour = rgb("player") if step["clamped"][slot] else track_colour(moment.card, int(tracks[slot]))
             if step["notes"][slot, HOLD]:
