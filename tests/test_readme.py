@@ -1,4 +1,7 @@
-"""The README and the program say the same: commands, keys, parameters, addresses, networks."""
+"""The README and the program say the same: commands, keys, parameters, addresses, networks.
+
+python -m tests.test_readme    # writes the table of networks anew
+"""
 
 import re
 import shlex
@@ -120,13 +123,24 @@ def row(card: contract.Card) -> str:
     return f"| `{card.name}` | {card.description} | {data} | {card.figures['valid_nats_per_step']:.2f} |"
 
 
+HEAD = "| name | what it is | trained on | nats per step |\n|---|---|---|---|\n"
+
+
+def networks() -> tuple[str, str]:
+    """The README's lines on the networks, as written and as the cards have them."""
+    written = README[README.index(HEAD) + len(HEAD) :].split("\n\n")[0]
+    return written, "\n".join(row(contract.read_card(path)) for path in sorted((HERE / "models").glob("*/*.onnx")))
+
+
 def test_the_networks_are_those_shipped():
-    shipped = [row(contract.read_card(path)) for path in sorted((HERE / "models").glob("*/*.onnx"))]
-    head = "| name | what it is | trained on | nats per step |\n|---|---|---|---|\n"
-    written = README[README.index(head) + len(head) :].split("\n\n")[0].splitlines()
-    assert written == shipped
+    written, shipped = networks()
+    assert written == shipped, "python -m tests.test_readme writes the table anew"
 
 
 def test_files_it_points_to_exist():
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert (HERE / target).exists(), target
+
+
+if __name__ == "__main__":
+    (HERE / "README.md").write_text(README.replace(*networks()))
