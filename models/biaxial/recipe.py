@@ -1,11 +1,13 @@
 """What models/train.py needs to train the biaxial network on MIDI files or on a poly_splits roll.
 
-The full piano network, then the one on chorales in quarter notes:
+The full piano network (300-300-100-50 are the defaults), then chorales in quarter notes; the card of each shipped file
+holds the very command it came from:
 
-    python -m models.train biaxial --data piano_midi_de mutopia_piano --lr 2e-3 --out runs/biaxial
-    python -m models.train biaxial --data poly_splits/JSB_Chorales.npz --lr 3e-3 --out runs/biaxial-jsb \
-        --set name=biaxial-jsb --set low=40 --set high=99 --set articulates=false --set steps_per_beat=1 \
-        --set time_sizes=[128,128] --set note_sizes=[64,32]
+    algoritmo train biaxial --data piano_midi_de mutopia_piano --lr 3e-3 --updates 20000 --decay 0.9 --out runs/biaxial
+    algoritmo train biaxial --data poly_splits/JSB_Chorales.npz --lr 3e-3 --updates 2200 --decay 0.9 \\
+        --out runs/biaxial-jsb --set name=biaxial-jsb --set track=choir --set low=40 --set high=99 \\
+        --set articulates=false --set steps_per_beat=1 --set time_sizes=[128,128] --set note_sizes=[64,32] \\
+        --set segment=160 --set dropout=0.4
 """
 
 from __future__ import annotations
