@@ -177,7 +177,7 @@ class Schema:
             yield Scalar(f"{where}/max", f"Layer {layer}: largest size among them", 0.94)
             yield Scalar(f"{where}/delta", f"Layer {layer}: how far they moved since the step before, mean", 0.12)
         for name in self.scalar_tracks:
-            yield Scalar(f"/track/{name}/onset", f"1 when the {name} begin a note at this step, else 0", 1.0)
+            yield Scalar(f"/track/{name}/onset", f"{name.capitalize()}: 1 at a step where a note begins, else 0", 1.0)
 
     def _layer(self, layer: int) -> str:
         return f"{layer:0{self._layer_digits}}"  # the same number of digits for all, so that patterns work
@@ -256,17 +256,7 @@ class Schema:
                 doc = v.doc if v.size <= chunk else f"{v.doc}; values {first - v.start} to {end - v.start - 1}"
                 yield Address(path, f"f x {end - first}", v.minimum, v.maximum, "", step, "vectors", doc, "0.13 -0.72 ...")
         for parameter in self.registry:
-            yield Address(
-                parameter.address,
-                "s" if parameter.choices else "i" if parameter.curve in ("switch", "integer", "trigger") else "f",
-                parameter.minimum,
-                parameter.maximum,
-                parameter.unit,
-                "when it changes",
-                "control",
-                parameter.doc,
-                _example(parameter),
-            )
+            yield _address_of(parameter)
         yield from REPLIES
 
     def info(self) -> dict[str, Any]:
@@ -318,9 +308,20 @@ SIGNALS = {
 }
 
 
-def _example(parameter: Parameter) -> str:
+def _address_of(parameter: Parameter) -> Address:
+    kind = "s" if parameter.choices else "i" if parameter.curve in ("switch", "integer", "trigger") else "f"
+    low, high, doc = parameter.minimum, parameter.maximum, parameter.doc
     if parameter.choices:
-        return parameter.choices[int(parameter.default)]
-    if parameter.curve in ("switch", "integer", "trigger"):
-        return "1"
-    return f"{parameter.default:g}"
+        example, doc = parameter.choices[int(parameter.default)], f"{doc} (or its number)"
+    elif parameter.curve == "trigger":
+        return Address(parameter.address, "i", None, None, "", "at any time", "control", f"{doc}; 0 does nothing", "1")
+    else:
+        example = f"{parameter.default:g}"
+    return Address(parameter.address, kind, low, high, parameter.unit, "at any time", "control", doc, example)
+
+
+if __name__ == "__main__":
+    from engine.config import Config
+    from engine.feed.contract_page import write
+
+    write(Config().network_path())
