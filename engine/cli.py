@@ -88,6 +88,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     render.set_defaults(run=_render)
 
+    replay = commands.add_parser("replay", help="send the feed of a recorded session again, and serve its page")
+    _add_config(replay)
+    replay.add_argument("session", type=Path, metavar="SESSION", help="folder of a session")
+    replay.add_argument("--speed", type=float, default=1.0, metavar="X", help="times as fast (default 1)")
+    replay.add_argument("--loop", action="store_true", help="again and again")
+    replay.add_argument(
+        "--osc", action="append", default=[], metavar="HOST:PORT", help="send here, not to the configured targets"
+    )
+    replay.set_defaults(run=_replay)
+
+    picture = commands.add_parser("picture", help="draw a recorded session as PNG at print size")
+    picture.add_argument("session", type=Path, metavar="SESSION", help="folder of a session")
+    picture.add_argument("--step", type=int, metavar="N", help="the network at this step (default: where it played most notes)")
+    picture.add_argument("--neuron", metavar="LAYER:INDEX", help="one neuron over time")
+    picture.add_argument("--from", dest="first", type=int, metavar="A", help="first step of what is drawn over time")
+    picture.add_argument("--to", dest="last", type=int, metavar="B", help="last step of it")
+    picture.add_argument("--out", type=Path, metavar="FILE", help="default: a file in the session's folder")
+    picture.set_defaults(run=_picture)
+
     devices = commands.add_parser("devices", help="list audio devices and MIDI ports")
     devices.add_argument("--json", action="store_true")
     devices.set_defaults(run=_devices)
@@ -176,6 +195,28 @@ def _render(arguments: argparse.Namespace) -> int:
         return 0
     report = render(config, arguments.input, arguments.out, arguments.bars, tempo_bpm)
     print(f"{report['bars']} bars in {arguments.out}: {sum(report['notes_out'].values())} notes of the network")
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from engine.feed.replay import replay, targets_setting
+
+    extra = [targets_setting(arguments.osc)] if arguments.osc else []
+    config = _configuration(arguments, extra)
+    try:
+        steps = replay(arguments.session, config, arguments.speed, arguments.loop, lambda _level, line: print(line, flush=True))
+    except KeyboardInterrupt:  # with --loop the only end there is
+        return 0
+    print(f"{steps} steps")
+    return 0
+
+
+def _picture(arguments: argparse.Namespace) -> int:
+    from engine.feed.picture import default_name, parse_neuron, picture
+
+    neuron = parse_neuron(arguments.neuron) if arguments.neuron else None
+    asked = (arguments.step, neuron, arguments.first, arguments.last)
+    print(picture(arguments.session, arguments.out or default_name(arguments.session, *asked), *asked))
     return 0
 
 

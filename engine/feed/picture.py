@@ -81,6 +81,26 @@ def picture(
     return out
 
 
+def parse_neuron(words: str) -> tuple[int, int]:
+    """Return layer and index of LAYER:INDEX. Raises SessionError."""
+    layer, colon, index = words.partition(":")
+    if not colon or not layer.isdecimal() or not index.isdecimal():
+        raise SessionError(f"--neuron {words}: write LAYER:INDEX, for example --neuron 2:17")
+    return int(layer), int(index)
+
+
+def default_name(session: Path, step: int | None, neuron: tuple[int, int] | None, first: int | None, last: int | None) -> Path:
+    """Return a name in the session's folder that tells what is drawn."""
+    name = "picture"
+    if neuron is not None:
+        name += f"-neuron-{neuron[0]}-{neuron[1]}"
+    if first is not None or last is not None:
+        name += f"-steps-{'' if first is None else first}-{'' if last is None else last}"
+    elif step is not None and neuron is None:
+        name += f"-step-{step}"
+    return feed_path(session).with_name(f"{name}.png")
+
+
 def _steps(reader: FeedReader, first: int | None, last: int | None) -> np.ndarray:
     """Return the steps numbered first..last, (n,)."""
     found = []

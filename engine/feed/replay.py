@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from engine.config import Config
-from engine.errors import SessionError
+from engine.errors import ConfigError, SessionError
 from engine.feed.doors import Doors
 from engine.feed.feed import Feed
 from engine.feed.feed_file import NOTES, STEP, Entry, FeedReader
@@ -54,6 +54,17 @@ def replay(
 def feed_path(session: Path) -> Path:
     """Return the recorded feed of a session's folder; a path to a file is taken as it is."""
     return session / FEED if session.is_dir() else session
+
+
+def targets_setting(receivers: Sequence[str]) -> str:
+    """Return HOST:PORT words as a setting of the configuration. Raises ConfigError."""
+    targets = []
+    for receiver in receivers:
+        host, colon, port = receiver.rpartition(":")
+        if not colon or not port.isdecimal():
+            raise ConfigError(f"--osc {receiver}: write HOST:PORT, for example --osc 127.0.0.1:9000")
+        targets.append(f'{{host="{host.strip("[]") or "127.0.0.1"}", port={port}}}')
+    return f"osc.targets=[{', '.join(targets)}]"
 
 
 class Player:

@@ -7,7 +7,7 @@ from PIL import Image
 from engine.errors import SessionError
 from engine.feed.canvas import DPI, palette, rgb, shaded, table
 from engine.feed.feed_file import FeedLog, FeedWriter, Positions
-from engine.feed.picture import EDGE, LABEL, Slots, picture, track_colour
+from engine.feed.picture import EDGE, LABEL, Slots, default_name, parse_neuron, picture, track_colour
 from engine.feed.schema import Schema
 from engine.parameters import Registry
 from tests.feed.fakes import make_card, make_step
@@ -125,3 +125,15 @@ def test_tracks_have_their_colours_and_rows_do_not_overlap(card):
     assert np.diff(np.sort(slots.top)).min() == 6
     bass = card.track_slices()["bass"]
     assert slots.top[bass.start] > slots.top[bass.stop - 1]  # low below high
+
+
+def test_words_of_the_command_line(tmp_path):
+    assert parse_neuron("2:17") == (2, 17)
+    for wrong in ("2", "2:", "a:1", "-1:2"):
+        with pytest.raises(SessionError, match="LAYER:INDEX"):
+            parse_neuron(wrong)
+    names = [
+        default_name(tmp_path, *asked).name
+        for asked in ((None, None, None, None), (7, None, None, None), (None, (2, 17), None, None), (None, None, 0, 64))
+    ]
+    assert names == ["picture.png", "picture-step-7.png", "picture-neuron-2-17.png", "picture-steps-0-64.png"]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from pythonosc.osc_bundle import OscBundle
 
-from engine.config import Config
+from engine.config import Config, load
 from engine.errors import ConfigError, SessionError
 from engine.feed.encoder import Wish
 from engine.feed.feed import Feed
 from engine.feed.feed_file import FeedReader
-from engine.feed.replay import Player, feed_path, replay
+from engine.feed.replay import Player, feed_path, replay, targets_setting
 from engine.feed.session import Recorder
 from engine.feed.targets import Clocks
 from engine.messages import BLOCK, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER
@@ -132,3 +132,11 @@ def test_session_cut_short_is_replayed_as_far_as_it_goes(session, receiver):
     assert 0 < replay(folder, config_to(receiver), speed=20.0) < 24
     found = received(receiver)
     assert set(found) <= set(sent)
+
+
+def test_receivers_on_the_command_line_become_targets():
+    loaded = load(None, [targets_setting(["10.0.0.5:9100", "[::1]:7000", ":9000"])])
+    assert [(t.host, t.port) for t in loaded.osc.targets] == [("10.0.0.5", 9100), ("::1", 7000), ("127.0.0.1", 9000)]
+    for wrong in ("here", "here:", "here:port"):
+        with pytest.raises(ConfigError, match="HOST:PORT"):
+            targets_setting([wrong])
