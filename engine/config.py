@@ -19,6 +19,8 @@ SHIPPED = Path(__file__).resolve().parent.parent / "models"  # where `network.na
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 
 
 class _Section(BaseModel):
@@ -102,6 +104,7 @@ class Query(_Section):
     host: str = "127.0.0.1"
     port: Port = 9002
     announce: bool = True  # by zeroconf
+    origins: Origins = ()  # pages of others that may listen
 
 
 class Osc(_Section):

@@ -104,7 +104,7 @@ class _Client:
     """Somebody who listens: per address the newest message, not yet sent."""
 
     def __init__(self) -> None:
-        self.paths: set[str] = set()
+        self.paths: dict[str, None] = {}  # a step is told in the order in which its parts were asked for
         self.orders = Bucket(ORDERS_HZ, ORDERS_BURST)
         self.wake = asyncio.Event()
         self._waiting: dict[str, bytes] = {}
@@ -132,7 +132,7 @@ class Query:
         self._live = live
         self._control = control
         self._socket = listen("osc.query", config.host, config.port)
-        self._guard = Guard(config.host)
+        self._guard = Guard(config.host, origins=config.origins)
         self._requests = Bucket(50.0, 200.0)
         self._clients: dict[_Client, web.WebSocketResponse] = {}
         self._notes = dict.fromkeys((PLAYER_NOTE, *feed.schema.track_notes()), (0, 0))
@@ -389,10 +389,10 @@ class Query:
         if leaf is None or leaf.message is None:
             return
         if order.get("COMMAND") == "LISTEN" and len(client.paths) < MOST_PATHS:
-            client.paths.add(leaf.path)
+            client.paths[leaf.path] = None
             client.tell(leaf.path, leaf.message())
         elif order.get("COMMAND") == "IGNORE":
-            client.paths.discard(leaf.path)
+            client.paths.pop(leaf.path, None)
 
     async def _announce(self) -> None:
         """Tell the network, or where only this machine can come in, this machine."""

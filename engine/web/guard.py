@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import secrets
 import socket
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -44,7 +45,9 @@ class Guard:
     not ours, or its origin is not our host.
     """
 
-    def __init__(self, host: str, token: str = "") -> None:
+    def __init__(self, host: str, token: str = "", origins: Iterable[str] = ()) -> None:
+        """`origins`: pages of others that may come in as well."""
+        self._origins = frozenset(origin.lower() for origin in origins)
         self.open_to_all = is_loopback(host)  # nobody outside this machine comes in: no token needed
         self.token = "" if self.open_to_all else token or secrets.token_urlsafe(9)
         machine = socket.gethostname().lower()
@@ -69,8 +72,8 @@ class Guard:
         return address.is_loopback if self.open_to_all else True
 
     def origin_is_ours(self, origin: str | None, host: str | None) -> bool:
-        """Whether a request comes from our own page, or from a program that is no browser (which sends no Origin)."""
-        if origin is None:
+        """Whether a request comes from our own page or a named one, or from a program that is no browser (no Origin)."""
+        if origin is None or origin.lower() in self._origins:
             return True
         if not host:
             return False

@@ -200,6 +200,41 @@ def test_page_of_somebody_else_is_turned_away(query):
     asyncio.run(with_server(query, talk))
 
 
+def test_page_of_ones_own_listens_once_it_is_named(feed, live):
+    mine = "http://127.0.0.1:8080"
+    query = Query(QueryConfig(port=free_port(), announce=False, origins=[mine]), feed, live, ("127.0.0.1", 9001))
+
+    async def talk(base, session):
+        async with session.ws_connect(base, origin=mine) as ws:
+            await ws.send_str(order("LISTEN", "/algoritmo/frame"))
+            assert OscMessage(await ws.receive_bytes()).params == [0]
+        for other in ("http://127.0.0.1:8081", "https://127.0.0.1:8080", "http://127.0.0.1:8080.evil.example", "null"):
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await session.ws_connect(base, origin=other)
+        async with session.get(base, headers={"Host": "evil.example", "Origin": mine}) as answer:
+            assert answer.status == 403
+
+    asyncio.run(with_server(query, talk))
+
+
+@pytest.mark.parametrize("origin", ["null", "*", "127.0.0.1:8080", "http://127.0.0.1:8080/", "file:///page.html"])
+def test_what_names_no_page_is_refused(origin):
+    with pytest.raises(ValueError, match="origins"):
+        QueryConfig(origins=[origin])
+
+
+def test_step_is_told_in_the_order_asked(query, feed, link, card, chance):
+    client = _Client()
+    query._clients[client] = None
+    asked = ["/algoritmo/frame", *(f"/algoritmo/act/{layer}/h/000" for layer in (3, 0, 5, 1)), "/algoritmo/out/entropy"]
+    for path in asked:
+        query.order(client, order("LISTEN", path))
+    client.take()
+    link["steps"].push(make_step(card, 1, chance, frame=0))
+    feed.advance(0)
+    assert [OscMessage(m).address for m in client.take()] == asked
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
