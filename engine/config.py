@@ -95,6 +95,7 @@ class Control(_Section):
     host: str = "127.0.0.1"
     port: Port = 9001
     enabled: bool = True
+    token: str = ""
 
 
 class Query(_Section):

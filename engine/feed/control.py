@@ -31,7 +31,7 @@ from engine.feed.schema import COMMANDS, ROOT, Schema
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Endpoint
 from engine.parameters import Live, Parameter
-from engine.web.guard import Bucket
+from engine.web.guard import Bucket, Guard, is_loopback
 
 LARGEST = 4096  # bytes of a datagram that is looked at
 DEEPEST = 4  # bundles within bundles
@@ -47,6 +47,9 @@ PAUSE_S = 0.02  # for which nothing is read when more came than that
 FAIL_HZ, FAIL_BURST = 20, 20  # complaints that are sent
 ECHO_HZ, ECHO_BURST = 10, 10  # lines that dumpOSC shows
 REPORT_HZ, REPORT_BURST = 20, 40  # long answers (/info, /status) that are sent
+TOKENS_HZ, TOKENS_BURST = 0.2, 5.0  # tokens that are tried, by all together
+TRUST_S = 600.0  # how long a machine that had the token may change things without a word of it
+MOST_TRUSTED = 64
 
 Message = tuple[str, list[Any]]
 _ASK = object()  # no argument: a question
@@ -146,8 +149,12 @@ class Control:
         subscribers: Subscribers,
         status: Callable[[], dict[str, Any]],
         show: Callable[[str], None],
+        guard: Guard | None = None,
     ) -> None:
-        """`status` gives what /status answers, `show` tells the person at the terminal a line."""
+        """`status` gives what /status answers, `show` tells the person at the terminal a line.
+
+        With a `guard` of a socket that is open to the network, only who has the token may change things.
+        """
         self.received = 0
         self.ignored = 0
         self._schema = schema
@@ -156,6 +163,9 @@ class Control:
         self._status = status
         self._show = show
         self._echo = False
+        self._guard = guard or Guard("127.0.0.1")
+        self._trusted: dict[str, float] = {}  # machine -> until when
+        self._tries = Bucket(TOKENS_HZ, TOKENS_BURST)
         self._fails = Bucket(FAIL_HZ, FAIL_BURST)
         self._echoes = Bucket(ECHO_HZ, ECHO_BURST)
         self._reports = Bucket(REPORT_HZ, REPORT_BURST)
@@ -182,6 +192,8 @@ class Control:
         self.received += 1
         self._replies, self._sender, self._now_s = [], sender, now_s
         self._subscribers.heard(sender, now_s)
+        if sender[0] in self._trusted:
+            self._renew(sender[0])
         try:
             found = messages(data)
         except MalformedError as error:
@@ -239,6 +251,7 @@ class Control:
 
     def _set(self, parameter: Parameter, value: Any) -> None:
         """Set a parameter, and say so when the value had to be changed."""
+        self._check_trust()
         number = _number(parameter, value)
         if parameter.curve == "trigger":
             if number:
@@ -247,6 +260,26 @@ class Control:
         legal, clamped = self._live.set(parameter.id, number)
         if clamped:
             self._reply(parameter.address, _shown(parameter, legal), "clamped")
+
+    def _check_trust(self) -> None:
+        """Let only those go on who may change things. Raises RefusedError."""
+        host = self._sender[0]
+        if self._guard.open_to_all or is_loopback(host) or self._trusted.get(host, -math.inf) >= self._now_s:
+            return
+        raise RefusedError(f"send {ROOT}/token first, with the token that was shown at the start")
+
+    def _renew(self, host: str) -> None:
+        if self._trusted[host] >= self._now_s:
+            self._trusted[host] = self._now_s + TRUST_S
+        else:
+            del self._trusted[host]
+
+    def _do_token(self, _address: str, token: Any) -> None:
+        if not self._tries.take(self._now_s) or not self._guard.token_is_right(token):
+            raise RefusedError("is not the token, or too many were tried")
+        if len(self._trusted) < MOST_TRUSTED:
+            self._trusted[self._sender[0]] = self._now_s + TRUST_S
+            self._reply("/done", ROOT + "/token")
 
     def _do_mode(self, _address: str, value: Any) -> None:
         self._set(self._live.registry["mode"], value)
@@ -282,6 +315,7 @@ class Control:
         self._reply("/synced", number)
 
     def _do_dumposc(self, _address: str, on: Any) -> None:
+        self._check_trust()
         self._echo = bool(on)
 
     def _do_notify(self, _address: str, on: Any, *wish: Any) -> None:

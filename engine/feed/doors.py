@@ -20,11 +20,13 @@ from engine.errors import ConfigError
 from engine.feed.control import Control, ControlSocket
 from engine.feed.feed import Feed
 from engine.feed.oscquery import Query, check_free
+from engine.feed.schema import ROOT
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Clocks, open_udp, wish_of
 from engine.link import Link
 from engine.messages import INFO, WARNING
 from engine.parameters import MODES, Live
+from engine.web.guard import Guard
 from engine.web.stage import Stage
 
 CLOSE_S = 0.4  # what the servers have for saying goodbye
@@ -57,7 +59,10 @@ class Doors:
         if osc.control.enabled:
             self._socket = ControlSocket(osc.control)
             self.subscribers = Subscribers(self._feed.targets, self._socket.socket.sendto)
-            self.control = Control(self._feed.schema, self._live, self.subscribers, self._status, self._show)
+            guard = Guard(osc.control.host, osc.control.token)
+            self.control = Control(self._feed.schema, self._live, self.subscribers, self._status, self._show, guard)
+            if not guard.open_to_all:
+                self._show(f"OSC orders are open to the network; to change things from there: {ROOT}/token {guard.token}")
             self._socket.start(self.control)
             out["control"] = f"{osc.control.host}:{osc.control.port}"
         if osc.query.enabled:

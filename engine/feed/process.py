@@ -22,7 +22,7 @@ from engine.clock import SampleClock
 from engine.feed.doors import Doors
 from engine.feed.feed import Feed
 from engine.feed.schema import Schema
-from engine.feed.session import OFF, Recorder, RecorderThread
+from engine.feed.session import OFF, ON, Recorder, RecorderThread
 from engine.feed.targets import Clocks
 from engine.feed.watch import Watch, WatchThread
 from engine.messages import FEED_STATS
@@ -119,7 +119,8 @@ class _Process:
 
         rate_hz = float(self._clock()["rate_hz"])
         recorder = Recorder(folder, self._link, self._feed.schema, rate_hz, tell, self._spec.restarted)
-        self._feed.record(recorder.log, recorder.positions)
+        if recorder.state == ON:
+            self._feed.record(recorder.log, recorder.positions)
         self._recorder = RecorderThread(recorder)
 
     def _clock(self) -> np.void:

@@ -119,11 +119,29 @@ COMMANDS = (
         "reply (seconds) runs out; lists are words with commas between them; timetag is immediate or presentation",
         "/notify 1 tiers scalars,vectors signals h,c layers 0,5 rate 30.0",
     ),
+    Command(
+        "/token",
+        "s",
+        "/done s",
+        "Only where osc.control.host lets the network in: with the right token the sender's machine may change things until it "
+        "has been silent for ten minutes",
+        "/token c2VzYW1l",
+    ),
     Command("/sync", "i", "/synced i", "Answered when everything before it has been done", "/sync 7"),
     Command("/dumpOSC", "i", "", "1: show at the terminal what comes in here, 0: stop", "/dumpOSC 1"),
 )
 REPLIES = (
-    Address("/done", "sif", None, None, "", "reply", "reply", "A subscription stands: address, number, lease in seconds", ""),
+    Address(
+        "/done",
+        "s[if]",
+        None,
+        None,
+        "",
+        "reply",
+        "reply",
+        "It is done: the address; of a subscription also its number and its lease in seconds",
+        "",
+    ),
     Address(
         "/fail", "ss", None, None, "", "reply", "reply", "What was not understood, and why; at most 20 a second are sent", ""
     ),

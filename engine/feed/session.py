@@ -49,7 +49,8 @@ class Recorder:
         self._wave: WaveFile | None = None
         self._feed: FeedWriter | None = None
         self._blocks = link["wave"].reader(0)
-        self._grids = link["grid"].reader(0)
+        # The lines before the newest are in the tempo map of what is gone on with.
+        self._grids = link["grid"].reader(max(link["grid"].count - 1, 0) if resume else 0)
         self._midi_due = 0.0
         self._lost = 0
         self._recorded = 0

@@ -14,12 +14,13 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from engine.config import Control as ControlConfig
 from engine.errors import ConfigError
 from engine.feed import osc
-from engine.feed.control import DEAR, WORK_BURST, Control, ControlSocket, MalformedError, messages
+from engine.feed.control import DEAR, TRUST_S, WORK_BURST, Control, ControlSocket, MalformedError, messages
 from engine.feed.encoder import Encoder
 from engine.feed.schema import COMMANDS
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Targets
 from engine.parameters import MODES
+from engine.web.guard import Guard
 
 ME = ("127.0.0.1", 5555)
 
@@ -27,12 +28,12 @@ ME = ("127.0.0.1", 5555)
 class Desk:
     """A control with everything behind it, and a clock that goes on by itself."""
 
-    def __init__(self, schema, live):
+    def __init__(self, schema, live, guard=None):
         self.live = live
         self.shown = []
         self.targets = Targets(Encoder(schema))
         self.subscribers = Subscribers(self.targets, lambda data, to: None)
-        self.control = Control(schema, live, self.subscribers, lambda: {"steps": 7}, self.shown.append)
+        self.control = Control(schema, live, self.subscribers, lambda: {"steps": 7}, self.shown.append, guard)
         self.now_s = 0.0
 
     def send(self, data, sender=ME, wait_s=1.0):
@@ -167,6 +168,36 @@ def test_complaints_and_long_answers_are_rationed(desk):
 def test_patterns_count_for_what_they_cost(desk):
     done = sum(desk.say("/algoritmo/sy?c", 1, wait_s=0.0) == [("/algoritmo/synced", [1])] for _ in range(WORK_BURST))
     assert done <= WORK_BURST // DEAR
+
+
+def test_only_who_has_the_token_changes_things_where_the_network_comes_in(schema, live):
+    desk = Desk(schema, live, Guard("0.0.0.0", "sesame"))
+    far, near, other = ("10.0.0.7", 5000), ("127.0.0.1", 5000), ("10.0.0.8", 5000)
+    before = desk.values()
+    for address, arguments in (("/algoritmo/tempo", [99.0]), ("/algoritmo/panic", []), ("/algoritmo/dumpOSC", [1])):
+        ((reply, (_, why)),) = desk.say(address, *arguments, sender=far)
+        assert reply == "/algoritmo/fail"
+        assert "/algoritmo/token" in why
+    assert desk.values() == before
+    assert desk.say("/algoritmo/param/tempo", sender=far) == [("/algoritmo/param/tempo", [112.0])]  # who asks may
+    assert desk.say("/algoritmo/tempo", 100.0, sender=near) == []  # this machine may
+    assert desk.say("/algoritmo/token", "open", sender=far)[0][0] == "/algoritmo/fail"
+    assert desk.say("/algoritmo/token", "sesame", sender=far) == [("/algoritmo/done", ["/algoritmo/token"])]
+    assert desk.say("/algoritmo/tempo", 99.0, sender=far) == []
+    assert desk.say("/algoritmo/tempo", 98.0, sender=other)[0][0] == "/algoritmo/fail"
+    assert desk.live.get("tempo") == 99
+    desk.say("/algoritmo/sync", 1, sender=far, wait_s=TRUST_S - 1)  # still there
+    assert desk.say("/algoritmo/tempo", 97.0, sender=far, wait_s=TRUST_S - 1) == []
+    assert desk.say("/algoritmo/tempo", 96.0, sender=far, wait_s=TRUST_S + 1)[0][0] == "/algoritmo/fail"
+    assert desk.live.get("tempo") == 97
+
+
+def test_tokens_cannot_be_tried_out(schema, live):
+    desk = Desk(schema, live, Guard("0.0.0.0", "sesame"))
+    for number in range(1000):
+        desk.say("/algoritmo/token", str(number), sender=("10.0.0.7", 5000), wait_s=0.01)
+    desk.say("/algoritmo/token", "sesame", sender=("10.0.0.7", 5000), wait_s=0.01)
+    assert desk.say("/algoritmo/tempo", 99.0, sender=("10.0.0.7", 5000))[0][0] == "/algoritmo/fail"
 
 
 def test_100000_random_datagrams_change_nothing(desk):

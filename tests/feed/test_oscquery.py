@@ -1,7 +1,9 @@
 """OSCQuery: everything is found by itself, listening brings what is published, hostile input brings nothing."""
 
 import asyncio
+import contextlib
 import json
+import random
 import socket
 
 import aiohttp
@@ -271,6 +273,25 @@ def test_hostile_paths_are_answered_with_a_status(query):
         assert query.answer("/" + path, attribute)[0] in (200, 204, 404)
 
     attack()
+
+
+def test_garbage_on_the_wire_is_survived(query):
+    chance = random.Random(1)
+    beginnings = [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n", b"\x16\x03\x01"]
+
+    async def talk(base, session):
+        for number in range(200):
+            reader, writer = await asyncio.open_connection("127.0.0.1", query.port)
+            writer.write(beginnings[number % 4] + chance.randbytes(chance.randrange(400)) + b"\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+                if number % 3:
+                    await asyncio.wait_for(reader.read(100), 5)
+            writer.close()
+        async with session.get(f"{base}/?HOST_INFO") as answer:
+            assert answer.status == 200
+
+    asyncio.run(with_server(query, talk))
 
 
 def test_announced_and_found_by_zeroconf(feed, live):

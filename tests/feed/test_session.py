@@ -116,6 +116,19 @@ def test_killed_recorder_goes_on_without_losing_a_sample_or_a_note(tmp_path, jam
     assert told == []
 
 
+def test_tempo_is_gone_on_with_as_it_was(tmp_path, jam, recorder, link, schema, told):
+    for tempo in (100.0, 140.0, 90.0):
+        link["grid"].push((0.0, 0.0, tempo, 0))
+    jam.play(800)
+    recorder.drain()
+    before = [m.tempo for m in mido.MidiFile(tmp_path / "session.mid").tracks[0] if m.type == "set_tempo"]
+    del recorder
+    jam.play(800)
+    again(tmp_path, link, schema, told).close()
+    after = [m.tempo for m in mido.MidiFile(tmp_path / "session.mid").tracks[0] if m.type == "set_tempo"]
+    assert after == before
+
+
 def test_what_was_overwritten_is_silence_and_is_said(tmp_path, jam, recorder, told):
     jam.play(10)
     recorder.drain()
