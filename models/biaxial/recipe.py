@@ -167,6 +167,7 @@ def export(model: nn.Module, config: dict[str, Any], training: dict[str, Any], p
             "data": facts.get("sources", []),
             "pieces": facts.get("pieces", {}),
             "steps": facts.get("steps", {}),
+            "before": training.get("before", []),  # the runs whose weights this one began with
             "command": training.get("command", ""),
             "seed": training.get("seed", 0),
             "updates": training.get("best_update", 0),
