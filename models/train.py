@@ -17,6 +17,7 @@ import importlib
 import json
 import math
 import os
+import shlex
 import signal
 import sys
 import time
@@ -525,7 +526,7 @@ def main(argv: list[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     try:
         # A resumed run ends where an uninterrupted one does, so the card names the latter.
-        train(args, "algoritmo train " + " ".join(a for a in arguments if a != "--resume"))
+        train(args, "algoritmo train " + shlex.join(a for a in arguments if a != "--resume"))
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
