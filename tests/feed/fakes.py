@@ -59,3 +59,13 @@ def make_step(card, number, chance, frame=None):
     record["notes"][:, 1] = record["notes"][:, 0] * (chance.random(card.slots) < 0.5)
     record["clamped"] = chance.random(card.slots) < 0.1
     return record[()]
+
+
+def received(sock):
+    """Return every datagram that waits in a non-blocking socket."""
+    found = []
+    while True:
+        try:
+            found.append(sock.recv(65536))
+        except BlockingIOError:
+            return found

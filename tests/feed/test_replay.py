@@ -16,7 +16,7 @@ from engine.feed.replay import Player, feed_path, replay, targets_setting
 from engine.feed.session import Recorder
 from engine.feed.targets import Clocks
 from engine.messages import BLOCK, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER
-from tests.feed.fakes import make_step
+from tests.feed.fakes import make_step, received
 
 RATE = 48000
 
@@ -34,15 +34,6 @@ def config_to(*socks, **osc):
     targets = [{"port": s.getsockname()[1], "max_rate_hz": 1000.0} for s in socks]
     off = {"enabled": False}
     return Config.model_validate({"osc": {"targets": targets, "control": off, "query": off} | osc, "web": off})
-
-
-def received(sock):
-    found = []
-    while True:
-        try:
-            found.append(sock.recv(65536))
-        except BlockingIOError:
-            return found
 
 
 @pytest.fixture

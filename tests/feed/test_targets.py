@@ -9,7 +9,7 @@ from pythonosc.osc_bundle import OscBundle
 from engine.feed.encoder import Encoder, Wish
 from engine.feed.targets import Clocks, Targets, open_udp
 from engine.messages import EVENT, NOTE_ON, PLAYER
-from tests.feed.fakes import make_step
+from tests.feed.fakes import make_step, received
 
 
 @pytest.fixture
@@ -24,15 +24,6 @@ def receiver(family=socket.AF_INET, host="127.0.0.1"):
     sock.bind((host, 0))
     sock.setblocking(False)
     return sock
-
-
-def received(sock):
-    found = []
-    while True:
-        try:
-            found.append(sock.recv(65536))
-        except BlockingIOError:
-            return found
 
 
 def frames(datagrams):
