@@ -93,10 +93,14 @@ class JackServer:
         ask = "import jack; jack.Client('probe', no_start_server=True).close()"
 
         def answers() -> bool:
+            self._assert_alive()
             done = subprocess.run([sys.executable, "-c", ask], env=os.environ | self.env, capture_output=True, check=False)
             return done.returncode == 0
 
-        wait_for(answers, 20, "jackd")
+        wait_for(answers, 30, f"jackd {self.name}: {self._log}")
+
+    def _assert_alive(self) -> None:
+        assert self._process.poll() is None, f"jackd ended:\n{self._log.read_text()[-2000:]}"
 
     def client(self, name: str) -> Any:
         """Return a client of this server, as soon as the server takes one."""
@@ -105,13 +109,13 @@ class JackServer:
         jack.set_error_function(lambda _message: None)  # it has much to say while the server begins
 
         def connect() -> Any:
-            assert self._process.poll() is None, f"jackd ended:\n{self._log.read_text()}"
+            self._assert_alive()
             try:
                 return jack.Client(name, no_start_server=True, servername=self.name)
             except jack.JackOpenError:
                 return None
 
-        return wait_for(connect, 10, "jackd")
+        return wait_for(connect, 30, f"jackd {self.name}: {self._log}")
 
     def kill(self) -> None:
         """End the server as a crash does."""
