@@ -5,6 +5,7 @@ Nothing here waits for a length of time: it waits for a thing to happen, up to a
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -30,11 +31,22 @@ def need(program: str, remedy: str) -> str:
     """Return the path of a program; without it the test is skipped, and where CI is set it fails."""
     path = shutil.which(program)
     if path is None:
-        text = f"{program} is not here: {remedy}"
-        if os.environ.get("CI"):
-            pytest.fail(text)
-        pytest.skip(text)
-    return path
+        _missing(f"{program} is not here: {remedy}")
+    return str(path)
+
+
+def need_portaudio() -> None:
+    """The same for the library that sounddevice stands on."""
+    try:
+        importlib.import_module("sounddevice")
+    except OSError:
+        _missing("the PortAudio library is not here: apt install libportaudio2")
+
+
+def _missing(text: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(text)
+    pytest.skip(text)
 
 
 def wait_for(what: Callable[[], Any], limit_s: float, name: str) -> Any:
@@ -81,6 +93,7 @@ class JackServer:
 
     def __init__(self, log: Path, suffix: str = "") -> None:
         program = need("jackd", "apt install jackd2")
+        need_portaudio()
         self.name = f"algoritmo-test-{os.getpid()}{suffix}"
         self.env = {"JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
         command = [program, "-n", self.name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
@@ -228,7 +241,7 @@ class Stage:
 def onset(stage: Stage, frame: int, latest_frames: int) -> int | None:
     """Return how many frames after `frame` the sound rises above what was there before; None when it does not."""
     before = stage.sound(frame - 10 * BLOCK, frame)
-    threshold = max(4 * float(np.nanmax(np.abs(before))), 1e-4)
+    threshold = max(4 * float(np.nan_to_num(np.abs(before)).max()), 1e-4)
     after = np.abs(stage.sound(frame, frame + latest_frames)).max(axis=1)
     loud = np.flatnonzero(after > threshold)  # what the client missed is NaN, and never greater
     return int(loud[0]) if len(loud) else None
