@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.feed import osc
-from engine.feed.schema import CHUNK, FRAME, PLAYER_NOTE, ROOT, Schema
+from engine.feed.schema import CHUNK, FRAME, PLAYER_NOTE, ROOT, Schema, Vector
 from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
 from engine.network.contract import HOLD, PLAY
 
@@ -34,11 +34,8 @@ class Encoder:
         self._note = (0.0, 0.0)  # pitch and velocity of the network's newest note, 0..1
         acts = [v for v in schema.vectors if v.layer is not None]
         self._fields = [(v.output, self.values[v.start : v.start + v.size].reshape(v.shape)) for v in acts]
-        self._acts = self._span(acts[0].start, acts[-1].start + acts[-1].size) if acts else self.values[:0]
-        cells = [v for v in acts if v.signal == "c" and schema.cells == "tanh"]
-        self._cells = [self._span(v.start, v.start + v.size) for v in cells]
-        if cells and not self._is_summary(cells[0].output):  # they lie behind one another
-            self._cells = [self._span(cells[0].start, cells[-1].start + cells[-1].size)]
+        self._acts = _spans(self.values, acts)
+        self._cells = _spans(self.values, [v for v in acts if v.signal == "c" and schema.cells == "tanh"])
         slots = card.slots
         out = schema.size - 3 * slots
         self._probability, self._hold, self._notes = (self.values[out + n * slots : out + (n + 1) * slots] for n in range(3))
@@ -46,26 +43,18 @@ class Encoder:
         self._beats_per_bar = card.beats_per_bar
         self._lay_out_layers()
 
-    def _span(self, first: int, end: int) -> np.ndarray:
-        return self.values[first:end]
-
-    def _is_summary(self, output: str) -> bool:
-        return any(self.schema.summary_output(layer) == output for layer in self.schema.scalar_layers)
-
     def _lay_out_layers(self) -> None:
-        """Find the vectors that sum up the layers: they come first and lie behind one another."""
+        """Gather where the vectors lie that sum up the layers."""
         by_output = {v.output: v for v in self.schema.vectors if v.layer is not None}
-        outputs = [self.schema.summary_output(layer) for layer in self.schema.scalar_layers]
-        shown = sorted((by_output[o] for o in dict.fromkeys(outputs)), key=lambda v: v.start)
-        self._layer_starts = np.array([v.start - shown[0].start for v in shown], np.intp)
-        self._layer_sizes = np.array([v.size for v in shown], np.float32)
-        scale = [1 / max(abs(v.minimum), abs(v.maximum), 1e-30) for v in shown]
-        self._layer_scale = np.repeat(np.array(scale, np.float32), [v.size for v in shown])
-        end = shown[-1].start + shown[-1].size if shown else len(self.schema.scalars)
-        self._shown = self.values[len(self.schema.scalars) : end]
+        shown = [by_output[self.schema.summary_output(layer)] for layer in self.schema.scalar_layers]
+        places = [np.arange(v.start, v.start + v.size) for v in shown]
+        sizes = np.array([v.size for v in shown], np.intp)
+        scales = [1 / max(abs(v.minimum), abs(v.maximum), 1e-30) for v in shown]
+        self._shown = np.concatenate([*places, np.zeros(0, np.intp)])
+        self._scale = np.repeat(np.array(scales, np.float32), sizes)
+        self._layer_sizes = sizes.astype(np.float32)
+        self._layer_starts = np.cumsum(sizes) - sizes
         self._before: np.ndarray | None = None
-        places = {v.output: n for n, v in enumerate(shown)}
-        self._layer_order = np.array([places[o] for o in outputs], np.intp)
 
     def reset(self) -> None:
         """Forget the steps and notes before: the next one is as the first."""
@@ -85,7 +74,8 @@ class Encoder:
         for name, place in self._fields:
             place[...] = record[name]
         if self.schema.large:  # as they are recorded
-            self._acts[:] = self._acts.astype(np.float16)
+            for acts in self._acts:
+                acts[:] = acts.astype(np.float16)
         for cells in self._cells:
             np.tanh(cells, out=cells)
         probability, notes = record["probability"], record["notes"]
@@ -102,23 +92,22 @@ class Encoder:
         beat = float(record["beat"])
         free = 1 - record["clamped"].astype(np.float32)
         p = np.clip(self._probability, _TINY, 1 - _TINY)
-        entropy = float(np.dot(free, p * np.log2(p) + (1 - p) * np.log2(1 - p)))
-        entropy = min(entropy, 0.0)
+        bits = max(-float(np.dot(free, p * np.log2(p) + (1 - p) * np.log2(1 - p))), 0.0)
         chosen = free * (self._notes > 0)
         count = float(np.add.reduce(chosen))
         confidence = float(np.dot(chosen, self._probability)) / count if count else 0.0
         onset = np.maximum.reduceat(self._notes == 1.0, self._tracks)
-        scalars = [beat % 1, beat / self._beats_per_bar % 1, entropy / (entropy - _BITS), confidence, *self._note]
+        scalars = [beat % 1, beat / self._beats_per_bar % 1, bits / (bits + _BITS), confidence, *self._note]
         self.values[: len(scalars)] = scalars
-        first_onset = len(scalars) + 3 * len(self._layer_order)
-        if len(self._layer_order):
+        first_onset = len(scalars) + 3 * len(self._layer_sizes)
+        if len(self._layer_sizes):
             self.values[len(scalars) : first_onset] = self._layers().ravel()
         self.values[first_onset : len(self.schema.scalars)] = onset[: len(self.schema.scalar_tracks)]
 
     def _layers(self) -> np.ndarray:
         """Mean, largest and movement of each layer, (layers, 3), 0..1."""
         starts, sizes = self._layer_starts, self._layer_sizes
-        now = self._shown * self._layer_scale
+        now = self.values[self._shown] * self._scale
         before = now if self._before is None else self._before
         size = np.abs(now)
         out = np.empty((len(starts), 3), np.float32)
@@ -126,7 +115,16 @@ class Encoder:
         out[:, 1] = np.maximum.reduceat(size, starts)
         out[:, 2] = np.add.reduceat(np.abs(now - before), starts) / (2 * sizes)
         self._before = now
-        return np.clip(out, 0, 1)[self._layer_order]
+        return np.clip(out, 0, 1)
+
+
+def _spans(values: np.ndarray, vectors: Sequence[Vector]) -> list[np.ndarray]:
+    """Return where vectors lie in `values`, neighbours as one: a NumPy call costs more than the numbers it works on."""
+    bounds: list[tuple[int, int]] = []
+    for v in sorted(vectors, key=lambda v: v.start):
+        first = bounds.pop()[0] if bounds and bounds[-1][1] == v.start else v.start
+        bounds.append((first, v.start + v.size))
+    return [values[first:end] for first, end in bounds]
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,31 @@ def test_scalars_stay_between_0_and_1_and_are_at_most_64(chance):
             assert np.all((scalars >= 0) & (scalars <= 1))
 
 
+def test_layers_are_summed_up_whatever_the_card_shows_of_them(chance):
+    """No hidden state, one output under two names, layers in any order, layers of unlike size."""
+    activations = [
+        {"output": "c1_next", "layer": 1, "signal": "c", "shape": [150], "min": -4.0, "max": 4.0},
+        {"output": "h0_next", "layer": 0, "signal": "h", "shape": [150]},
+        {"output": "h0_next", "layer": 0, "signal": "seen", "shape": [150]},
+        {"output": "extra", "layer": 2, "signal": "z", "shape": [3, 5], "min": 0.0, "max": 10.0},
+    ]
+    card = make_card(layers=2, activations=activations)
+    schema = schema_of(card)
+    encoder = Encoder(schema)
+    step = make_step(card, 0, chance)
+    encoder.take(step)
+    scalar = {s.path: float(encoder.values[i]) for i, s in enumerate(schema.scalars)}
+    expected = [step["h0_next"], np.tanh(step["c1_next"]), step["extra"] / 10]
+    for layer, values in enumerate(expected):
+        assert scalar[f"/layer/{layer}/mean"] == pytest.approx(np.abs(values).mean(), rel=1e-4)
+        assert scalar[f"/layer/{layer}/max"] == pytest.approx(np.abs(values).max(), rel=1e-4)
+    plan = Plan(encoder, Wish())
+    plan.fill()
+    found = messages(plan.datagrams)[0]
+    assert found["/algoritmo/act/0/seen/000"] == found["/algoritmo/act/0/h/000"] == step["h0_next"].tolist()
+    assert found["/algoritmo/act/2/z/000"] == step["extra"].ravel().tolist()
+
+
 def test_bytes_equal_those_of_python_osc(card, schema, chance):
     encoder = Encoder(schema)
     plan = Plan(encoder, Wish(root="/stage"))
