@@ -1,6 +1,10 @@
-"""How the festival network is trained: streams of songs, random transposition, some tracks given at random.
+"""How the festival network is trained: streams of songs, random transposition, some tracks given, some never heard.
 
-Seam: `models.train.Recipe`. Runs on: training.
+    algoritmo train festival --data ../shared/data/multitrack_free ../shared/data/ewld_mma_synth \\
+        --out runs/festival --updates 20000 --decay 0.4 --lr 0.002 --weight-decay 0.03
+
+and on a folder of one's own, from weights that exist: `--from runs/festival/best.safetensors --data FOLDER`, with a tenth
+of the updates. Seam: `models.train.Recipe`. Runs on: training.
 """
 
 from __future__ import annotations
@@ -16,24 +20,25 @@ from torch import Tensor, nn
 from models.data import Collection, Piece, read_band
 from models.festival.export import export as write_graph
 from models.festival.network import DECISIONS, PAST, WIDTHS, Festival, Sizes, given_features, hear, log_prob_slots
-from models.representation import BAND, HELD, STRUCK, transpose
+from models.representation import BAND, HELD, SILENT, STRUCK, transpose
 from models.train import Batch, Carry, Config, TrainingError
 
 DEFAULTS: Config = {
     "width": 150,
     "layers": 6,
     "head": 256,
-    "dropout": 0.25,
+    "dropout": 0.3,
     "joint": True,
     "streams": 16,  # songs heard side by side
     "window": 64,  # steps an update: 4 bars; the state is carried on to the next window
     "transpose": 6,  # up to so many semitones either way
     "given": 0.5,  # share of windows in which some tracks are dictated
-    "forget": 0.15,  # share of windows without the memory of earlier bars, and of tracks in the others
-    "unheard": 0.25,  # share of songs in which it must play a track that it never hears
+    "forget": 0.2,  # share of windows without the memory of earlier bars, and of tracks in the others
+    "unheard": 0.4,  # share of songs in which it must play a track that it never hears
     "bf16": True,  # matrix products of training in bfloat16
 }
 BAR = 16
+LONGEST = 4 * BAR  # steps of a note
 _EDGES = np.cumsum(WIDTHS)[:-1]
 
 
@@ -51,7 +56,7 @@ class Songs:
 
     def __init__(self, collection: Collection, config: Config, seed: int = 0) -> None:
         self.facts: dict[str, Any] = {**collection.facts(), "density": _density(collection.split("train"))}
-        self.train = [_without_silent_bars(p) for p in collection.split("train")]  # a stage does not like them
+        self.train = [_tidy(p) for p in collection.split("train")]
         self.held_out = collection.split("valid")
         self.config, self.streams, self.seed = config, config["streams"], seed
         self._playing: dict[int, _Stream] = {}
@@ -88,9 +93,12 @@ def _density(pieces: list[Piece]) -> dict[str, float]:
     return {t.name: round(float(m), 4) for t, m in zip(BAND, np.median(counts, axis=0), strict=True)} if counts else {}
 
 
-def _without_silent_bars(piece: Piece) -> Piece:
+def _tidy(piece: Piece) -> Piece:
+    """The piece as it is learned from: no silent bar, and no note longer than four bars (most are lost note-offs)."""
     bars = piece.roll.reshape(-1, BAR, piece.roll.shape[1])
-    return Piece(piece.name, piece.split, bars[bars.any((1, 2))].reshape(-1, piece.roll.shape[1]))
+    roll = bars[bars.any((1, 2))].reshape(-1, piece.roll.shape[1])
+    begun = np.maximum.accumulate(np.where(roll == STRUCK, np.arange(len(roll))[:, None], -LONGEST), axis=0)
+    return Piece(piece.name, piece.split, np.where(np.arange(len(roll))[:, None] - begun < LONGEST, roll, SILENT))
 
 
 def _cut(roll: np.ndarray, start: int, steps: int, origin: int, unheard: np.ndarray = _ALL_HEARD) -> Cut:

@@ -192,6 +192,17 @@ def song_folder(folder):
     return folder
 
 
+def test_silent_bars_and_endless_notes_are_not_learned_from():
+    roll = np.zeros((160, SLOTS), np.uint8)
+    roll[:16, 0], roll[32:, 0] = STRUCK, STRUCK
+    roll[32, 20], roll[33:, 20], roll[110, 20] = STRUCK, HELD, STRUCK
+    tidy = recipe._tidy(recipe.Piece("a", "train", roll)).roll
+    assert tidy.dtype == np.uint8
+    assert len(tidy) == 144  # the second bar was silent
+    sounding = np.flatnonzero(tidy[:, 20])
+    assert sounding.tolist() == [*range(16, 80), *range(94, 144)]
+
+
 def test_streams_depend_on_the_update_alone(tmp_path):
     data = recipe.dataset([song_folder(tmp_path / "songs")], SMALL, tmp_path / "cache")
     straight = [data.batch(update, 0, 1) for update in range(30)]
