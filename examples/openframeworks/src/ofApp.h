@@ -3,6 +3,11 @@
 #include "ofMain.h"
 #include "ofxOsc.h"
 
+const int PORT = 9000;
+const int LAYERS = 6;
+const int UNITS = 150;
+const int STEPS = 300;
+
 // Algoritmo in openFrameworks: six layers of 150 units as pixels; each timestep is one column, drawn from left to right.
 // For something to look at: algoritmo replay examples/session --loop
 class ofApp : public ofBaseApp {
@@ -14,11 +19,6 @@ public:
 private:
 	void take(const ofxOscMessage & message);
 	void drawLayer(int layer, const ofxOscMessage & message);
-
-	static const int PORT = 9000;
-	static const int LAYERS = 6;
-	static const int UNITS = 150;
-	static const int STEPS = 300;
 
 	ofxOscReceiver receiver; // takes datagrams of any size
 	ofPixels pixels;
