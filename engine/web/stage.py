@@ -51,7 +51,7 @@ class Client:
         self.fmt = fmt
         self.may_change = may_change
         self.listens = False
-        self.past: Iterator[bytes] = iter(())
+        self.past: Iterator[tuple[int, bytes]] = iter(())  # steps from before it came, with their numbers
         self.skipped = 0  # frames that a newer one took the place of
         self.wake = asyncio.Event()
         self.messages = Bucket(MESSAGES_HZ, MESSAGES_BURST)
@@ -59,6 +59,8 @@ class Client:
         self._pause_s = 1 / fps
         self._next_s = 0.0
         self._frame: bytes | None = None
+        self._step = 0  # number of the step that waits in the slot
+        self._past_step: int | None = None  # while the past is sent: the number of the newest of it
         self._texts: dict[str, dict[str, Any]] = {}
         self._notes: deque[bytes] = deque(maxlen=NOTES_QUEUE)
         self._notes_lost = False
@@ -68,11 +70,12 @@ class Client:
         """Whether its own rate allows a frame now."""
         return now_s >= self._next_s
 
-    def show(self, frame: bytes, now_s: float) -> None:
+    def show(self, frame: bytes, step: int, now_s: float) -> None:
         """Put a step's frame in the slot."""
         self.skipped += self._frame is not None
-        self._frame = frame
-        self._next_s = max(self._next_s + self._pause_s, now_s)
+        self._frame, self._step = frame, step
+        # A step that comes a little early counts from when it was due, so that the mean rate is kept.
+        self._next_s = max(self._next_s, now_s - self._pause_s / 2) + self._pause_s
         self.wake.set()
 
     def tell(self, kind: str, **content: Any) -> None:
@@ -110,10 +113,13 @@ class Client:
             elif self._sound:
                 yield self._sound.popleft()
             elif (past := next(self.past, None)) is not None:
-                yield past
-            elif self._frame is not None:
-                frame, self._frame = self._frame, None
+                self._past_step, frame = past
                 yield frame
+            elif self._frame is not None:
+                newest, self._frame = self._frame, None
+                known, self._past_step = self._past_step, None
+                if known is None or self._step > known:
+                    yield newest
             else:
                 return
 
@@ -137,8 +143,8 @@ class Stage:
         self._server: Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None
-        self._told = np.full(len(live.registry), math.nan)
-        self._version = -1
+        self._told = live.values.numbers.copy()  # values of the parameters as every browser knows them
+        self._version = live.values.version
         self._last: int | None = None  # number of the step that sounded last
 
     @property
@@ -187,7 +193,7 @@ class Stage:
                 continue
             if client.fmt not in ready:
                 ready[client.fmt] = self._encoder.step(record, client.fmt)
-            client.show(ready[client.fmt], now_s)
+            client.show(ready[client.fmt], self._last, now_s)
 
     def notes(self, events: np.ndarray) -> None:
         """Give EVENT records of what began or ended to sound to every browser."""
@@ -204,18 +210,19 @@ class Stage:
             return None
         return Grid(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
 
-    def _past(self, fmt: Format) -> Iterator[bytes]:
-        """Yield the steps that sounded before, oldest first, as many as are still there and not too much to send."""
+    def _past(self, fmt: Format) -> Iterator[tuple[int, bytes]]:
+        """Return the steps that sounded before, oldest first, as many as are still there and not too much to send."""
         ring = self._link["steps"]
-        if self._last is None:
-            return
-        size = self._encoder.size * (1 if fmt == "u8" else 4)
-        most = min(ring.capacity - 1, PAST_BYTES // size)
-        reader = ring.reader(max(ring.count - most, 0))
-        while len(records := reader.read(1)):
-            if int(records[0]["step"]) > self._last:  # chosen, but not yet heard
+        most = min(ring.capacity - 1, PAST_BYTES // (self._encoder.size * (1 if fmt == "u8" else 4)))
+        return self._encode_past(ring.reader(max(ring.count - most, 0)), fmt, 0 if self._last is None else most)
+
+    def _encode_past(self, reader: Reader, fmt: Format, most: int) -> Iterator[tuple[int, bytes]]:
+        # What sounds while the past is on its way belongs to it too, so that there is no gap; but there is an end to it.
+        for _ in range(most):
+            records = reader.read(1)
+            if not len(records) or self._last is None or int(records[0]["step"]) > self._last:  # chosen, but not yet heard
                 return
-            yield self._encoder.step(records[0], fmt, frames.PAST)
+            yield int(records[0]["step"]), self._encoder.step(records[0], fmt, frames.PAST)
 
     # Who looks.
 
@@ -229,6 +236,7 @@ class Stage:
         client.past = self._past(chosen)
         self.clients[client.number] = client
         if self._watch is None:
+            self._version, self._told = self._live.values.version, self._live.values.numbers.copy()
             self._watch = asyncio.get_running_loop().create_task(self._watch_values())
         return client
 
@@ -316,7 +324,7 @@ class Stage:
         if not client.messages.take(time.monotonic()):
             return
         try:
-            order = json.loads(text)
+            order = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
             return
         if not isinstance(order, dict):
@@ -364,6 +372,11 @@ class Stage:
                     client.hear(piece)
             await asyncio.sleep(SOUND_S)
         self._sound = None
+
+
+def _refuse(constant: str) -> None:
+    """Python's reader takes NaN and Infinity, which are no JSON."""
+    raise ValueError(constant)
 
 
 def _finite(value: np.floating) -> float | None:

@@ -129,6 +129,7 @@ class Stand:
         self.keys = self.desk.link["keys"].reader(0)
         self.sounded: dict[int, float] = {}  # step -> time.time() at which it was handed to the stage
         self.stage_s = 0.0  # processor time the stage took for it
+        self.closed = False
         self._step_s = self.desk.frames_per_step / RATE_HZ if step_s is None else step_s
         self._before = before
         self._failed: BaseException | None = None
@@ -154,8 +155,9 @@ class Stand:
         return asyncio.run_coroutine_threadsafe(there(), self._loop).result(10)
 
     def close(self) -> None:
-        """Stop."""
-        if self._over is not None:
+        """Stop; a second time does nothing."""
+        if self._over is not None and not self.closed:
+            self.closed = True
             self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(10)
 

@@ -2,7 +2,7 @@
 
 import { palette, shade } from "./colour.js";
 import { CLAMPED, HOLD, PLAY, pitchName } from "./net.js";
-import { Sheet } from "./paint.js";
+import { Sheet, font } from "./paint.js";
 
 const BLACK = [1, 3, 6, 8, 10];
 
@@ -47,7 +47,7 @@ export class ChoiceColumns {
     const keys = Math.min(52, width * 0.34);
     const pair = (width - keys) / 2 - 8;
     const grey = palette.luts.grey;
-    pen.font = "11px system-ui, sans-serif";
+    pen.font = font(11);
     for (let slot = 0; slot < net.slots; slot++) {
       const y = height - (slot + 1) * row;
       const pitch = net.slotPitch[slot];
@@ -67,14 +67,14 @@ export class ChoiceColumns {
     for (const [k, words] of [["plays", "this note"], ["strikes", "it anew"]].entries()) {
       const x = keys + 8 + k * (pair + 8);
       pen.fillText(words[0], x, 12);
-      pen.fillText(words[1], x, 25);
+      if (pair > 55) pen.fillText(words[1], x, 25);
     }
   }
 
   cell(pen, x, y, width, row, p, chosen, clamped, grey, idle = false) {
     const part = width * 0.62;
-    // A note that is silent is not struck anew: what the network would do with it is not worth the light.
-    pen.fillStyle = shade(grey, idle ? 0.06 : p, 0, 1);
+    // A note that is silent is not struck anew: nothing to show.
+    pen.fillStyle = idle ? "#0a0e13" : shade(grey, p, 0, 1);
     pen.fillRect(x, y, part, Math.max(row - 0.6, 1));
     if (!chosen) return;
     pen.beginPath();

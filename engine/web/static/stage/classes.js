@@ -2,7 +2,7 @@
 
 import { palette, shade } from "./colour.js";
 import { el } from "./dom.js";
-import { Sheet } from "./paint.js";
+import { Sheet, font } from "./paint.js";
 
 const ROOTS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 
@@ -67,7 +67,7 @@ export class Classes {
     if (!this.sheet.width) return;
     const { names, block } = net.classes;
     const { left, top, one, tall } = this.geometry();
-    pen.font = "11px system-ui, sans-serif";
+    pen.font = font(11);
     pen.fillStyle = palette.soft;
     if (this.table) {
       ROOTS.forEach((root, k) => pen.fillText(chordName(root), left + k * one + one / 2 - 5, 11));

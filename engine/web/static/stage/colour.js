@@ -20,8 +20,9 @@ export function rgb(hex) {
   return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }
 
-export function trackColour(index) {
-  return palette.tracks[index % palette.tracks.length];
+// An instrument has its colour in every network; one of another name takes the next that is free.
+export function trackColour(track) {
+  return palette.tracks[track.name] ?? (track.alone ? palette.network : palette.others[track.index % palette.others.length]);
 }
 
 export function withAlpha(hex, alpha) {

@@ -41,8 +41,8 @@ export class Controls {
     const groups = GROUPS.map(([title, ids]) => [title, ids.map(take).filter(Boolean)]);
     const mixer = [take("player.level")].filter(Boolean);
     const tracks = [];
-    for (const [index, track] of hello.card.tracks.entries()) {
-      tracks.push({ track, index, mute: take(`${track.name}.mute`), level: take(`${track.name}.level`) });
+    for (const track of this.app.net.tracks) {
+      tracks.push({ track, mute: take(`${track.name}.mute`), level: take(`${track.name}.level`) });
     }
     groups[2][1].push(...left.values()); // the network's own
     for (const [title, list] of groups) this.group(title, list.map((p) => this.control(p)));
@@ -157,10 +157,10 @@ export class Controls {
     return box;
   }
 
-  mix({ track, index, mute, level }) {
+  mix({ track, mute, level }) {
     const row = el("div", "control mix");
     const name = el("span", "name", track.name);
-    name.style.color = trackColour(index);
+    name.style.color = trackColour(track);
     row.append(name);
     if (level) {
       row.dataset.why = `${level.doc}.`;

@@ -4,8 +4,8 @@ import { palette, shade } from "./colour.js";
 import { el } from "./dom.js";
 import { mod } from "./history.js";
 import { legend } from "./network.js";
-import { Sheet } from "./paint.js";
-import { Rows, drawBars, drawNotes } from "./rollstrip.js";
+import { Sheet, font } from "./paint.js";
+import { Rows, barsBetween, drawBars, drawNotes } from "./rollstrip.js";
 
 const SIZE = 512; // steps the matrix reaches back
 const APART_BARS = 1; // moments nearer than this count as the same one
@@ -269,15 +269,16 @@ export class MomentsView {
       }
     }
     const last = history.last.step;
-    show.font = "11px system-ui, sans-serif";
+    const every = Math.max(barsBetween(one * net.stepsPerBar), 4) * net.stepsPerBar;
+    show.font = font(11);
     for (let n = from; n < from + shown; n++) {
       const step = last - (history.count - 1 - n);
-      if (mod(step, 4 * net.stepsPerBar) || step < 0) continue;
+      if (mod(step, every) || step < 0) continue;
       show.fillStyle = "rgba(255,255,255,.14)";
       show.fillRect((n - from) * one, 0, 1, side);
       show.fillRect(0, (n - from) * one, side, 1);
       show.fillStyle = palette.soft;
-      if (n > from) show.fillText(`bar ${step / net.stepsPerBar + 1}`, (n - from) * one + 4, 13);
+      if (n > from && (n - from) * one < side - 44) show.fillText(`bar ${step / net.stepsPerBar + 1}`, (n - from) * one + 4, 13);
     }
     const here = (this.number - from + 0.5) * one;
     show.strokeStyle = palette.player;

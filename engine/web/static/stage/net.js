@@ -46,7 +46,7 @@ export class Net {
     let start = 0;
     this.tracks = card.tracks.map((track, index) => {
       const pitches = track.pitches;
-      const one = { ...track, index, start, low: Math.min(...pitches), high: Math.max(...pitches) };
+      const one = { ...track, index, start, alone: card.tracks.length === 1, low: Math.min(...pitches), high: Math.max(...pitches) };
       start += pitches.length;
       return one;
     });

@@ -17,6 +17,7 @@ import { el } from "./dom.js";
 
 const RING = 256; // steps a band can look back
 const GAP = 18; // CSS pixels between two signals
+const EVEN = 0.08; // share of the width that even columns may cost
 const SORT_AT = 160; // steps after which the units are put in order
 
 export class NetworkView {
@@ -117,12 +118,12 @@ export class NetworkView {
 
   heads(row) {
     for (const signal of this.shown) {
-      const { verb, name } = SIGNALS[signal] ?? { verb: signal, name: "" };
       const block = this.app.net.stack.map((l) => this.app.net.block(l, signal)).find(Boolean);
       if (!block) continue;
+      const { verb, name, plain } = signalOf(block);
       const head = el("div", "head");
       const title = el("span", "title", this.app.net.planes ? `each neuron ${verb}` : `what each neuron ${verb}`);
-      title.dataset.why = `${name[0].toUpperCase()}${name.slice(1)}: ${signalOf(block).plain}.`;
+      title.dataset.why = `${name[0].toUpperCase()}${name.slice(1)}: ${plain}.`;
       head.append(title, legend(block));
       row.append(head);
     }
@@ -340,8 +341,7 @@ export class NetworkView {
         area.step = rect.height > 240 ? 4 : rect.height > 130 ? 3 : 2;
         area.rows = Math.max(Math.min(Math.floor((rect.height - area.now - 1) / area.step), RING - 2), 1);
       } else {
-        const tall = (rect.height * ratio) / bed.layer.rows;
-        area.height = ((tall >= 2 ? Math.floor(tall) : tall) * bed.layer.rows) / ratio;
+        area.height = (even((rect.height * ratio) / bed.layer.rows) * bed.layer.rows) / ratio;
       }
       bed.area = area;
       bed.field ??= this.painter.field(units, this.app.net.planes ? bed.layer.rows : RING, this.app.net.u8);
@@ -350,15 +350,14 @@ export class NetworkView {
     this.dirty = true;
   }
 
-  // Of two or three device pixels every neuron gets the same: one more or less would show. Bands all have the same width; in
-  // tables a row of narrow layers may be drawn wider.
+  // Every neuron gets whole device pixels where that leaves little room unused: no uneven columns. Bands all have the same
+  // width; in tables a row of narrow layers may be drawn wider.
   setWidths(ratio) {
     const rows = [...this.net.querySelectorAll(".beds")].map((row) => ({ row, beds: this.beds.filter((b) => row.contains(b.node)) }));
     const room = Math.max(...rows.map(({ row }) => row.clientWidth));
     for (const one of rows) {
       one.units = one.beds.reduce((n, b) => n + b.layer.units, 0);
-      const exact = one.units ? ((room - GAP * (one.beds.length - 1)) * ratio) / one.units : Infinity;
-      one.width = (exact >= 2 && exact < 4 ? Math.floor(exact) : exact) / ratio;
+      one.width = one.units ? even(((room - GAP * (one.beds.length - 1)) * ratio) / one.units) / ratio : Infinity;
     }
     const least = Math.min(...rows.map((r) => r.width));
     for (const { beds, width } of rows) {
@@ -477,6 +476,12 @@ export class NetworkView {
     }
     return order.texture;
   }
+}
+
+// A size in device pixels, made whole where that leaves little room unused.
+function even(exact) {
+  const whole = Math.floor(exact);
+  return exact - whole < EVEN * exact ? whole : exact;
 }
 
 function grouped(layers, widest) {

@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { mod } from "./history.js";
 import { legend, signed } from "./network.js";
 import { isSigned, pitchName, signalOf } from "./net.js";
-import { Sheet } from "./paint.js";
+import { Sheet, font } from "./paint.js";
 import { Rows, drawBars, drawNotes } from "./rollstrip.js";
 
 const LOOK = 256; // steps over which likings are reckoned
@@ -371,7 +371,7 @@ export class NeuronView {
     const one = width / places.length;
     const lut = palette.luts[isSigned(block) ? "diverging" : "sequential"];
     const zero = y(0);
-    pen.font = "11px system-ui, sans-serif";
+    pen.font = font(11);
     places.forEach((place, k) => {
       const x = k * one;
       if (k % net.stepsPerBeat === 0) {
@@ -402,10 +402,10 @@ export class NeuronView {
     const tall = Math.min(height / net.tracks.length, 44);
     const lut = palette.luts.diverging;
     this.goesTall = tall;
-    pen.font = "12px system-ui, sans-serif";
+    pen.font = font(12);
     net.tracks.forEach((track, k) => {
       const y = k * tall;
-      pen.fillStyle = trackColour(track.index);
+      pen.fillStyle = trackColour(track);
       pen.fillText(track.name, 0, y + 11);
       const one = width / track.pitches.length;
       track.pitches.forEach((_, i) => {
@@ -423,7 +423,7 @@ export class NeuronView {
     const one = width / begins.length;
     const half = (height - 16) / 2;
     const lut = palette.luts[isSigned(block) ? "diverging" : "sequential"];
-    pen.font = "11px system-ui, sans-serif";
+    pen.font = font(11);
     for (const [k, [title, values]] of [["when it begins", begins], ["while it goes on", holds]].entries()) {
       const zero = k * half + half / 2 + 6;
       pen.fillStyle = "#3a4656";

@@ -242,3 +242,8 @@ export class Sheet {
     return context;
   }
 }
+
+// A font for canvases, as much larger than on a desk as the page's own text is.
+export function font(px, weight = "") {
+  return `${weight} ${Math.round(px * (parseFloat(getComputedStyle(document.body).fontSize) / 15))}px system-ui, sans-serif`;
+}

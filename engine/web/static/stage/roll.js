@@ -4,8 +4,8 @@ import { palette, trackColour, rgb } from "./colour.js";
 import { el } from "./dom.js";
 import { mod } from "./history.js";
 import { CLAMPED, HOLD, PLAY, PLAYER, TOLD, pitchName } from "./net.js";
-import { Sheet } from "./paint.js";
-import { HELD, YOURS, sounded } from "./rollstrip.js";
+import { Sheet, font } from "./paint.js";
+import { HELD, YOURS, barsBetween, sounded } from "./rollstrip.js";
 
 const FAINT = 0.02; // likelihood below which nothing is drawn
 const USED = 0.2; // a pitch that likely gets a row, whether it was played or not
@@ -188,7 +188,7 @@ export class RollView {
       }
       if (note) {
         const held = note & HELD;
-        pen.fillStyle = note & YOURS ? palette.player : trackColour(net.slotTrack[slot]);
+        pen.fillStyle = note & YOURS ? palette.player : trackColour(net.tracks[net.slotTrack[slot]]);
         pen.fillRect(held ? x : x + 1.5, y, held ? step : step - 1.5, tall);
       }
     }
@@ -252,12 +252,12 @@ export class RollView {
     const { net, history } = this.app;
     pen.textBaseline = "middle";
     for (const lane of this.lanes) {
-      pen.fillStyle = trackColour(lane.track.index);
+      pen.fillStyle = trackColour(lane.track);
       pen.fillRect(this.left - 6, lane.y, 2, lane.height);
-      pen.font = "600 13px system-ui, sans-serif";
+      pen.font = font(13, "600");
       if (this.left < 80) pen.fillText(lane.track.name, this.left + 4, lane.y + 9);
       else pen.fillText(lane.track.name, 0, lane.y + (lane.track.kind === "drums" ? -1 : lane.height / 2));
-      pen.font = "11px system-ui, sans-serif";
+      pen.font = font(11);
       pen.fillStyle = palette.faint;
       for (const slot of lane.slots) {
         const drums = lane.track.kind === "drums";
@@ -272,9 +272,10 @@ export class RollView {
     if (!last) return;
     pen.fillStyle = palette.faint;
     const shift = this.part * this.cell;
+    const every = barsBetween(this.cell * net.stepsPerBar) * net.stepsPerBar;
     for (let k = 0; k <= this.columns; k++) {
       const step = last.step - k;
-      if (step < 0 || mod(step, net.stepsPerBar)) continue;
+      if (step < 0 || mod(step, every)) continue;
       const x = edge - shift - k * this.cell;
       if (x > this.left && x < edge - 52) pen.fillText(`bar ${step / net.stepsPerBar + 1}`, x + 3, height - 4);
     }
@@ -315,10 +316,13 @@ export class RollView {
   }
 }
 
+// Colours of what was likely and did not happen: of each instrument in 21 strengths.
 const ghosts = new Map();
+
 function ghost(net, slot, p) {
-  const level = Math.round(p * 20);
-  const key = net.slotTrack[slot] * 32 + level;
-  if (!ghosts.has(key)) ghosts.set(key, `rgba(${rgb(trackColour(net.slotTrack[slot])).join(",")},${(0.06 + 0.4 * (level / 20)).toFixed(3)})`);
-  return ghosts.get(key);
+  const colour = trackColour(net.tracks[net.slotTrack[slot]]);
+  if (!ghosts.has(colour)) {
+    ghosts.set(colour, Array.from({ length: 21 }, (_, k) => `rgba(${rgb(colour).join(",")},${(0.06 + 0.02 * k).toFixed(2)})`));
+  }
+  return ghosts.get(colour)[Math.round(20 * p)];
 }

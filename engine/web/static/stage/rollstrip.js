@@ -3,7 +3,7 @@
 import { palette, trackColour } from "./colour.js";
 import { mod } from "./history.js";
 import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "./net.js";
-import { Sheet } from "./paint.js";
+import { Sheet, font } from "./paint.js";
 
 // What each slot did in a frame: SOUNDED, with YOURS and HELD; 0 for silence. Looking one step ahead: a note of the player that
 // came too late to be chosen shows in what the network was told at the next step, and one that was chosen but did not sound is
@@ -47,7 +47,7 @@ export function drawNotes(pen, net, history, rows, from, to, x, y, width, height
       const note = sounded(frame, next, slot);
       if (!note) continue;
       const held = note & HELD;
-      pen.fillStyle = note & YOURS ? palette.player : net.tracks.length === 1 ? palette.network : trackColour(net.slotTrack[slot]);
+      pen.fillStyle = note & YOURS ? palette.player : trackColour(net.tracks[net.slotTrack[slot]]);
       const left = x + (n - from) * one;
       // A held note joins the one before; a new one leaves a hair between.
       pen.fillRect(held ? left - 0.5 : left + 0.8, y + rows.ofSlot[slot] * tall, held ? one + 0.5 : one - 0.8, Math.max(tall - 0.4, 1.2));
@@ -61,7 +61,8 @@ export function drawBars(pen, net, history, from, to, x, y, width, height, label
   const last = history.last;
   if (!last) return;
   const bar = net.stepsPerBar;
-  pen.font = "11px system-ui, sans-serif";
+  const every = barsBetween(one * bar);
+  pen.font = font(11);
   for (let n = from; n < to; n++) {
     const step = last.step - (history.count - 1 - n);
     if (mod(step, net.stepsPerBeat)) continue;
@@ -69,11 +70,18 @@ export function drawBars(pen, net, history, from, to, x, y, width, height, label
     if (!down && one * net.stepsPerBeat < 18) continue;
     pen.fillStyle = down ? "#2c3846" : "#141b24";
     pen.fillRect(x + (n - from) * one, y, 1, height);
-    if (labels && down && step >= 0) {
+    if (labels && down && step >= 0 && (step / bar) % every === 0) {
       pen.fillStyle = palette.faint;
       pen.fillText(`bar ${step / bar + 1}`, x + (n - from) * one + 4, y + height - 4);
     }
   }
+}
+
+// Of how many bars one gets its name, where a bar is so wide: a power of two, so that names do not run into each other.
+export function barsBetween(width) {
+  let every = 1;
+  while (width * every < 58) every *= 2;
+  return every;
 }
 
 export class RollStrip {
@@ -95,7 +103,7 @@ export class RollStrip {
     const from = to - steps;
     drawBars(pen, net, history, from, to, 0, 0, width, height);
     pen.fillStyle = palette.faint;
-    pen.font = "11px system-ui, sans-serif";
+    pen.font = font(11);
     const tall = height / this.rows.count;
     for (let pitch = Math.ceil(this.rows.low / 12) * 12; pitch <= this.rows.high; pitch += 12) {
       const y = (this.rows.high - pitch) * tall;

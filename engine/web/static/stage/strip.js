@@ -2,7 +2,7 @@
 
 import { palette, trackColour, withAlpha } from "./colour.js";
 import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "./net.js";
-import { Sheet } from "./paint.js";
+import { Sheet, font } from "./paint.js";
 
 const DRUM = 1.8; // drums are few: they get somewhat more room each
 
@@ -42,9 +42,9 @@ export class BeliefStrip {
     const block = 11;
     const base = height - ruler - block - 3;
     const head = 20;
-    pen.font = "12px system-ui, sans-serif";
+    pen.font = font(12);
     for (const track of net.tracks) {
-      const colour = trackColour(track.index);
+      const colour = trackColour(track);
       const end = track.start + track.pitches.length;
       const one = wide[track.start];
       const thick = Math.max(one - (one > 3 ? 1 : 0), 1);
@@ -79,14 +79,14 @@ export class BeliefStrip {
     const { left, wide } = this.places;
     if (track.kind === "drums" || wide[track.start] * 12 < 22) return;
     pen.fillStyle = palette.faint;
-    pen.font = "11px system-ui, sans-serif";
+    pen.font = font(11);
     track.pitches.forEach((pitch, i) => {
       if (pitch % 12) return;
       const x = left[track.start + i];
       pen.fillRect(x, height - 14, 1, 3);
       pen.fillText(pitchName(pitch), x, height - 1);
     });
-    pen.font = "12px system-ui, sans-serif";
+    pen.font = font(12);
   }
 
   sentence(slot) {
@@ -128,7 +128,7 @@ export class HeardStrip {
       if (!frame) continue;
       for (let slot = track.start; slot < end; slot++) {
         if (!(frame.cells[slot] & TOLD)) continue;
-        pen.fillStyle = before && byPlayer(before, slot) ? palette.player : trackColour(track.index);
+        pen.fillStyle = before && byPlayer(before, slot) ? palette.player : trackColour(track);
         pen.fillRect(left[slot], 1, thick, height - 2);
       }
     }

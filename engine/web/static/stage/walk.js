@@ -91,7 +91,7 @@ export class Walk {
     this.app = app;
     this.root = root;
     this.at = -1;
-    this.frame = el("div", "ring");
+    this.frame = el("div", "ring dim");
     this.frame.hidden = true;
     document.body.append(this.frame);
     addEventListener("resize", () => this.at >= 0 && this.place());
@@ -148,15 +148,12 @@ export class Walk {
 
   // Ring what is meant, and stand where that is not.
   place() {
-    const { ring } = this.cards[this.at];
-    const target = ring ? document.querySelector(ring) : null;
-    this.frame.hidden = !target;
+    const target = putRing(this.frame, this.cards[this.at].ring);
     const own = this.root.getBoundingClientRect();
     let left = (innerWidth - own.width) / 2;
     let top = innerHeight - own.height - 24;
     if (target) {
       const box = target.getBoundingClientRect();
-      Object.assign(this.frame.style, { left: `${box.left - 6}px`, top: `${box.top - 6}px`, width: `${box.width + 12}px`, height: `${box.height + 12}px` });
       left = Math.min(Math.max(box.left + box.width / 2 - own.width / 2, 16), innerWidth - own.width - 16);
       if (box.bottom + own.height + 32 < innerHeight) top = box.bottom + 20;
       else if (box.top - own.height - 32 > 0) top = box.top - own.height - 20;
@@ -167,6 +164,20 @@ export class Walk {
   }
 }
 
+// Put a frame around what a selector finds; returns that.
+function putRing(frame, selector) {
+  const target = selector ? document.querySelector(selector) : null;
+  frame.hidden = !target;
+  if (!target) return null;
+  const box = target.getBoundingClientRect();
+  const left = Math.max(box.left - 6, 2);
+  const top = Math.max(box.top - 6, 2);
+  const width = Math.min(box.right + 6, innerWidth - 2) - left;
+  const height = Math.min(box.bottom + 6, innerHeight - 2) - top;
+  Object.assign(frame.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+  return target;
+}
+
 const TURN_MS = 18000;
 const REST_MS = 60000; // after somebody touched something
 
@@ -175,13 +186,16 @@ export class Kiosk {
   constructor(app, caption) {
     this.app = app;
     this.caption = caption;
+    this.frame = el("div", "ring");
+    this.frame.hidden = true;
+    document.body.append(this.frame);
     this.at = -1;
     this.due = 0;
     document.body.classList.add("kiosk");
     const touch = (event) => {
       if (!event.isTrusted) return;
       this.due = performance.now() + REST_MS;
-      this.caption.hidden = true;
+      this.caption.hidden = this.frame.hidden = true;
       if (event.type === "pointerdown" && !document.fullscreenElement) document.documentElement.requestFullscreen?.().catch(() => {});
     };
     for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, touch);
@@ -192,10 +206,11 @@ export class Kiosk {
     const list = cards(this.app.net).filter((c) => !c.last);
     this.at = (this.at + 1) % list.length;
     this.due = now + TURN_MS;
-    const { view, title, text } = list[this.at];
+    const { view, title, text, ring } = list[this.at];
     if (view === "neuron") this.app.surprise();
-    else this.app.show(view);
+    else if (view !== this.app.view) this.app.show(view);
     this.caption.replaceChildren(el("b", "", title), el("span", "", text));
     this.caption.hidden = false;
+    putRing(this.frame, ring);
   }
 }
