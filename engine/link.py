@@ -8,9 +8,12 @@ The same classes work on private memory, so that the offline render runs the ver
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
 import time
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ import numpy as np
 from engine import messages
 from engine.network.contract import Card
 
+_NAME = "algoritmo-"  # of shared segments; the supervisor's process id follows
 _HEADER = 64  # bytes before the first record: the count, alone on its cache line
 
 
@@ -27,6 +31,15 @@ class _Segment(SharedMemory):
     def __del__(self) -> None:
         with contextlib.suppress(BufferError):
             self.close()
+
+
+def _sweep() -> None:
+    """Remove the segments of runs that were killed whole, with nobody left to do it; where the system shows them as files."""
+    for path in Path("/dev/shm").glob(f"{_NAME}*"):
+        pid = path.name.removeprefix(_NAME).partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            with contextlib.suppress(OSError):  # another user's
+                path.unlink()
 
 
 class Ring:
@@ -187,7 +200,8 @@ class Link:
     @classmethod
     def create(cls, layout: Layout) -> Link:
         """Make a shared segment; the supervisor does, and unlinks it with `close()`."""
-        segment = _Segment(create=True, size=layout.size())
+        _sweep()
+        segment = _Segment(f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}", create=True, size=layout.size())
         assert segment.buf is not None
         return cls(layout, segment.buf, segment)
 

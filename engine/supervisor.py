@@ -36,6 +36,7 @@ STATUS_S = 0.25  # how often the status line is drawn
 REPORT_S = 2.0  # how often report.json is brought up to date
 READY_S = 60.0  # a provider that must compile its graph takes long
 STOP_S = 0.8  # what a child has for ending; Ctrl-C is to be over within a second
+AUDIBLE = 1e-3  # full scale is 1
 RESTARTS = 5  # within RESTARTS_S: then it is given up
 RESTARTS_S = 60.0
 
@@ -187,12 +188,13 @@ class Supervisor:
         for name, reader in self._notices.items():
             for notice in reader.read():
                 self._tell(int(notice["level"]), f"{name}: {notice['text'].decode(errors='replace')}")
+        clock = self.link["clock"].latest()
+        if self.first_sound_s is None and clock is not None and clock["peak"] > AUDIBLE:
+            self.first_sound_s = time.monotonic() - self._begun_s
         tracks = list(self._notes_out)
         for event in self._events.read():
             if event["kind"] != NOTE_ON:
                 continue
-            if self.first_sound_s is None:
-                self.first_sound_s = time.monotonic() - self._begun_s
             if event["track"] == PLAYER:
                 self._notes_in += 1
             elif event["track"] < len(tracks):

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -83,6 +87,19 @@ def test_a_second_process_sees_the_same_memory():
     finally:
         other.close()
         link.close(unlink=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists() or not Path("/dev/shm").exists(), reason="shared memory is no file here")
+def test_what_a_run_that_was_killed_left_behind_is_removed_by_the_next():
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+    left = Path(f"/dev/shm/algoritmo-{ended.stdout.strip()}-00000000")
+    left.write_bytes(b"left")
+    mine = Link.create(Layout.of(Card.model_validate(tiny.card()), 4))
+    try:
+        assert not left.exists()
+        assert Path("/dev/shm", mine.name).exists()
+    finally:
+        mine.close(unlink=True)
 
 
 def test_a_long_notice_is_cut_between_characters():

@@ -52,6 +52,8 @@ class Jam:
         self._mode = -1
         self._silent_steps = 0  # timesteps in which it was free to play and did not
         self._events: list[Event] = []
+        self._drawn = (-1, -1)  # seed and timestep that the noise in the graph's input is of
+        self._chosen: tuple[int, Grid, float] | None = None
 
     @property
     def mode(self) -> int:
@@ -98,7 +100,7 @@ class Jam:
         self._tell(step)
         runner.step()
         self._events = self._notes_of(step, grid, frame, earliest_frame)
-        self._begin_record(step, grid, frame)
+        self._chosen = (step, grid, frame)
 
     def _pull_triggers(self, step: int, frame: int) -> None:
         for name, seen in self._triggers.items():
@@ -161,7 +163,7 @@ class Jam:
                 mask[self._player_slots] = 1
             elif not self.listening:
                 mask[:] = value[:, PLAY]
-        inputs["u"][0] = noise(int(self._live.get("seed")), step, inputs["u"].shape[1])
+        self._draw(step)
         for name in self._controls:
             if name in self._live.registry:
                 inputs[name][0] = self._live.get(name)
@@ -170,6 +172,18 @@ class Jam:
         memory = self._live.get("memory")
         if memory < 1:
             self.runner.fade(memory)
+
+    def rehearse(self, step: int) -> None:
+        """Do what can be done before the window of `step` closes, and have the graph's weights in the cache by then."""
+        self._draw(step)
+        self.runner.warm()
+
+    def _draw(self, step: int) -> None:
+        drawn = (int(self._live.get("seed")), step)
+        if drawn != self._drawn:
+            u = self.runner.inputs["u"]
+            u[0] = noise(*drawn, u.shape[1])
+            self._drawn = drawn
 
     def _encouragement(self) -> float:
         """Return the factor on the density that keeps the network from falling silent for good.
@@ -206,15 +220,25 @@ class Jam:
             begins.append(click(at, step % self._steps_per_bar == 0, level))
         return ends + begins
 
-    def _begin_record(self, step: int, grid: Grid, frame: float) -> None:
+    def send(self) -> None:
+        """Hand the chosen notes to the audio process."""
+        notes = self._link["notes"]
+        for event in self._events:
+            notes.push(event)
+
+    def publish(self, step_ms: float, late: bool) -> None:
+        """Publish the record of the step that was chosen; a late one's notes were not sent."""
+        assert self._chosen is not None  # choose() comes first
+        step, grid, frame = self._chosen
         inputs, outputs = self.runner.inputs, self.runner.outputs
         record = self._link["steps"].slot()
         record["step"] = step
         record["frame"] = round(frame)
         record["beat"] = step / self._steps_per_beat
         record["tempo_bpm"] = grid.tempo_bpm
-        record["flags"] = LISTENING if self._mode == TRADE and self.listening else 0
+        record["flags"] = (LATE if late else 0) | (LISTENING if self._mode == TRADE and self.listening else 0)
         record["mode"] = self._mode
+        record["step_ms"] = step_ms
         record["log_prob"] = outputs["log_prob"][0]
         record["log_prob_tracks"] = outputs["log_prob_tracks"][0]
         record["x"] = inputs["x"][0, :, :2]
@@ -223,21 +247,7 @@ class Jam:
         record["probability"] = outputs["probability"][0]
         for name in self._activations:
             record[name] = outputs[name][0]
-
-    def send(self) -> None:
-        """Hand the chosen notes to the audio process."""
-        notes = self._link["notes"]
-        for event in self._events:
-            notes.push(event)
-
-    def publish(self, step_ms: float, late: bool) -> None:
-        """Publish the record of this step; a late one's notes were not sent."""
-        steps = self._link["steps"]
-        record = steps.slot()
-        record["step_ms"] = step_ms
-        if late:
-            record["flags"] |= LATE
-        steps.advance()
+        self._link["steps"].advance()
 
     def interrupt(self, frame: float, step: int) -> None:
         """Silence the network now: the player has begun to play in its turn."""

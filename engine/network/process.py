@@ -160,7 +160,7 @@ class Performance:
                     self._jam.interrupt(clock.frame_at(now_ns), step)
                 wait_s = min(wait_s, WATCH_S)
             if cold and warm_in_s <= 0:
-                self._runner.warm()
+                self._jam.rehearse(step)
                 cold = False
             elif wait_s < 0.003:
                 time.sleep(wait_s)  # poll() below rounds up to whole milliseconds
