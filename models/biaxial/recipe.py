@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "vicinity": 12,
     "reach": 12,
     "dropout": 0.3,
+    "order": 0,  # which of all orders the stretches come in; a run that goes on from another takes the next
     "batch": 4,
     "segment": 128,  # steps; a shorter piece is taken whole
     "shift": 5,  # semitones of random transposition either way, within the range
@@ -79,7 +80,7 @@ class Segments:
         del world
         size, segment = self.config["batch"], self.config["segment"]
         pieces = self.pieces.split("train")
-        rng = np.random.default_rng([update, rank])
+        rng = np.random.default_rng([update, rank, self.config["order"]])
         lengths = np.asarray([len(p.roll) for p in pieces])
         # Stretches of like length pad each other least: draw many by length, sort, take neighbours.
         drawn = rng.choice(len(pieces), 8 * size, p=lengths / lengths.sum())

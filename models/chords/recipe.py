@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "sizes": [128, 128],
     "width": 96,
     "dropout": 0.3,
+    "order": 0,  # which of all orders the stretches come in; a run that goes on from another takes the next
     "batch": 16,
     "segment": 128,  # beats
     "qualities": [],  # the set of chords; empty takes it from the training songs
@@ -48,7 +49,7 @@ class Progressions:
         """The same stretches for the same update and rank."""
         del world
         songs, classes = self.book.split("train"), Classes(self.config["qualities"])
-        rng = np.random.default_rng([update, rank])
+        rng = np.random.default_rng([update, rank, self.config["order"]])
         lengths = np.asarray([len(s.chords) for s in songs])
         parts = []
         for index in rng.choice(len(songs), self.config["batch"], p=lengths / lengths.sum()):
