@@ -82,8 +82,8 @@ class _FeatureWeights:
         self.per_step = (bits @ beat).astype(np.float32)[:, None]  # (16, 1, 4H)
 
 
-def _heard(graph: CellGraph, config: BiaxialConfig) -> tuple[str, str]:
-    """Add the features that depend on x; return (them, (B, N, K); the play flags of x, (B, N, 1))."""
+def _heard(graph: CellGraph, config: BiaxialConfig) -> str:
+    """Add the features that depend on x as `heard` (B, N, K); return the play flags of x (B, N, 1)."""
     notes, voices, v = config.notes, config.voices, config.vicinity
     play, hold = graph.split("x", 1, 1)
     flags = play
@@ -100,7 +100,8 @@ def _heard(graph: CellGraph, config: BiaxialConfig) -> tuple[str, str]:
     counts = graph.add("MatMul", flat, graph.constant("pitch_class_of_note", member))
     turn = (np.arange(PITCH_CLASSES) + classes[:, None]) % PITCH_CLASSES
     context = graph.add("Gather", counts, graph.constant("turn", turn.astype(np.int64)), axis=1)
-    return graph.add("Concat", near, context, axis=-1), play
+    graph.add("Concat", near, context, axis=-1, out="heard")
+    return play
 
 
 def _from_features(graph: CellGraph, name: str, weights: _FeatureWeights, step: str) -> str:
@@ -109,9 +110,41 @@ def _from_features(graph: CellGraph, name: str, weights: _FeatureWeights, step: 
     return graph.add("Add", beat, graph.constant(f"{name}_place", weights.per_note.astype(np.float32)))
 
 
-def _time_axis(graph: CellGraph, network: Biaxial, heard: str, step: str) -> str:
+def _hidden_product(graph: CellGraph, name: str, hidden: str, weight: np.ndarray) -> str:
+    """Add hidden (B, N, K), all within -1..1, times weight (K, M), both rounded to 8 bits.
+
+    The scale of the hidden values is fixed, so that no item of a batch depends on another. Weights take 7 bits of the 8:
+    processors without VNNI add two products in 16 bits, which would overflow with more.
+    """
+    scale = np.maximum(np.abs(weight).max(0), 1e-12).astype(np.float32) / 63
+    rounded = graph.constant(f"{name}_int8", np.round(weight / scale).astype(np.int8))
+    zero = graph.constant("zero_point", np.asarray(128, np.uint8))
+    values = graph.add("QuantizeLinear", hidden, graph.floats("step_of_h", 1 / 127), zero)
+    sums = graph.add("Cast", graph.add("MatMulInteger", values, rounded, zero), to=TensorProto.FLOAT)
+    return graph.add("Mul", sums, graph.floats(f"{name}_scale", scale / 127))
+
+
+def _product(graph: CellGraph, name: str, parts: list[tuple[str, np.ndarray]], eight_bits: bool) -> str:
+    """Add the sum of each signal times its weight: one product over all of them, or, in 8 bits, one over those within
+    -1..1 and one over the rest (the features, which count).
+    """
+    whole = [p for p in parts if not (eight_bits and p[0] != "heard")]
+    found = []
+    for at, some in enumerate((whole, [p for p in parts if p not in whole])):
+        if not some:
+            continue
+        signal = some[0][0] if len(some) == 1 else graph.add("Concat", *(s for s, _ in some), axis=-1)
+        weight = np.concatenate([w for _, w in some])
+        if at == 0:
+            found.append(graph.add("MatMul", signal, graph.constant(name, weight)))
+        else:
+            found.append(_hidden_product(graph, name, signal, weight))
+    return found[0] if len(found) == 1 else graph.add("Add", *found)
+
+
+def _time_axis(graph: CellGraph, network: Biaxial, step: str, eight_bits: bool) -> str:
     """Add the time layers, all notes at once; return the last layer's h (B, N, H)."""
-    signal, config = heard, network.config
+    signal, config = "heard", network.config
     for at, (layer, size) in enumerate(zip(network.time_layers, config.time_sizes, strict=True)):
         w_in, w_rec, bias = lstm_weights(layer)
         if at == 0:
@@ -119,9 +152,8 @@ def _time_axis(graph: CellGraph, network: Biaxial, heard: str, step: str) -> str
             w_in, offset = parts.heard, _from_features(graph, "time_0", parts, step)
         else:
             offset = graph.constant(f"time_{at}_bias", bias)
-        both = graph.add("Concat", signal, f"h{at}", axis=-1)
-        weight = graph.constant(f"time_{at}_weight", np.concatenate([w_in, w_rec]))
-        gates = graph.add("Add", graph.add("MatMul", both, weight), offset)
+        product = _product(graph, f"time_{at}_weight", [(signal, w_in), (f"h{at}", w_rec)], eight_bits)
+        gates = graph.add("Add", product, offset)
         graph.cell(gates, f"c{at}", size, f"h{at}_next", f"c{at}_next")
         signal = f"h{at}_next"
     return signal
@@ -225,15 +257,14 @@ def _controls(graph: CellGraph) -> None:
     graph.add("Mul", graph.add("Unsqueeze", "conservativity", wide), factor, out="exponent")
 
 
-def _note_axis(graph: CellGraph, network: Biaxial, signal: str, heard: str, step: str, sounded: str) -> None:
+def _note_axis(graph: CellGraph, network: Biaxial, signal: str, step: str, sounded: str, eight_bits: bool) -> None:
     """Add the note axis; its outputs are `flags`, `logits` (B, N, C) and the layers' h and c."""
     config = network.config
     w_in, _, bias = lstm_weights(network.note_layers[0])
     width = config.time_sizes[-1]
     from_time, from_features = w_in[:width], w_in[width : width + config.features]
     parts = _FeatureWeights(from_features, bias, config)
-    weight = graph.constant("note_input_weight", np.concatenate([from_time, parts.heard]))
-    gates = graph.add("MatMul", graph.add("Concat", signal, heard, axis=-1), weight)
+    gates = _product(graph, "note_input_weight", [(signal, from_time), ("heard", parts.heard)], eight_bits)
     gates = graph.add("Add", gates, _from_features(graph, "note", parts, step))
     _controls(graph)
     thresholds = _thresholds(graph, config, sounded)
@@ -338,13 +369,17 @@ def card(config: BiaxialConfig, about: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def step_graph(network: Biaxial, about: dict[str, Any]) -> onnx.ModelProto:
-    """Return the step graph of a trained network, its card in the metadata; `about` as for `card`."""
+def step_graph(network: Biaxial, about: dict[str, Any], eight_bits: bool = False) -> onnx.ModelProto:
+    """Return the step graph of a trained network, its card in the metadata; `about` as for `card`.
+
+    With `eight_bits` the products of the time axis are in 8 bits, three to four times faster on a CPU with VNNI; what it
+    costs in likelihood is measured like everything else, through the graph.
+    """
     config = network.config
     graph = CellGraph(prefix="g_")
-    heard, sounded = _heard(graph, config)
+    sounded = _heard(graph, config)
     step = graph.add("Mod", "position", graph.constant("bar", np.asarray(2**BEAT_BITS, np.int64)))
-    signal = _time_axis(graph, network, heard, step)
-    _note_axis(graph, network, signal, heard, step, sounded)
+    signal = _time_axis(graph, network, step, eight_bits)
+    _note_axis(graph, network, signal, step, sounded, eight_bits)
     _outputs(graph, config, sounded)
-    return build_model(graph, Card.model_validate(card(config, about)))
+    return build_model(graph, Card.model_validate({**card(config, about), "eight_bits": eight_bits}))

@@ -3,7 +3,8 @@
 The full piano network (300-300-100-50 are the defaults), then chorales in quarter notes; the card of each shipped file
 holds the very command it came from:
 
-    algoritmo train biaxial --data piano_midi_de mutopia_piano --lr 3e-3 --updates 20000 --decay 0.9 --out runs/biaxial
+    algoritmo train biaxial --data piano_midi_de mutopia_piano --lr 3e-3 --updates 20000 --decay 0.9 \\
+        --out runs/biaxial --set eight_bits=true
     algoritmo train biaxial --data poly_splits/JSB_Chorales.npz --lr 3e-3 --updates 2200 --decay 0.9 \\
         --out runs/biaxial-jsb --set name=biaxial-jsb --set track=choir --set low=40 --set high=99 \\
         --set articulates=false --set steps_per_beat=1 --set time_sizes=[128,128] --set note_sizes=[64,32] \\
@@ -47,6 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "shift": 5,  # semitones of random transposition either way, within the range
     "valid_steps": 20_000,  # at most so many steps of the validation split are measured
     "bfloat16": True,  # the products of training on a CPU in 16 bits: half the time; weights stay in 32
+    "eight_bits": False,  # the step graph's time axis in 8 bits: for the full size, a third off the step
     "name": "biaxial",
     "title": "Biaxial network",
     "track": "piano",
@@ -176,7 +178,7 @@ def export(model: nn.Module, config: dict[str, Any], training: dict[str, Any], p
         },
         "figures": {"valid_nats_per_step": round(training.get("best", 0.0), 4)},
     }
-    save_network(step_graph(cast(Biaxial, model), about), path)
+    save_network(step_graph(cast(Biaxial, model), about, config["eight_bits"]), path)
 
 
 def describe(shape: BiaxialConfig) -> str:

@@ -19,8 +19,9 @@ SHAPES = {
 class Player:
     """Runs a step graph, carrying its states; every call takes the inputs that are not neutral."""
 
-    def __init__(self, network, batch=1, seed=0):
-        self.session = ort.InferenceSession(step_graph(network, {}).SerializeToString(), providers=["CPUExecutionProvider"])
+    def __init__(self, network, batch=1, seed=0, eight_bits=False):
+        model = step_graph(network, {}, eight_bits).SerializeToString()
+        self.session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
         self.card = parse_card(self.session.get_modelmeta().custom_metadata_map[CARD_KEY], "test")
         self.names = [o.name for o in self.session.get_outputs()]
         self.random = np.random.default_rng(seed)
@@ -168,6 +169,25 @@ def test_adaptive_conservativity_falls_in_silence_has_an_end_and_comes_back():
     player.step(clamp_mask=mask, clamp_value=chord, adaptive=1.0)
     player.step(clamp_mask=mask, clamp_value=chord, adaptive=1.0)
     assert float(player.states["thrift"][0, 0]) == pytest.approx(LEAST_THRIFT + 0.3 * (1 - LEAST_THRIFT))
+
+
+def test_eight_bits_cost_little_and_mix_no_batch():
+    """Rounding moves the likelihood by less than a hundredth, and an item alone is what it is among others."""
+    network = random_network(BiaxialConfig(low=40, high=63, time_sizes=(24, 20), note_sizes=(6, 5)))
+    exact, rounded, alone = Player(network, 3), Player(network, 3, eight_bits=True), Player(network, 1, eight_bits=True)
+    rng = np.random.default_rng(1)
+    totals = np.zeros(2)
+    for _ in range(12):
+        value = np.zeros((3, 24, 2), np.float32)
+        value[..., 0] = rng.random((3, 24)) < 0.2
+        given = {"clamp_mask": np.ones((3, 24), np.float32), "clamp_value": value}
+        one, two = exact.step(**given), rounded.step(**given)
+        single = alone.step(**{k: v[:1] for k, v in given.items()})
+        totals += one["log_prob"].sum(), two["log_prob"].sum()
+        assert np.abs(two["h1_next"] - one["h1_next"]).mean() < 0.03
+        assert single["log_prob"][0] == pytest.approx(two["log_prob"][0], abs=1e-5)
+    assert totals[0] != totals[1]
+    assert totals[1] == pytest.approx(totals[0], rel=0.01)
 
 
 def test_the_batch_is_many_independent_steps():
