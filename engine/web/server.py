@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
 
 from engine.web.frames import Format
+from engine.web.guard import Bucket
 
 if TYPE_CHECKING:
     from engine.web.stage import Client, Stage
@@ -35,6 +37,8 @@ PING_S = 20.0
 SEND_S = 10.0  # a browser that does not take a frame for so long is gone
 UNSENT_BYTES = 16_384  # what the system may hold for a slow browser: more would only be old pictures
 FPS = 60.0
+REQUESTS_HZ, REQUESTS_BURST = 100.0, 800.0  # asked for from one address; a page is some 30 of them
+ADDRESSES = 512  # whose requests are counted
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -62,6 +66,7 @@ class Server:
         self._files["/"] = self._files["/index.html"]
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}  # connections that have not asked for anything yet
         self._sockets: set[web.WebSocketResponse] = set()
+        self._rates: dict[str, Bucket] = {}
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
@@ -113,6 +118,8 @@ class Server:
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if (timer := self._silent.pop(request.protocol, None)) is not None:
             timer.cancel()
+        if not self._rate(request.remote or "").take(time.monotonic()):
+            raise web.HTTPTooManyRequests(text="Slower, please.\n")
         guard = self._stage.guard
         host = request.headers.get("Host")
         if not guard.host_is_ours(host):
@@ -120,6 +127,11 @@ class Server:
         if not guard.origin_is_ours(request.headers.get("Origin"), host):
             raise web.HTTPForbidden(text="Only this server's own page may talk to it.\n")
         return await handler(request)
+
+    def _rate(self, address: str) -> Bucket:
+        if address not in self._rates and len(self._rates) >= ADDRESSES:
+            self._rates.pop(next(iter(self._rates)))
+        return self._rates.setdefault(address, Bucket(REQUESTS_HZ, REQUESTS_BURST))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         file = self._files.get(request.path)

@@ -233,6 +233,16 @@ def test_a_card_without_gates_or_even_states_has_its_picture(look, stands):
         until(page, f"stage.view === '{view}'")
 
 
+def test_a_network_that_shows_nothing_of_itself_has_a_roll(look, stands):
+    stands.append(Stand(MadeUp(card_of(activations=[])), step_s=0.04, before=80))
+    page = look(stands[0])
+    assert not page.locator("#tab-neuron").is_visible()
+    assert page.locator(".belief").is_visible()
+    page.keyboard.press("2")
+    page.click("#tab-roll")
+    until(page, "stage.view === 'roll' && stage.current.lanes")
+
+
 def test_neurons_are_put_in_order_and_back(look, stands):
     page = look(bands(stands))
     until(page, "stage.current.orders.size === stage.net.stack.length")
@@ -738,9 +748,9 @@ def test_what_stands_in_the_history_is_bounded(look, stands):
                 new History({values: 117156, u8: false}).room];
       }"""
     )
-    assert rooms[0] == 1024
-    assert rooms[1] * 117156 <= 48e6
-    assert rooms[2] * 4 * 117156 <= 48e6
+    assert rooms[0] == 512
+    assert rooms[1] * 117156 <= 32e6
+    assert rooms[2] * 4 * 117156 <= 32e6
 
 
 # --- the files -------------------------------------------------------------------------------------------------------------

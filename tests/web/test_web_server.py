@@ -431,6 +431,17 @@ def test_sound_goes_to_who_asked_for_it_and_stops_when_he_has_enough():
     run(scenario)
 
 
+def test_a_network_that_shows_nothing_of_itself_can_be_watched():
+    async def scenario():
+        async with evening(card_of(activations=[])) as (stage, session):
+            ws = await stage.join(session)
+            assert (await text(ws, "hello"))["layout"]["blocks"] == {}
+            stage.play()
+            assert (await binary(ws))[0][5] == 0
+
+    run(scenario)
+
+
 def test_nobody_looks_nothing_runs():
     async def scenario():
         async with evening() as (stage, session):
@@ -540,6 +551,19 @@ def test_more_connections_than_a_crowd_needs_are_refused():
                 assert await asyncio.wait_for(reader.read(), LIMIT_S) == b""
             for _, writer in open_ones:
                 writer.close()
+
+    run(scenario)
+
+
+def test_who_asks_without_end_is_told_to_wait():
+    async def scenario():
+        async with evening() as (stage, session):
+            answers = []
+            for _ in range(1000):
+                async with session.get(f"{stage.base}/icon.svg") as answer:
+                    answers.append(answer.status)
+            assert set(answers[:800]) == {200}
+            assert 429 in answers
 
     run(scenario)
 

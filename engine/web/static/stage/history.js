@@ -2,8 +2,8 @@
 
 import { HOLD, PLAY } from "./net.js";
 
-const BYTES = 48e6;
-const MOST = 1024;
+const BYTES = 32e6;
+const MOST = 512; // as far as the moments look back
 
 export class History {
   constructor(net) {

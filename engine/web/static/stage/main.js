@@ -102,6 +102,10 @@ class App {
     if (this.selected.layer >= this.net.layers.length) this.selected = { layer: 0, unit: 0, row: null };
     if (this.net.planes && this.selected.row === null) this.selected.row = Math.floor(this.net.stack[0].rows / 2);
     this.allow(hello.may_change);
+    // Without activations there is nothing to see of neurons, but notes there are.
+    this.names = VIEWS.filter((view) => this.net.stack.length || (view !== "neuron" && view !== "moments"));
+    for (const view of VIEWS) $(`tab-${view}`).hidden = !this.names.includes(view);
+    if (!this.names.includes(this.view)) this.view = null;
     this.views = { network: new NetworkView(this), neuron: new NeuronView(this), moments: new MomentsView(this), roll: new RollView(this) };
     this.readAddress();
     if (this.controlsOpen === undefined) this.toggleControls(innerWidth >= 1280 && !this.net.planes && !this.kiosk, true);
@@ -243,7 +247,7 @@ class App {
 
   readAddress() {
     const where = new URLSearchParams(location.hash.slice(1));
-    if (VIEWS.includes(where.get("view"))) this.view = where.get("view");
+    if (this.names.includes(where.get("view"))) this.view = where.get("view");
     const layer = this.net.stack.find((l) => l.index === Number(where.get("layer")) - 1);
     const unit = Number(where.get("neuron")) - 1;
     if (!layer || !(unit >= 0 && unit < layer.units)) return;
@@ -269,7 +273,8 @@ class App {
     document.querySelector(".tabs").addEventListener("keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!by || !this.net) return;
-      const next = VIEWS[(VIEWS.indexOf(this.view) + by + VIEWS.length) % VIEWS.length];
+      const { names } = this;
+      const next = names[(names.indexOf(this.view) + by + names.length) % names.length];
       this.show(next);
       $(`tab-${next}`).focus();
       event.preventDefault();
@@ -287,7 +292,7 @@ class App {
       if (event.target instanceof HTMLInputElement && event.target.type === "number") return;
       if (event.ctrlKey || event.metaKey || event.altKey || !this.net) return;
       const view = VIEWS[Number(event.key) - 1];
-      if (view) this.show(view);
+      if (this.names.includes(view)) this.show(view);
       else if (event.key === "F" && event.shiftKey) this.toggleFull();
       else if (event.key === "?") this.walk.start();
       else if (event.key === "Escape" && this.controlsOpen && innerWidth < 1280) this.toggleControls(false);

@@ -366,7 +366,7 @@ export class NetworkView {
         bed.node.style.flex = `0 0 ${bed.one * bed.layer.units}px`;
       }
     }
-    const main = Math.max(...this.app.net.stack.map((l) => l.units));
+    const main = Math.max(0, ...this.app.net.stack.map((l) => l.units));
     for (const head of this.net.querySelectorAll(".head")) head.style.flex = `0 0 ${least * main}px`;
   }
 
@@ -398,7 +398,8 @@ export class NetworkView {
 
   step(frame) {
     const { net, history } = this.app;
-    if (!this.beds[0]?.field) return; // it has no size yet
+    this.dirty = true;
+    if (!this.beds[0]?.field) return; // it has no size yet, or there are no neurons to see
     if (net.planes) this.writePlanes(frame);
     else {
       const row = mod(history.count - 1, RING);
@@ -407,7 +408,6 @@ export class NetworkView {
         field.newest = row;
       }
     }
-    this.dirty = true;
   }
 
   // The network was exchanged or the music began anew.

@@ -6,6 +6,7 @@ import { el } from "./dom.js";
 export function cards(net) {
   const layers = net.stack.length;
   const several = layers > 1;
+  const sees = layers > 0;
   const out = [
     {
       view: "network",
@@ -31,13 +32,15 @@ export function cards(net) {
       title: "All it knows of the world",
       text: "The network has no ears. At every step it is told which notes sounded a moment ago, its own and yours, and nothing else. Yours are amber.",
     },
-    {
+  ];
+  if (sees) {
+    out.push({
       view: "network",
       ring: ".layer .bed",
       title: "A neuron is one number",
       text: "Each neuron adds up what reaches it, some of it counted for, some against, and answers with one number. Blue: no. Orange: yes. Black: nothing to say. " + (net.planes ? "Rows are notes: look how it stirs near the notes being played." : "A band sinks as time passes, newest on top."),
-    },
-  ];
+    });
+  }
   if (several) {
     out.push({
       view: "network",
@@ -56,19 +59,21 @@ export function cards(net) {
       text: "Each neuron also keeps a memory. At every step it decides how much to keep, how much to let in and how much to say. Slow stripes on the right are memories that last for bars.",
     });
   }
-  out.push(
-    {
+  if (sees) {
+    out.push({
       view: "neuron",
       ring: ".neuron-side",
       title: "One neuron for itself",
       text: "Click any dot to watch that neuron alone. Where in the bar does it say yes? Which notes does it go with? Nobody taught it that: it found a use for itself while learning from songs.",
-    },
-    {
+    });
+    out.push({
       view: "moments",
       ring: ".matrix-box",
       title: "Has it been here before?",
       text: "Every moment set against every other: bright where the network was in nearly the same state. Stripes beside the diagonal are music that comes back. Click one to see both moments.",
-    },
+    });
+  }
+  out.push(
     {
       view: "roll",
       ring: ".roll",
