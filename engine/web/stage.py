@@ -41,6 +41,7 @@ PAST_BYTES = 4_000_000  # of earlier steps sent to a page that opens
 LARGE = 20_000  # values a step above which a page that does not say gets u8
 MESSAGES_HZ, MESSAGES_BURST = 400.0, 800.0  # orders taken from one client; a played keyboard with its wheels sends some 200
 TRIES_HZ, TRIES = 0.2, 5.0  # tokens tried by one client
+JOINS_HZ, JOINS = 4.0, 250.0  # pages opened: each is sent the past
 
 
 class Client:
@@ -140,6 +141,7 @@ class Stage:
         self._encoder = Encoder(card)
         self._keyboards = Keyboards(link["keys"])
         self._numbers = itertools.count(1)
+        self._joins = Bucket(JOINS_HZ, JOINS)
         self._server: Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None
@@ -227,8 +229,8 @@ class Stage:
     # Who looks.
 
     def join(self, fmt: Format | None, fps: float) -> Client | None:
-        """Take in a browser; None when the house is full."""
-        if len(self.clients) >= self.config.max_clients:
+        """Take in a browser; None when the house is full, or too many come at once."""
+        if len(self.clients) >= self.config.max_clients or not self._joins.take(time.monotonic()):
             return None
         chosen: Format = fmt or ("u8" if self._encoder.size > LARGE else "f32")
         client = Client(next(self._numbers), chosen, fps, self.guard.open_to_all)

@@ -367,7 +367,7 @@ def test_moments_alike_are_alike(look, stands):
     got = page.evaluate(
         """() => {
         const { likeness, history, net } = stage;
-        const a = history.count - 1, b = history.count - 40;
+        const a = likeness.count - 1, b = likeness.count - 40;
         const units = (n, l) => Array.from({length: l.units}, (_, u) => net.value(history.at(n), l.main, u));
         const state = (n) => net.stack.flatMap((l) => units(n, l));
         return [likeness.of(a, b), state(a), state(b), likeness.best(a, 5).map((n) => likeness.of(a, n))];

@@ -53,7 +53,7 @@ class App {
       ask.set("fmt", "u8");
       ask.set("fps", "30");
     }
-    const feed = new Feed(ask.size ? `?${ask}` : "");
+    const feed = new Feed(`?${ask}`);
     this.feed = feed;
     feed.on("hello", (hello) => this.hello(hello));
     feed.on("values", ({ values }) => {

@@ -174,6 +174,7 @@ function putRing(frame, selector) {
   const target = selector ? document.querySelector(selector) : null;
   frame.hidden = !target;
   if (!target) return null;
+  target.scrollIntoView({ block: "nearest" });
   const box = target.getBoundingClientRect();
   const left = Math.max(box.left - 6, 2);
   const top = Math.max(box.top - 6, 2);
@@ -197,13 +198,21 @@ export class Kiosk {
     this.at = -1;
     this.due = 0;
     document.body.classList.add("kiosk");
+    this.stayAwake();
+    document.addEventListener("visibilitychange", () => this.stayAwake());
     const touch = (event) => {
       if (!event.isTrusted) return;
       this.due = performance.now() + REST_MS;
       this.caption.hidden = this.frame.hidden = true;
+      document.body.classList.remove("alone");
       if (event.type === "pointerdown" && !document.fullscreenElement) document.documentElement.requestFullscreen?.().catch(() => {});
     };
     for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, touch);
+  }
+
+  // Keep the screen from going dark, where the browser lets a page ask for it.
+  stayAwake() {
+    if (!document.hidden) navigator.wakeLock?.request("screen").catch(() => {});
   }
 
   draw(now) {
@@ -216,6 +225,7 @@ export class Kiosk {
     else if (view !== this.app.view) this.app.show(view);
     this.caption.replaceChildren(el("b", "", title), el("span", "", text));
     this.caption.hidden = false;
+    document.body.classList.add("alone");
     putRing(this.frame, ring);
   }
 }
