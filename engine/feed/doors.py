@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import ipaddress
 import socket
@@ -87,6 +88,7 @@ class Doors:
         except ConfigError as error:
             self._tell(WARNING, str(error))
             return
+        gc.freeze()  # what was imported stays: the collector would walk it while a step waits
         self._feed.listeners.append(server)
 
     def _spawn(self, task: Coroutine[Any, Any, None]) -> None:
