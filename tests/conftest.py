@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import tiny
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("algoritmo", deadline=None)
+settings.load_profile("algoritmo")
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ Event = tuple[int, int, int, int, int, int, float]  # a record of the `notes` ri
 class Jam:
     """The network's side of the music.
 
-    For each timestep in turn: `hear` what sounded, `choose`, then `send` the choice, or `skip` it when it came too late.
+    For each timestep in turn: `hear` what sounded, `choose`, `send` the choice unless it came too late, and `publish`.
     What was sent is not what is remembered: that is what the audio process reports to have sounded.
     """
 
@@ -54,6 +54,8 @@ class Jam:
         self._events: list[Event] = []
         self._drawn = (-1, -1)  # seed and timestep that the noise in the graph's input is of
         self._chosen: tuple[int, Grid, float] | None = None
+        self._turned = -1  # version of the parameters it was chosen with
+        self._played = False  # whether it has notes, or none were asked for
 
     @property
     def mode(self) -> int:
@@ -72,6 +74,8 @@ class Jam:
         its frame he meant his note.
         """
         began = False
+        if len(events):
+            self._turned = -1
         for event in events:
             kind, track, pitch = int(event["kind"]), int(event["track"]), int(event["pitch"])
             if event["step"] >= 0:
@@ -89,18 +93,23 @@ class Jam:
         return began
 
     def choose(self, step: int, grid: Grid, earliest_frame: float) -> None:
-        """Let the network choose timestep `step`; the choice waits for `send` or `skip`.
+        """Let the network choose timestep `step`; the choice waits for `send` and `publish`.
 
-        No note is stamped before `earliest_frame`.
+        No note is stamped before `earliest_frame`. It may be called again for the same step, when more was heard since.
         """
         runner = self.runner
         frame = grid.frame_at(step / self._steps_per_beat)
         self._pull_triggers(step, round(max(frame, earliest_frame)))
         self._take_turns(step)
         self._tell(step)
-        runner.step()
+        runner.run()
         self._events = self._notes_of(step, grid, frame, earliest_frame)
         self._chosen = (step, grid, frame)
+        self._turned = self._live.values.version
+
+    def stands(self, step: int, grid: Grid) -> bool:
+        """Whether the choice for `step` was made already, with the parameters as they are and nothing heard since."""
+        return self._chosen is not None and self._chosen[:2] == (step, grid) and self._turned == self._live.values.version
 
     def _pull_triggers(self, step: int, frame: int) -> None:
         for name, seen in self._triggers.items():
@@ -169,14 +178,6 @@ class Jam:
                 inputs[name][0] = self._live.get(name)
         if "density" in self._controls:
             inputs["density"][0] *= self._encouragement()
-        memory = self._live.get("memory")
-        if memory < 1:
-            self.runner.fade(memory)
-
-    def rehearse(self, step: int) -> None:
-        """Do what can be done before the window of `step` closes, and have the graph's weights in the cache by then."""
-        self._draw(step)
-        self.runner.warm()
 
     def _draw(self, step: int) -> None:
         drawn = (int(self._live.get("seed")), step)
@@ -201,10 +202,7 @@ class Jam:
         begins: list[Event] = []
         ours = (notes[:, PLAY] > 0.5) & (clamped < 0.5)
         held = ours & (notes[:, HOLD] > 0.5)
-        if ours.any() or clamped.all():
-            self._silent_steps = 0
-        else:
-            self._silent_steps += 1
+        self._played = bool(ours.any() or clamped.all())
         for slot in self.roll.network_sounding():
             if not ours[slot]:
                 ends.append((at, step, NOTE_OFF, self._track_of[slot], self._pitch_of[slot], 0, 0.0))
@@ -248,6 +246,15 @@ class Jam:
         for name in self._activations:
             record[name] = outputs[name][0]
         self._link["steps"].advance()
+        self._settle()
+
+    def _settle(self) -> None:
+        """What was chosen has happened: the states move on."""
+        self.runner.carry()
+        memory = self._live.get("memory")
+        if memory < 1:
+            self.runner.fade(memory)
+        self._silent_steps = 0 if self._played else self._silent_steps + 1
 
     def interrupt(self, frame: float, step: int) -> None:
         """Silence the network now: the player has begun to play in its turn."""

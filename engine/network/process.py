@@ -26,7 +26,7 @@ from engine.process import Spec, live_of, stop_requested
 
 WINDOW = 4096  # steps that the step-time figures look back on
 MARGIN_MS = 2.0  # on top of what steps were seen to need: scheduling on a busy machine
-WARM_S = 0.003  # so long before its window closes the step is rehearsed: a tenth of a second of other work empties the caches
+AHEAD_S = 0.003  # so long before its window closes a step is chosen; what is heard after that has it chosen again
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
 CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed
 
@@ -145,7 +145,7 @@ class Performance:
     def _wait(self, pipe: Connection, grid: Grid, step: int) -> bool:
         """Sleep until the step's window closes; return True when told to stop."""
         frame = grid.frame_at(step / self._card.steps_per_beat)
-        cold = True
+        early = True
         while True:
             clock, record = self._clock()
             now_ns = time.perf_counter_ns()
@@ -153,15 +153,17 @@ class Performance:
             left_s = (self._due_ns - now_ns) * 1e-9
             if left_s <= 0:
                 return False
-            warm_in_s = left_s - WARM_S - self._runner_ms * 1e-3
-            wait_s = warm_in_s if cold else left_s
+            ahead_in_s = left_s - AHEAD_S - self._runner_ms * 1e-3
+            wait_s = ahead_in_s if early else left_s
             if self._jam.interruptible:
                 if self._jam.hear(self._events.read(), grid, int(record["latency_frames"])):
                     self._jam.interrupt(clock.frame_at(now_ns), step)
                 wait_s = min(wait_s, WATCH_S)
-            if cold and warm_in_s <= 0:
-                self._jam.rehearse(step)
-                cold = False
+            if early and ahead_in_s <= 0:
+                # Most steps hear nothing new after this: they are sent the moment their window closes.
+                self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
+                self._jam.choose(step, grid, clock.frame_at(now_ns) + float(record["device_block"]))
+                early = False
             elif wait_s < 0.003:
                 time.sleep(wait_s)  # poll() below rounds up to whole milliseconds
             elif stop_requested(pipe, min(wait_s - 0.002, 1.0)):
@@ -174,7 +176,8 @@ class Performance:
         # A block is rendered as a whole when it begins: what is to sound in it must be there before.
         earliest = clock.frame_at(begun_ns) + float(record["device_block"])
         self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
-        self._jam.choose(step, grid, earliest)
+        if not self._jam.stands(step, grid):
+            self._jam.choose(step, grid, earliest)
         frame = grid.frame_at(step / self._card.steps_per_beat)
         late = clock.frame_at(time.perf_counter_ns()) + float(record["device_block"]) > frame
         if not late:

@@ -107,15 +107,19 @@ class Runner:
             state *= memory
             state += initial
 
-    def step(self) -> None:
-        """Advance by one timestep."""
+    def run(self) -> None:
+        """Call the graph: `outputs` follow from `inputs`. The states stay; calling it again with other inputs is allowed."""
         self._session.run_with_iobinding(self._binding)
+
+    def carry(self) -> None:
+        """Carry the new states over into the inputs: what `run` said is what happened."""
         for state, new, _ in self._states:
             state[...] = new
 
-    def warm(self) -> None:
-        """Call the graph and forget what it said: its weights are then in the cache when the step that counts comes."""
-        self._session.run_with_iobinding(self._binding)
+    def step(self) -> None:
+        """Advance by one timestep."""
+        self.run()
+        self.carry()
 
     def states(self) -> dict[str, np.ndarray]:
         """Copies of the states, by name."""

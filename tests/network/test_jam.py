@@ -223,16 +223,34 @@ def test_the_metronome_clicks_on_the_beat_and_says_where_one_is(tiny_onnx):
 
 def test_memory_fades(tiny_onnx):
     stage = Stage(tiny_onnx, memory=0)
-    stage.run(5)
-    kept = stage.runner.states()["h0"].copy()
+    records = stage.run(5)
     twin = Runner(tiny_onnx)
     for name, value in stage.runner.inputs.items():
         twin.inputs[name][...] = value
-    twin.reset()
-    twin.inputs["x"][...] = stage.runner.inputs["x"]
-    twin.inputs["position"][...] = stage.runner.inputs["position"]
+    twin.inputs["h0"].fill(0)
     twin.step()
-    assert np.allclose(twin.states()["h0"], kept)
+    assert np.allclose(twin.states()["h0"], records[-1]["h0_next"])
+    assert not stage.runner.states()["h0"].any()
+
+
+def test_a_choice_may_be_made_again_when_more_was_heard(tiny_onnx):
+    once, twice = Stage(tiny_onnx, mode="accompany", memory=0.9), Stage(tiny_onnx, mode="accompany", memory=0.9)
+    for step in range(24):
+        for stage in (once, twice):
+            if step % 5 == 2:
+                stage.player(step, 60 + step % 7)
+        twice.jam.choose(step, GRID, 0)  # before the player was heard
+        assert twice.jam.stands(step, GRID)
+        assert not twice.jam.stands(step + 1, GRID)
+        first, second = once.advance(), twice.advance()
+        assert first.tobytes() == second.tobytes()
+    twice.jam.choose(24, GRID, 0)
+    twice.live.set("density", 2)
+    assert not twice.jam.stands(24, GRID)
+    twice.jam.choose(24, GRID, 0)
+    twice.player(24, 65)
+    twice.jam.hear(twice.heard.read(), GRID, 0)
+    assert not twice.jam.stands(24, GRID)
 
 
 @settings(max_examples=30, deadline=None)
