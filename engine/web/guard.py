@@ -25,6 +25,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def own_address() -> str:
+    """Return the address this machine has on its network; the loopback's where it is on none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address nobody has: nothing is sent, the system only chooses the way
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
 def split_host(header: str) -> str | None:
     """Return the host of a Host header without its port, lower case; None when it is no host."""
     try:

@@ -26,7 +26,7 @@ from engine.network.contract import Card
 from engine.parameters import MODES, Live
 from engine.web import frames
 from engine.web.frames import Encoder, Format
-from engine.web.guard import Bucket, Guard
+from engine.web.guard import Bucket, Guard, own_address
 from engine.web.keyboards import Keyboards, valid
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ class Stage:
 
     @property
     def address(self) -> str:
-        """Where a browser on this machine finds the page."""
-        host = self.config.host if self.config.host not in ("0.0.0.0", "::") else "127.0.0.1"
+        """Where a browser finds the page; open to the network: from elsewhere too."""
+        host = self.config.host if self.config.host not in ("0.0.0.0", "::") else own_address()
         return f"http://{f'[{host}]' if ':' in host else host}:{self.config.port}/"
 
     async def start(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -144,7 +145,7 @@ class Stand:
     @property
     def url(self) -> str:
         """Where the page is."""
-        return self.stage.address
+        return f"http://127.0.0.1:{self.config.port}/"
 
     def call(self, function: Callable[[], object]) -> object:
         """Run something on the stage's own thread and return what it returned."""
@@ -227,8 +228,6 @@ def free_port() -> int:
 
 def card_of(**changes: object) -> Card:
     """A card for made-up steps: two layers, two tracks, unless told otherwise."""
-    import json
-
     tracks = [
         {"name": "drums", "kind": "drums", "pitches": [36, 38, 42]},
         {"name": "lead", "kind": "pitched", "pitches": list(range(60, 84))},

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.web.guard import Bucket, Guard, is_loopback
+from engine.web.guard import Bucket, Guard, is_loopback, own_address
 
 HOME = Guard("127.0.0.1")
 LAN = Guard("0.0.0.0", "sesame")
@@ -42,6 +42,10 @@ def test_our_own_names(host):
 )  # fmt: skip
 def test_a_rebound_name_is_turned_away(host):
     assert not HOME.host_is_ours(host)
+
+
+def test_the_address_that_is_shown_is_one_that_is_let_in():
+    assert LAN.host_is_ours(f"{own_address()}:8000")
 
 
 def test_on_a_network_addresses_pass_and_names_of_others_do_not():

@@ -171,6 +171,26 @@ def test_tables_of_notes_by_neurons_are_drawn_as_such(look, stands, query):
     until(page, "stage.current.image && stage.current.around")
 
 
+def test_going_to_and_fro_leaves_nothing_behind(look, stands):
+    page = look(bands(stands))
+    until(page, "stage.current.orders.size === 2")
+    before = page.evaluate("stage.painter.textures")
+    for _ in range(20):
+        page.evaluate("() => { stage.show('roll'); stage.show('neuron'); stage.show('moments'); stage.show('network') }")
+    assert page.evaluate("[stage.painter.textures, document.querySelectorAll('canvas.cells').length]") == [before, 1]
+
+
+def test_the_picture_comes_back_when_the_graphics_card_does(look, stands):
+    page = look(bands(stands))
+    page.evaluate("() => { stage.lost = stage.painter.gl.getExtension('WEBGL_lose_context'); stage.lost.loseContext() }")
+    until(page, "stage.painter.gl.isContextLost()")
+    page.click("#tab-roll")
+    page.click("#tab-network")
+    page.evaluate("stage.lost.restoreContext()")
+    until(page, "!stage.painter.gl.isContextLost() && stage.current.beds[0].field && !stage.current.dirty")
+    assert colours(page, ".bed") > 30
+
+
 def test_without_webgl_the_same_cells_are_drawn(look, stands):
     page = look(bands(stands), "?draw=2d")
     assert page.evaluate("stage.current.painter.kind") == "Canvas2D"

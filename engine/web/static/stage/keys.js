@@ -82,7 +82,8 @@ export class Keys {
     if (lost) this.heard.clear();
     for (const { kind, track, pitch, velocity, beat } of events) {
       if (kind === KINDS.allOff) {
-        for (const one of track === PLAYER ? this.heard.keys() : [track]) if (one !== PLAYER || track !== PLAYER) this.heard.delete(one);
+        // The player's number means every track of the network.
+        for (const one of [...this.heard.keys()]) if (track === PLAYER ? one !== PLAYER : one === track) this.heard.delete(one);
         continue;
       }
       if (kind !== KINDS.on && kind !== KINDS.off) continue;

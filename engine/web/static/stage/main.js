@@ -3,6 +3,7 @@
 import { BeatClock } from "./clock.js";
 import { loadPalette } from "./colour.js";
 import { Controls } from "./controls.js";
+import { el } from "./dom.js";
 import { Feed, PAST } from "./feed.js";
 import { History } from "./history.js";
 import { Keys } from "./keys.js";
@@ -10,6 +11,7 @@ import { Likeness, MomentsView } from "./moments.js";
 import { Net } from "./net.js";
 import { NetworkView } from "./network.js";
 import { NeuronView } from "./neuron.js";
+import { makePainter } from "./paint.js";
 import { RollView } from "./roll.js";
 import { Sound } from "./sound.js";
 import { Kiosk, Walk } from "./walk.js";
@@ -68,6 +70,7 @@ class App {
     feed.on("sound", (samples) => this.sound.take(samples));
     feed.on("gone", (code) => {
       document.body.classList.add("gone");
+      this.keys.releaseAll();
       this.keys.hear({ events: [], lost: true });
       this.note(code === 1013 ? "The house is full. This page comes in as soon as somebody leaves." : "The stage is not there. This page comes back by itself.", true);
     });
@@ -76,6 +79,23 @@ class App {
 
   send(order) {
     this.feed.send(order);
+  }
+
+  // One canvas and one painter for as long as the page lives: browsers give out few.
+  cellPainter() {
+    if (this.painter) return this.painter;
+    const canvas = el("canvas", "cells");
+    // The graphics card may be taken away for a while, with all that was written on it.
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.current?.unmount();
+      this.current = null;
+      this.views.network.free();
+      this.painter = makePainter(canvas, this.flat);
+      this.show(this.view);
+    });
+    this.painter = makePainter(canvas, this.flat);
+    return this.painter;
   }
 
   hello(hello) {
@@ -99,18 +119,28 @@ class App {
     $("network-name").textContent = this.net.name;
     $("network-name").dataset.why = `The network that is playing. ${this.net.card.description ?? ""}`.trim();
     document.title = `Algoritmo: ${this.net.name}`;
-    if (this.selected.layer >= this.net.layers.length) this.selected = { layer: 0, unit: 0, row: null };
-    if (this.net.planes && this.selected.row === null) this.selected.row = Math.floor(this.net.stack[0].rows / 2);
+    this.selected = this.neuronHere(this.selected);
+    if (this.sound.on) this.send({ sound: true });
     this.allow(hello.may_change);
     // Without activations there is nothing to see of neurons, but notes there are.
     this.names = VIEWS.filter((view) => this.net.stack.length || (view !== "neuron" && view !== "moments"));
     for (const view of VIEWS) $(`tab-${view}`).hidden = !this.names.includes(view);
     if (!this.names.includes(this.view)) this.view = null;
+    this.views?.network.free();
     this.views = { network: new NetworkView(this), neuron: new NeuronView(this), moments: new MomentsView(this), roll: new RollView(this) };
     this.readAddress();
     if (this.controlsOpen === undefined) this.toggleControls(innerWidth >= 1280 && !this.net.planes && !this.kiosk, true);
     this.show(this.view ?? "network");
     this.showSettings();
+  }
+
+  // A neuron of this network: the one named where there is such a one, else the first.
+  neuronHere({ layer, unit, row }) {
+    const { stack, planes } = this.net;
+    const found = stack.find((l) => l.index === layer) ?? stack[0];
+    if (!found) return { layer: 0, unit: 0, row: null };
+    const middle = Math.floor(found.rows / 2);
+    return { layer: found.index, unit: unit < found.units ? unit : 0, row: planes ? Math.min(row ?? middle, found.rows - 1) : null };
   }
 
   allow(may, asked = false) {
@@ -121,6 +151,7 @@ class App {
       this.keys.built = "";
       this.keys.build();
     }
+    if (asked && !may) sessionStorage.removeItem("token");
     if (asked && !may) this.note("That address does not let you play: its token is not the one of this evening.");
     else if (asked && changed) this.note("You may play and change things.");
   }
@@ -248,11 +279,8 @@ class App {
   readAddress() {
     const where = new URLSearchParams(location.hash.slice(1));
     if (this.names.includes(where.get("view"))) this.view = where.get("view");
-    const layer = this.net.stack.find((l) => l.index === Number(where.get("layer")) - 1);
-    const unit = Number(where.get("neuron")) - 1;
-    if (!layer || !(unit >= 0 && unit < layer.units)) return;
-    const row = Number(where.get("note"));
-    this.selected = { layer: layer.index, unit, row: this.net.planes ? Math.min(Math.max(row, 0), layer.rows - 1) : null };
+    const [layer, unit, row] = ["layer", "neuron", "note"].map((key) => Number(where.get(key) ?? NaN));
+    if (layer >= 1 && unit >= 1) this.selected = this.neuronHere({ layer: layer - 1, unit: unit - 1, row: row >= 0 ? row : null });
   }
 
   toggleControls(open = !this.controlsOpen, quiet = false) {

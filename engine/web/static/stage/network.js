@@ -8,7 +8,6 @@ import { palette } from "./colour.js";
 import { mod } from "./history.js";
 import { SIGNALS, isSigned, signalOf } from "./net.js";
 import { orderOf } from "./order.js";
-import { makePainter } from "./paint.js";
 import { RollStrip } from "./rollstrip.js";
 import { BeliefStrip, HeardStrip } from "./strip.js";
 import { Classes } from "./classes.js";
@@ -43,11 +42,8 @@ export class NetworkView {
     this.tools = el("div", "tools");
     this.net = el("div", `net ${net.planes ? "planes" : "bands"}`);
     root.append(this.tools, this.net);
-    this.canvas = el("canvas", "cells");
-    this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    this.canvas.addEventListener("webglcontextrestored", () => this.app.show("network"));
-    this.net.append(this.canvas);
-    this.painter = makePainter(this.canvas, app.flat);
+    this.painter = app.cellPainter();
+    this.net.append(this.painter.canvas);
     this.cursor = el("div", "cursor");
     this.cursor.hidden = true;
     this.buildTools();
@@ -62,6 +58,13 @@ export class NetworkView {
   unmount() {
     this.watch.disconnect();
     this.app.why.hide();
+    for (const bed of this.beds) if (bed.field) this.painter.free(bed.field);
+  }
+
+  // Let go of what outlives a view: another network has come, or another painter.
+  free() {
+    for (const { order } of this.orders.values()) this.painter.free(order);
+    this.orders.clear();
   }
 
   defaultSignals() {
@@ -422,7 +425,7 @@ export class NetworkView {
     if (!layer || (history.length < SORT_AT && !net.card.order?.[layer.main.output])) return;
     const units = orderOf(net, layer, history);
     if (!units) return;
-    this.orders.set(layer.index, { units, texture: this.painter.order(units), painter: this.painter });
+    this.orders.set(layer.index, { units, order: this.painter.order(units) });
     this.dirty = true; // one layer a frame: no frame is late for it
   }
 
@@ -448,7 +451,7 @@ export class NetworkView {
   drawBed({ field, block, layer, area }, frame, ratio) {
     const { net, history } = this.app;
     const signed = isSigned(block);
-    const order = this.raw ? null : this.orderFor(layer);
+    const order = this.raw ? null : this.orders.get(layer.index)?.order;
     const part = { column: 0, columns: layer.units, low: block.min, high: block.max, lut: signed ? "diverging" : "sequential", order };
     const x = Math.round(area.x * ratio);
     const width = Math.round(area.width * ratio);
@@ -465,16 +468,6 @@ export class NetworkView {
     const bar = net.stepsPerBar;
     const height = Math.round(rows * area.step * ratio);
     this.painter.draw(field, { ...part, x, y: top, width, height, row: 1, rows, ages: true, barAge: mod(frame.step, bar), bar });
-  }
-
-  orderFor(layer) {
-    const order = this.orders.get(layer.index);
-    if (!order) return null;
-    if (order.painter !== this.painter) {
-      order.texture = this.painter.order(order.units);
-      order.painter = this.painter;
-    }
-    return order.texture;
   }
 }
 

@@ -51,6 +51,7 @@ class GlPainter {
     this.kind = "WebGL2";
     this.canvas = canvas;
     this.gl = gl;
+    this.textures = 0; // made for fields and orders, and not freed
     this.program = link(gl);
     this.at = {};
     for (const name of ["place", "values", "order", "lut", "part", "ring", "range", "ordered", "bars"]) {
@@ -74,6 +75,7 @@ class GlPainter {
   field(width, rows, u8) {
     const { gl } = this;
     const made = { width, rows, u8, texture: texture(gl), newest: 0 };
+    this.textures++;
     gl.texStorage2D(gl.TEXTURE_2D, 1, u8 ? gl.R8 : gl.R32F, width, rows);
     return made;
   }
@@ -88,8 +90,15 @@ class GlPainter {
   order(units) {
     const { gl } = this;
     const made = { texture: texture(gl) };
+    this.textures++;
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, units.length, 1, 0, gl.RED, gl.FLOAT, units);
     return made;
+  }
+
+  // Let go of a field or an order.
+  free(made) {
+    this.gl.deleteTexture(made.texture);
+    this.textures--;
   }
 
   resize(width, height) {
@@ -173,6 +182,8 @@ class FlatPainter {
   order(units) {
     return { units };
   }
+
+  free() {}
 
   resize(width, height) {
     this.canvas.width = width;

@@ -16,7 +16,11 @@ export class Sound {
     button.dataset.why = "Hear the stage in this browser, for a machine without a sound card; a moment later than it is played.";
     button.setAttribute("aria-pressed", String(this.on));
     button.onclick = async () => {
-      await (this.on ? this.stop() : this.start());
+      try {
+        await (this.on ? this.stop() : this.start());
+      } catch (error) {
+        this.app.note(`The browser gives no sound to this page (${error.message}).`);
+      }
       button.setAttribute("aria-pressed", String(this.on));
     };
     tools.append(button);
