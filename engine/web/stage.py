@@ -1,6 +1,24 @@
 """The stage page's side of the engine: takes each step as it sounds, gives it to every browser, brings back what they want.
 
 Runs on: feed process, event loop thread. aiohttp is imported by `start()`, so that nothing waits for it before.
+
+On the WebSocket `/socket?fmt=u8|f32&fps=30` (both optional), for pages and for any other program:
+
+| to the browser | what |
+|---|---|
+| JSON `hello` | once: card, layout of the values, parameters and their values, whether it may change anything |
+| JSON `values` | parameters that were changed, from anywhere |
+| JSON `status` | twice a second: how it goes |
+| JSON `allowed` | the answer to a token |
+| binary | steps as they sound, notes as they begin and end, sound: see frames.py |
+
+| from the browser (JSON) | what |
+|---|---|
+| `{"set": {"tempo": 120}}` | parameters |
+| `{"fire": "panic"}` | a trigger |
+| `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pitch bend |
+| `{"sound": true}` | send the sound as well, or no longer |
+| `{"token": "..."}` | may it change things, where the page is open to the network |
 """
 
 from __future__ import annotations
