@@ -310,14 +310,14 @@ def test_announced_and_found_by_zeroconf(feed, live):
 
         browser = AsyncZeroconf(interfaces=["127.0.0.1"])
         services = AsyncServiceBrowser(browser.zeroconf, ["_oscjson._tcp.local.", "_osc._udp.local."], handlers=[changed])
-        ports = {}
-        while len(ports) < 2:
+        wanted = {("_oscjson._tcp.local.", query.port), ("_osc._udp.local.", 9001)}
+        seen = set()
+        while not wanted <= seen:  # another jam on the same machine is seen as well
             service_type, name = await asyncio.wait_for(found.get(), 15)
             info = AsyncServiceInfo(service_type, name)
             assert await info.async_request(browser.zeroconf, 3000)
-            ports[service_type] = info.port
+            seen.add((service_type, info.port))
         await services.async_cancel()
         await browser.async_close()
-        assert ports == {"_oscjson._tcp.local.": query.port, "_osc._udp.local.": 9001}
 
     asyncio.run(with_server(query, talk))
