@@ -53,7 +53,7 @@ def test_patches_name_only_what_they_change():
 
 @pytest.mark.parametrize("setting", ["audio.block", "=3", "audio.=3", "audio.block.x=3"])
 def test_a_setting_that_is_none_is_refused(setting):
-    with pytest.raises(ConfigError, match="--set|audio.block"):
+    with pytest.raises(ConfigError, match=r"--set|audio\.block"):
         config.load(None, [setting])
 
 
@@ -66,5 +66,5 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_an_unknown_network_lists_those_there_are():
-    with pytest.raises(ConfigError, match="network.name: no network 'nonesuch'"):
+    with pytest.raises(ConfigError, match=r"network\.name: no network 'nonesuch'"):
         config.load(None, ["network.name=nonesuch"]).network_path()
