@@ -31,10 +31,10 @@ CONTROLS: list[dict[str, Any]] = [
     {"name": "density", "neutral": 1.0, "min": 0.25, "max": 4.0, "doc": "factor on the odds of each note"},
     {
         "name": "adaptive",
-        "neutral": 0.0,
+        "neutral": 1.0,  # on: alone, a quarter of its pieces would fall silent for a bar or more without it
         "min": 0.0,
         "max": 1.0,
-        "doc": "1: conservativity falls while fewer than two notes sound, and comes back when they do",
+        "doc": "1: conservativity falls while fewer than two notes sound, and comes back when they do; 0: never",
     },
 ]
 
