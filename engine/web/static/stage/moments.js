@@ -135,6 +135,7 @@ export class MomentsView {
     this.cards = [];
     for (let k = 0; k < 5; k++) {
       const card = el("button", "moment");
+      card.hidden = true; // until there is a moment to show
       const text = el("span", "moment-text");
       card.append(text);
       const sheet = new Sheet(card, "moment-roll", "");
