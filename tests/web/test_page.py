@@ -385,7 +385,8 @@ def test_moments_alike_are_alike(look, stands):
     page.click("#tab-moments")
     until(
         page,
-        "stage.likeness.count > 40 && stage.likeness.count === stage.history.count && !document.querySelector('.moment').hidden",
+        "stage.likeness.count > 40 && stage.likeness.count === stage.history.count"
+        " && !document.querySelector('.moment').hidden",
     )
     got = page.evaluate(
         """() => {
