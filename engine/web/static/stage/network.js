@@ -16,7 +16,7 @@ import { el } from "./dom.js";
 
 const RING = 256; // steps a band can look back
 const GAP = 18; // CSS pixels between two signals
-const EVEN = 0.08; // share of the width that even columns may cost
+const EVEN = 0.05; // share of the width that even columns may cost
 const SORT_AT = 160; // steps after which the units are put in order
 
 export class NetworkView {

@@ -98,17 +98,17 @@ export class RollStrip {
     const pen = this.sheet.fit();
     const { width, height } = this.sheet;
     if (!width) return;
-    const steps = Math.max(Math.floor(width / this.cell), 8);
+    const names = 28; // room for the names of the octaves
+    const steps = Math.max(Math.floor((width - names) / this.cell), 8);
     const to = history.count;
     const from = to - steps;
-    drawBars(pen, net, history, from, to, 0, 0, width, height);
+    drawBars(pen, net, history, from, to, names, 0, width - names, height);
     pen.fillStyle = palette.faint;
     pen.font = font(11);
     const tall = height / this.rows.count;
     for (let pitch = Math.ceil(this.rows.low / 12) * 12; pitch <= this.rows.high; pitch += 12) {
-      const y = (this.rows.high - pitch) * tall;
-      pen.fillText(pitchName(pitch), 2, y + tall / 2 + 4);
+      pen.fillText(pitchName(pitch), 0, Math.min((this.rows.high - pitch + 0.5) * tall + 4, height - 1));
     }
-    drawNotes(pen, net, history, this.rows, from, to, 0, 0, width, height);
+    drawNotes(pen, net, history, this.rows, from, to, names, 0, width - names, height);
   }
 }
