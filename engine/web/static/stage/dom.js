@@ -1,4 +1,4 @@
-// Small helpers for building the page.
+// Building the page: an element with a class and a text.
 
 export function el(tag, className = "", text = "") {
   const node = document.createElement(tag);
