@@ -245,8 +245,9 @@ class Schema:
 
     def summary_output(self, layer: int) -> str:
         """Return the output that stands for a layer in its scalars: its hidden state, or the first there is."""
-        here = [a for a in self.card.activations if a.layer == layer]
-        return next((a.output for a in here if a.signal == "h"), here[0].output)
+        shown = self.card.sums_up(layer)
+        assert shown is not None  # layers are those of the activations
+        return shown.output
 
     def vectors_for(self, signals: Iterable[str] = (), layers: Iterable[int] = ()) -> list[Vector]:
         """Return the vectors a target asked for; no `signals` means all (of a large network: all but the layers')."""

@@ -78,6 +78,7 @@ class Card(_Part):
     controls: tuple[Control, ...] = ()
     states: tuple[State, ...] = ()
     activations: tuple[Activation, ...] = ()
+    order: dict[int, tuple[int, ...]] = Field(default_factory=dict)  # layer -> its units, those that behave alike side by side
     training: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)
 
@@ -90,7 +91,21 @@ class Card(_Part):
         names = [t.name for t in self.tracks]
         if len(set(names)) != len(names):
             raise ValueError("two tracks have the same name")
+        for layer, units in self.order.items():
+            width = self.width_of(layer)
+            if not width or sorted(units) != list(range(width)):
+                raise ValueError(f"order.{layer} must name each of that layer's {width} units once")
         return self
+
+    def sums_up(self, layer: int) -> Activation | None:
+        """Return the activation that stands for a layer: its hidden state, or the first there is."""
+        here = [a for a in self.activations if a.layer == layer]
+        return next((a for a in here if a.signal == "h"), here[0] if here else None)
+
+    def width_of(self, layer: int) -> int:
+        """Units of a layer: the last dimension of what stands for it; 0 where it shows nothing."""
+        shown = self.sums_up(layer)
+        return shown.shape[-1] if shown is not None and shown.shape else 0
 
     @property
     def slots(self) -> int:

@@ -56,6 +56,19 @@ def test_a_card_from_the_future_is_refused():
         contract.parse_card(json.dumps(tiny.card(contract=2)), "x.onnx")
 
 
+def test_the_order_of_a_layers_units_names_each_once():
+    units = list(reversed(range(tiny.HIDDEN)))
+    card = contract.parse_card(json.dumps(tiny.card(order={"0": units})), "x.onnx")
+    assert card.order == {0: tuple(units)}
+    assert contract.parse_card(card.model_dump_json(), "again").order == card.order
+
+
+@pytest.mark.parametrize("order", [{"0": [0, 1, 1]}, {"0": [*range(tiny.HIDDEN), 99]}, {"9": []}, {"0": [-1]}])
+def test_an_order_that_is_no_permutation_of_its_layer_is_refused(order):
+    with pytest.raises(NetworkError, match="must name each of that layer's"):
+        contract.parse_card(json.dumps(tiny.card(order=order)), "x.onnx")
+
+
 def test_a_graph_that_breaks_its_card_is_refused_with_the_list(tmp_path):
     more = [{"name": "h0", "shape": [tiny.HIDDEN + 1]}, {"name": "c0", "shape": [3]}]
     file = tiny.write(tmp_path / "broken.onnx", drop=("log_prob",), states=more)
