@@ -1,4 +1,7 @@
-"""The offline render. Each runs in a process of its own: pyo knows one server per process."""
+"""The offline render. Each runs in a process of its own: pyo knows one server per process.
+
+`python -m tests.test_render` writes golden_render.json anew, after a change that is meant to be heard.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import mido
@@ -16,11 +20,16 @@ import soundfile
 
 from tests import tiny
 
+GOLDEN = Path(__file__).with_name("golden_render.json")
+
 
 @pytest.fixture(scope="module")
 def player(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_player(tmp_path_factory.mktemp("player") / "in.mid")
+
+
+def write_player(path: Path) -> Path:
     """Two bars of quarter notes at 100 bpm, struck 10 ms late."""
-    path = tmp_path_factory.mktemp("player") / "in.mid"
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(100))])
     for n, pitch in enumerate([60, 64, 67, 69] * 2):
         track.append(mido.Message("note_on", note=pitch, velocity=90, time=8 if n == 0 else 240))
@@ -70,6 +79,35 @@ def test_what_is_rendered_is_what_was_played_and_chosen(tiny_onnx, player, tmp_p
     assert onset == pytest.approx(0.1, abs=0.012)
 
 
+def what_is_heard(folder: Path) -> dict[str, list]:
+    """The notes of a session as [track, beat it begins at, pitch, velocity], and its level in dB for each half beat."""
+    file = mido.MidiFile(folder / "session.mid")
+    notes = []
+    for track in file.tracks:
+        at = 0
+        for message in track:
+            at += message.time
+            if message.type == "note_on" and message.velocity:
+                notes.append([track.name, round(at / file.ticks_per_beat, 3), message.note, message.velocity])
+    sound, rate = soundfile.read(folder / "session.wav")
+    window = round(rate * 0.3)
+    size = np.sqrt([np.mean(sound[at : at + window] ** 2) for at in range(0, len(sound) - window + 1, window)])
+    return {"notes": notes, "level_db": np.round(20 * np.log10(np.maximum(size, 1e-3)), 1).tolist()}
+
+
+def render_golden(tiny_onnx: Path, player: Path, out: Path) -> dict[str, list]:
+    done = algoritmo("render", player, "--out", out, "--network", tiny_onnx, "--bars", 4, "--mode", "accompany", "--seed", 7)
+    assert done.returncode == 0, done.stderr
+    return what_is_heard(out)
+
+
+def test_it_sounds_as_it_always_did(tiny_onnx, player, tmp_path):
+    found, golden = render_golden(tiny_onnx, player, tmp_path), json.loads(GOLDEN.read_text())
+    assert found["notes"] == golden["notes"]
+    # To the bit the sound depends on the processor; to a tenth of what an ear tells apart it does not.
+    np.testing.assert_allclose(found["level_db"], golden["level_db"], atol=0.2)
+
+
 def test_a_tempo_asked_for_goes_over_the_files(tiny_onnx, player, tmp_path):
     done = algoritmo("render", player, "--out", tmp_path, "--network", tiny_onnx, "--bars", 1, "--set", "clock.tempo=150")
     assert done.returncode == 0, done.stderr
@@ -99,3 +137,10 @@ def test_a_file_that_is_no_midi_is_named(tiny_onnx, tmp_path):
     assert done.returncode == 2
     assert "bad.mid" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        heard = render_golden(tiny.write(here / "tiny.onnx"), write_player(here / "in.mid"), here / "out")
+    GOLDEN.write_text(json.dumps(heard) + "\n")
