@@ -23,7 +23,7 @@ from engine.feed.feed import Feed
 from engine.feed.oscquery import Query, check_free
 from engine.feed.schema import ROOT
 from engine.feed.subscribers import Subscribers
-from engine.feed.targets import Clocks, open_udp, wish_of
+from engine.feed.targets import open_udp, wish_of
 from engine.link import Link
 from engine.messages import INFO, WARNING
 from engine.parameters import MODES, Live
@@ -142,18 +142,17 @@ class Doors:
             text = f"osc.targets.{number}: {target.host} is not reached ({_reason(error)}); nothing is sent there"
             self._tell(WARNING, text)
 
-    def catch_up_later(self, clocks: Clocks) -> None:
+    def catch_up_later(self, now_s: float) -> None:
         """See to it that a target whose rate did not allow this step gets the newest one when it does."""
         until_s = self._feed.targets.stale_until_s()
         if until_s is not None and self._catching_up is None:
-            pause_s = max(until_s - clocks.now_s, 0)
-            self._catching_up = asyncio.get_running_loop().call_later(pause_s, self._catch_up, clocks, pause_s)
+            pause_s = max(until_s - now_s, 0)
+            self._catching_up = asyncio.get_running_loop().call_later(pause_s, self._catch_up, now_s + pause_s)
 
-    def _catch_up(self, clocks: Clocks, paused_s: float) -> None:
+    def _catch_up(self, now_s: float) -> None:
         self._catching_up = None
-        now = Clocks(clocks.now_s + paused_s, clocks.heard_unix_ns + int(paused_s * 1e9))
-        self._feed.targets.catch_up(now)
-        self.catch_up_later(now)
+        self._feed.targets.catch_up(now_s)
+        self.catch_up_later(now_s)
 
     # --- what is asked -----------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class Encoder:
         card = schema.card
         self.values = np.zeros(schema.size, np.float32)
         self.wire = np.zeros(schema.size, ">f4")  # the same numbers as OSC sends them; plans copy from here
-        self.step = 0
+        self.step = self.frame = 0  # number of the step, and where it sounds
         self._note = (0.0, 0.0)  # pitch and velocity of the network's newest note, 0..1
         acts = [v for v in schema.vectors if v.layer is not None]
         self._fields = [(v.output, self.values[v.start : v.start + v.size].reshape(v.shape)) for v in acts]
@@ -70,7 +70,7 @@ class Encoder:
 
     def take(self, record: np.void) -> None:
         """Take one step record: `values` and `wire` then hold its numbers."""
-        self.step = int(record["step"])
+        self.step, self.frame = int(record["step"]), int(record["frame"])
         for name, place in self._fields:
             place[...] = record[name]
         if self.schema.large:  # as they are recorded

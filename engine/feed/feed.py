@@ -94,6 +94,8 @@ class Feed:
             self.targets.publish(clocks)
             self._step_us.append((time.perf_counter() - begun) * 1e6)
             self._when_s.append(clocks.now_s)
+        elif self._when_s:  # those from before it began were never to be sent
+            self.targets.skip(clocks.now_s)
         if self._log is not None:
             self._log.step(record, self.positions)
         if shown:
@@ -111,7 +113,7 @@ class Feed:
         """Publish EVENT records."""
         self.notes_in += int(np.count_nonzero((events["kind"] == NOTE_ON) & (events["track"] == PLAYER)))
         self.encoder.hear(events)
-        self.targets.notes(events, clocks.heard_unix_ns)
+        self.targets.notes(events, clocks.heard_unix_ns(int(events["frame"].min())))
         if self._log is not None:
             self._log.notes(events, self.positions)
         for listener in self.listeners:

@@ -132,10 +132,11 @@ class _Process:
         self._woken = False
         clock, now_ns = self._clock(), time.perf_counter_ns()
         line = SampleClock.of(clock)
-        latency_ns = int(int(clock["latency_frames"]) * line.ns_per_frame)
-        clocks = Clocks(now_ns * 1e-9, time.time_ns() + latency_ns)
-        self._feed.advance(line.frame_at(now_ns), clocks)
-        self._doors.catch_up_later(clocks)
+        frame = line.frame_at(now_ns)
+        # What is rendered now is heard a device's latency later.
+        clocks = Clocks(now_ns * 1e-9, frame - int(clock["latency_frames"]), time.time_ns(), line.ns_per_frame)
+        self._feed.advance(frame, clocks)
+        self._doors.catch_up_later(clocks.now_s)
 
     def _push_stats(self) -> None:
         feed, control = self._feed, self._doors.control

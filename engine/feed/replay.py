@@ -127,7 +127,9 @@ class Player:
         await asyncio.sleep(max(left_s, 0))
 
     def _publish(self, entry: Entry) -> None:
-        clocks = Clocks(time.perf_counter_ns() * 1e-9, time.time_ns())
+        now_ns = time.perf_counter_ns()
+        frame = (now_ns - self._begun_ns) / self._ns_per_frame
+        clocks = Clocks(now_ns * 1e-9, frame, time.time_ns(), self._ns_per_frame)
         if entry.events is not None:
             self._push_clock(entry.frame)
             self._feed.tell(entry.events, clocks)
@@ -138,7 +140,7 @@ class Player:
             self.steps += 1
         else:
             self._feed.encoder.reset()
-        self._doors.catch_up_later(clocks)
+        self._doors.catch_up_later(clocks.now_s)
 
     def _push_clock(self, frame: int) -> None:
         clock = np.zeros((), CLOCK)

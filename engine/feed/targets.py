@@ -29,7 +29,7 @@ class Target:
         self.name = name
         self.plan = plan
         self.sent = 0
-        self.dropped = 0  # the system would not take them
+        self.dropped = 0  # the system would not take them, or a stall made them too old
         self.refused = 0  # nobody listens there
         self._send = send
         self._interval_s = 1 / max_rate_hz
@@ -77,10 +77,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Now, and when what is sent now is heard."""
+    """Now, and when each frame is heard: a line from frames to wall-clock time, for plans that carry it."""
 
     now_s: float  # any steady clock
-    heard_unix_ns: int = 0  # wall-clock time; only plans that carry it look at it
+    frame: float = 0.0  # this frame ...
+    unix_ns: int = 0  # ... is heard at this time
+    ns_per_frame: float = 0.0
+
+    def heard_unix_ns(self, frame: int) -> int:
+        """Return when a frame is heard."""
+        return self.unix_ns + round((frame - self.frame) * self.ns_per_frame)
 
 
 @dataclass(slots=True)
@@ -132,6 +138,8 @@ class Targets:
         self.plans = Plans(encoder)
         self.signals = encoder.schema.signals
         self.targets: list[Target] = []
+        self._encoder = encoder
+        self._heard_unix_ns = 0  # when the encoder's step is heard
         self._gone = {"sent": 0, "dropped": 0}  # by those that have left
 
     def unknown_signals(self, signals: Iterable[str]) -> list[str]:
@@ -154,17 +162,26 @@ class Targets:
     def publish(self, clocks: Clocks) -> None:
         """Send the encoder's new step to every target whose time it is."""
         self.plans.new_step()
+        self._heard_unix_ns = clocks.heard_unix_ns(self._encoder.frame)
         for target in self.targets:
             if target.due(clocks.now_s):
-                self.plans.fill(target.plan, clocks.heard_unix_ns)
-                target.send_step()
+                self._send_step(target)
 
-    def catch_up(self, clocks: Clocks) -> None:
+    def catch_up(self, now_s: float) -> None:
         """Send the newest step to targets that were not due when it came."""
         for target in self.targets:
-            if target.stale and target.due(clocks.now_s):
-                self.plans.fill(target.plan, clocks.heard_unix_ns)
-                target.send_step()
+            if target.stale and target.due(now_s):
+                self._send_step(target)
+
+    def _send_step(self, target: Target) -> None:
+        self.plans.fill(target.plan, self._heard_unix_ns)
+        target.send_step()
+
+    def skip(self, now_s: float) -> None:
+        """A step is too old to be sent: count it as dropped for every target that would have had it."""
+        for target in self.targets:
+            if target.due(now_s):
+                target.dropped += len(target.plan.datagrams)
 
     def stale_until_s(self) -> float | None:
         """Return when the first target that missed a step is due, None when there is none."""
@@ -187,7 +204,7 @@ class Targets:
 
     @property
     def dropped(self) -> int:
-        """Datagrams the system would not take."""
+        """Datagrams the system would not take, and those of steps that a stall made too old to send."""
         return self._gone["dropped"] + sum(t.dropped for t in self.targets)
 
 

@@ -5,6 +5,7 @@ import socket
 import pytest
 from pythonosc.osc_bundle import OscBundle
 
+from engine.feed import osc
 from engine.feed.encoder import Wish
 from engine.feed.feed import Feed
 from engine.feed.feed_file import FeedLog, Positions
@@ -56,6 +57,27 @@ def test_after_a_stall_only_the_last_few_are_shown_and_all_are_recorded(link, sc
     assert [int(what["step"]) for _, what, _ in log.take()] == list(range(9))
     feed.advance(9)
     assert feed.listeners[0].steps == [5, 6, 7, 8, 9]
+
+
+def test_steps_that_a_stall_made_too_old_are_counted_as_dropped(feed, link, card, chance):
+    sent = []
+    target = feed.targets.add("it", Wish(tiers=("scalars",)), 1e6, sent.append)
+    for number in range(20):
+        link["steps"].push(make_step(card, number, chance, frame=number))
+    feed.advance(9)  # as at the start of a feed that comes late
+    assert (len(sent), target.dropped) == (4, 0)
+    feed.advance(19)
+    assert (len(sent), target.dropped) == (8, 6)
+
+
+def test_timetag_is_when_the_frame_is_heard_not_when_it_was_published(feed, link, card, chance):
+    sent = []
+    feed.targets.add("it", Wish(tiers=("scalars",), presentation=True), 1e6, lambda data: sent.append(bytes(data)))
+    link["steps"].push(make_step(card, 0, chance, frame=48000))
+    push_note(link, 24000, NOTE_ON, PLAYER, 60)
+    now = Clocks(0.0, frame=60000.0, unix_ns=1_800_000_000_000_000_000, ns_per_frame=1e9 / 48000)
+    feed.advance(48000, now)
+    assert [data[8:16] for data in sent] == [osc.timetag(now.unix_ns - 750_000_000), osc.timetag(now.unix_ns - 250_000_000)]
 
 
 def test_notes_are_told_once(feed, link):

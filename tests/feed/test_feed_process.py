@@ -5,8 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import threading
-import time
 from itertools import pairwise
 
 import mido
@@ -19,101 +17,10 @@ from pythonosc.osc_message import OscMessage
 from engine.config import Config
 from engine.feed import osc
 from engine.feed.feed_file import NOTES, STEP, FeedReader
-from engine.link import Layout, Link
-from engine.messages import BLOCK, CLOCK, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER
-from engine.parameters import Live
-from engine.process import Spec, registry_of, start
-from tests.feed.fakes import make_card, make_step
+from engine.messages import NOTE_OFF, NOTE_ON
+from engine.process import Spec
+from tests.feed.driven import Driven
 from tests.system.rig import OscDump, free_port, need, wait_for
-
-RATE = 48000
-STEP_FRAMES = 1600  # 30 a second
-
-
-class Jam:
-    """A shared segment that fills as in a jam; `feed()` starts the process."""
-
-    def __init__(self, folder, targets, session=True, **osc_settings):
-        self.card = make_card()
-        registry = registry_of(self.card)
-        layout = Layout.of(self.card, len(registry))
-        self.link = Link.create(layout)
-        self.live = Live(registry, self.link.values)
-        self.live.reset_to_defaults()
-        self.control = free_port()
-        self.config = Config.model_validate(
-            {
-                "osc": {"targets": targets, "control": {"port": self.control}, "query": {"enabled": False}} | osc_settings,
-                "web": {"enabled": False},
-            }
-        )
-        self.folder = folder
-        self.spec = Spec(layout, self.link.name, self.config, self.card, folder / "none.onnx", folder if session else None)
-        self.notes_told = []
-        self._steps = [make_step(self.card, n, np.random.default_rng(n)) for n in range(8)]
-        self._begun_ns = time.perf_counter_ns()
-        self._block = self.step = 0
-        self._end = threading.Event()
-        self._player = threading.Thread(target=self._play)
-        self._player.start()
-        self._processes = []
-        self._notices = self.link["notices.feed"].reader(0)
-
-    def _play(self):
-        while not self._end.wait(0.004):
-            now = int((time.perf_counter_ns() - self._begun_ns) * 1e-9 * RATE)
-            clock = np.zeros((), CLOCK)
-            clock["frame"], clock["time_ns"] = now, self._begun_ns + round(now * 1e9 / RATE)
-            clock["ns_per_frame"], clock["rate_hz"] = 1e9 / RATE, RATE
-            self.link["clock"].push(clock)
-            while self.step * STEP_FRAMES < now + 480:
-                self._choose()
-            while self._block * BLOCK < now:
-                self.link["wave"].push((self._block * BLOCK, np.full((BLOCK, OUTPUTS), 0.25, np.float32)))
-                self._block += 1
-
-    def _choose(self):
-        record = self._steps[self.step % 8].copy()
-        record["step"], record["frame"] = self.step, self.step * STEP_FRAMES
-        self.link["steps"].push(record)
-        self.step += 1
-        self.link["grid"].push((0.0, 0.0, 60.0 * RATE / (4 * STEP_FRAMES), self.step))
-
-    def note(self, kind, pitch):
-        self.link["events"].push((self._block * BLOCK, -1, kind, PLAYER, pitch, 90, 0.0))
-
-    def feed(self, restarted=False):
-        spec = Spec(**{**vars(self.spec), "restarted": restarted})
-        process, pipe = start("feed", spec)
-        self._processes.append((process, pipe))
-        assert pipe.poll(30)
-        word, said = pipe.recv()
-        return process, pipe, word, said
-
-    def ask(self, address, *arguments):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-            asker.settimeout(10)
-            asker.connect(("127.0.0.1", self.control))
-            asker.send(osc.message(address, *arguments))
-            return OscMessage(asker.recv(65536))
-
-    def stop(self, process, pipe):
-        pipe.send(("stop",))
-        process.join(10)
-        assert process.exitcode == 0
-
-    def told(self):
-        return [n["text"].decode() for n in self._notices.read()]
-
-    def close(self):
-        self._end.set()
-        self._player.join()
-        for process, pipe in self._processes:
-            if process.is_alive():
-                process.kill()
-            process.join()
-            pipe.close()
-        self.link.close(unlink=True)
 
 
 @pytest.fixture
@@ -121,7 +28,7 @@ def play(tmp_path):
     jams = []
 
     def begin(targets=(), **options):
-        jams.append(Jam(tmp_path, list(targets), **options))
+        jams.append(Driven(tmp_path, list(targets), **options))
         return jams[-1]
 
     yield begin
@@ -160,7 +67,7 @@ def test_steps_arrive_in_order_and_everything_is_recorded(play, receiver, tmp_pa
     stats = jam.link["feed"].latest()
     assert stats["dropped"] == 0
     assert stats["notes_in"] == 1
-    assert stats["recorded_frames"] >= 60 * STEP_FRAMES
+    assert stats["recorded_frames"] >= 60 * jam.step_frames
     sound, _ = soundfile.read(tmp_path / "session.wav", dtype="float32")
     assert len(sound) == stats["recorded_frames"]
     assert np.allclose(sound, 0.25)
@@ -189,7 +96,7 @@ def test_killed_feed_comes_back_and_nothing_is_missing_in_the_recording(play, re
     jam.stop(process, pipe)
     sound, _ = soundfile.read(tmp_path / "session.wav", dtype="float32")
     assert np.allclose(sound, 0.25)
-    assert len(sound) >= (last + 10) * STEP_FRAMES
+    assert len(sound) >= (last + 10) * jam.step_frames
     player = mido.MidiFile(tmp_path / "session.mid").tracks[1]
     assert [m.type for m in player if not m.is_meta] == ["note_on", "note_off"]
     with FeedReader(tmp_path / "feed.bin") as reader:

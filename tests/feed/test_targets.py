@@ -65,13 +65,13 @@ def test_slow_target_gets_the_newest_step_when_it_is_due(encoder, card, chance):
     for number, now_s in ((1, 0.0), (2, 0.1), (3, 0.2)):
         encoder.take(make_step(card, number, chance))
         targets.publish(Clocks(now_s))
-        targets.catch_up(Clocks(now_s))
+        targets.catch_up(now_s)
     assert frames(received(fast)) == [1, 2, 3]
     assert frames(received(slow)) == [1]
-    targets.catch_up(Clocks(0.4))
+    targets.catch_up(0.4)
     assert received(slow) == []
-    targets.catch_up(Clocks(0.5))
-    targets.catch_up(Clocks(0.6))
+    targets.catch_up(0.5)
+    targets.catch_up(0.6)
     assert frames(received(slow)) == [3]
 
 
