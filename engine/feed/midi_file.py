@@ -92,8 +92,9 @@ class TempoMap:
         if abs(self._wanted(line, start.frame) - start.tick) < 2:
             self.segments.append(start)
             return
-        # The beat is elsewhere: one beat of another tempo leads there, so that bars lie on bars again.
-        end = max(start.frame + line.frames_per_beat, line.frame if self._line_is_ahead(start, line) else 0.0)
+        # The beat is elsewhere: some time of another tempo leads there, so that bars lie on bars again. What lies before the
+        # first beat becomes a bar of its own, and the music begins with the next.
+        end = line.frame if self._line_is_ahead(start, line) else start.frame + line.frames_per_beat
         while round(self._wanted(line, end)) < start.tick + TICKS * 3 // 4:  # a slower tempo has coarser ticks
             self.shift_beats += self.beats_per_bar
         tick = round(self._wanted(line, end))

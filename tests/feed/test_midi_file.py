@@ -118,6 +118,15 @@ def test_bars_of_the_grid_are_bars_of_the_file(tmp_path):
     assert seconds(tmp_path / "session.mid")["bass"][0][0] == pytest.approx(line.frame_at(0) / RATE, abs=0.001)
 
 
+def test_what_lies_before_the_first_beat_is_a_bar_of_its_own(tmp_path):
+    file = new(tmp_path)
+    line = Grid(4800.0, 0.0, 112.0, RATE)  # a tenth of a second
+    file.follow([line])
+    file.hear(events(*(note(round(line.frame_at(b)), NOTE_ON, 1, 40) for b in (0, 0.25, 0.5, 1, 5))))
+    file.write(round(line.frame_at(9)), final=True)
+    assert beats(tmp_path / "session.mid", "bass") == pytest.approx([4, 4.25, 4.5, 5, 9], abs=0.002)
+
+
 def test_tempo_change_is_one_bend(tmp_path):
     file = new(tmp_path)
     line = Grid(0.0, 0.0, 120.0, RATE)
