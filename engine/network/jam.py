@@ -177,7 +177,7 @@ class Jam:
             if name in self._live.registry:
                 inputs[name][0] = self._live.get(name)
         if "density" in self._controls:
-            inputs["density"][0] *= self._encouragement()
+            inputs["density"][0] *= encouragement(self._silent_steps, self._steps_per_beat)
 
     def _draw(self, step: int) -> None:
         drawn = (int(self._live.get("seed")), step)
@@ -185,14 +185,6 @@ class Jam:
             u = self.runner.inputs["u"]
             u[0] = noise(*drawn, u.shape[1])
             self._drawn = drawn
-
-    def _encouragement(self) -> float:
-        """Return the factor on the density that keeps the network from falling silent for good.
-
-        A state that heard nothing but rests goes on resting. The idea is Johnson's adaptive conservativity.
-        """
-        overdue = self._silent_steps - PATIENCE_BEATS * self._steps_per_beat
-        return min(ENCOURAGEMENT**overdue, MOST_ENCOURAGED) if overdue > 0 else 1.0
 
     def _notes_of(self, step: int, grid: Grid, frame: float, earliest_frame: float) -> list[Event]:
         outputs, clamped = self.runner.outputs, self.runner.inputs["clamp_mask"][0]
@@ -260,6 +252,15 @@ class Jam:
         """Silence the network now: the player has begun to play in its turn."""
         self._link["notes"].push(all_off(round(frame)))
         self._listen(step)
+
+
+def encouragement(silent_steps: int, steps_per_beat: int) -> float:
+    """Return the factor on the density that keeps a network from falling silent for good.
+
+    A state that heard nothing but rests goes on resting. The idea is Johnson's adaptive conservativity.
+    """
+    overdue = min(max(silent_steps - PATIENCE_BEATS * steps_per_beat, 0), 64)  # a longer one has the most already
+    return min(ENCOURAGEMENT**overdue, MOST_ENCOURAGED)
 
 
 def all_off(frame: int) -> Event:

@@ -75,6 +75,8 @@ class Runner:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # onnxruntime raises its own unrelated classes for every kind of fault
             raise NetworkError(f"{path}: the graph cannot be run: {str(error)[:400]}") from error
+        if broken := [name for name, array in self.outputs.items() if not np.isfinite(array).all()]:
+            raise NetworkError(f"{path}: {broken[0]} is not a number: the weights are damaged; export or copy it again")
         self.reset()
 
     def _bind(self) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from models.chords.harmony import Classes
 from models.chords.songs import Songbook, read_rolls, read_songs
-from models.evaluate import nats, open_network
+from models.playing import nats, open_network
 
 BUCKETS = (0, 1, 4, 16, 64, 256, 1024)  # counts of a context, from which its own weights are used
 ROUNDS = 30

@@ -1,119 +1,106 @@
-"""The figures of a roll on hand-made music, and baselines that are true probabilities."""
+"""The command: what it writes, and what it says to bad input."""
 
-import itertools
+import json
 
 import numpy as np
 import pytest
+import symusic
 
-from engine.network.contract import Card
-from models.evaluate import (
-    BASELINES,
-    chains,
-    entropy,
-    frequencies,
-    groove_consistency,
-    longest_repetition,
-    longest_silence,
-    self_similarity,
-    share_in_key,
-    statistics,
-    trigrams,
-)
-from models.representation import HELD, SILENT, STRUCK
-
-CARD = Card.model_validate(
-    {
-        "contract": 1,
-        "name": "two",
-        "steps_per_beat": 4,
-        "beats_per_bar": 4,
-        "noise": 3,
-        "tracks": [{"name": "drums", "kind": "drums", "pitches": [36]}, {"name": "lead", "pitches": [60, 61]}],
-    }
-)
+from models.evaluate import main
+from tests import tiny
+from tests.models.test_accompany import C_MAJOR
 
 
-def roll(steps=64):
-    return np.zeros((steps, 3), np.uint8)
+def write_song(path, tracks):
+    """A MIDI file of eight bars: `tracks` maps a name to its pitches, one a beat."""
+    score = symusic.Score(480)
+    for name, pitches in tracks.items():
+        track = symusic.Track(name, 0, name == "drums")
+        for beat in range(32):
+            track.notes.append(symusic.Note(480 * beat, 480, pitches[beat % len(pitches)], 90))
+        score.tracks.append(track)
+    path.write_bytes(score.dumps_midi())
 
 
-def test_silence_counts_after_the_first_bar_only():
-    music = roll(80)
-    assert longest_silence(music) == 64
-    music[40, 1] = STRUCK
-    assert longest_silence(music) == 39
-    assert longest_silence(music[:16]) == 0
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("songs")
+    for n in range(4):
+        lead = [60 + (c + n) % 12 for c in C_MAJOR]
+        write_song(folder / f"{n}.mid", {"drums": [36, 38], "bass": [40 + n, 43], "lead": lead})
+    return folder
 
 
-def test_a_step_that_repeats_is_measured_in_steps():
-    music = roll(20)
-    music[5:12] = STRUCK
-    assert longest_repetition(music) == 8
-    music[::2, 0] = HELD
-    assert longest_repetition(music) == 1
+def run(tmp_path, *words):
+    report = tmp_path / "report.json"
+    code = main([*map(str, words), "--cache", str(tmp_path / "cache"), "--json", str(report)])
+    return code, json.loads(report.read_text()) if report.exists() else None
 
 
-def test_key_and_entropy_of_known_sets():
-    major = np.asarray([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1])
-    assert share_in_key(np.roll(major, 5)) == 1.0
-    assert share_in_key(np.ones(12)) == pytest.approx(7 / 12)
-    assert entropy(np.ones(12)) == pytest.approx(np.log2(12))
-    assert entropy(np.eye(12)[3]) == 0.0
+def test_nats_and_baselines_of_a_folder(tiny_onnx, songs, tmp_path):
+    code, found = run(tmp_path, tiny_onnx, songs, "--baselines")
+    assert code == 0
+    assert found["steps"] == 4 * 128
+    assert found["nats_per_step"] == pytest.approx(sum(found["tracks"].values()))
+    assert sum(p["nats_per_step"] for p in found["per_piece"].values()) / 4 == pytest.approx(found["nats_per_step"])
+    assert set(found["baselines"]) == {"frequency", "chain", "trigram"}
 
 
-def test_bars_that_repeat_are_found_at_their_distance():
-    music = roll(16 * 8)
-    for bar in range(8):
-        music[bar * 16 + (bar % 2) * 4, 1] = STRUCK
-    assert self_similarity(music, 2) == 1.0
-    assert self_similarity(music, 1) == 0.0
-    assert groove_consistency(music) == pytest.approx(14 / 16)
+def test_solos_and_accompaniment_are_reported_and_drawn(tiny_onnx, songs, tmp_path, capsys):
+    words = ("--solo", 3, "--bars", 4, "--png", tmp_path / "solo.png", "--midi", tmp_path / "midi", "--accompany", 2)
+    code, found = run(tmp_path, tiny_onnx, songs, *words)
+    assert code == 0
+    assert len(found["solo"]["per_piece"]["share_in_key"]) == 3
+    assert found["accompany"]["songs"] == 2
+    assert (tmp_path / "solo.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list((tmp_path / "midi").glob("*.mid"))) == 3
+    said = capsys.readouterr().out
+    assert "alone, 3 seeds of 4 bars" in said
+    assert "accompanying 2 songs" in said
+    # controls change what is played, and are told
+    _, other = run(tmp_path, tiny_onnx, songs, "--solo", 3, "--bars", 4, "--control", "density=4")
+    assert other["controls"] == {"density": 4.0}
+    assert other["solo"]["per_piece"]["density_lead"] != found["solo"]["per_piece"]["density_lead"]
 
 
-def test_statistics_count_strikes_per_step_and_leave_drums_out_of_the_harmony():
-    music = roll(32)
-    music[::2, 0] = STRUCK
-    music[0, 1], music[1:8, 1] = STRUCK, HELD
-    found = statistics(music, CARD)
-    assert found["density_drums"] == 0.5
-    assert found["density_lead"] == 1 / 32
-    assert found["polyphony"] == 8 / 32
-    assert found["pitch_class_entropy"] == 0.0
-    assert found["drums_on_eighths"] == 1.0
+def fails(capsys, tmp_path, *words):
+    code, found = run(tmp_path, *words)
+    assert (code, found) == (2, None)
+    return capsys.readouterr().err
 
 
-def training(seed):
-    chance = np.random.default_rng(seed)
-    music = roll(200)
-    for step in range(1, 200):
-        for slot in range(3):
-            keep = music[step - 1, slot] != SILENT and chance.random() < 0.6
-            music[step, slot] = HELD if keep else (STRUCK if chance.random() < 0.3 else SILENT)
-    return music
+def test_bad_music_is_refused_with_the_reason(tiny_onnx, tmp_path, capsys):
+    empty, broken, single = (tmp_path / name for name in ("empty", "broken", "single"))
+    for folder in (empty, broken, single):
+        folder.mkdir()
+    (empty / "notes.txt").write_text("not music")
+    assert "there is no MIDI file" in fails(capsys, tmp_path, tiny_onnx, empty)
+    (broken / "a.mid").write_bytes(b"MThd" + bytes(40))
+    (broken / "b.mid").write_bytes(b"")
+    assert "2 unreadable" in fails(capsys, tmp_path, tiny_onnx, broken)
+    write_song(single / "a.mid", {"lead": [60, 62]})
+    assert "1 fewer than two roles" in fails(capsys, tmp_path, tiny_onnx, single)
+    assert "no such file or folder" in fails(capsys, tmp_path, tiny_onnx, tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_is_a_probability(name):
-    """Over everything a step can be, given what was before it, the chances add up to one."""
-    baseline = BASELINES[name]([training(0), training(1)], CARD)
-    for before in ([SILENT, STRUCK, HELD], [STRUCK, SILENT, SILENT]):
-        first = [[SILENT, STRUCK, STRUCK], before]
-        total = np.zeros(2)
-        for drums in (SILENT, HELD, STRUCK):
-            if drums == HELD and before[0] == SILENT:
-                continue
-            total[0] += np.exp(-baseline(np.asarray([*first, [drums, 0, 0]], np.uint8))[-1, 0])
-        for low, high in itertools.product((SILENT, HELD, STRUCK), repeat=2):
-            if (low == HELD and before[1] == SILENT) or (high == HELD and before[2] == SILENT):
-                continue
-            total[1] += np.exp(-baseline(np.asarray([*first, [0, low, high]], np.uint8))[-1, 1])
-        np.testing.assert_allclose(total, 1.0, atol=1e-9)
+def test_one_good_file_among_bad_ones_is_measured_and_the_others_are_counted(tiny_onnx, songs, tmp_path):
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "good.mid").write_bytes((songs / "0.mid").read_bytes())
+    (tmp_path / "mixed" / "bad.mid").write_bytes(b"MThd")
+    code, found = run(tmp_path, tiny_onnx, tmp_path / "mixed")
+    assert code == 0
+    assert found["pieces"] == 1
+    assert found["refused"] == {"unreadable": 1}
 
 
-def test_richer_baselines_fit_music_with_memory_better():
-    train, held_out = [training(seed) for seed in range(8)], training(99)
-    frequency, chain = (fit(train, CARD)(held_out).sum() for fit in (frequencies, chains))
-    assert chain < frequency
-    pattern = roll(200)
-    pattern[::3, 1] = pattern[1::3, 2] = STRUCK
-    assert trigrams([pattern], CARD)(pattern).sum() < 0.5 * chains([pattern], CARD)(pattern).sum()
+def test_bad_networks_and_arguments_are_refused(songs, tiny_onnx, tmp_path, capsys):
+    damaged = tiny.write(tmp_path / "nan.onnx", bias=np.nan)
+    assert "not a number" in fails(capsys, tmp_path, damaged, songs)
+    disagrees = tiny.write(tmp_path / "noise.onnx", noise=3)
+    assert "input 'u' has shape" in fails(capsys, tmp_path, disagrees, songs)
+    strange = tiny.write(tmp_path / "strange.onnx", steps_per_beat=3)
+    assert "no rule says how music falls" in fails(capsys, tmp_path, strange, songs)
+    assert "cannot be read" in fails(capsys, tmp_path, tmp_path / "none.onnx", songs)
+    assert "no piece is in it" in fails(capsys, tmp_path, tiny_onnx, songs / "0.mid", "--split", "test")
+    assert "write NAME=VALUE" in fails(capsys, tmp_path, tiny_onnx, songs, "--control", "density")
+    assert "no control 'drama'" in fails(capsys, tmp_path, tiny_onnx, songs, "--solo", 1, "--control", "drama=1")

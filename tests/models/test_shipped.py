@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.evaluate import longest_repetition, longest_silence, nats, open_network, play_alone
+from models.playing import nats, open_network, play_alone
 from models.representation import STRUCK
+from models.statistics import longest_silence, longest_stuck
 
 NETWORK = Path(__file__).parents[2] / "models/festival/festival.onnx"
 
@@ -23,14 +24,14 @@ def alone(graph):
 
 def test_alone_it_is_never_silent_for_a_bar_nor_stuck_on_a_step(alone):
     assert max(longest_silence(roll) for roll in alone) < 16
-    assert max(longest_repetition(roll) for roll in alone) <= 4 * 16
+    assert max(longest_stuck(roll) for roll in alone) <= 4 * 16
 
 
 def test_alone_every_track_is_about_as_busy_as_in_the_music_it_learned_from(graph, alone):
     for name, where in graph.card.track_slices().items():
-        median = np.median([(roll[:, where] == STRUCK).sum() / len(roll) for roll in alone])
-        wanted = graph.card.training["density"][name]
-        assert wanted / 2 <= median <= wanted * 2, name
+        mean = np.mean([(roll[:, where] == STRUCK).sum() / len(roll) for roll in alone])
+        wanted = graph.card.training["density"][name]  # a mean as well: many songs have no pad
+        assert wanted / 2 <= mean <= wanted * 2, name
 
 
 def test_the_notes_it_plays_are_likelier_to_it_than_a_shuffle_of_them(graph, alone):

@@ -11,7 +11,7 @@ from engine.clock import Grid
 from engine.link import Layout, Link
 from engine.messages import ALL_OFF, CLICK, EVENT, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
 from engine.network.contract import HOLD, PLAY
-from engine.network.jam import Jam
+from engine.network.jam import MOST_ENCOURAGED, Jam, encouragement
 from engine.network.runner import Runner
 from engine.parameters import MODES, Live
 from engine.process import registry_of
@@ -319,3 +319,9 @@ def test_a_network_that_would_rest_for_ever_is_encouraged(tmp_path):
         longest = max(longest, silent)
     assert 8 < longest < 32
     assert ons(stage)
+
+
+def test_encouragement_has_an_end_however_long_the_silence():
+    assert encouragement(8, 4) == 1.0
+    assert encouragement(9, 4) == 1.5
+    assert encouragement(10**9, 4) == MOST_ENCOURAGED

@@ -84,3 +84,8 @@ def test_auto_takes_the_fastest_present(tiny_onnx):
     runner, timings = choose(tiny_onnx, "auto", 1)
     assert runner.provider == timings[0].provider
     assert timings[0].p99_ms == min(t.p99_ms for t in timings)
+
+
+def test_damaged_weights_are_refused_before_anything_plays(tmp_path):
+    with pytest.raises(NetworkError, match="not a number: the weights are damaged"):
+        Runner(tiny.write(tmp_path / "nan.onnx", bias=float("nan")))

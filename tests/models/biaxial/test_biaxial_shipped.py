@@ -11,7 +11,7 @@ from models.biaxial import recipe
 from models.chords import recipe as chord_recipe
 from models.chords.harmony import Classes
 from models.chords.network import log_prob as chord_log_prob
-from models.evaluate import nats, open_network
+from models.playing import nats, open_network
 from models.representation import HELD, STRUCK
 from models.train import load_trained
 

@@ -11,7 +11,7 @@ from models.chords.export import EAR, step_graph
 from models.chords.harmony import PITCHES, PLAYER, QUALITIES, Classes
 from models.chords.network import ChordNetwork, log_prob
 from models.chords.songs import read_rolls, read_songs
-from models.evaluate import nats, open_network
+from models.playing import nats, open_network
 
 CLASSES = Classes(list(QUALITIES))
 VOICINGS = CLASSES.voicings()
