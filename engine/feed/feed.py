@@ -18,7 +18,7 @@ from engine.feed.targets import Clocks, Targets
 from engine.link import Link
 from engine.messages import NOTE_ON, PLAYER
 
-BACKLOG = 4  # steps that are still shown when several have become due: after a longer stall the older ones are not
+OLD_S = 0.25  # after a stall, steps that sounded longer ago than this are not shown any more; the newest always is
 REMEMBERED = 256  # steps that the figures look back on
 RATE_S = 4.0  # seconds that the published rate looks back on
 NOW = Clocks(0.0)
@@ -37,7 +37,7 @@ class Listener(Protocol):
 class Feed:
     """Publishes each step once it sounds, and each note as it sounds.
 
-    `advance(frame)` does both up to a frame. After a stall who looks sees the last few steps; the recording has them all.
+    `advance(frame)` does both up to a frame. After a stall who looks sees the newest steps; the recording has them all.
     """
 
     def __init__(self, link: Link, schema: Schema, log: FeedLog | None = None, begin: Positions | None = None) -> None:
@@ -76,15 +76,19 @@ class Feed:
             self._waiting.append((record, first + n + 1))
         return int(self._waiting[0][0]["frame"]) if self._waiting else None
 
-    def advance(self, frame: float, clocks: Clocks = NOW) -> int:
-        """Publish everything that sounds up to `frame`; return how many steps that were."""
+    def advance(self, frame: float, clocks: Clocks = NOW, paced: bool = False) -> bool:
+        """Publish everything that sounds up to `frame`; `paced`: of what is shown one step. Return whether steps are left."""
         self.notes(clocks)
         self.look()
         due = sum(int(record["frame"]) <= frame for record, _ in self._waiting)
         for left in range(due, 0, -1):
             record, self._published = self._waiting.popleft()
-            self.step(record, clocks, shown=left <= BACKLOG)
-        return due
+            age_s = (frame - int(record["frame"])) * clocks.ns_per_frame * 1e-9
+            shown = left == 1 or age_s <= OLD_S
+            self.step(record, clocks, shown)
+            if paced and shown:
+                return left > 1
+        return False
 
     def step(self, record: np.void, clocks: Clocks = NOW, shown: bool = True) -> None:
         """Publish a step record; one that is not `shown` is recorded and counts as the step before the next."""

@@ -29,6 +29,7 @@ from engine.messages import FEED_STATS
 from engine.process import Spec, live_of, stop_requested
 
 STATS_S = 0.25
+PACE_S = 0.004  # between steps that a stall has kept: several at once would not fit the buffer of who receives them
 SOUND_S = 0.02  # how often the first sound is looked for
 SWITCH_S = 0.001  # what one thread may keep another waiting; Python's own default would be seen in the steps' times
 COUNTED = ("sent", "dropped", "notes_in", "control_received", "control_ignored")
@@ -128,14 +129,15 @@ class _Process:
         assert clock is not None  # asked for when there is sound
         return clock
 
-    def _advance(self) -> None:
+    def _advance(self, paced: bool = True) -> None:
         self._woken = False
         clock, now_ns = self._clock(), time.perf_counter_ns()
         line = SampleClock.of(clock)
         frame = line.frame_at(now_ns)
         # What is rendered now is heard a device's latency later.
         clocks = Clocks(now_ns * 1e-9, frame - int(clock["latency_frames"]), time.time_ns(), line.ns_per_frame)
-        self._feed.advance(frame, clocks)
+        if self._feed.advance(frame, clocks, paced):
+            asyncio.get_running_loop().call_later(PACE_S, self._advance)
         self._doors.catch_up_later(clocks.now_s)
 
     def _push_stats(self) -> None:
@@ -157,7 +159,7 @@ class _Process:
         """Publish and record the last of it, then close what is open."""
         if self._watch is not None:
             self._watch.stop()
-            self._advance()
+            self._advance(paced=False)
         if self._recorder is not None:
             self._recorder.stop()
             self._push_stats()

@@ -25,6 +25,7 @@ from engine.messages import BLOCK, CLOCK, LISTENING, NETWORK_STATS, OUTPUTS, ste
 from engine.parameters import Live
 from engine.process import registry_of
 
+FINE_S = 0.002  # before a moment the loop's own timer, which knows whole milliseconds, is left for a finer one
 LEAD_IN_S = 0.1  # silence before the first step
 SOUND_S = 0.02  # how often the page is given sound
 EXPIRE_S = 1.0  # how often subscribers are looked through
@@ -123,8 +124,11 @@ class Player:
         return True
 
     async def _until(self, frame: int) -> None:
-        left_s = (self._begun_ns + frame * self._ns_per_frame - time.perf_counter_ns()) * 1e-9
-        await asyncio.sleep(max(left_s, 0))
+        await asyncio.sleep(max(self._left_s(frame) - FINE_S, 0))
+        time.sleep(max(self._left_s(frame), 0))
+
+    def _left_s(self, frame: int) -> float:
+        return (self._begun_ns + frame * self._ns_per_frame - time.perf_counter_ns()) * 1e-9
 
     def _publish(self, entry: Entry) -> None:
         now_ns = time.perf_counter_ns()

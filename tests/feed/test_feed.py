@@ -32,6 +32,11 @@ def feed(link, schema):
     return feed
 
 
+def at(frame):
+    """The clocks at a frame, at 48000 a second."""
+    return Clocks(frame / 48000, frame, 0, 1e9 / 48000)
+
+
 def push_note(link, frame, kind, track, pitch, velocity=80):
     link["events"].push((frame, -1, kind, track, pitch, velocity, 0.0))
 
@@ -39,9 +44,9 @@ def push_note(link, frame, kind, track, pitch, velocity=80):
 def test_step_is_published_when_it_sounds_and_not_before(feed, link, card, chance):
     link["steps"].push(make_step(card, 0, chance, frame=6000))
     assert feed.look() == 6000
-    assert feed.advance(5999) == 0
+    feed.advance(5999)
     assert feed.listeners[0].steps == []
-    assert feed.advance(6000) == 1
+    feed.advance(6000)
     assert feed.listeners[0].steps == [0]
     assert feed.look() is None
 
@@ -51,23 +56,30 @@ def test_after_a_stall_only_the_last_few_are_shown_and_all_are_recorded(link, sc
     feed = Feed(link, schema, log, Positions())
     feed.listeners.append(Looker())
     for number in range(10):
-        link["steps"].push(make_step(card, number, chance, frame=number))
-    assert feed.advance(8) == 9
-    assert feed.listeners[0].steps == [5, 6, 7, 8]
+        link["steps"].push(make_step(card, number, chance, frame=4800 * number))
+    feed.advance(4800 * 8, at(4800 * 8))
+    assert feed.listeners[0].steps == [6, 7, 8]
     assert [int(what["step"]) for _, what, _ in log.take()] == list(range(9))
-    feed.advance(9)
-    assert feed.listeners[0].steps == [5, 6, 7, 8, 9]
+    feed.advance(4800 * 9 + 48000, at(4800 * 9 + 48000))  # however old it is
+    assert feed.listeners[0].steps == [6, 7, 8, 9]
+
+
+def test_what_a_stall_has_kept_is_not_sent_all_at_once(feed, link, card, chance):
+    for number in range(4):
+        link["steps"].push(make_step(card, number, chance, frame=480 * number))
+    assert [feed.advance(960, at(960), paced=True) for _ in range(4)] == [True, True, False, False]
+    assert feed.listeners[0].steps == [0, 1, 2]
 
 
 def test_steps_that_a_stall_made_too_old_are_counted_as_dropped(feed, link, card, chance):
     sent = []
     target = feed.targets.add("it", Wish(tiers=("scalars",)), 1e6, sent.append)
     for number in range(20):
-        link["steps"].push(make_step(card, number, chance, frame=number))
-    feed.advance(9)  # as at the start of a feed that comes late
-    assert (len(sent), target.dropped) == (4, 0)
-    feed.advance(19)
-    assert (len(sent), target.dropped) == (8, 6)
+        link["steps"].push(make_step(card, number, chance, frame=4800 * number))
+    feed.advance(4800 * 9, at(4800 * 9))  # as at the start of a feed that comes late
+    assert (len(sent), target.dropped) == (3, 0)
+    feed.advance(4800 * 19, at(4800 * 19))
+    assert (len(sent), target.dropped) == (6, 7)
 
 
 def test_timetag_is_when_the_frame_is_heard_not_when_it_was_published(feed, link, card, chance):
