@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     picture.add_argument("--neuron", metavar="LAYER:INDEX", help="one neuron over time")
     picture.add_argument("--from", dest="first", type=int, metavar="A", help="first step of what is drawn over time")
     picture.add_argument("--to", dest="last", type=int, metavar="B", help="last step of it")
+    picture.add_argument("--raw", action="store_true", help="neurons as the network stores them, not those alike side by side")
     picture.add_argument("--out", type=Path, metavar="FILE", help="default: a file in the session's folder")
     picture.set_defaults(run=_picture)
 
@@ -216,7 +217,7 @@ def _picture(arguments: argparse.Namespace) -> int:
 
     neuron = parse_neuron(arguments.neuron) if arguments.neuron else None
     asked = (arguments.step, neuron, arguments.first, arguments.last)
-    print(picture(arguments.session, arguments.out or default_name(arguments.session, *asked), *asked))
+    print(picture(arguments.session, arguments.out or default_name(arguments.session, *asked), *asked, raw=arguments.raw))
     return 0
 
 

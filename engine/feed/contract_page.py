@@ -39,6 +39,8 @@ Everything is bound to this machine until the configuration says otherwise. A ta
   timetag is "immediately", which every receiver understands.
 - A datagram is one bundle of at most {datagram} bytes (a target with `chunk` above {chunk} gets larger ones). It begins
   with `{root}/frame`: a number that is missing there was lost, or `max_rate_hz` did not allow it.
+- The neurons of a vector come as the network stores them. `{root}/info` tells, under `order`, for each layer in which order
+  those that behave alike lie side by side: value k of the picture is value `order[k]` of the vector.
 - On the feed there are only floats and ints: no strings, no blobs.
 - Vectors come in messages of {chunk} floats (`chunk`); the last part of the address counts the messages. A layer of
   several dimensions is sent row by row; `{root}/info` tells its shape.

@@ -6,7 +6,7 @@ cell is one pixel, the notes above, the layers below, and beside them what the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +39,17 @@ class Moment:
 
     card: Card
     steps: np.ndarray
+    raw: bool = False  # neurons in the order in which the network stores them, whatever the card says
 
     @property
     def numbers(self) -> list[int]:
         """Numbers of the steps."""
         return [int(n) for n in self.steps["step"]]
+
+    def arranged(self, activation: Activation, values: np.ndarray) -> np.ndarray:
+        """Return values (..., neurons) with those side by side that behave alike, where the card has such an order."""
+        order = () if self.raw else self.card.order.get(activation.layer, ())
+        return values[..., list(order)] if len(order) == values.shape[-1] else values
 
     def layers(self) -> dict[int, list[Activation]]:
         """The signals of each layer, activation and cell first."""
@@ -61,19 +67,21 @@ def picture(
     neuron: tuple[int, int] | None = None,
     first: int | None = None,
     last: int | None = None,
+    raw: bool = False,
 ) -> Path:
     """Draw a session's folder as PNG at `out`; return where it is.
 
     `neuron` (layer, index): that neuron over time; else with `first` or `last`: every neuron over time; else the network at
-    `step` (None: where it chose most notes). Raises SessionError when the session has not what is asked for.
+    `step` (None: where it chose most notes). `raw`: neurons as the network stores them, not as its card orders them.
+    Raises SessionError when the session has not what is asked for.
     """
     with FeedReader(feed_path(session)) as reader:
         if neuron is not None:
             canvas = one_neuron(_between(reader, first, last), *neuron)
         elif first is not None or last is not None:
-            canvas = over_time(_between(reader, first, last))
+            canvas = over_time(replace(_between(reader, first, last), raw=raw))
         else:
-            canvas = snapshot(_before(reader, step))
+            canvas = snapshot(replace(_before(reader, step), raw=raw))
     try:
         canvas.save(out)
     except OSError as error:
@@ -160,7 +168,7 @@ def snapshot(moment: Moment) -> Canvas:
     """The network snapshot: notes above, layers below, what it believed and chose on the right."""
     card, now = moment.card, moment.steps[-1]
     roll = Slots(card, 6 if card.slots > 120 else 11)
-    layers = [_Section(f"layer {layer}", here[:2], now) for layer, here in moment.layers().items()]
+    layers = [_Section(f"layer {layer}", moment, here[:2]) for layer, here in moment.layers().items()]
     height = roll.height + 2 * GAP + sum(part.height + GAP for part in layers)
     beliefs = Slots(card, max((height - 2 * GAP - len(card.tracks) * TRACK_GAP) // card.slots, 6))
     height = max(height, beliefs.height + 2 * GAP)
@@ -179,11 +187,12 @@ def snapshot(moment: Moment) -> Canvas:
 
 
 class _Section:
-    """One layer at one step: a rectangle of neurons for its activation, and one for its cell."""
+    """One layer at the last step: a rectangle of neurons for its activation, and one for its cell."""
 
-    def __init__(self, name: str, signals: list[Activation], step: np.void) -> None:
+    def __init__(self, name: str, moment: Moment, signals: list[Activation]) -> None:
         self._name = name
-        self._parts = [(WORDS.get(a.signal, a.signal), _colours(a, _plane(step[a.output]))) for a in signals]
+        planes = [(a, _plane(moment.arranged(a, moment.steps[-1][a.output]))) for a in signals]
+        self._parts = [(WORDS.get(a.signal, a.signal), _colours(a, plane)) for a, plane in planes]
         rows, columns = self._parts[0][1].shape[:2]
         wide = max(WIDE // columns, 1)
         self._cell = (wide, 56 if rows == 1 else max(min(wide, 6), 3))
@@ -349,7 +358,7 @@ def over_time(moment: Moment) -> Canvas:
         values = moment.steps[signals[0].output].astype(np.float32)
         if values.ndim > 2:  # (steps, notes, neurons)
             values = values.reshape(len(values), -1, values.shape[-1]).mean(1)
-        bands.append((layer, _colours(signals[0], values.T)))
+        bands.append((layer, _colours(signals[0], moment.arranged(signals[0], values).T)))
     tall = 2 if max(b.shape[0] for _, b in bands) > 64 else 8
     height = roll.height + 2 * GAP + sum(b.shape[0] * tall + GAP // 2 for _, b in bands)
     canvas = Canvas(2 * EDGE + LABEL + max(cell * len(moment.steps), WIDE), HEAD + height + FOOT + 2 * EDGE)

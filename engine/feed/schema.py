@@ -289,6 +289,7 @@ class Schema:
             "chunk": CHUNK,
             "tracks": [{"name": t.name, "kind": t.kind, "pitches": list(t.pitches)} for t in card.tracks],
             "scalars": [{"path": s.path, "doc": s.doc} for s in self.scalars],
+            "order": {str(layer): list(units) for layer, units in card.order.items()},
             "vectors": [
                 {
                     "path": v.path,

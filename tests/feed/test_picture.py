@@ -69,6 +69,23 @@ def test_snapshot_shows_every_neuron_as_one_rectangle(session, tmp_path, card):
     assert 50 <= found.sum() <= 60  # rows of pixels
 
 
+@pytest.mark.parametrize("asked", [{"step": 20}, {"first": 10, "last": 12}])
+def test_neurons_stand_in_the_cards_order_unless_it_is_asked_for_raw(tmp_path, chance, asked):
+    plain = make_card(layers=2)
+    backwards = make_card(layers=2, order={0: list(reversed(range(150)))})
+    pictures = {}
+    for name, card in (("plain", plain), ("backwards", backwards)):
+        (tmp_path / name).mkdir()
+        session = record(tmp_path / name, card, np.random.default_rng(1))
+        for raw in (False, True):
+            with Image.open(picture(session, tmp_path / "a.png", **asked, raw=raw)) as image:
+                pictures[name, raw] = np.asarray(image)
+    assert (pictures["plain", False] == pictures["plain", True]).all()
+    assert (pictures["backwards", True] == pictures["plain", True]).all()
+    differ = (pictures["backwards", False] != pictures["plain", False]).any(axis=(1, 2))
+    assert 50 < differ.sum() < len(differ) / 2  # the first of two layers
+
+
 def make_steps(card):
     chance = np.random.default_rng(1)
     return {number: make_step(card, number, chance) for number in range(FIRST, LAST + 1)}

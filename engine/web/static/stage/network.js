@@ -17,7 +17,6 @@ import { el } from "./dom.js";
 const RING = 256; // steps a band can look back
 const GAP = 18; // CSS pixels between two signals
 const EVEN = 0.05; // share of the width that even columns may cost
-const SORT_AT = 160; // steps after which the units are put in order
 
 export class NetworkView {
   constructor(app) {
@@ -422,8 +421,7 @@ export class NetworkView {
   sortIfTime() {
     const { net, history } = this.app;
     const layer = net.stack.find((l) => !this.orders.has(l.index));
-    if (!layer || (history.length < SORT_AT && !net.card.order?.[layer.main.output])) return;
-    const units = orderOf(net, layer, history);
+    const units = layer && orderOf(net, layer, history);
     if (!units) return;
     this.orders.set(layer.index, { units, order: this.painter.order(units) });
     this.dirty = true; // one layer a frame: no frame is late for it

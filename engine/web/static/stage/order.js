@@ -3,13 +3,14 @@
 const SAMPLES = 192;
 const ROUNDS = 40;
 
-// An order for the units of a layer: the network's own where its card has one, else from the steps seen so far.
+const ENOUGH = 160; // steps after which an order can be told from them
+
+// An order for the units of a layer: the network's own where its card has one, else from the steps seen so far, when they
+// are enough.
 export function orderOf(net, layer, history) {
-  const given = net.card.order?.[layer.main.output];
-  if (Array.isArray(given) && given.length === layer.units && new Set(given).size === layer.units) {
-    return Float32Array.from(given);
-  }
-  return history.length >= 64 ? byCorrelation(samples(net, layer, history), layer.units) : null;
+  const given = net.card.order?.[layer.index] ?? [];
+  if (given.length === layer.units) return Float32Array.from(given);
+  return history.length >= ENOUGH ? byCorrelation(samples(net, layer, history), layer.units) : null;
 }
 
 // Rows of the layer's main signal, one per step (and per note, for a few of the notes), standardised by column.
