@@ -69,25 +69,26 @@ class Drums(Patch):
             stretch = slower * (_hz(pitches[0]) / voice.pitch) if tuned else slower
             wet = _in_room(body + _longer(snap, body), noise) * room
             return (
-                TrigEnv(voice.on, self._table(wet * level), stretch * (wet.shape[1] / RATE), mul=loud * p.room)
-                + TrigEnv(voice.on, self._table(body * level), stretch * (len(body) / RATE), mul=loud)
-                + TrigEnv(voice.on, self._table(snap * level), stretch * (len(snap) / RATE), mul=bright * p.snap)
+                TrigEnv(voice.on, self._table(wet * level), stretch * _seconds(wet), mul=loud * p.room)
+                + TrigEnv(voice.on, self._table(body * level), stretch * _seconds(body), mul=loud)
+                + TrigEnv(voice.on, self._table(snap * level), stretch * _seconds(snap), mul=bright * p.snap)
             )
 
         def metal(pitches: tuple[int, ...], wash: Wave, ping: Wave, level: float) -> PyoObject:
             voice, loud, bright = voice_of(pitches)
-            return TrigEnv(
-                voice.on, self._table(wash * level), slower * (wash.shape[1] / RATE), mul=bright * p.cymbals
-            ) + TrigEnv(voice.on, self._table(ping * level), slower * (ping.shape[1] / RATE), mul=loud * p.cymbals)
+            return TrigEnv(voice.on, self._table(wash * level), slower * _seconds(wash), mul=bright * p.cymbals) + TrigEnv(
+                voice.on, self._table(ping * level), slower * _seconds(ping), mul=loud * p.cymbals
+            )
 
         def hat() -> PyoObject:
             # One pair of cymbals, one voice: the pitch decides how long it rings, so that closing it chokes it.
             voice, loud, bright = voice_of(HAT)
             ring = 0.12 - (voice.pitch > _hz(43)) * 0.05 + (voice.pitch > _hz(45)) * (p.open - 0.07)
-            fade = TrigEnv(voice.on, self._table(_fall(1.0, 0.19)), ring)
-            bronze, hiss = (self._table(wave * 0.26) for wave in _sizzle(noise))
-            return TrigEnv(voice.on, bronze, slower * 2.2, mul=fade * loud * p.cymbals) + TrigEnv(
-                voice.on, hiss, slower * 2.2, mul=fade * bright * p.cymbals
+            fall = _fall(1.0, 0.19)
+            fade = TrigEnv(voice.on, self._table(fall), ring * _seconds(fall))
+            bronze, hiss = (wave * 0.26 for wave in _sizzle(noise))
+            return TrigEnv(voice.on, self._table(bronze), slower * _seconds(bronze), mul=fade * loud * p.cymbals) + TrigEnv(
+                voice.on, self._table(hiss), slower * _seconds(hiss), mul=fade * bright * p.cymbals
             )
 
         kit = [
@@ -123,6 +124,14 @@ class Drums(Patch):
             np.asarray(table.getBuffer(channel))[: rows.shape[1]] = row
         self._tables.append(table)
         return table
+
+
+def _seconds(wave: Wave) -> float:
+    """Return how long TrigEnv is to read a wave for: an eighth of a sample less than it lasts.
+
+    Where its reading comes to stand on the very end of a table, TrigEnv takes in the number that lies in memory behind it.
+    """
+    return (wave.shape[-1] - 0.125) / RATE
 
 
 def _hz(pitch: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -229,6 +230,31 @@ def test_stopping_fades_and_ends_every_note(bench: Build) -> None:
     stage.network(0, NOTE_ON, 1)
     assert first_sound(stage.blocks(10)) is None
     assert sounding(stage.events()) == set()
+
+
+def performance(stage: Bench) -> str:
+    """Play something of everything; return what was heard and told, as a digest."""
+    digest = hashlib.sha256()
+    rng = np.random.default_rng(5)
+    for _ in range(150):
+        if rng.random() < 0.3:
+            stage.play(0x90, int(rng.integers(48, 72)), int(rng.integers(0, 128)))
+        if rng.random() < 0.4:
+            frame = stage.engine.frame + int(rng.integers(0, 500))
+            stage.network(frame, int(rng.integers(0, 2)), int(rng.integers(0, 3)), int(rng.integers(36, 72)))
+        if rng.random() < 0.1:
+            stage.live.set("lead.level", float(rng.random()))
+        digest.update(stage.blocks(4).tobytes())
+    digest.update(stage.events().tobytes())
+    return digest.hexdigest()
+
+
+def test_the_same_performance_gives_the_same_bytes(bench: Build) -> None:
+    shipped = {"player": "keys", "drums": "drums", "bass": "bass", "lead": "pad"}
+    first = bench(patches=shipped)
+    once = performance(first)
+    first.engine.close()
+    assert performance(bench(patches=shipped)) == once
 
 
 def test_the_midi_output_hears_of_every_note_that_was_in_time(bench: Build) -> None:
