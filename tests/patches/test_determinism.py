@@ -54,5 +54,6 @@ assert np.isfinite(stage.listen(3.0)).all()
 def test_no_drum_reads_what_lies_behind_its_table() -> None:
     """Where memory that was given back holds NaN (glibc fills it as told), whoever reads too far puts NaN out."""
     environment = os.environ | {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "255", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", STRIKE_EVERY_DRUM], env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", STRIKE_EVERY_DRUM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
