@@ -3,37 +3,31 @@
     python -m models.ship biaxial runs/biaxial-jsb/best.safetensors models/biaxial/biaxial-jsb.onnx \
         --test ../shared/data/poly_splits/JSB_Chorales.npz
 
-writes models/biaxial/biaxial-jsb.onnx and models/biaxial/biaxial-jsb.safetensors, from which training can go on (--from).
+writes models/biaxial/biaxial-jsb.onnx, a picture of its state beside it, and models/biaxial/biaxial-jsb.safetensors, from which
+training can go on (--from).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import helper
 
 from engine.errors import AlgoritmoError
-from engine.network.contract import CARD_KEY
-from models.evaluate import nats, open_network, read_for
-from models.export import save_network
+from engine.network.contract import read_card
+from models.evaluate import read_for
+from models.playing import nats, open_network
+from models.portrait import complete, some_music, write_card
 from models.train import TrainingError, export_best, load_recipe
 
 
 def add_figures(path: Path, figures: dict[str, Any]) -> None:
     """Write figures into the card of the step graph at `path`, beside those it has."""
-    model = onnx.load(str(path))
-    props = {p.key: p.value for p in model.metadata_props}
-    card = json.loads(props[CARD_KEY])
-    card["figures"] = {**card["figures"], **figures}
-    helper.set_model_props(model, {**props, CARD_KEY: json.dumps(card)})
-    save_network(model, path)
+    write_card(path, figures={**read_card(path).figures, **figures})
 
 
 def held_out(path: Path, data: list[Path], split: str, cache: Path) -> dict[str, Any]:
@@ -62,6 +56,8 @@ def main(argv: list[str] | None = None) -> int:
             figures = held_out(args.path, args.test, split, args.cache)
             add_figures(args.path, figures)
             print(f"{args.path}: {figures}")
+        if args.test:
+            complete(args.path, some_music(read_card(args.path), args.test, args.cache))
     except (AlgoritmoError, TrainingError, FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

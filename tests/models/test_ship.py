@@ -42,6 +42,9 @@ def test_a_run_is_shipped_with_its_test_figures(tunes, tmp_path, capsys):
     # the same tune is in both splits: measured by PyTorch while training, by the graph when shipped
     assert card.figures["test_nats_per_step"] == pytest.approx(card.figures["valid_nats_per_step"], abs=1e-3)
     assert path.with_suffix(".safetensors").read_bytes() == weights.read_bytes()
+    assert {layer: len(units) for layer, units in card.order.items()} == {0: 6, 1: 5, 2: 5, 3: 4}
+    assert (card.model_extra or {})["picture"] == "tunes.png"
+    assert (tmp_path / "models" / "tunes.png").read_bytes().startswith(b"\x89PNG")
     report = tmp_path / "figures.json"
     assert evaluate.main([str(path), str(tunes), "--split", "test", "--json", str(report)]) == 0
     assert json.loads(report.read_text())["nats_per_step"] == pytest.approx(card.figures["test_nats_per_step"], abs=1e-4)
