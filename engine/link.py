@@ -167,6 +167,7 @@ class Layout:
                 ("clock", messages.CLOCK, 8),
                 ("notes", messages.EVENT, 4096),
                 ("steps", step, steps),
+                ("futures", messages.futures_dtype(card), 8),
                 ("grid", messages.GRID, 8),
                 ("network", messages.NETWORK_STATS, 8),
                 ("feed", messages.FEED_STATS, 8),

@@ -9,6 +9,7 @@ Runs on: every process. One writer per channel, any number of readers:
 | clock | audio | CLOCK: the sample clock as a line over host time, and the audio counters | all |
 | notes | network | EVENT: notes to sound, stamped with their frame | audio |
 | steps | network | one timestep as chosen: step_dtype(card) | feed |
+| futures | network | what might follow a timestep: futures_dtype(card) | feed |
 | grid | network | GRID: the beat as a line over the sample clock | all |
 | network | network | NETWORK_STATS | feed, supervisor |
 | feed | feed | FEED_STATS | supervisor |
@@ -115,6 +116,22 @@ NOTICE = np.dtype([("time_ns", "<i8"), ("level", "u1"), ("text", "S239")])
 def wave_dtype() -> np.dtype:
     """One internal block as it went to the device: first frame, float32 samples (BLOCK, OUTPUTS)."""
     return np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS))])
+
+
+FUTURES, FUTURE_STEPS = 8, 8  # at most so many at a time, each so many timesteps long
+
+
+def futures_dtype(card: Card) -> np.dtype:
+    """What might follow a timestep; of `notes` and `log_prob` the first `count` futures are filled."""
+    return np.dtype(
+        [
+            ("step", "<i8"),  # number of the timestep that they follow
+            ("frame", "<i8"),  # sample from which on this may be told
+            ("count", "u1"),
+            ("log_prob", "<f4", (FUTURES,)),  # nats of each future as a whole
+            ("notes", "u1", (FUTURES, FUTURE_STEPS, card.slots)),  # 0 silent, 1 goes on, 2 begins
+        ]
+    )
 
 
 # flags of a step record

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.link import Values
+from engine.messages import FUTURES
 
 MODES = ("trade", "accompany", "solo")
 
@@ -81,6 +82,7 @@ def _globals() -> list[Parameter]:
         Parameter("density", 0.25, 4, 1, "How many notes; 1 is as learned", curve="exp"),
         Parameter("rest", 0.25, 8, 1, "trade: silence after which it answers", "beats", "exp"),
         Parameter("bars", 0, 16, 0, "trade: take turns every so many bars; 0 answers whenever you rest", "bars", "integer"),
+        Parameter("futures", 0, FUTURES, 0, "Other ways to go on that it imagines, step by step; 0: none", curve="integer"),
         Parameter("memory", 0, 1, 1, "Share of its state the network keeps from step to step; 1 forgets nothing"),
         Parameter("metronome", 0, 1, 0, "Level of the click; the count-in always sounds"),
         Parameter("seed", 0, 2**31 - 1, 1, "Which of all possible continuations it plays", curve="integer"),

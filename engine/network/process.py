@@ -1,6 +1,6 @@
 """The network process: waits for each timestep's moment, closes the input window, steps, stamps, sends.
 
-Runs on: network process, main thread; there is no other.
+Runs on: network process, main thread; the only other loads what imagines futures, once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from engine.errors import NetworkError
 from engine.link import Link
 from engine.messages import INFO, WARNING
 from engine.network.contract import Card
+from engine.network.imagine import Imagination
 from engine.network.jam import Jam, all_off, click
 from engine.network.runner import MEASURED, Runner, Timing, choose
 from engine.parameters import Live
@@ -71,6 +72,7 @@ class Performance:
         self._card = spec.card
         self._jam = Jam(runner, live, link, player_track)
         self._runner = runner
+        self._imagination = Imagination(spec.network_path, spec.config.network.threads, self._jam, live, link)
         self._events = link["events"].reader()
         self._times_ms = np.zeros(WINDOW, np.float32)  # closing the window to notes sent
         self._needs_ms = np.full(WINDOW, timing.p99_ms, np.float32)  # the moment it was due to notes sent
@@ -154,7 +156,7 @@ class Performance:
             if left_s <= 0:
                 return False
             ahead_in_s = left_s - AHEAD_S - self._runner_ms * 1e-3
-            wait_s = ahead_in_s if early else left_s
+            wait_s = min(ahead_in_s, self._imagination.think(ahead_in_s)) if early else left_s
             if self._jam.interruptible:
                 if self._jam.hear(self._events.read(), grid, int(record["latency_frames"])):
                     self._jam.interrupt(clock.frame_at(now_ns), step)
@@ -184,6 +186,7 @@ class Performance:
             self._jam.send()
         done_ns = time.perf_counter_ns()
         self._jam.publish((done_ns - begun_ns) * 1e-6, late)
+        self._imagination.begin(step, round(frame))
         self._count((done_ns - begun_ns) * 1e-6, (done_ns - self._due_ns) * 1e-6, late, grid)
         missed = clock.frame_at(done_ns) - frame
         bar = grid.frames_per_beat * self._card.beats_per_bar
