@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=30.0, help="length of the jam that is measured (default 30)")
     bench.set_defaults(run=_bench)
-    models = commands.add_parser("models", help="list the networks that are here")
+    models = commands.add_parser("models", help="the networks that are here, or one of them in full")
+    models.add_argument("name", nargs="?", metavar="NAME", help="a shipped network's name, or a path to an .onnx file")
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 
@@ -234,21 +234,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    from engine.config import SHIPPED
-    from engine.network.contract import read_card
+    from engine.catalogue import show
 
-    cards = {path: read_card(path) for path in sorted(SHIPPED.glob("*/*.onnx"))}
-    if arguments.json:
-        print(json.dumps({str(path): card.model_dump() for path, card in cards.items()}, indent=2))
-        return 0
-    for path, card in cards.items():
-        tracks = ", ".join(f"{t.name} ({len(t.pitches)})" for t in card.tracks)
-        print(f"{path.stem}: {card.title}\n  {card.description}\n  tracks: {tracks}; {path.stat().st_size / 1e6:.1f} MB")
-        for source in card.training.get("data", []):
-            print(f"  trained on {source.get('name')} ({source.get('licence')})")
-        for name, figure in card.figures.items():
-            if isinstance(figure, int | float | str):
-                print(f"  {name.replace('_', ' ')}: {figure:.4g}" if isinstance(figure, float) else f"  {name}: {figure}")
+    for line in show(arguments.name, arguments.json):
+        print(line)
     return 0
 
 
