@@ -13,6 +13,7 @@ from engine.feed.control import WORK_HZ
 from engine.feed.osc import DATAGRAM
 from engine.feed.schema import CHUNK, COMMANDS, LARGE, ROOT, Address, Schema
 from engine.feed.subscribers import LEASE_S
+from engine.messages import FUTURE_STEPS, FUTURES
 
 PAGE = Path(__file__).with_name("OSC.md")
 
@@ -52,6 +53,15 @@ Everything is bound to this machine until the configuration says otherwise. A ta
   Notes go with the scalars.
 """
 
+_FUTURES = """
+## Imagined futures
+
+Where `{root}/param/futures` is above 0 (at most {most}), the network imagines that many other ways to go on, {steps} timesteps
+each, between one step and the next. They go to targets of tier 1 that name no signals, or name `future`. The frame number
+that leads them is that of the step they follow. Here are those of future 0; `{root}/future/1/...` and so on are the same.
+
+"""
+
 _ORDERS = """
 ## Orders and questions
 
@@ -88,6 +98,8 @@ def page(schema: Schema) -> str:
     parts.append("\n## Tier 0: scalars, 0 to 1\n\n" + _table(a for a in addresses if a.tier == "scalars"))
     parts.append("\n## Notes\n\n" + _table(a for a in addresses if a.tier == "notes"))
     parts.append("\n## Tier 1: vectors\n\n" + _table(a for a in addresses if a.tier == "vectors"))
+    parts.append(_FUTURES.format(root=ROOT, most=FUTURES, steps=FUTURE_STEPS))
+    parts.append(_table(a for a in addresses if a.tier == "futures"))
     commands = "\n".join(
         f"| `{ROOT}{c.path}` | {c.arguments or 'none'} | {_coded(c.reply)} | {c.doc} | `{ROOT}{c.example}` |" for c in COMMANDS
     )

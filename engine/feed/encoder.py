@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.feed import osc
-from engine.feed.schema import CHUNK, FRAME, PLAYER_NOTE, ROOT, Schema, Vector
+from engine.feed.schema import CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, Schema, Vector
 from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
 from engine.network.contract import HOLD, PLAY
 
@@ -160,7 +160,7 @@ class Plan:
                     (osc.head(wish.root + path, "f" * (end - first)), first, end)
                     for path, first, end in vector.chunks(wish.chunk)
                 ]
-        limit = self._limit(elements)
+        limit = self._futures_limit = self._limit(elements)
         groups = _packed(elements[:scalars], limit) + _packed(elements[scalars:], limit)
         self._lay_out(groups)
         self._notes_limit = osc.DATAGRAM - 16
@@ -201,7 +201,7 @@ class Plan:
 
     def fill(self, heard_unix_ns: int = 0) -> None:
         """Bring `datagrams` up to the encoder's step, which is heard at this wall-clock time."""
-        frame = struct.pack(">i", (self._encoder.step + 2**31) % 2**32 - 2**31)
+        frame = struct.pack(">i", _i32(self._encoder.step))
         for place in self._frames:
             place[:] = frame
         for place, numbers in self._copies:
@@ -213,6 +213,24 @@ class Plan:
         tag = osc.timetag(heard_unix_ns)
         for place in self._timetags:
             place[:] = tag
+
+    def futures(self, record: np.void, heard_unix_ns: int = 0) -> list[bytes]:
+        """Return the datagrams that tell what may follow a step."""
+        if "vectors" not in self.wish.tiers or (self.wish.signals and FUTURE not in self.wish.signals):
+            return []
+        tag = osc.timetag(heard_unix_ns) if self.wish.presentation else osc.IMMEDIATELY
+        lead = self._frame_head + struct.pack(">i", _i32(int(record["step"])))
+        notes = (record["notes"] * np.float32(0.5)).astype(">f4")
+        messages = []
+        for future in range(int(record["count"])):
+            for path, slots in self._encoder.schema.futures(future):
+                numbers = notes[future, :, slots].tobytes()
+                for at in range(0, len(numbers), 4 * self.wish.chunk):
+                    part = numbers[at : at + 4 * self.wish.chunk]
+                    address = f"{self.wish.root}{path}/{at // (4 * self.wish.chunk):03}"
+                    messages.append(osc.head(address, "f" * (len(part) // 4)) + part)
+        groups = _packed([(m, 0, 0) for m in messages], self._futures_limit)
+        return [osc.bundle([lead, *(message for message, _, _ in group)], tag) for group in groups]
 
     def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> list[bytes]:
         """Return the datagrams that tell which notes began and ended; EVENT records of other kinds tell nothing."""
@@ -236,6 +254,10 @@ class Plan:
             if kind in (NOTE_ON, NOTE_OFF) and track in self._note_heads:
                 velocity = int(event["velocity"]) if kind == NOTE_ON else 0
                 yield self._note_heads[track] + struct.pack(">ii", int(event["pitch"]), velocity)
+
+
+def _i32(number: int) -> int:
+    return (number + 2**31) % 2**32 - 2**31
 
 
 def _size(element: tuple[bytes, int, int]) -> int:

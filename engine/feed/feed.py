@@ -33,6 +33,9 @@ class Listener(Protocol):
     def notes(self, events: np.ndarray) -> None:
         """These began or ended to sound; EVENT records."""
 
+    def futures(self, record: np.void) -> None:
+        """This may follow the step that sounded last; a record of futures_dtype."""
+
 
 class Feed:
     """Publishes each step once it sounds, and each note as it sounds.
@@ -50,6 +53,8 @@ class Feed:
         self._log = log
         self._steps = link["steps"].reader(begin.steps if begin else None)
         self._events = link["events"].reader(begin.events if begin else None)
+        self._futures = link["futures"].reader()
+        self._imagined: np.void | None = None  # not told yet
         self._waiting: deque[tuple[np.void, int]] = deque()  # steps that do not sound yet, and their place in the ring
         self._published = self._steps.position  # place in the ring behind the newest step published
         self._step_us: deque[float] = deque(maxlen=REMEMBERED)
@@ -86,9 +91,18 @@ class Feed:
             age_s = (frame - int(record["frame"])) * clocks.ns_per_frame * 1e-9
             shown = left == 1 or age_s <= OLD_S
             self.step(record, clocks, shown)
-            if paced and shown:
-                return left > 1
+            if paced and shown and left > 1:
+                return True
+        self._look_ahead(frame, clocks)
         return False
+
+    def _look_ahead(self, frame: float, clocks: Clocks) -> None:
+        """Publish the newest futures, once the step they follow has sounded."""
+        for record in self._futures.read():
+            self._imagined = record
+        if self._imagined is not None and int(self._imagined["frame"]) <= frame:
+            self.imagine(self._imagined, clocks)
+            self._imagined = None
 
     def step(self, record: np.void, clocks: Clocks = NOW, shown: bool = True) -> None:
         """Publish a step record; one that is not `shown` is recorded and counts as the step before the next."""
@@ -122,6 +136,14 @@ class Feed:
             self._log.notes(events, self.positions)
         for listener in self.listeners:
             listener.notes(events)
+
+    def imagine(self, record: np.void, clocks: Clocks = NOW) -> None:
+        """Publish futures."""
+        self.targets.futures(record, clocks.heard_unix_ns(int(record["frame"])))
+        if self._log is not None:
+            self._log.futures(record, self.positions)
+        for listener in self.listeners:
+            listener.futures(record)
 
     @property
     def step_us(self) -> float:

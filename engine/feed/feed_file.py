@@ -25,14 +25,14 @@ import numpy as np
 from engine import __version__
 from engine.errors import SessionError
 from engine.feed.schema import Schema
-from engine.messages import EVENT, step_dtype
+from engine.messages import EVENT, futures_dtype, step_dtype
 from engine.network.contract import Card
 from engine.process import registry_of
 
 MAGIC = b"ALGOFEED"
 FORMAT = 1
 MOST_WAITING = 64 << 20  # bytes of steps that may wait for a disk that stalls
-STEP, NOTES, RESET = range(3)  # RESET: the encoder forgot what was before, as after a restart
+STEP, NOTES, RESET, FUTURES = range(4)  # RESET: the encoder forgot what was before, as after a restart
 
 _HEAD = struct.Struct("<8sII")  # magic, format, bytes of JSON
 _BLOCK = struct.Struct("<4sI")  # magic, checksum of all that follows
@@ -65,12 +65,13 @@ class Positions:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was published: a step record, or EVENT records, or a reset."""
+    """One thing that was published: a step record, or EVENT records, or futures, or a reset."""
 
     kind: int
     frame: int  # when; of notes that were published together that of the first
     step: np.void | None = None
     events: np.ndarray | None = None
+    futures: np.void | None = None
 
 
 class FeedLog:
@@ -93,6 +94,10 @@ class FeedLog:
     def notes(self, events: np.ndarray, positions: Positions) -> None:
         """Notes were published together."""
         self._add(NOTES, events.copy(), positions)
+
+    def futures(self, record: np.void, positions: Positions) -> None:
+        """Futures were published."""
+        self._add(FUTURES, record.copy(), positions)
 
     def reset(self, positions: Positions) -> None:
         """The encoder was reset."""
@@ -150,6 +155,7 @@ class FeedWriter:
         parts = [kinds.tobytes(), counts.tobytes(), *(n.tobytes() for n in notes)]
         if steps:
             parts.append(_planes(np.array(steps, self._dtype)))
+        parts += [what.tobytes() for kind, what, _ in entries if kind == FUTURES]
         stored = _compressed(b"".join(parts))
         first_step = int(steps[0]["step"]) if steps else -1
         last = entries[-1][2]
@@ -234,6 +240,7 @@ class FeedReader:
         self._size = os.fstat(self._file.fileno()).st_size
         self.large = _is_large(self.card)
         self.dtype = stored_dtype(self.card, self.large)
+        self._imagined = futures_dtype(self.card)
 
     def __enter__(self) -> FeedReader:
         return self
@@ -287,7 +294,9 @@ class FeedReader:
         counts = np.frombuffer(data, "<u4", block.notes, block.entries)
         events = np.frombuffer(data, EVENT, int(counts.sum()), at)
         at += events.nbytes
-        steps = iter(_from_planes(data[at:], block.steps, self.dtype)) if block.steps else iter(())
+        end = at + 4 * -(-self.dtype.itemsize // 4) * block.steps
+        steps = iter(_from_planes(data[at:end], block.steps, self.dtype)) if block.steps else iter(())
+        futures = iter(np.frombuffer(data, self._imagined, kinds.count(FUTURES), end))
         batches = iter(np.split(events, np.cumsum(counts)[:-1]) if block.notes else ())
         out: list[Entry] = []
         for kind in kinds:
@@ -297,6 +306,9 @@ class FeedReader:
             elif kind == NOTES:
                 batch = next(batches)
                 out.append(Entry(NOTES, int(batch["frame"].min()), events=batch))
+            elif kind == FUTURES:
+                record = next(futures)
+                out.append(Entry(FUTURES, int(record["frame"]), futures=record))
             else:
                 out.append(Entry(RESET, 0))
         return out

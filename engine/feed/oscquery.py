@@ -22,8 +22,8 @@ from engine.config import Query as QueryConfig
 from engine.errors import ConfigError
 from engine.feed import osc
 from engine.feed.feed import Feed
-from engine.feed.schema import COMMANDS, FRAME, PLAYER_NOTE, ROOT
-from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
+from engine.feed.schema import CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
+from engine.messages import FUTURE_STEPS, FUTURES, NOTE_OFF, NOTE_ON, PLAYER
 from engine.parameters import Live, Parameter
 from engine.web.guard import Bucket, Guard
 
@@ -136,6 +136,7 @@ class Query:
         self._requests = Bucket(50.0, 200.0)
         self._clients: dict[_Client, web.WebSocketResponse] = {}
         self._notes = dict.fromkeys((PLAYER_NOTE, *feed.schema.track_notes()), (0, 0))
+        self._futures = np.zeros((FUTURES, FUTURE_STEPS, feed.schema.card.slots), ">f4")
         self._leaves = {leaf.path: leaf for leaf in self._all()}
         self._children = _tree(self._leaves)
         self._told = live.values.numbers.copy()
@@ -166,6 +167,9 @@ class Query:
         for vector in schema.vectors:
             for path, first, end in vector.chunks(256):
                 yield self._numbers(ROOT + path, first, end, vector.doc, (vector.minimum, vector.maximum))
+        for number in range(FUTURES):
+            for path, slots in schema.futures(number):
+                yield from self._future(number, path, slots)
         for index, parameter in enumerate(schema.registry):
             yield self._parameter(index, parameter)
         for command in COMMANDS:
@@ -184,6 +188,28 @@ class Query:
             message=lambda: head + encoder.wire[first:end].tobytes(),
             every_step=True,
         )
+
+    def _future(self, number: int, path: str, slots: slice) -> Iterator[_Leaf]:
+        notes = self._futures[number, :, slots]
+        doc = f"What else might follow this step: {FUTURE_STEPS} timesteps of {notes.shape[1]} pitches"
+
+        def leaf(chunk: int, first: int, end: int) -> _Leaf:
+            def told() -> np.ndarray:
+                return notes.ravel()[first:end]
+
+            head = osc.head(f"{ROOT}{path}/{chunk:03}", "f" * (end - first))
+            return _Leaf(
+                f"{ROOT}{path}/{chunk:03}",
+                "f" * (end - first),
+                READ,
+                doc,
+                limits=(0, 1),
+                value=lambda: told().tolist(),
+                message=lambda: head + told().tobytes(),
+            )
+
+        for chunk, first in enumerate(range(0, notes.size, CHUNK)):
+            yield leaf(chunk, first, min(first + CHUNK, notes.size))
 
     def _note(self, path: str) -> _Leaf:
         return _Leaf(
@@ -262,12 +288,7 @@ class Query:
         for client in self._clients:
             for path in client.paths:
                 leaf = self._leaves[path]
-                if (
-                    leaf.access == READ
-                    and len(leaf.types)
-                    and leaf.message is not None
-                    and "note" not in path.rsplit("/", 1)[1]
-                ):
+                if leaf.every_step and leaf.message is not None:
                     if path not in made:
                         made[path] = leaf.message()
                     client.tell(path, made[path])
@@ -283,6 +304,15 @@ class Query:
             for client in self._clients:
                 if ROOT + path in client.paths:
                     client.tell(f"{path} {int(event['pitch'])}", osc.message(ROOT + path, *self._notes[path]))
+
+    def futures(self, record: np.void) -> None:
+        """Something was imagined: tell it to those who listen."""
+        self._futures[:] = record["notes"] * np.float32(0.5)
+        for client in self._clients:
+            for path in client.paths:
+                leaf = self._leaves[path]
+                if path.startswith(f"{ROOT}/future/") and leaf.message is not None:
+                    client.tell(path, leaf.message())
 
     async def _watch_values(self) -> None:
         while True:

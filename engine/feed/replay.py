@@ -16,7 +16,7 @@ from engine.config import Config
 from engine.errors import ConfigError, SessionError
 from engine.feed.doors import Doors
 from engine.feed.feed import Feed
-from engine.feed.feed_file import NOTES, STEP, Entry, FeedReader
+from engine.feed.feed_file import RESET, Entry, FeedReader
 from engine.feed.schema import Schema
 from engine.feed.session import FEED, WAVE
 from engine.feed.targets import Clocks
@@ -109,7 +109,7 @@ class Player:
         self._feed.encoder.reset()
         entries = iter(self._reader)
         first = next(entries, None)
-        while first is not None and first.kind not in (STEP, NOTES):
+        while first is not None and first.kind == RESET:
             first = next(entries, None)
         if first is None:
             return False
@@ -142,6 +142,9 @@ class Player:
             self._push_step(entry.step)
             self._feed.step(entry.step, clocks)
             self.steps += 1
+        elif entry.futures is not None:
+            self._push_clock(entry.frame)
+            self._feed.imagine(entry.futures, clocks)
         else:
             self._feed.encoder.reset()
         self._doors.catch_up_later(clocks.now_s)

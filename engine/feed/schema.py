@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
 
+from engine.messages import FUTURE_STEPS, FUTURES
 from engine.network.contract import Card
 from engine.parameters import MODES, Parameter, Registry
 
@@ -21,7 +22,7 @@ LARGE = 10_000  # more floats a step than this are published as half-precision v
 MAX_TRACK_SCALARS = 16
 
 Cells = Literal["tanh", "raw"]
-Tier = Literal["lead", "scalars", "notes", "vectors", "control", "reply"]
+Tier = Literal["lead", "scalars", "notes", "vectors", "futures", "control", "reply"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Address:
 
 
 FRAME = "/frame"
+FUTURE = "future"  # the signal a target names to have futures
 PLAYER_NOTE = "/player/note"
 
 COMMANDS = (
@@ -174,11 +176,16 @@ class Schema:
     @property
     def signals(self) -> tuple[str, ...]:
         """Names that a target can choose among."""
-        return tuple(dict.fromkeys(v.signal for v in self.vectors))
+        return (*dict.fromkeys(v.signal for v in self.vectors), FUTURE)
 
     def track_notes(self) -> tuple[str, ...]:
         """Path of each track's notes."""
         return tuple(f"/track/{t.name}/note" for t in self.card.tracks)
+
+    def futures(self, number: int) -> Iterator[tuple[str, slice]]:
+        """Yield the path of each track's notes in a future, and which slots they are."""
+        for track, slots in self.card.track_slices().items():
+            yield f"/future/{number}/{track}/notes", slots
 
     def _scalars(self) -> Iterator[Scalar]:
         yield Scalar("/beat/phase", "Position within the beat", 0.25)
@@ -274,6 +281,15 @@ class Schema:
             for path, first, end in v.chunks(chunk):
                 doc = v.doc if v.size <= chunk else f"{v.doc}; values {first - v.start} to {end - v.start - 1}"
                 yield Address(path, f"f x {end - first}", v.minimum, v.maximum, "", step, "vectors", doc, "0.13 -0.72 ...")
+        for path, slots in self.futures(0):
+            pitches = slots.stop - slots.start
+            floats = FUTURE_STEPS * pitches
+            for number, at in enumerate(range(0, floats, chunk)):
+                types = f"f x {min(chunk, floats - at)}"
+                doc = f"What else might follow: {FUTURE_STEPS} timesteps of {pitches} pitches; 1 begins, 0.5 goes on, 0 silent"
+                doc += f"; values {at} to {min(at + chunk, floats) - 1}" if floats > chunk else ""
+                example = "0 1 0.5 ..."
+                yield Address(f"{path}/{number:03}", types, 0.0, 1.0, "", "some ms after a step", "futures", doc, example)
         for parameter in self.registry:
             yield _address_of(parameter)
         yield from REPLIES
@@ -302,6 +318,7 @@ class Schema:
                 }
                 for v in self.vectors
             ],
+            "futures": {"path": "/future/<number>/<track>/notes", "most": FUTURES, "steps": FUTURE_STEPS},
             "parameters": [
                 {
                     "path": p.address,

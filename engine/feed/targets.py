@@ -197,6 +197,15 @@ class Targets:
             if made[wish]:
                 target.send_all(made[wish])
 
+    def futures(self, record: np.void, heard_unix_ns: int = 0) -> None:
+        """Send what may follow a step, to every target that wishes it."""
+        made: dict[Wish, list[bytes]] = {}
+        for target in self.targets:
+            wish = target.plan.wish
+            if wish not in made:
+                made[wish] = target.plan.futures(record, heard_unix_ns)
+            target.send_all(made[wish])
+
     @property
     def sent(self) -> int:
         """Datagrams sent so far."""

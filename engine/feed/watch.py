@@ -18,16 +18,16 @@ LOOK_S = 0.01  # how often the rings are looked at for notes: so late may a note
 
 
 class Watch:
-    """When to publish: notes at the next look, steps at the moment they sound."""
+    """When to publish: notes and futures at the next look, steps at the moment they sound."""
 
     def __init__(self, link: Link, steps_per_beat: int) -> None:
         self._clock = link["clock"]
         self._grid = link["grid"]
-        self._events = link["events"]
+        self._events, self._futures = link["events"], link["futures"]
         self._steps = link["steps"].reader(0)
         self._steps_ring = link["steps"]
         self._steps_per_beat = steps_per_beat
-        self._heard = 0  # events seen
+        self._seen = 0  # events and futures
         self._due: deque[int] = deque()  # frames of steps that do not sound yet
         self._grids = -1
         self._next: float | None = None  # frame of the step that the network is to choose next
@@ -39,9 +39,9 @@ class Watch:
             return False, LOOK_S
         line = SampleClock.of(clock)
         now = line.frame_at(now_ns)
-        count = self._events.count
-        something = count != self._heard
-        self._heard = count
+        count = self._events.count + self._futures.count
+        something = count != self._seen
+        self._seen = count
         if self._steps_ring.count != self._steps.position:
             self._due.extend(int(frame) for frame in self._steps.read()["frame"])
         while self._due and self._due[0] <= now:

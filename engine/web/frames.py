@@ -6,17 +6,18 @@ Runs on: feed process. Little-endian throughout; the page reads it with typed ar
 |---|---|---|
 | 0 | u32 | MAGIC |
 | 4 | u8 | version |
-| 5 | u8 | kind: STEP, NOTES or SOUND |
+| 5 | u8 | kind: STEP, NOTES, SOUND or FUTURES |
 | 6 | u8 | format of the values: U8 or F32 |
-| 7 | u8 | flags |
-| 8 | i32 | STEP: number of the timestep; NOTES: number of events; SOUND: frames of sound |
+| 7 | u8 | flags; FUTURES: how many |
+| 8 | i32 | STEP: number of the timestep; NOTES: number of events; SOUND: frames of sound; FUTURES: timestep they follow |
 | 12 | f32 | STEP: tempo in bpm |
 | 16 | f64 | STEP: beat; SOUND: first frame |
 | 24 | f32 | STEP: log-probability of the step, nats |
-| 28 | u8 | STEP: mode; then three bytes of zero |
+| 28 | u8 | STEP: mode; FUTURES: timesteps of each; then three bytes of zero |
 
 A STEP goes on with the log-probability of each track (f32), one byte a slot (bits PLAY ... TOLD_HOLD, filled up to four
-bytes), then P(play) of every slot, P(hold) of every slot, and the activations in the order of the card.
+bytes), then P(play) of every slot, P(hold) of every slot, and the activations in the order of the card. FUTURES go on with
+one byte for each future, timestep and slot: 0 silent, 1 goes on, 2 begins.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from engine.network.contract import Card
 
 MAGIC = 0x4F474C41  # "ALGO"
 VERSION = 1
-STEP, NOTES, SOUND = 1, 2, 3
+STEP, NOTES, SOUND, FUTURES = 1, 2, 3, 4
 U8, F32 = 0, 1
 PAST = 0x80  # flag of a STEP sent on connection: it sounded before
 LOST = 0x01  # flag of NOTES: some before these were not sent; what is thought to sound may have ended
@@ -139,6 +140,13 @@ def note(event: np.void, beat: float) -> bytes:
         packed[name] = event[name]
     packed["beat"] = beat
     return packed.tobytes()
+
+
+def futures(record: np.void) -> bytes:
+    """Return a record of futures_dtype as the page gets it."""
+    count, steps = int(record["count"]), record["notes"].shape[1]
+    header = HEADER.pack(MAGIC, VERSION, FUTURES, 0, count, _i32(int(record["step"])), 0.0, 0.0, 0.0, steps)
+    return header + bytes(record["notes"][:count].tobytes())
 
 
 def sound(samples: np.ndarray, first_frame: int) -> bytes:

@@ -10,7 +10,7 @@ On the WebSocket `/socket?fmt=u8|f32&fps=30` (both optional), for pages and for 
 | JSON `values` | parameters that were changed, from anywhere |
 | JSON `status` | twice a second: how it goes |
 | JSON `allowed` | the answer to a token |
-| binary | steps as they sound, notes as they begin and end, sound: see frames.py |
+| binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
 
 | from the browser (JSON) | what |
 |---|---|
@@ -83,6 +83,7 @@ class Client:
         self._texts: dict[str, dict[str, Any]] = {}
         self._notes: deque[bytes] = deque(maxlen=NOTES_QUEUE)
         self._notes_lost = False
+        self._futures: bytes | None = None
         self._sound: deque[bytes] = deque(maxlen=SOUND_QUEUE)
 
     def wants_frame(self, now_s: float) -> bool:
@@ -112,6 +113,11 @@ class Client:
         self._notes.extend(notes)
         self.wake.set()
 
+    def imagine(self, futures: bytes) -> None:
+        """Put what may follow in its slot."""
+        self._futures = futures
+        self.wake.set()
+
     def hear(self, piece: bytes) -> None:
         """Queue a piece of sound."""
         self._sound.append(piece)
@@ -139,6 +145,9 @@ class Client:
                 known, self._past_step = self._past_step, None
                 if known is None or self._step > known:
                     yield newest
+            elif self._futures is not None:
+                futures, self._futures = self._futures, None
+                yield futures
             else:
                 return
 
@@ -223,6 +232,13 @@ class Stage:
         packed = [frames.note(e, grid.beat_at(float(e["frame"])) if grid else 0.0) for e in events]
         for client in self.clients.values():
             client.add_notes(packed)
+
+    def futures(self, record: np.void) -> None:
+        """Give what may follow the step that sounds to every browser."""
+        if self.clients:
+            packed = frames.futures(record)
+            for client in self.clients.values():
+                client.imagine(packed)
 
     def _grid(self) -> Grid | None:
         grid, clock = self._link["grid"].latest(), self._link["clock"].latest()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.messages import step_dtype
+from engine.messages import FUTURE_STEPS, futures_dtype, step_dtype
 from engine.network.contract import Card
 
 RANGES = {"h": (-1, 1), "c": (-4, 4), "i": (0, 1), "f": (0, 1), "g": (-1, 1), "o": (0, 1)}
@@ -58,6 +58,16 @@ def make_step(card, number, chance, frame=None):
     record["notes"][:, 0] = chance.random(card.slots) < record["probability"][:, 0]
     record["notes"][:, 1] = record["notes"][:, 0] * (chance.random(card.slots) < 0.5)
     record["clamped"] = chance.random(card.slots) < 0.1
+    return record[()]
+
+
+def make_futures(card, step, chance, count=2, frame=None):
+    """Return what may follow a step as the network process writes it, with random contents."""
+    record = np.zeros((), futures_dtype(card))
+    record["step"], record["count"] = step, count
+    record["frame"] = 6000 * step if frame is None else frame
+    record["log_prob"][:count] = -chance.random(count)
+    record["notes"][:count] = chance.choice(3, (count, FUTURE_STEPS, card.slots), p=[0.9, 0.05, 0.05])
     return record[()]
 
 

@@ -12,7 +12,7 @@ from engine.feed.encoder import Encoder, Plan, Wish
 from engine.feed.schema import Schema
 from engine.messages import EVENT, NOTE_OFF, NOTE_ON, PLAYER
 from engine.parameters import Registry
-from tests.feed.fakes import make_card, make_step
+from tests.feed.fakes import make_card, make_futures, make_step
 
 
 def schema_of(card, **options):
@@ -221,6 +221,33 @@ def test_presentation_time_is_in_every_timetag(card, schema, chance):
     assert {OscBundle(bytes(d)).timestamp for d in plan.datagrams} == {1_700_000_000.25}
     (data,) = plan.notes(events((1, NOTE_ON, PLAYER, 60, 1)), 1_700_000_001_000_000_000)
     assert OscBundle(data).timestamp == 1_700_000_001
+
+
+@pytest.mark.parametrize("chunk", [100, 256, 768])
+def test_futures_arrive_row_by_row_under_the_step_they_follow(card, schema, chance, chunk):
+    record = make_futures(card, 41, chance, count=3)
+    found, datagrams = {}, Plan(Encoder(schema), Wish(root="/x", chunk=chunk)).futures(record)
+    for data in datagrams:
+        lead, *rest = OscBundle(data)
+        assert (lead.address, lead.params) == ("/x/frame", [41])
+        found |= {m.address: m.params for m in rest}
+    for future in range(3):
+        for path, slots in schema.futures(future):
+            parts = sorted(a for a in found if a.startswith(f"/x{path}/"))
+            values = [v for a in parts for v in found.pop(a)]
+            assert values == (record["notes"][future, :, slots].ravel() / 2).tolist()
+    assert found == {}
+    if chunk <= 256:
+        assert max(map(len, datagrams)) <= osc.DATAGRAM
+
+
+def test_futures_go_only_to_those_who_wish_them(card, schema, chance):
+    record, encoder = make_futures(card, 1, chance), Encoder(schema)
+    assert Plan(encoder, Wish(signals=("h", "future"))).futures(record)
+    assert Plan(encoder, Wish(signals=("h",))).futures(record) == []
+    assert Plan(encoder, Wish(tiers=("scalars",))).futures(record) == []
+    (data, *_) = Plan(encoder, Wish(presentation=True)).futures(record, 1_700_000_000_250_000_000)
+    assert OscBundle(data).timestamp == 1_700_000_000.25
 
 
 def test_notes_tell_pitch_and_velocity_and_zero_at_the_end(schema):

@@ -11,15 +11,18 @@ from engine.feed.feed import Feed
 from engine.feed.feed_file import FeedLog, Positions
 from engine.feed.targets import Clocks
 from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
-from tests.feed.fakes import make_step
+from tests.feed.fakes import make_futures, make_step
 
 
 class Looker:
     def __init__(self):
-        self.steps, self.events = [], []
+        self.steps, self.events, self.imagined = [], [], []
 
     def step(self, record):
         self.steps.append(int(record["step"]))
+
+    def futures(self, record):
+        self.imagined.append(int(record["step"]))
 
     def notes(self, events):
         self.events += [(int(e["kind"]), int(e["pitch"])) for e in events]
@@ -101,6 +104,17 @@ def test_notes_are_told_once(feed, link):
     feed.advance(30)
     assert feed.listeners[0].events == [(NOTE_ON, 60), (NOTE_OFF, 60), (NOTE_ON, 40)]
     assert feed.notes_in == 1
+
+
+def test_futures_are_told_once_their_step_has_sounded_and_only_the_newest(feed, link, card, chance):
+    for number in (0, 1):
+        link["steps"].push(make_step(card, number, chance, frame=100 * number))
+        link["futures"].push(make_futures(card, number, chance, frame=100 * number))
+    feed.advance(50)
+    assert (feed.listeners[0].steps, feed.listeners[0].imagined) == ([0], [])
+    feed.advance(100)
+    feed.advance(101)
+    assert (feed.listeners[0].steps, feed.listeners[0].imagined) == ([0, 1], [1])
 
 
 def test_position_is_behind_what_was_published_not_behind_what_waits(feed, link, card, chance):

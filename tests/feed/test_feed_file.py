@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from engine.errors import SessionError
 from engine.feed.encoder import Encoder, Plan, Wish
-from engine.feed.feed_file import NOTES, RESET, STEP, FeedLog, FeedReader, FeedWriter, Positions
+from engine.feed.feed_file import FUTURES, NOTES, RESET, STEP, FeedLog, FeedReader, FeedWriter, Positions
 from engine.feed.schema import Schema
 from engine.messages import EVENT, NOTE_ON
 from engine.parameters import Registry
-from tests.feed.fakes import make_card, make_step
+from tests.feed.fakes import make_card, make_futures, make_step
 
 
 def notes(*frames):
@@ -39,6 +39,10 @@ def record(path, schema, chance, plan, resume=False, start=0):
                 encoder.hear(events)
                 sent += wire.notes(events)
                 log.notes(events, at)
+            elif kind == FUTURES:
+                futures = make_futures(schema.card, number, chance, 1 + number % 8)
+                sent += wire.futures(futures)
+                log.futures(futures, at)
             else:
                 encoder.reset()
                 log.reset(at)
@@ -62,12 +66,14 @@ def replayed(path):
             elif entry.kind == NOTES:
                 encoder.hear(entry.events)
                 sent += wire.notes(entry.events)
+            elif entry.kind == FUTURES:
+                sent += wire.futures(entry.futures)
             else:
                 encoder.reset()
         return sent
 
 
-kinds = st.lists(st.lists(st.sampled_from([STEP, NOTES, RESET]), max_size=5), max_size=5)
+kinds = st.lists(st.lists(st.sampled_from([STEP, NOTES, RESET, FUTURES]), max_size=5), max_size=5)
 
 
 @settings(max_examples=30, deadline=None)

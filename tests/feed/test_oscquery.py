@@ -19,7 +19,7 @@ from engine.feed.feed import Feed
 from engine.feed.feed_file import Positions
 from engine.feed.oscquery import MOST_CLIENTS, Query, _Client
 from engine.messages import NOTE_ON, PLAYER
-from tests.feed.fakes import make_step
+from tests.feed.fakes import make_futures, make_step
 
 
 def free_port():
@@ -200,6 +200,18 @@ def test_page_of_somebody_else_is_turned_away(query):
             await session.ws_connect(base, origin="http://evil.example")
 
     asyncio.run(with_server(query, talk))
+
+
+def test_listening_brings_what_is_imagined(query, feed, card, chance):
+    client = _Client()
+    query._clients[client] = None
+    query.order(client, order("LISTEN", "/algoritmo/future/1/bass/notes/000"))
+    record = make_futures(card, 3, chance, count=2)
+    feed.imagine(record)
+    (data,) = client.take()
+    bass = record["notes"][1, :, card.track_slices()["bass"]].ravel()[:256] / 2
+    assert OscMessage(data).params == bass.tolist()
+    assert query.answer("/algoritmo/future/1/bass/notes/000", "VALUE") == (200, {"VALUE": bass.tolist()})
 
 
 def test_page_of_ones_own_listens_once_it_is_named(feed, live):

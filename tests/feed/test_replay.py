@@ -16,7 +16,7 @@ from engine.feed.replay import Player, feed_path, replay, targets_setting
 from engine.feed.session import Recorder
 from engine.feed.targets import Clocks
 from engine.messages import BLOCK, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER
-from tests.feed.fakes import make_step, received
+from tests.feed.fakes import make_futures, make_step, received
 
 RATE = 48000
 
@@ -49,6 +49,8 @@ def session(tmp_path, link, schema, card, chance, live):
         link["steps"].push(make_step(card, number, chance, frame=number * 1500))
         for block in range(24):
             link["wave"].push(((number * 24 + block) * BLOCK, np.full((BLOCK, OUTPUTS), 0.5, np.float32)))
+        if number % 4 == 1:
+            link["futures"].push(make_futures(card, number, chance, frame=number * 1500))
         feed.advance(number * 1500, Clocks(number / 30))
         if number % 5 == 0:
             recorder.drain()
@@ -97,10 +99,14 @@ def test_page_is_given_what_it_is_given_live(session, receiver):
             def notes(self, events):
                 seen.append("notes")
 
+            def futures(self, record):
+                seen.append("futures")
+
         player._feed.listeners.append(Page())
         asyncio.run(player.run(False, folder / "session.wav"))
-        assert [s for s in seen if s != "notes"] == list(range(24))
+        assert [s for s in seen if s not in ("notes", "futures")] == list(range(24))
         assert seen.count("notes") == 24
+        assert seen.count("futures") == 6
         assert player._link["steps"].latest()["step"] == 23
         assert player._live.get("tempo") == 120
         assert player._link["wave"].count > 0

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from engine.config import Config
@@ -16,7 +17,7 @@ from engine.messages import NOTE_ON, PLAYER
 from engine.network.contract import read_card
 from engine.parameters import Live
 from engine.process import registry_of
-from tests.feed.fakes import make_card
+from tests.feed.fakes import make_card, make_futures
 from tests.feed.test_encoder import events, messages
 
 
@@ -47,8 +48,12 @@ def test_what_is_sent_is_on_the_page_with_its_types(festival, listed):
         assert types == "f" if len(values) == 1 and "/act/" not in address else types == f"f x {len(values)}"
     notes = plan.notes(events(*((n, NOTE_ON, t, 60, 1) for n, t in enumerate([PLAYER, *range(len(festival.card.tracks))]))))
     told = set(re.findall(rb"/algoritmo/[a-z/]+note", b"".join(notes)))
+    future = make_futures(festival.card, 1, np.random.default_rng(0), count=1)
+    for address, values in messages(plan.futures(future))[0].items():
+        assert listed[address] == f"f x {len(values)}"
+        found[address] = values
     sent = set(found) | {a.decode() for a in told} | {f"{ROOT}/frame"}
-    published = {ROOT + a.path for a in festival.addresses() if a.tier in ("lead", "scalars", "notes", "vectors")}
+    published = {ROOT + a.path for a in festival.addresses() if a.tier in ("lead", "scalars", "notes", "vectors", "futures")}
     assert sent == published
     assert published <= set(listed)
 

@@ -55,6 +55,12 @@ def test_note_is_found_at_the_next_look_and_once(rings):
     assert rings.look(960) == (False, LOOK_S)
 
 
+def test_what_was_imagined_is_found_at_the_next_look_and_once(rings):
+    rings.link["futures"].push(np.zeros((), rings.link["futures"].dtype))
+    assert rings.look(480) == (True, LOOK_S)
+    assert rings.look(960) == (False, LOOK_S)
+
+
 def test_step_is_found_when_it_sounds_not_when_it_was_chosen(rings):
     rings.step(0, 600)
     assert rings.look(0) == (False, LOOK_S)

@@ -114,6 +114,18 @@ class MadeUp:
             middle, half = (a.max + a.min) / 2, (a.max - a.min) / 2
             record[a.output] = middle + half * np.tanh(drift * (1 + np.sin(step * np.pi / 8)))
         self.desk.link["steps"].advance()
+        self._imagine(step, probability)
+
+    def _imagine(self, step: int, probability: np.ndarray) -> None:
+        """Make up what may follow, where it is asked for."""
+        futures = self.desk.link["futures"]
+        record = np.zeros((), futures.dtype)
+        record["step"], record["count"] = step, count = step, int(self.desk.live.get("futures"))
+        notes = record["notes"][:count]
+        notes[:] = self._rng.random(notes.shape) < probability
+        notes[:, 1:] += (notes[:, 1:] > notes[:, :-1]).astype(np.uint8)
+        if count:
+            futures.push(record)
 
     def _event(self, step: int, kind: int, slot: int) -> None:
         card = self.desk.card
@@ -175,6 +187,7 @@ class Stand:
         await self.stage.start()
         events = self.desk.link["events"].reader(0)
         keys = self.desk.link["keys"].reader(0)
+        futures = self.desk.link["futures"].reader(0)
         for step in range(self._before):
             self.source.play(step)
             self.stage.step(self.desk.link["steps"].latest())
@@ -190,6 +203,8 @@ class Stand:
             begun = time.thread_time()
             self.stage.step(self.desk.link["steps"].latest())
             self.stage_s += time.thread_time() - begun
+            for record in futures.read():
+                self.stage.futures(record)
             step += 1
             due_s = max(due_s + self._step_s, time.monotonic() - 1)
             while (left_s := due_s - time.monotonic()) > 0 and not self._over.is_set():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.messages import COUNT_IN, EVENT, LATE, NOTE_ON, PLAYER, step_dtype
+from engine.messages import COUNT_IN, EVENT, FUTURE_STEPS, LATE, NOTE_ON, PLAYER, futures_dtype, step_dtype
 from engine.web import frames
 from engine.web.frames import HEADER, Encoder
 from tests.web.stand import MadeUp, biaxial_card, card_of
@@ -106,6 +106,16 @@ def test_no_record_whatever_its_bytes_breaks_the_encoder(data, fmt):
     with np.errstate(all="ignore"):
         frame = encoder.step(record, fmt)
     assert len(frame) == 32 + 4 * len(CARD.tracks) + -(-CARD.slots // 4) * 4 + encoder.size * (1 if fmt == "u8" else 4)
+
+
+def test_futures_have_a_frame_of_their_own():
+    record = np.zeros((), futures_dtype(CARD))
+    record["step"], record["count"] = 12, 2
+    record["notes"][:2] = np.arange(record["notes"][:2].size).reshape(record["notes"][:2].shape) % 3
+    frame = frames.futures(record)
+    head = HEADER.unpack_from(frame)
+    assert (head[2], head[4], head[5], head[9]) == (frames.FUTURES, 2, 12, FUTURE_STEPS)
+    assert np.frombuffer(frame, np.uint8, offset=32).tolist() == record["notes"][:2].ravel().tolist()
 
 
 def test_notes_and_sound_have_their_own_frames():

@@ -276,7 +276,7 @@ def test_neurons_are_put_in_order_and_back(look, stands):
 
 def test_the_order_in_the_card_is_kept(look, stands):
     order = list(range(24))[::-1]
-    stands.append(Stand(MadeUp(card_of(order={"h0": order})), step_s=0.04, before=30))
+    stands.append(Stand(MadeUp(card_of(order={"0": order})), step_s=0.04, before=30))
     page = look(stands[0])
     until(page, "stage.current.orders.has(0)")
     assert page.evaluate("[...stage.current.orders.get(0).units]") == order
@@ -417,6 +417,24 @@ def test_a_click_in_the_roll_asks_for_moments_like_it(look, stands):
     box = page.locator(".roll canvas").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     until(page, "stage.view === 'moments' && stage.moment !== null")
+
+
+def test_the_roll_shows_what_may_follow_once_it_is_asked_for(look, stands):
+    page = look(bands(stands))
+    page.click("#tab-roll")
+    until(page, "stage.current.lanes && !stage.current.foreseen()")
+    plain = page.evaluate("stage.current.ahead")
+    page.click("#futures")
+    until(page, "stage.current.foreseen() && stage.current.ahead > " + str(plain))
+    assert page.evaluate("stage.futures.count") == stands[0].desk.live.get("futures") == 4
+    notes = page.evaluate("[...stage.futures.notes]")
+    assert len(notes) == 4 * 8 * 27
+    assert set(notes) <= {0, 1, 2}
+    box = page.locator(".roll canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 40)
+    until(page, "document.querySelector('#why').textContent.includes('of the 4 ways')")
+    page.click("#futures")
+    until(page, "!stage.current.foreseen() && stage.current.ahead === " + str(plain))
 
 
 def test_the_signals_shown_can_be_chosen(look, stands):

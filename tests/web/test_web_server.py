@@ -14,7 +14,7 @@ from aiohttp import ClientSession, WSMsgType
 
 from engine.config import Web
 from engine.errors import ConfigError
-from engine.messages import NOTE_ON, PLAYER
+from engine.messages import FUTURE_STEPS, NOTE_ON, PLAYER
 from engine.web import frames, server
 from engine.web.frames import HEADER, Encoder
 from engine.web.stage import NOTES_QUEUE, Stage
@@ -409,6 +409,22 @@ def test_notes_go_out_at_once_with_their_beat():
             assert head[5] == 1
             note = np.frombuffer(data, frames.NOTE, offset=32)[0]
             assert note.item() == (NOTE_ON, PLAYER, 60, 99, 1.5)
+
+    run(scenario)
+
+
+def test_what_may_follow_goes_out_and_the_newest_wins():
+    async def scenario():
+        async with evening() as (stage, session):
+            ws = await stage.join(session)
+            await text(ws, "hello")
+            record = np.zeros((), stage.desk.link["futures"].dtype)
+            for step in (7, 8):
+                record["step"], record["count"] = step, 3
+                stage.stage.futures(record)
+            head, data = await binary(ws, frames.FUTURES)
+            assert (head[4], head[5]) == (3, 8)
+            assert len(data) == 32 + 3 * FUTURE_STEPS * stage.desk.card.slots
 
     run(scenario)
 

@@ -4,6 +4,7 @@ const MAGIC = 0x4f474c41;
 const STEP = 1;
 const NOTES = 2;
 const SOUND = 3;
+const FUTURES = 4;
 export const PAST = 0x80;
 const HEADER = 32;
 const AGAIN_MS = [300, 600, 1200, 2500, 5000];
@@ -56,6 +57,7 @@ export class Feed {
     const kind = head.getUint8(5);
     if (kind === STEP && this.hello) this.tell("step", this.step(data, head));
     else if (kind === NOTES) this.tell("notes", notes(data, head));
+    else if (kind === FUTURES && this.hello) this.tell("futures", this.futures(data, head));
     else if (kind === SOUND) this.tell("sound", new Int16Array(data, HEADER));
   }
 
@@ -74,6 +76,16 @@ export class Feed {
       logProbTracks: new Float32Array(data, HEADER, tracks),
       cells: new Uint8Array(data, cellsAt, slots),
       values: new Values(data, valuesAt, values),
+    };
+  }
+
+  futures(data, head) {
+    return {
+      step: head.getInt32(8, true), // they follow this one
+      count: head.getUint8(7),
+      steps: head.getUint8(28),
+      slots: this.hello.layout.slots,
+      notes: new Uint8Array(data, HEADER), // futures, timesteps, slots: 0 silent, 1 goes on, 2 begins
     };
   }
 }

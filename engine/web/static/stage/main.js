@@ -67,6 +67,10 @@ class App {
     feed.on("allowed", ({ may_change }) => this.allow(may_change, true));
     feed.on("step", (frame) => this.step(frame));
     feed.on("notes", (notes) => this.keys.hear(notes));
+    feed.on("futures", (futures) => {
+      this.futures = futures;
+      this.current?.imagine?.();
+    });
     feed.on("sound", (samples) => this.sound.take(samples));
     feed.on("gone", (code) => {
       document.body.classList.add("gone");
@@ -104,6 +108,7 @@ class App {
     this.net = new Net(hello);
     this.history = new History(this.net);
     this.likeness = new Likeness(this.net);
+    this.futures = null;
     this.clock.stepBeats = 1 / this.net.stepsPerBeat;
     this.values = hello.values;
     this.rate = hello.rate_hz;

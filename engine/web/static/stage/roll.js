@@ -10,6 +10,8 @@ import { HELD, YOURS, barsBetween, sounded } from "./rollstrip.js";
 const FAINT = 0.02; // likelihood below which nothing is drawn
 const USED = 0.2; // a pitch that likely gets a row, whether it was played or not
 const LEAST = 12; // rows of a track that plays little
+const ASKED = 4; // futures that the button asks for
+const STALE = 4; // steps after which futures are of the past
 
 export class RollView {
   constructor(app) {
@@ -32,7 +34,11 @@ export class RollView {
       ghosts.setAttribute("aria-pressed", String(!this.plain));
       this.redraw();
     };
-    tools.append(ghosts);
+    this.wish = el("button", "chip", "looks ahead");
+    this.wish.id = "futures";
+    this.wish.dataset.why = "Let the network imagine other ways to go on, step by step: what they have in common shows right of now.";
+    this.wish.onclick = () => this.app.send({ set: { futures: this.app.values.futures ? 0 : ASKED } });
+    tools.append(ghosts, this.wish);
     const box = el("div", "roll");
     root.append(tools, box);
     this.sheet = new Sheet(box, "fill", "");
@@ -66,7 +72,7 @@ export class RollView {
     this.left = narrow ? 30 : 84; // names stand beside the lanes, on a phone within them
     this.width = canvas.clientWidth - this.left;
     this.cell = narrow ? 9 : 14;
-    this.ahead = 2 * this.cell; // room at the right for the step that is being decided
+    this.ahead = (2 + (this.foreseen()?.steps ?? 0)) * this.cell; // room at the right for the step that sounds, and for what may follow
     this.columns = Math.max(Math.floor((this.width - this.ahead) / this.cell), 8);
     const gap = 10;
     const lanes = [...net.tracks].reverse().map((track) => {
@@ -92,6 +98,18 @@ export class RollView {
       y += lane.height + gap;
     }
     this.lanes = lanes;
+  }
+
+  // What the network imagines may follow; null where it imagines nothing.
+  foreseen() {
+    const { futures, history } = this.app;
+    const age = futures && history.last ? history.last.step - futures.step : STALE;
+    return age >= 0 && age < STALE ? futures : null;
+  }
+
+  // Other futures have come.
+  imagine() {
+    this.dirty = true;
   }
 
   // Places (by pitch) of each track that a frame needs; returns whether a range grew.
@@ -199,6 +217,13 @@ export class RollView {
     const { net, history } = app;
     const frame = history.last;
     if (!this.lanes || !this.sheet.canvas.clientWidth) return false;
+    const foreseen = this.foreseen();
+    if ((foreseen?.steps ?? 0) !== this.looked) {
+      this.looked = foreseen?.steps ?? 0;
+      this.redraw();
+    }
+    this.wish.hidden = !app.mayChange;
+    this.wish.setAttribute("aria-pressed", String(app.values.futures > 0));
     // Only between steps does it glide; who asked for little motion sees it move by whole steps.
     const part = app.still || !frame ? 0 : Math.min(Math.max(app.clock.beatAt(now) * net.stepsPerBeat - frame.step, 0), 1);
     if (!this.dirty && part === this.part) return false;
@@ -225,6 +250,7 @@ export class RollView {
         pen.drawImage(this.page, start * this.cell * this.ratio, 0, count * this.cell * this.ratio, this.page.height, x, 0, count * this.cell, height);
         k += count - 1;
       }
+      if (foreseen) this.future(pen, foreseen, edge - shift);
       this.player(pen, edge, part);
       pen.restore();
       pen.fillStyle = palette.text;
@@ -232,6 +258,36 @@ export class RollView {
     }
     this.labels(pen, height, edge);
     return frame !== null;
+  }
+
+  // What may follow, from where the newest step begins: the more of the futures have a note, the brighter it is.
+  future(pen, { step, count, steps, slots, notes }, x) {
+    const { net, history } = this.app;
+    const late = history.last.step - step; // those before the newest step have sounded
+    for (const lane of this.lanes) {
+      pen.fillStyle = "#0a0e13";
+      pen.fillRect(x + this.cell, lane.y, (steps - late) * this.cell, lane.height);
+    }
+    for (let k = late; k < steps; k++) {
+      const left = x + (k - late + 1) * this.cell;
+      if (mod(step + 1 + k, net.stepsPerBeat) === 0) {
+        pen.fillStyle = mod(step + 1 + k, net.stepsPerBar) === 0 ? "#334152" : "#18202a";
+        for (const lane of this.lanes) pen.fillRect(left, lane.y, 1, lane.height);
+      }
+      for (let slot = 0; slot < slots; slot++) {
+        if (this.rowOf[slot] < 0) continue;
+        let many = 0;
+        let begins = false;
+        for (let b = 0; b < count; b++) {
+          const note = notes[(b * steps + k) * slots + slot];
+          many += note > 0;
+          begins ||= note === 2;
+        }
+        if (!many) continue;
+        pen.fillStyle = ghost(net, slot, 0.25 + (0.75 * many) / count);
+        pen.fillRect(begins ? left + 1.5 : left, this.rowOf[slot], begins ? this.cell - 1.5 : this.cell, Math.max(this.tallOf[slot] - 1, 1.4));
+      }
+    }
   }
 
   // The player's keys that are down, from where they began up to now: at once, and not moved to the grid.
@@ -294,7 +350,7 @@ export class RollView {
     const number = history.count - 1 - age;
     let slot = -1;
     for (let s = 0; s < net.slots; s++) if (y >= this.rowOf[s] && y < this.rowOf[s] + this.tallOf[s]) slot = s;
-    return { number, frame: x > this.left ? history.at(number) : null, slot };
+    return { number, ahead: -age, frame: x > this.left ? history.at(number) : null, slot };
   }
 
   explain(event) {
@@ -302,6 +358,10 @@ export class RollView {
     const { net, history } = app;
     const hit = this.hit(event);
     this.sheet.canvas.style.cursor = hit?.frame ? "pointer" : "default";
+    if (hit?.ahead > 0 && hit.slot >= 0 && this.foreseen()) {
+      app.why.say(this.foretell(hit), event.clientX, event.clientY);
+      return;
+    }
     if (!hit || !hit.frame || hit.slot < 0) {
       app.why.hide();
       return;
@@ -313,6 +373,16 @@ export class RollView {
     const did = note ? (note & YOURS ? "you played it" : "the network played it") : cell & PLAY && !(cell & CLAMPED) ? "chosen, but it did not sound" : "it was not played";
     const likely = `${(100 * net.probability(frame, slot)).toFixed(0)} %`;
     app.why.say(`${track.name}, ${net.slotName(slot)}, at ${net.place(frame.step)}: likely to ${likely}; ${did}. Click for moments like this one.`, event.clientX, event.clientY);
+  }
+
+  foretell({ slot, ahead }) {
+    const { net, history } = this.app;
+    const { step, count, steps, slots, notes } = this.foreseen();
+    const k = history.last.step + ahead - step - 1;
+    let many = 0;
+    for (let b = 0; b < count && k < steps; b++) many += notes[(b * steps + k) * slots + slot] > 0;
+    const track = net.tracks[net.slotTrack[slot]];
+    return `${track.name}, ${net.slotName(slot)}, ${ahead} step${ahead > 1 ? "s" : ""} ahead: it sounds in ${many} of the ${count} ways the network imagines to go on.`;
   }
 }
 
