@@ -4,6 +4,9 @@
 
 An archive (*.tar.xz, *.tar.gz, *.zip) in a folder is read where it lies. Whatever is read once is kept in a cache folder
 that is safe to delete at any time. Runs without torch.
+
+A file of drums alone is a piece of which only the drums are known: a performance by hand is moved onto the grid by its
+mean offset, and what remains of each stroke's offset is kept beside the roll.
 """
 
 from __future__ import annotations
@@ -13,25 +16,44 @@ import csv
 import hashlib
 import io
 import json
+import lzma
 import os
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from engine.network.contract import Track
-from models.representation import BAND, STRUCK, Song, SongError, assign_roles, grid_fit, read_song, sections, to_roll, trim
+from models.representation import (
+    BAND,
+    STRUCK,
+    UNKNOWN_OFFSET,
+    Part,
+    Song,
+    SongError,
+    Touch,
+    assign_roles,
+    grid_fit,
+    quantise,
+    read_song,
+    sections,
+    sounding_bars,
+)
 
 SPLITS = ("train", "valid", "test")
 MIDI = (".mid", ".midi", ".kar")
+ARCHIVES = (".tar.xz", ".tar.gz", ".tgz", ".zip")
+TABLES = ("manifest.jsonl", "manifest.csv", "info.csv")  # of splits and licences, beside the files or in their archive
 LARGEST_BYTES = 4_000_000  # a MIDI file of music is a hundred times smaller
-READER = 3  # raise when the meaning of a roll changes: older caches are then left unread
+LEAST_LEVELS, LEAST_SPREAD = 4, 3.0  # different velocities, and their deviation, of a track that was played and not typed
+READER = 4  # raise when the meaning of a roll changes: older caches are then left unread
 
 # What the folders' own LICENSE.txt and SOURCE.md say, for the cards of networks trained on them.
 LICENCES = {
@@ -53,6 +75,8 @@ class Piece:
     name: str
     split: str
     roll: np.ndarray  # uint8 (steps, slots), see representation
+    touch: Touch | None = None  # how its notes were struck, where that was read
+    unknown: tuple[str, ...] = ()  # tracks of which the file tells nothing: they may play or not
 
 
 @dataclass(slots=True)
@@ -83,54 +107,74 @@ class Collection:
 
 @dataclass(slots=True, frozen=True)
 class File:
-    """A file found under a path, perhaps inside an archive."""
+    """A file found under a path, perhaps inside an archive; one too large to be music is never read."""
 
     name: str  # path inside its folder or archive
-    data: bytes
+    data: bytes | None
+
+    def content(self) -> bytes:
+        """The file's bytes. Raises SongError where it is too large."""
+        if self.data is None:
+            raise SongError(f"larger than {LARGEST_BYTES // 1_000_000} MB")
+        return self.data
 
 
 def find_files(path: Path, suffixes: Sequence[str] = MIDI) -> Iterator[File]:
     """Yield the files under `path` (a file, a folder, or an archive), those in its archives included, sorted by name."""
-    if path.is_file() and path.name.endswith((".tar.xz", ".tar.gz", ".tgz", ".zip")):
+    if path.is_file() and path.name.endswith(ARCHIVES):
         yield from _in_archive(path, suffixes)
     elif path.is_file():
-        yield File(path.name, path.read_bytes())
+        yield _on_disk(path, path.name)
     elif path.is_dir():
         for child in sorted(p for p in path.rglob("*") if p.is_file()):
-            if child.name.endswith((".tar.xz", ".tar.gz", ".tgz", ".zip")):
+            if child.name.endswith(ARCHIVES):
                 yield from _in_archive(child, suffixes)
             elif child.name.lower().endswith(tuple(suffixes)):
-                yield File(child.relative_to(path).as_posix(), child.read_bytes())
+                yield _on_disk(child, child.relative_to(path).as_posix())
     else:
         raise FileNotFoundError(f"{path}: no such file or folder")
 
 
+def _on_disk(path: Path, name: str) -> File:
+    with path.open("rb") as stream:
+        return _file(name, stream)
+
+
+def _file(name: str, stream: IO[bytes]) -> File:
+    data = stream.read(LARGEST_BYTES + 1)
+    return File(name, data if len(data) <= LARGEST_BYTES else None)
+
+
 def _in_archive(path: Path, suffixes: Sequence[str]) -> Iterator[File]:
-    found = []
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if entry.filename.lower().endswith(tuple(suffixes)):
-                    found.append(File(entry.filename, archive.read(entry)))
-    else:
-        with tarfile.open(path) as tar:
-            for member in tar:
-                stream = tar.extractfile(member) if member.isfile() else None
-                if stream is not None and member.name.lower().endswith(tuple(suffixes)):
-                    found.append(File(member.name, stream.read()))
+    """The archive's files by name; of a broken archive those before the damage, then the archive itself as a file."""
+    found: list[File] = []
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    if name.lower().endswith(tuple(suffixes)):
+                        with archive.open(name) as stream:
+                            found.append(_file(name, stream))
+        else:
+            with tarfile.open(path) as tar:
+                for member in tar:
+                    content = tar.extractfile(member) if member.isfile() else None
+                    if content is not None and member.name.lower().endswith(tuple(suffixes)):
+                        found.append(_file(member.name, content))
+    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError):
+        found.append(File(path.name, b""))
     yield from sorted(found, key=lambda f: f.name)
 
 
-def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of manifest.jsonl, manifest.csv or info.csv in `folder`, by the path each names."""
+def read_tables(files: Iterable[File]) -> dict[str, dict[str, Any]]:
+    """Return the rows of the tables among `files`, by the path each names."""
     rows: list[dict[str, Any]] = []
-    lines = folder / "manifest.jsonl"
-    if lines.is_file():
-        rows = [json.loads(line) for line in lines.read_text().splitlines() if line.strip()]
-    else:
-        for name in ("manifest.csv", "info.csv"):
-            if (folder / name).is_file():
-                rows = list(csv.DictReader(io.StringIO((folder / name).read_text())))
+    for file in files:
+        text = file.content().decode("utf-8", "replace")
+        if file.name.endswith(".jsonl"):
+            rows += [json.loads(line) for line in text.splitlines() if line.strip()]
+        else:
+            rows += csv.DictReader(io.StringIO(text))
     keys = ("path", "file", "midi_filename", "filename")
     return {str(row[k]): row for row in rows for k in keys if k in row}
 
@@ -146,21 +190,76 @@ def split_of(name: str, row: dict[str, Any] | None) -> str:
     return "valid" if bucket < 2 else "test" if bucket == 2 else "train"
 
 
-def band_rolls(song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.8, least_bars: int = 8) -> list[np.ndarray]:
-    """Return the usable stretches of a song as rolls. Raises SongError with the reason where there is none."""
+Stretch = tuple[np.ndarray, Touch]
+
+
+def band_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.8, least_bars: int = 8) -> list[Stretch]:
+    """Return the usable stretches of a song as rolls with their touch. Raises SongError with the reason where there is none."""
     roles = assign_roles(song.parts)
+    if {r for r in roles if r} == {"drums"}:
+        return drum_stretches(song, tracks)
     if len({r for r in roles if r}) < 2:
         raise SongError("fewer than two roles")
+    stretches = _metre_of_four(song)
+    if grid_fit(song.parts, stretches[0][0]) < least_fit:
+        raise SongError("off the grid")
+    found = [_stretch(song.parts, roles, start, end, tracks, performed=False) for start, end in stretches]
+    found = [f for f in found if len(f[0]) >= least_bars * 16]
+    if not found:
+        raise SongError("shorter than 8 bars")
+    return found
+
+
+def drum_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.7) -> list[Stretch]:
+    """The same for drums alone, played by hand or by a machine, from one bar on.
+
+    A drummer who is early throughout is on the beat: his mean offset is taken away. He may stray farther than a
+    sequencer, but not so far that triplets would fit him better.
+    """
+    begin, end = _metre_of_four(song)[0]
+    onsets = np.concatenate([p.start for p in song.parts]) * 4
+    shift = float(np.angle(np.exp(2j * np.pi * onsets).mean())) / (2 * np.pi) / 4  # quarters
+    parts = [_shifted(p, -shift) for p in song.parts]
+    straight, triplet = (grid_fit(parts, begin, per_beat) for per_beat in (4, 6))
+    if straight < least_fit or triplet > straight:
+        raise SongError("off the grid")
+    performed = bool(np.mean(np.abs(onsets - np.round(onsets)) > 0.02) > 0.5)
+    found = _stretch(parts, ["drums" if p.drum else None for p in parts], begin, end, tracks, performed)
+    if not found[0].any():
+        raise SongError("no drum the network has")
+    return [found]
+
+
+def _metre_of_four(song: Song) -> list[tuple[float, float]]:
     stretches = sections(song)
     if not stretches:
         raise SongError("odd metre")
-    if grid_fit(song.parts, stretches[0][0]) < least_fit:
-        raise SongError("off the grid")
-    rolls = [trim(to_roll(song.parts, roles, start, end, tracks)) for start, end in stretches]
-    rolls = [r for r in rolls if len(r) >= least_bars * 16]
-    if not rolls:
-        raise SongError("shorter than 8 bars")
-    return rolls
+    return stretches
+
+
+def _shifted(part: Part, quarters: float) -> Part:
+    return replace(part, start=part.start + quarters, end=part.end + quarters)
+
+
+def _stretch(
+    parts: Sequence[Part], roles: Sequence[str | None], start: float, end: float, tracks: Sequence[Track], performed: bool
+) -> Stretch:
+    """Whole bars of a roll with its touch: of a track that is always as loud, and of what a machine timed, it is not known."""
+    roll, touch = quantise(parts, roles, start, end, tracks)
+    first, last = sounding_bars(roll)
+    rest = ((0, max(0, last - len(roll))), (0, 0))  # the last bar is whole
+    roll = np.pad(roll, rest)[first:last]
+    offset = np.pad(touch.offset, rest, constant_values=UNKNOWN_OFFSET)
+    touch = Touch(np.pad(touch.velocity, rest), offset)[first:last]
+    at = 0
+    for track in tracks:
+        own = touch.velocity[:, at : (at := at + len(track.pitches))]
+        struck = own[own > 0]
+        if len(np.unique(struck)) < LEAST_LEVELS or struck.std() < LEAST_SPREAD:
+            own[:] = 0
+    if not performed:
+        touch.offset[:] = UNKNOWN_OFFSET
+    return roll, touch
 
 
 def _row_of(name: str, manifest: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -188,28 +287,40 @@ def read_band(paths: Sequence[Path], cache: Path | None = None, tracks: Sequence
 
 
 def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
-    folder = path if path.is_dir() else path.parent
-    manifest = read_manifest(folder)
+    files = list(find_files(path, (*MIDI, *TABLES)))
+    if path.is_file():
+        files += [_on_disk(path.parent / t, t) for t in TABLES if (path.parent / t).is_file()]
+    manifest = read_tables(f for f in files if f.name.endswith(TABLES))
     out = Collection()
     licences = set()
-    for file in find_files(path):
+    for file in (f for f in files if not f.name.endswith(TABLES)):
         out.files += 1
         row = _row_of(file.name, manifest)
         try:
-            if len(file.data) > LARGEST_BYTES:
-                raise SongError("larger than 4 MB")
-            rolls = band_rolls(read_song(file.data), tracks)
+            stretches = band_stretches(read_song(file.content()), tracks)
         except SongError as error:
             out.refused[error.reason] += 1
             continue
         out.used += 1
         licences.add(str((row or {}).get("licence", "")))
         split = split_of(file.name, row)
-        out.pieces += [Piece(f"{file.name}#{i}" if i else file.name, split, roll) for i, roll in enumerate(rolls)]
+        out.pieces += [
+            Piece(f"{file.name}#{i}" if i else file.name, split, roll, touch, unknown_tracks(roll, tracks))
+            for i, (roll, touch) in enumerate(stretches)
+        ]
     named = ", ".join(sorted(licences - {""}))
     name = path.resolve().name
     out.sources = [{"name": name, "licence": named or LICENCES.get(name, "not stated")}]
     return out
+
+
+def unknown_tracks(roll: np.ndarray, tracks: Sequence[Track]) -> tuple[str, ...]:
+    """Of drums alone nothing can be said of the other tracks; a band says of a track that is not there that it is silent."""
+    at, sounding = 0, {}
+    for track in tracks:
+        sounding[track.name] = bool(roll[:, at : (at := at + len(track.pitches))].any())
+    alone = [t.name for t in tracks if sounding[t.name]] == [t.name for t in tracks if t.kind == "drums"]
+    return tuple(t.name for t in tracks if t.kind != "drums") if alone else ()
 
 
 def _cache_key(path: Path, tracks: Sequence[Track]) -> str:
@@ -234,22 +345,30 @@ def _cached(path: Path, cache: Path, tracks: Sequence[Track]) -> Collection:
             "used": fresh.used,
             "refused": dict(fresh.refused),
             "sources": fresh.sources,
-            "pieces": [(p.name, p.split, len(p.roll)) for p in fresh.pieces],
+            "pieces": [(p.name, p.split, len(p.roll), p.unknown) for p in fresh.pieces],
         }
+        touches = [p.touch for p in fresh.pieces if p.touch is not None]
         partial = file.with_suffix(f".{os.getpid()}.partial.npz")
-        np.savez_compressed(partial, roll=np.concatenate([p.roll for p in fresh.pieces]), about=json.dumps(about))
+        np.savez_compressed(
+            partial,
+            roll=np.concatenate([p.roll for p in fresh.pieces]),
+            velocity=np.concatenate([t.velocity for t in touches]),
+            offset=np.concatenate([t.offset for t in touches]),
+            about=json.dumps(about),
+        )
         os.replace(partial, file)
     return fresh
 
 
 def _load(file: Path) -> Collection:
     with np.load(file) as stored:
-        roll, about = stored["roll"], json.loads(str(stored["about"]))
+        roll, touch = stored["roll"], Touch(stored["velocity"], stored["offset"])
+        about = json.loads(str(stored["about"]))
     out = Collection([], about["files"], about["used"], Counter(about["refused"]), about["sources"])
     at = 0
-    for name, split, steps in about["pieces"]:
-        out.pieces.append(Piece(name, split, roll[at : at + steps]))
-        at += steps
+    for name, split, steps, unknown in about["pieces"]:
+        own = slice(at, at := at + steps)
+        out.pieces.append(Piece(name, split, roll[own], touch[own], tuple(unknown)))
     return out
 
 

@@ -2,7 +2,8 @@
 
 A **roll** is uint8 (steps, slots): 0 silent, 1 held on from the step before, 2 struck. Slots are the pitches of the
 first track, then those of the second, and so on, as models/CONTRACT.md says. Time is counted in ticks, never in
-seconds, so tempo maps change nothing. Runs without torch.
+seconds, so tempo maps change nothing. How hard and how early a note was struck stands beside the roll (Touch).
+Runs without torch.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import symusic
 from engine.network.contract import Track
 
 SILENT, HELD, STRUCK = 0, 1, 2
+OFFSETS = 120  # offsets are counted in this fraction of a step, -60..60
+UNKNOWN_OFFSET = -128
 
 ROLES = ("drums", "bass", "chords", "pad", "lead")
 # Twelve voices of a drum kit. Every General MIDI drum note is played by the nearest of them.
@@ -34,8 +37,8 @@ _KIT = {
     36: (35, 36, 64, 66, 27, 28, 86, 87),  # kicks, low conga, low timbale, surdo
     38: (38, 40, 31, 63, 65),  # snares, sticks, open conga, high timbale
     37: (37, 33, 75, 76, 77, 85),  # side stick, claves, wood blocks
-    42: (42, 44),  # closed and pedal hi-hat
-    46: (46,),
+    42: (42, 44, 22),  # closed and pedal hi-hat; 22 and 26 are edges of an electronic kit's
+    46: (46, 26),
     51: (51, 53, 59, 56, 67, 68, 80, 81, 83, 34),  # rides, cowbell, agogo, triangle, bells
     49: (49, 52, 55, 57),
     41: (41, 43, 45, 61, 78, 79),  # low toms, low bongo, cuica
@@ -66,6 +69,17 @@ class Part:
     end: np.ndarray  # float64 (notes,), quarters
     pitch: np.ndarray  # int64 (notes,)
     velocity: np.ndarray  # int64 (notes,)
+
+
+@dataclass(slots=True, frozen=True)
+class Touch:
+    """How the notes of a roll were struck; what was never played by hand is not known."""
+
+    velocity: np.ndarray  # uint8 (steps, slots): 1..127 where struck, 0 elsewhere and where it is not known
+    offset: np.ndarray  # int8 (steps, slots): 1 / OFFSETS of a step, early to late; UNKNOWN_OFFSET where not known
+
+    def __getitem__(self, steps: slice | np.ndarray) -> Touch:
+        return Touch(self.velocity[steps], self.offset[steps])
 
 
 @dataclass(slots=True, frozen=True)
@@ -238,8 +252,21 @@ def to_roll(
     A note starts at the step nearest to it, lasts at least one step, and is cut where its pitch is struck again.
     Drums last one step. Pitches out of a track's range are folded into it by octaves.
     """
+    return quantise(parts, roles, start, end, tracks, steps_per_beat)[0]
+
+
+def quantise(
+    parts: Sequence[Part],
+    roles: Sequence[str | None],
+    start: float,
+    end: float,
+    tracks: Sequence[Track] = BAND,
+    steps_per_beat: int = 4,
+) -> tuple[np.ndarray, Touch]:
+    """The roll of `to_roll`, and how each note was struck: where two fall on one step, the louder one."""
     steps = max(round((end - start) * steps_per_beat), 0)
     roll = empty_roll(steps, tracks)
+    touch = Touch(np.zeros_like(roll), np.full(roll.shape, UNKNOWN_OFFSET, np.int8))
     base = 0
     for track in tracks:
         slot_of = {pitch: base + i for i, pitch in enumerate(track.pitches)}
@@ -247,21 +274,24 @@ def to_roll(
         for part, role in zip(parts, roles, strict=True):
             if role != track.name:
                 continue
-            first = np.floor((part.start - start) * steps_per_beat + 0.5).astype(int)
+            at = (part.start - start) * steps_per_beat
+            first = np.floor(at + 0.5).astype(int)
             last = np.maximum(np.floor((part.end - start) * steps_per_beat + 0.5).astype(int), first + 1)
-            for pitch, a, b in zip(part.pitch.tolist(), first.tolist(), last.tolist(), strict=True):
-                if not 0 <= a < steps:
+            offset = np.round((at - first) * OFFSETS).astype(int)
+            rows = zip(*(v.tolist() for v in (part.pitch, first, last, part.velocity, offset)), strict=True)
+            for pitch, a, b, velocity, late in rows:
+                drum = track.kind == "drums"
+                if not 0 <= a < steps or (drum and pitch not in DRUM_OF):
                     continue
-                if track.kind == "drums":
-                    if pitch in DRUM_OF:
-                        roll[a, slot_of[DRUM_OF[pitch]]] = STRUCK
-                    continue
-                slot = slot_of[fold(pitch, track.pitches)]
+                slot = slot_of[DRUM_OF[pitch] if drum else fold(pitch, track.pitches)]
                 roll[a, slot] = STRUCK
-                tail = roll[a + 1 : b, slot]
-                tail[tail == SILENT] = HELD
+                if velocity > touch.velocity[a, slot]:
+                    touch.velocity[a, slot], touch.offset[a, slot] = velocity, late
+                if not drum:
+                    tail = roll[a + 1 : b, slot]
+                    tail[tail == SILENT] = HELD
     _close_gaps(roll)
-    return roll
+    return roll, touch
 
 
 def _close_gaps(roll: np.ndarray) -> None:
@@ -273,28 +303,42 @@ def _close_gaps(roll: np.ndarray) -> None:
 
 def trim(roll: np.ndarray, bar: int = 16) -> np.ndarray:
     """Drop the silent bars at both ends; returns a whole number of bars."""
-    sounding = np.flatnonzero(roll.any(axis=1))
-    if len(sounding) == 0:
-        return roll[:0]
-    first, last = sounding[0] // bar * bar, -(-(sounding[-1] + 1) // bar) * bar
+    first, last = sounding_bars(roll, bar)
     return np.pad(roll, ((0, max(0, last - len(roll))), (0, 0)))[first:last]
+
+
+def sounding_bars(roll: np.ndarray, bar: int = 16) -> tuple[int, int]:
+    """First step of the first bar that sounds, and the end of the last one (which may lie beyond the roll)."""
+    sounding = np.flatnonzero(roll.any(axis=1))
+    return (int(sounding[0]) // bar * bar, -(-(int(sounding[-1]) + 1) // bar) * bar) if len(sounding) else (0, 0)
 
 
 def transpose(roll: np.ndarray, semitones: int, tracks: Sequence[Track] = BAND) -> np.ndarray:
     """The roll with every pitched track moved by `semitones`; what leaves a range comes back an octave away."""
-    out = np.zeros_like(roll)
+    out = _moved(roll, semitones, tracks)
+    _close_gaps(out)
+    return out
+
+
+def transpose_touch(touch: Touch, semitones: int, tracks: Sequence[Track] = BAND) -> Touch:
+    """How the notes of `transpose` were struck."""
+    return Touch(_moved(touch.velocity, semitones, tracks), _moved(touch.offset, semitones, tracks, UNKNOWN_OFFSET))
+
+
+def _moved(values: np.ndarray, semitones: int, tracks: Sequence[Track], nothing: int = 0) -> np.ndarray:
+    """Slots of the pitched tracks moved by `semitones`; where two meet, the greater value stays."""
+    out = np.full_like(values, nothing)
     base = 0
     for track in tracks:
         width = len(track.pitches)
-        part, moved = roll[:, base : base + width], out[:, base : base + width]
+        part, moved = values[:, base : base + width], out[:, base : base + width]
         if track.kind == "drums":
             moved[:] = part
         else:
             target = np.asarray([fold(p + semitones, track.pitches) - track.pitches[0] for p in track.pitches])
-            for source in np.flatnonzero(part.any(axis=0)):
+            for source in np.flatnonzero((part != nothing).any(axis=0)):
                 np.maximum(moved[:, target[source]], part[:, source], out=moved[:, target[source]])
         base += width
-    _close_gaps(out)
     return out
 
 

@@ -69,7 +69,7 @@ class Recipe(Protocol):
         ...
 
     def dataset(self, paths: list[Path], config: Config, cache: Path) -> Dataset:
-        """Read the data; `cache` is a folder that may vanish between runs."""
+        """Read the data; `cache` is a folder that may vanish between runs. `config` holds the run's seed as well."""
         ...
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, Carry]:
@@ -491,7 +491,7 @@ def train(args: argparse.Namespace, command: str) -> Path:
     )
     if not args.resume and (out / "checkpoint.safetensors").exists():
         raise TrainingError(f"{out}: holds a run already; go on with --resume, or choose another --out")
-    data = recipe.dataset(args.data, config, args.cache)
+    data = recipe.dataset(args.data, {**config, "seed": args.seed}, args.cache)
     trainer = Trainer(args.network, recipe, data, config, options)
     if args.start is not None:
         trainer.begin_with(args.start)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.network.contract import Track
-from models.data import LARGEST_BYTES, LICENCES, SPLITS, Collection, Piece, find_files, split_of
+from models.data import LICENCES, SPLITS, Collection, Piece, find_files, split_of
 from models.representation import HELD, SongError, grid_fit, read_song, sections, to_roll, trim
 
 LEAST_BARS = 4
@@ -78,9 +78,7 @@ def read_midi(path: Path, low: int, high: int, steps_per_beat: int) -> Collectio
     for file in find_files(path):
         out.files += 1
         try:
-            if len(file.data) > LARGEST_BYTES:
-                raise SongError("larger than 4 MB")
-            rolls = _stretches(file.data, track, steps_per_beat)
+            rolls = _stretches(file.content(), track, steps_per_beat)
         except SongError as error:
             out.refused[error.reason] += 1
             continue

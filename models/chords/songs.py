@@ -31,7 +31,7 @@ from models.chords.harmony import (
     parse_harte,
     parse_kind,
 )
-from models.data import LARGEST_BYTES, LICENCES, SPLITS, Collection, File, Piece, find_files, split_of
+from models.data import LICENCES, SPLITS, Collection, File, Piece, find_files, split_of
 from models.representation import HELD, STRUCK, Song, SongError, read_song
 
 LEAST_BEATS = 16
@@ -84,8 +84,6 @@ def read_songs(paths: list[Path]) -> Songbook:
         for file in _files(path):
             book.files += 1
             try:
-                if len(file.data) > LARGEST_BYTES:
-                    raise SongError("larger than 4 MB")
                 title, chords, position = _read(file)
                 if len(chords) < LEAST_BEATS:
                     raise SongError(f"shorter than {LEAST_BEATS} beats")
@@ -115,10 +113,10 @@ def _files(path: Path) -> Iterator[File]:
 def _read(file: File) -> tuple[str, list[Chord], list[int]]:
     """Title to split by, chords and positions of a file. Raises SongError."""
     if file.name.endswith(".txt"):
-        return read_billboard(file.data.decode("utf-8", "replace"))
+        return read_billboard(file.content().decode("utf-8", "replace"))
     if file.name.endswith((".mxl", ".musicxml")):
-        return (file.name, *read_musicxml(file.data))
-    return (file.name, *read_chord_track(read_song(file.data)))
+        return (file.name, *read_musicxml(file.content()))
+    return (file.name, *read_chord_track(read_song(file.content())))
 
 
 def _in_any_key(chords: list[Chord]) -> tuple[Chord, ...]:

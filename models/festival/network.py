@@ -10,6 +10,15 @@ each other. What the player dictates at this step reaches every logit through `g
 Music repeats itself by bars, and 150 cells cannot hold a bar of five tracks word for word. So the network also hears
 what sounded one, two and four bars before the step it is choosing (LAGS).
 
+Whoever plays a track beside it is followed, even where its own past says otherwise: what is dictated of pitched tracks
+is gathered into a harmony, the pitch classes of the last beats and of the last bars, which core and head both hear. Where
+every track is dictated nobody accompanies, and there is none.
+
+How busy it should be is a wish that the head hears: the logarithm, to base 2, of the density of the bars to come over
+the usual one. Nothing (0) is what it hears half the time while it learns, and where nobody asks for anything.
+
+How hard and how early the notes are struck is the matter of models/festival/expression.py.
+
 Shapes: T steps, B batch, S slots, N = 2 S decisions, H width of a layer. Decisions are planar: all plays, then all holds.
 """
 
@@ -21,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.festival.expression import Expression
 from models.representation import BAND
 
 WIDTHS = tuple(len(t.pitches) for t in BAND)
@@ -32,6 +42,8 @@ NEVER = -30.0  # logit of holding what did not sound
 LAGS = (16, 32, 64)  # steps before the chosen one that it hears again: one, two and four bars
 HEARD = (1 + len(LAGS)) * DECISIONS  # the step before, then the lags
 PAST = max(LAGS)  # steps of the past it needs, the last one included
+DECAYS = (0.85, 0.97)  # what a step leaves of the harmony of the last beats, and of that of the last bars
+HARMONY = 12 * len(DECAYS)
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,6 +68,26 @@ def given_features(values: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([values * torch.cat([mask, mask], -1), shares], -1)
 
 
+def pitch_classes() -> Tensor:
+    """(S, 12): 1 where a slot is of a pitch class; nothing for drums."""
+    rows = [torch.eye(12)[torch.tensor(t.pitches) % 12] * (t.kind != "drums") for t in BAND]
+    return torch.cat(rows)
+
+
+def harmony_features(harmony: Tensor) -> Tensor:
+    """(..., decays, 12) decaying sums of pitch classes to (..., HARMONY): shares, and less where little was heard."""
+    return (4 * harmony / (harmony.sum(-1, keepdim=True).relu() + 1)).flatten(-2)
+
+
+def gather_harmony(dictated: Tensor) -> Tensor:
+    """(PAST + T, B, S) dictated plays to (T, B, HARMONY): features of what was dictated before each step."""
+    steps = len(dictated) - PAST
+    classes = dictated @ pitch_classes().to(dictated.device)  # (PAST+T, B, 12)
+    ago = PAST + torch.arange(steps)[:, None] - 1 - torch.arange(len(dictated))[None]  # (T, PAST+T)
+    weights = torch.stack([torch.where(ago >= 0, d ** ago.clamp(min=0), 0.0) for d in DECAYS])
+    return harmony_features(torch.einsum("dts,sbc->tbdc", weights.to(dictated.device), classes))
+
+
 def hear(notes: Tensor) -> Tensor:
     """(PAST + T, B, N) notes with the past in front to (T, B, HEARD): the step before each, then its lags."""
     steps = len(notes) - PAST
@@ -78,6 +110,8 @@ class JointHead(nn.Module):
         self.joint, self.dropout = sizes.joint, sizes.dropout
         self.context = nn.Linear(sizes.width + HEARD, sizes.head)  # core's answer and what sounded
         self.given = nn.Linear(GIVEN, sizes.head + DECISIONS, bias=False)  # to hidden units, and straight to logits
+        self.wish = nn.Linear(1, sizes.head + DECISIONS, bias=False)  # the asked density, to both as well
+        self.harmony = nn.Linear(HARMONY, sizes.head + DECISIONS, bias=False)  # and what the player plays
         self.direct = nn.Linear(sizes.width, DECISIONS)
         # Each slot's own past, straight to its logits: (play and hold to choose, plays and holds heard, S).
         self.keep = nn.Parameter(torch.zeros(2, HEARD // SLOTS, SLOTS))
@@ -93,6 +127,8 @@ class JointHead(nn.Module):
         nn.init.constant_(self.direct.bias[:SLOTS], -4.0)  # most slots are silent most of the time
         nn.init.zeros_(self.chosen_direct.weight)
         nn.init.zeros_(self.given.weight[sizes.head :])
+        nn.init.zeros_(self.wish.weight)
+        nn.init.zeros_(self.harmony.weight)
 
     def weights(self) -> tuple[Tensor, Tensor, Tensor]:
         """Masked weights: chosen notes to hidden, chosen notes to logits, hidden to logits."""
@@ -102,10 +138,14 @@ class JointHead(nn.Module):
         out = self.out.weight * (self.get_buffer("mask_out") if self.joint else 1.0)
         return hidden, direct, out
 
-    def forward(self, core: Tensor, heard: Tensor, chosen: Tensor, given: Tensor) -> Tensor:
-        """(..., H) core, (..., HEARD) the past, (..., N) this step's notes, (..., GIVEN) -> (..., N) logits."""
+    def forward(self, core: Tensor, heard: Tensor, chosen: Tensor, given: Tensor, harmony: Tensor, wish: Tensor) -> Tensor:
+        """Logits (..., N) of the notes `chosen` (..., N), each given the slots before its own.
+
+        (..., H) core, (..., HEARD) the past, (..., GIVEN) what is dictated, (..., HARMONY), (..., 1) wish.
+        """
         to_hidden, to_logits, out = self.weights()
-        told_hidden, told_logits = self.given(given).split([self.out.in_features, DECISIONS], -1)
+        told = self.given(given) + self.harmony(harmony) + self.wish(wish)
+        told_hidden, told_logits = told.split([self.out.in_features, DECISIONS], -1)
         hidden = self.context(torch.cat([core, heard], -1)) + told_hidden
         own = torch.einsum("...ks,oks->...os", heard.unflatten(-1, (-1, SLOTS)), self.keep)
         logits: Tensor = self.direct(core) + own.flatten(-2) + told_logits
@@ -116,10 +156,13 @@ class JointHead(nn.Module):
 
 
 class Festival(nn.Module):
-    """What was heard, position and states in; logits of step t and new states out."""
+    """What was heard, position and states in; logits of step t and new states out; beside them the expression."""
 
     # How it is trained: share of windows with dictated tracks, of those without memory, and bfloat16 products.
     given_share = 0.0
+    lead_share = 0.0
+    asked_share = 0.0
+    astray_share = 0.0
     forget_share = 0.0
     low_precision = False
 
@@ -127,18 +170,21 @@ class Festival(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.enter = nn.Linear(2 * DECISIONS, sizes.width)  # the step before, and the step one bar before
+        self.harmony = nn.Linear(HARMONY, sizes.width, bias=False)
         self.place = nn.Embedding(POSITIONS, sizes.width)
         self.norms = nn.ModuleList(nn.LayerNorm(sizes.width) for _ in range(sizes.layers + 1))
         self.layers = nn.ModuleList(nn.LSTM(sizes.width, sizes.width) for _ in range(sizes.layers))
         self.head = JointHead(sizes)
+        self.expression = Expression(sizes.width, sizes.dropout)
         nn.init.normal_(self.place.weight, std=0.1)
+        nn.init.zeros_(self.harmony.weight)
         for name, parameter in self.layers.named_parameters():
             if "bias_ih" in name:  # remember by default
                 nn.init.constant_(parameter[sizes.width : 2 * sizes.width], 1.0)
 
-    def core(self, heard: Tensor, position: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(T, B, HEARD) what sounded, (T, B) positions, (2, layers, B, H) h and c -> (T, B, H), new state."""
-        h = self.enter(heard[..., : 2 * DECISIONS]) + self.place(position % POSITIONS)  # (T, B, H)
+    def core(self, heard: Tensor, position: Tensor, harmony: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(T, B, HEARD) what sounded, (T, B) positions, (T, B, HARMONY), (2, layers, B, H) -> (T, B, H), new h and c."""
+        h = self.enter(heard[..., : 2 * DECISIONS]) + self.place(position % POSITIONS) + self.harmony(harmony)
         ends = []
         for index, layer in enumerate(self.layers):
             begin = None if state is None else (state[0, index : index + 1], state[1, index : index + 1])
@@ -146,13 +192,6 @@ class Festival(nn.Module):
             h = h + drop_units(y, self.sizes.dropout, self.training)
             ends.append(torch.stack([end[0][0], end[1][0]]))  # (2, B, H)
         return self.norms[-1](h), torch.stack(ends, 1).float()
-
-    def forward(
-        self, heard: Tensor, position: Tensor, chosen: Tensor, given: Tensor, state: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Logits (T, B, N) of the notes `chosen`, each given the slots before its own; and the new state."""
-        core, state = self.core(heard, position, state)
-        return self.head(core, heard, chosen, given), state
 
 
 def log_prob_slots(logits: Tensor, x: Tensor, chosen: Tensor) -> Tensor:

@@ -9,7 +9,9 @@ of the updates. Seam: `models.train.Recipe`. Runs on: training.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,30 @@ from torch import Tensor, nn
 
 from models.data import Collection, Piece, read_band
 from models.festival.export import export as write_graph
-from models.festival.network import DECISIONS, PAST, WIDTHS, Festival, Sizes, given_features, hear, log_prob_slots
-from models.representation import BAND, HELD, SILENT, STRUCK, transpose
+from models.festival.expression import DRUM_SLOTS, FARTHEST, LEVEL, LOUDEST, deviations, distributions, log_prob, tell
+from models.festival.network import (
+    DECISIONS,
+    PAST,
+    SLOTS,
+    WIDTHS,
+    Festival,
+    Sizes,
+    gather_harmony,
+    given_features,
+    hear,
+    log_prob_slots,
+)
+from models.representation import (
+    BAND,
+    HELD,
+    OFFSETS,
+    SILENT,
+    STRUCK,
+    UNKNOWN_OFFSET,
+    Touch,
+    transpose,
+    transpose_touch,
+)
 from models.train import Batch, Carry, Config, TrainingError
 
 DEFAULTS: Config = {
@@ -32,13 +56,21 @@ DEFAULTS: Config = {
     "streams": 16,  # songs heard side by side
     "window": 64,  # steps an update: 4 bars; the state is carried on to the next window
     "transpose": 6,  # up to so many semitones either way
+    "drums": 0.2,  # share of songs that are drums alone, where there are such
     "given": 0.5,  # share of windows in which some tracks are dictated
+    "lead": 0.3,  # share of those in which it is the lead alone, as when somebody plays it live
+    "astray": 0.4,  # share of those in which the other tracks have been in another key so far
+    "asked": 0.5,  # share of windows in which it is told how busy they will be
+    "gain": 16,  # deviation of the level at which a stretch is heard and learned, in 1/127
     "forget": 0.2,  # share of windows without the memory of earlier bars, and of tracks in the others
     "unheard": 0.4,  # share of songs in which it must play a track that it never hears
     "bf16": True,  # matrix products of training in bfloat16
 }
 BAR = 16
 LONGEST = 4 * BAR  # steps of a note
+LEAD = [t.name for t in BAND].index("lead")
+MOST_ASKED = 2.0  # a quarter to four times the usual density
+TOUCH_SHARE = 0.1  # weight of the expression's nats: gradients are clipped together, and the notes come first
 _EDGES = np.cumsum(WIDTHS)[:-1]
 
 
@@ -47,31 +79,38 @@ def build(config: Config) -> nn.Module:
     sizes = Sizes(config["width"], config["layers"], config["head"], config["dropout"], config["joint"])
     network = Festival(sizes)
     network.given_share, network.forget_share = config["given"], config["forget"]
+    network.lead_share, network.asked_share, network.astray_share = config["lead"], config["asked"], config["astray"]
     network.low_precision = config["bf16"]
     return network
 
 
 class Songs:
-    """Streams of transposed songs, as a function of the update's number alone."""
+    """Streams of transposed songs, as a function of the seed and the update's number alone."""
 
-    def __init__(self, collection: Collection, config: Config, seed: int = 0) -> None:
-        self.facts: dict[str, Any] = {**collection.facts(), "density": _density(collection.split("train"))}
-        self.train = [_tidy(p) for p in collection.split("train")]
-        self.held_out = collection.split("valid")
-        self.config, self.streams, self.seed = config, config["streams"], seed
+    def __init__(self, collection: Collection, config: Config) -> None:
+        density = _density(collection.split("train"))
+        self.facts: dict[str, Any] = {**collection.facts(), "density": density}
+        train = [tidy(p) for p in collection.split("train")]
+        self.bands = [p for p in train if not p.unknown]
+        self.drums = [p for p in train if p.unknown]
+        held_out = collection.split("valid")
+        # The figure is that of whole bands, where there are any.
+        self.held_out = [p for p in held_out if not p.unknown] or held_out
+        self.config, self.streams, self.seed = config, config["streams"], config.get("seed", 0)
+        self.usual = torch.tensor([density.get(t.name, 0.0) for t in BAND])
         self._playing: dict[int, _Stream] = {}
-        if not self.train:
+        if not train:
             raise TrainingError("no piece is in the training split; give more --data")
 
     def batch(self, update: int, rank: int, world: int) -> Batch:  # noqa: ARG002 (streams are numbered by rank)
-        """Tensors roll (PAST+T, B, S), position (B,), weight (T, B), fresh (B,), unheard (B, tracks)."""
+        """See `collate`; and usual (tracks,), strikes per step of each track in a usual song."""
         parts = []
         for index in range(rank * self.streams, (rank + 1) * self.streams):
             stream = self._playing.get(index)
             if stream is None or stream.window > update:
-                stream = self._playing[index] = _Stream(self.train, self.config, (self.seed, index))
+                stream = self._playing[index] = _Stream(self.bands, self.drums, self.config, (self.seed, index))
             parts.append(stream.at(update))
-        return _collate(parts)
+        return {**collate(parts), "usual": self.usual}
 
     def valid(self) -> Iterator[Batch]:
         """Whole pieces, those of like length side by side."""
@@ -79,86 +118,140 @@ class Songs:
         for first in range(0, len(pieces), 8):
             some = pieces[first : first + 8]
             steps = max(len(p.roll) for p in some)
-            yield _collate([_cut(p.roll, 0, steps, 0) for p in some])
+            yield collate([cut(p, 0, steps, 0) for p in some])
 
 
-# roll (PAST+T, S), position, weight (T,), fresh, unheard (tracks,)
-Cut = tuple[np.ndarray, int, np.ndarray, bool, np.ndarray]
+@dataclass(slots=True, frozen=True)
+class Cut:
+    """Some steps of a piece, with the past in front."""
+
+    roll: np.ndarray  # uint8 (PAST+T, S)
+    touch: Touch  # of the same steps
+    position: int
+    weight: np.ndarray  # bool (T,): the piece goes on
+    fresh: bool  # hearing begins here
+    unheard: np.ndarray  # bool (tracks,): to be played without being heard
+    known: np.ndarray  # bool (tracks,): the piece tells what they play
+    gain: int  # louder or softer by so many 127ths
+
+
 _ALL_HEARD = np.zeros(len(WIDTHS), bool)
 
 
 def _density(pieces: list[Piece]) -> dict[str, float]:
-    """Strikes per step of each track, the median over pieces."""
-    counts = [[p.sum() / len(piece.roll) for p in np.split(piece.roll == STRUCK, _EDGES, axis=1)] for piece in pieces]
-    return {t.name: round(float(m), 4) for t, m in zip(BAND, np.median(counts, axis=0), strict=True)} if counts else {}
+    """Strikes per step of each track, the median over the pieces that tell of it."""
+    found = {}
+    for track, where in zip(BAND, np.split(np.arange(sum(WIDTHS)), _EDGES), strict=True):
+        counts = [(p.roll[:, where] == STRUCK).sum() / len(p.roll) for p in pieces if track.name not in p.unknown]
+        found[track.name] = round(float(np.median(counts)), 4) if counts else 0.0
+    return found
 
 
-def _tidy(piece: Piece) -> Piece:
-    """The piece as it is learned from: no silent bar, and no note longer than four bars (most are lost note-offs)."""
-    bars = piece.roll.reshape(-1, BAR, piece.roll.shape[1])
-    roll = bars[bars.any((1, 2))].reshape(-1, piece.roll.shape[1])
+def tidy(piece: Piece) -> Piece:
+    """The piece as it is learned from: no silent bar, no note longer than four bars (most are lost note-offs), and every
+    track on average as loud as any other: sources differ in level, and the band's balance is the mixer's matter.
+    """
+    sounding = piece.roll.reshape(-1, BAR, piece.roll.shape[1]).any((1, 2)).repeat(BAR)
+    roll = piece.roll[sounding]
     begun = np.maximum.accumulate(np.where(roll == STRUCK, np.arange(len(roll))[:, None], -LONGEST), axis=0)
-    return Piece(piece.name, piece.split, np.where(np.arange(len(roll))[:, None] - begun < LONGEST, roll, SILENT))
+    roll = np.where(np.arange(len(roll))[:, None] - begun < LONGEST, roll, SILENT).astype(np.uint8)
+    return replace(piece, roll=roll, touch=levelled(piece.touch[sounding]) if piece.touch else None)
 
 
-def _cut(roll: np.ndarray, start: int, steps: int, origin: int, unheard: np.ndarray = _ALL_HEARD) -> Cut:
-    """`steps` steps of `roll` from `start`, with the past in front: silence before `origin`, where hearing began."""
-    out = np.zeros((PAST + steps, roll.shape[1]), np.uint8)
+def levelled(touch: Touch) -> Touch:
+    """Every track's velocities moved to LEVEL on average."""
+    velocity = touch.velocity.astype(np.int16)
+    for own in np.split(velocity, _EDGES, axis=1):
+        struck = own > 0
+        if struck.any():
+            own[struck] += LEVEL - round(own[struck].mean())
+            own[struck] = own[struck].clip(1, LOUDEST)
+    return Touch(velocity.astype(np.uint8), touch.offset)
+
+
+def cut(piece: Piece, start: int, steps: int, origin: int, unheard: np.ndarray = _ALL_HEARD, gain: int = 0) -> Cut:
+    """`steps` steps of a piece from `start`, with the past in front: silence before `origin`, where hearing began."""
     past = min(PAST, start - origin)
-    some = roll[start - past : start + steps]
-    out[PAST - past : PAST - past + len(some)] = some
+    some, where = (
+        slice(start - past, start + steps),
+        slice(PAST - past, PAST - past + min(past + steps, len(piece.roll) - start + past)),
+    )
+    out = np.zeros((PAST + steps, piece.roll.shape[1]), np.uint8)
+    out[where] = piece.roll[some]
     first = out[PAST + origin - start] if start - origin <= PAST else out[:0]
     first[first == HELD] = STRUCK  # nothing can be held on from silence
-    return out, start - origin, np.arange(steps) < len(roll) - start, start == origin, unheard
+    touch = Touch(np.zeros_like(out), np.full(out.shape, UNKNOWN_OFFSET, np.int8))
+    if piece.touch is not None:
+        touch.velocity[where], touch.offset[where] = piece.touch.velocity[some], piece.touch.offset[some]
+    known = np.asarray([t.name not in piece.unknown for t in BAND])
+    return Cut(out, touch, start - origin, np.arange(steps) < len(piece.roll) - start, start == origin, unheard, known, gain)
 
 
 class _Stream:
     """One of the songs heard side by side: which song, how transposed, from which bar, all from its seed."""
 
-    def __init__(self, pieces: list[Piece], config: Config, seed: tuple[int, int]) -> None:
-        self.pieces, self.length, self.reach = pieces, config["window"], config["transpose"]
-        self.share_unheard = config["unheard"]
+    def __init__(self, bands: list[Piece], drums: list[Piece], config: Config, seed: tuple[int, int]) -> None:
+        self.bands, self.drums, self.config, self.length = bands, drums, config, config["window"]
+        windows = np.asarray([-(-len(p.roll) // self.length) for p in drums], float)
+        self.often = windows / windows.sum() if drums else windows  # fills last a bar, beats up to a hundred
         self.chance = np.random.default_rng(seed)
         self.window = 0  # the next window to give
         self._draw()
 
     def _draw(self) -> None:
-        piece = self.pieces[int(self.chance.integers(len(self.pieces)))]
-        self.shift = int(self.chance.integers(-self.reach, self.reach)) if self.reach else 0
+        chance, config = self.chance, self.config
+        if self.drums and (not self.bands or chance.random() < config["drums"]):
+            piece = self.drums[int(chance.choice(len(self.drums), p=self.often))]
+        else:
+            piece = self.bands[int(chance.integers(len(self.bands)))]
+        reach = config["transpose"]
+        self.shift = int(chance.integers(-reach, reach)) if reach else 0
         bars = len(piece.roll) // BAR
         # A quarter of the songs from their beginning, which is often thin; the others from anywhere, so that a network
         # that begins from silence begins with the whole band.
-        anywhere = int(self.chance.integers(0, max(1, bars - 4)))
-        self.start = self.origin = BAR * anywhere * (self.chance.random() < 0.75)
-        self.source, self.roll = piece.roll, None
+        anywhere = int(chance.integers(0, max(1, bars - 4)))
+        self.start = self.origin = BAR * anywhere * (chance.random() < 0.75)
+        self.source, self.moved = piece, None
         self.unheard = np.zeros(len(WIDTHS), bool)
-        self.unheard[self.chance.integers(len(WIDTHS))] = self.chance.random() < self.share_unheard
+        self.unheard[chance.integers(len(WIDTHS))] = chance.random() < config["unheard"] and not piece.unknown
+        self._turn()
+
+    def _turn(self) -> None:
+        """Another level, so that the network goes on as loud as what it hears."""
+        self.gain = int(np.clip(round(self.chance.normal(0, self.config["gain"])), -40, 40))
 
     def at(self, window: int) -> Cut:
         """The cut for a window at or after the last one given."""
         while True:
-            if self.start >= len(self.source):
+            if self.start >= len(self.source.roll):
                 self._draw()
+            elif self.chance.random() < 0.25:
+                self._turn()
             start = self.start
             self.start += self.length
             self.window += 1
             if self.window > window:
                 break
-        if self.roll is None:
-            self.roll = transpose(self.source, self.shift)
-        return _cut(self.roll, start, self.length, self.origin, self.unheard)
+        if self.moved is None:
+            touch = self.source.touch and transpose_touch(self.source.touch, self.shift)
+            self.moved = replace(self.source, roll=transpose(self.source.roll, self.shift), touch=touch)
+        return cut(self.moved, start, self.length, self.origin, self.unheard, self.gain)
 
-    roll: np.ndarray | None
+    moved: Piece | None
 
 
-def _collate(parts: list[Cut]) -> Batch:
-    rolls, positions, weights, fresh, unheard = zip(*parts, strict=True)
+def collate(cuts: list[Cut]) -> Batch:
+    """Tensors roll, velocity, offset (PAST+T, B, S), weight (T, B), position, fresh, gain (B,), unheard, known (B, tracks)."""
     return {
-        "roll": torch.from_numpy(np.stack(rolls, 1)),  # (PAST+T, B, S)
-        "position": torch.tensor(positions),
-        "weight": torch.from_numpy(np.stack(weights, 1)),  # (T, B)
-        "fresh": torch.tensor(fresh),
-        "unheard": torch.from_numpy(np.stack(unheard)),  # (B, tracks)
+        "roll": torch.from_numpy(np.stack([c.roll for c in cuts], 1)),
+        "velocity": torch.from_numpy(np.stack([c.touch.velocity for c in cuts], 1)),
+        "offset": torch.from_numpy(np.stack([c.touch.offset for c in cuts], 1)),
+        "weight": torch.from_numpy(np.stack([c.weight for c in cuts], 1)),
+        "position": torch.tensor([c.position for c in cuts]),
+        "fresh": torch.tensor([c.fresh for c in cuts]),
+        "gain": torch.tensor([c.gain for c in cuts]),
+        "unheard": torch.from_numpy(np.stack([c.unheard for c in cuts])),
+        "known": torch.from_numpy(np.stack([c.known for c in cuts])),
     }
 
 
@@ -170,20 +263,47 @@ def dataset(paths: list[Path], config: Config, cache: Path) -> Songs:
         raise TrainingError(str(error)) from error
 
 
-def _decisions(roll: Tensor) -> Tensor:
+def decisions(roll: Tensor) -> Tensor:
     """(..., S) roll to (..., N) planar play and hold."""
     return torch.cat([roll != 0, roll == HELD], -1).float()
 
 
-def _random_tracks(batch: int, share: float, device: torch.device) -> Tensor:
-    """Which tracks are dictated, float (batch, tracks): often none, mostly one, sometimes any subset."""
+def _random_tracks(batch: int, model: Festival, device: torch.device) -> Tensor:
+    """Which tracks are dictated, float (batch, tracks): often none, else the lead, any one, or any subset."""
     tracks = len(WIDTHS)
     one = nn.functional.one_hot(torch.randint(tracks, (batch,), device=device), tracks).bool()
+    lead = nn.functional.one_hot(torch.full((batch,), LEAD, device=device), tracks).bool()
     several = torch.rand(batch, tracks, device=device) < 0.5
     several &= ~several.all(-1, keepdim=True)  # something must be left to choose
-    pick = torch.rand(batch, 2, device=device)
+    pick = torch.rand(batch, 3, device=device)
     chosen = torch.where(pick[:, :1] < 0.7, one, several)
-    return (chosen & (pick[:, 1:] < share)).float()
+    chosen = torch.where(pick[:, 2:] < model.lead_share, lead, chosen)
+    return (chosen & (pick[:, 1:2] < model.given_share)).float()
+
+
+def _lead_astray(notes: Tensor, tracks: Tensor, share: float) -> Tensor:
+    """(PAST + T, B, N) notes with those of the tracks not dictated in another key, up to some step of the window.
+
+    A network that always agreed with what is dictated never learns to give in to it.
+    """
+    steps, streams, _ = notes.shape
+    led = (tracks[:, 1:].sum(-1) > 0) & (torch.rand(streams, device=notes.device) < share)  # drums have no key
+    moves = torch.stack([_transposition(k) for k in range(-5, 7) if k]).to(notes.device)  # (11, S, S)
+    move = moves[torch.randint(len(moves), (streams,), device=notes.device)]  # (B, S, S)
+    moved = notes.unflatten(-1, (2, SLOTS)).permute(1, 0, 2, 3).flatten(1, 2) @ move  # (B, (PAST+T) * 2, S)
+    moved = moved.unflatten(1, (steps, 2)).permute(1, 0, 2, 3).flatten(-2).clamp(max=1)
+    until = torch.randint(PAST, steps + 1, (streams,), device=notes.device)
+    until = torch.where(torch.rand(streams, device=notes.device) < 0.3, steps, until)
+    astray = (torch.arange(steps, device=notes.device)[:, None] < until) & led  # (PAST+T, B)
+    astray_slots = astray[..., None] & (_per_slot(tracks) == 0).repeat(1, 2)
+    return torch.where(astray_slots, moved, notes)
+
+
+@functools.cache
+def _transposition(semitones: int) -> Tensor:
+    """(S, S): 1 from each slot to the slot it is moved to."""
+    slots = np.eye(sum(WIDTHS), dtype=np.uint8)
+    return torch.from_numpy(np.concatenate([transpose(row[None] * STRUCK, semitones) for row in slots])).float() / STRUCK
 
 
 def _forget(heard: Tensor, share: float) -> Tensor:
@@ -204,34 +324,81 @@ def _per_slot(tracks: Tensor) -> Tensor:
 
 
 def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, Carry]:
-    """Nats and timesteps of one batch.
+    """Nats and timesteps of one batch: of which notes sound, not of how they are struck.
 
     In training some windows have tracks dictated; those tracks' nats are not counted there, so the training figure lies
     below the validation figure by as much. In some songs a track is not heard and has to be played all the same: left
-    to itself a network loses a track now and then, and must learn to come back. There only its strikes count, since
-    what does not sound cannot be held.
+    to itself a network loses a track now and then, and must learn to come back. In others it has so far been in another
+    key than what is dictated, and must learn to follow. What it cannot hold, since it did not hear it, does not count
+    there. Tracks of which a piece tells nothing do not count at all.
     """
     assert isinstance(model, Festival)
     roll, weight = batch["roll"], batch["weight"].float()
     steps, streams = weight.shape
-    unheard = _per_slot(batch["unheard"])  # (B, S)
-    notes = _decisions(roll * ~((roll == HELD) & unheard))  # (PAST+T, B, N)
-    heard, chosen = hear(notes * ~torch.cat([unheard, unheard], -1)), notes[PAST:]
+    heard = decisions(roll) * ~_per_slot(batch["unheard"]).repeat(1, 2)  # (PAST+T, B, N)
     position = batch["position"] + torch.arange(steps, device=roll.device)[:, None]  # (T, B)
-    tracks = _random_tracks(streams, model.given_share if model.training else 0.0, roll.device)  # (B, tracks)
+    tracks = torch.zeros(streams, len(WIDTHS), device=roll.device)
+    wish = torch.zeros(streams, 1, device=roll.device)
+    if model.training:
+        tracks = _random_tracks(streams, model, roll.device)  # (B, tracks)
+        wish = _wish(model, batch, (1 - tracks) * batch["known"])
+        heard = _lead_astray(heard, tracks, model.astray_share)
     mask = _per_slot(tracks).expand(steps, -1, -1)
-    state = carry.get("state")
-    if state is not None:
-        state = state * (~batch["fresh"])[:, None]
-    low = model.training and model.low_precision
+    harmony = gather_harmony((roll != SILENT) * _per_slot(tracks))
+    heard = hear(heard)  # (T, B, HEARD)
+    lost = (roll[PAST:] == HELD) & (heard[..., :SLOTS] == 0)  # cannot be held
+    chosen = decisions(roll[PAST:] * ~lost)  # (T, B, N)
     if model.training and model.forget_share:
         heard = _forget(heard, model.forget_share)
-    with torch.autocast(roll.device.type, torch.bfloat16, enabled=low):
-        logits, state = model(heard, position, chosen, given_features(chosen, mask), state)
-    counts = (1 - mask) * ~((roll[PAST:] == HELD) & unheard)
+    again = (~batch["fresh"])[:, None]
+    state = carry["state"] * again if "state" in carry else None
+    with torch.autocast(roll.device.type, torch.bfloat16, enabled=model.training and model.low_precision):
+        core, state = model.core(heard, position, harmony, state)
+        logits = model.head(core, heard, chosen, given_features(chosen, mask), harmony, wish)
+    counts = (1 - mask) * ~lost * _per_slot(batch["known"])
     slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * counts
     nats = -(slots.sum(-1) * weight).sum()
-    return nats, weight.sum(), {"state": state}
+    if not model.training:
+        return nats, weight.sum(), {"state": state}
+    felt = carry["felt"] * again if "felt" in carry else None
+    velocity, offset, felt = strike_nats(model, batch, core.detach(), heard, mask, felt)
+    touch = ((velocity.sum(-1) + offset.sum(-1)) * weight).sum() * TOUCH_SHARE
+    # Learned beside the notes, from the same music; the figure stays that of the notes.
+    return nats + touch - touch.detach(), weight.sum(), {"state": state, "felt": felt}
+
+
+def _wish(model: Festival, batch: Batch, counted: Tensor) -> Tensor:
+    """How much busier than usual the tracks to be played will be in this window, log2, (B, 1); often not told."""
+    struck = (batch["roll"][PAST:] == STRUCK).float() * batch["weight"][..., None]
+    per_track = torch.stack([p.sum((0, 2)) for p in struck.split(WIDTHS, -1)], -1)  # (B, tracks)
+    steps = batch["weight"].float().sum(0)
+    found, usual = (per_track * counted).sum(-1) + 1, (batch["usual"] * counted).sum(-1) * steps + 1
+    told = torch.rand_like(found) < model.asked_share
+    return (torch.log2(found / usual).clamp(-MOST_ASKED, MOST_ASKED) * told)[:, None]
+
+
+def strike_nats(
+    model: Festival, batch: Batch, core: Tensor, heard: Tensor, mask: Tensor, felt: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Nats of each strike's velocity (T, B, S) and offset (T, B, D) where they are known and not dictated; new state."""
+    struck = (batch["roll"][PAST - 1 :] == STRUCK).float()  # from the step before the first
+    velocity = batch["velocity"][PAST - 1 :].float()
+    played = (torch.where(velocity > 0, velocity, LEVEL) + batch["gain"][:, None]).clamp(1, LOUDEST)
+    late = batch["offset"][PAST - 1 :].float()
+    known_late = late > -OFFSETS
+    late = torch.where(known_late, late, 0)
+    touch = deviations(struck, played, late / OFFSETS)  # (T+1, B, HEARD_TOUCH)
+    before, now, drums = touch[:-1], struck[1:], slice(0, DRUM_SLOTS)
+    sounded = heard[..., :SLOTS]  # what is not heard is not felt
+    before = before * torch.cat([sounded, sounded[..., drums]], -1)
+    told = tell(now, before, touch[1:] * torch.cat([mask, mask[..., drums]], -1))
+    position = batch["position"] + torch.arange(len(now), device=now.device)[:, None]
+    answer, felt = model.expression(core.float(), told, position, felt)
+    loud, spread, delay, stray = distributions(answer)
+    learned = now * (1 - mask)
+    soft = -log_prob(played[1:], loud, spread, 1, LOUDEST) * (learned * (velocity[1:] > 0))
+    shift = -log_prob(late[1:][..., drums], delay, stray, -FARTHEST, FARTHEST) * (learned * known_late[1:])[..., drums]
+    return soft, shift, felt
 
 
 def export(model: nn.Module, config: Config, training: dict[str, Any], path: Path) -> None:  # noqa: ARG001
