@@ -20,7 +20,7 @@ from engine.config import Target as TargetConfig
 from engine.errors import ConfigError
 from engine.feed.control import Control, ControlSocket
 from engine.feed.feed import Feed
-from engine.feed.oscquery import Query, check_free
+from engine.feed.oscquery import Query
 from engine.feed.schema import ROOT
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import open_udp, wish_of
@@ -70,8 +70,8 @@ class Doors:
             self._servers.append(Query(osc.query, self._feed, self._live, (osc.control.host, osc.control.port)))
             out["query"] = f"{osc.query.host}:{osc.query.port}"
         if web.enabled:
-            check_free("web", web.host, web.port)
             stage = Stage(self._link, self._live, self._feed.schema.card, web)
+            stage.open()
             self._servers.append(stage)
             out["page"] = stage.address
         return out
@@ -83,11 +83,7 @@ class Doors:
 
     async def _start(self, server: Query | Stage) -> None:
         await asyncio.to_thread(importlib.import_module, "aiohttp.web")
-        try:
-            await server.start()
-        except ConfigError as error:
-            self._tell(WARNING, str(error))
-            return
+        await server.start()
         gc.freeze()  # what was imported stays: the collector would walk it while a step waits
         self._feed.listeners.append(server)
 

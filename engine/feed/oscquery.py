@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.config import Query as QueryConfig
-from engine.errors import ConfigError
 from engine.feed import osc
 from engine.feed.feed import Feed
 from engine.feed.schema import CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
 from engine.messages import FUTURE_STEPS, FUTURES, NOTE_OFF, NOTE_ON, PLAYER
 from engine.parameters import Live, Parameter
-from engine.web.guard import Bucket, Guard
+from engine.web.guard import Bucket, Guard, own_address
+from engine.web.sockets import listen, send_newest
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -39,29 +39,6 @@ MESSAGE_BYTES = 4096
 ORDERS_HZ, ORDERS_BURST = 200.0, 1000.0
 WATCH_S = 0.05  # how often, while somebody listens, the parameters are compared with what he was told
 READ, WRITE = 1, 2
-
-
-def check_free(key: str, host: str, port: int) -> None:
-    """Raise ConfigError when a TCP port cannot be had."""
-    listen(key, host, port).close()
-
-
-def listen(key: str, host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises ConfigError that names the configuration's key when it cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        out = socket.socket(family, kind, protocol)
-        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where reuse would let two programs share the port
-            out.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        out.setblocking(False)
-        out.bind(address)
-        out.listen(64)
-    except OSError as error:
-        raise ConfigError(
-            f"{key}: {host}:{port} cannot be opened ({error.strerror or error}); set {key}.port to another number, "
-            f"or {key}.enabled to false"
-        ) from error
-    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +370,7 @@ class Query:
         self._clients[client] = ws
         if self._watch is None:
             self._watch = asyncio.get_running_loop().create_task(self._watch_values())
-        sender = asyncio.create_task(_send(client, ws, request.transport))
+        sender = asyncio.create_task(send_newest(client, ws, request.transport))
         try:
             async for message in ws:
                 if message.type is WSMsgType.TEXT:
@@ -434,7 +411,7 @@ class Query:
         interfaces: Any = InterfaceChoice.Default if everywhere else [host]
         try:
             self._zeroconf = AsyncZeroconf(interfaces=interfaces, ip_version=IPVersion.V4Only)
-            addresses = [socket.inet_aton(_own_address() if everywhere else host)]
+            addresses = [socket.inet_aton(own_address() if everywhere else host)]
             for kind, port in (("_oscjson._tcp.local.", self.port), ("_osc._udp.local.", self._control[1])):
                 info = ServiceInfo(
                     kind, f"{NAME}.{kind}", port, addresses=addresses, server=f"{NAME.lower()}-{self.port}.local."
@@ -443,13 +420,6 @@ class Query:
         except (OSError, NonUniqueNameException):
             return  # no network to announce it on: it can still be found by its address
         self.announced = True
-
-
-def _own_address() -> str:
-    """The address by which others on the network know this machine."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("10.255.255.255", 9))  # sends nothing: only asks the system which way it would go
-        return str(probe.getsockname()[0])
 
 
 def _tree(leaves: dict[str, _Leaf]) -> dict[str, dict[str, str]]:
@@ -469,21 +439,3 @@ def _response(status: int, content: Any) -> web.Response:
     if content is None:
         return web.Response(status=status)
     return web.json_response(content, status=status, dumps=lambda o: json.dumps(o, separators=(",", ":")))
-
-
-async def _send(client: _Client, ws: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
-    """Send what waits; while a send is under way newer messages take the place of older ones."""
-    if transport is not None:
-        transport.set_write_buffer_limits(high=0)
-    try:
-        while True:
-            await client.wake.wait()
-            for message in client.take():
-                async with asyncio.timeout(10):
-                    await ws.send_bytes(message)
-            await asyncio.sleep(0)
-    except (ConnectionError, RuntimeError):
-        pass  # it went away: the reading side notices and cleans up
-    except TimeoutError:
-        if transport is not None:
-            transport.abort()

@@ -19,9 +19,10 @@ from aiohttp.web_protocol import RequestHandler
 
 from engine.web.frames import Format
 from engine.web.guard import Bucket
+from engine.web.sockets import send_newest
 
 if TYPE_CHECKING:
-    from engine.web.stage import Client, Stage
+    from engine.web.stage import Stage
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {
@@ -34,8 +35,6 @@ TYPES = {
 MESSAGE_BYTES = 4096  # largest order a browser may send
 SILENT_S = 10.0  # a connection that has not asked for anything by then is closed
 PING_S = 20.0
-SEND_S = 10.0  # a browser that does not take a frame for so long is gone
-UNSENT_BYTES = 16_384  # what the system may hold for a slow browser: more would only be old pictures
 FPS = 60.0
 REQUESTS_HZ, REQUESTS_BURST = 100.0, 800.0  # asked for from one address; a page is some 30 of them
 ADDRESSES = 512  # whose requests are counted
@@ -70,8 +69,8 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
-    async def start(self) -> None:
-        """Listen. Raises OSError."""
+    async def start(self, listening: socket.socket) -> None:
+        """Serve at a listening socket."""
         # The limit on a body comes from there being no route that reads one.
         app = web.Application(middlewares=[self._guarded])
         app.router.add_get("/socket", self._socket)
@@ -81,13 +80,7 @@ class Server:
         )
         await runner.setup()
         self._runner = runner
-        config = self._stage.config
-        loop = asyncio.get_running_loop()
-        try:
-            self._listener = await loop.create_server(self._accept, config.host, config.port, backlog=64)
-        except OSError:
-            await runner.cleanup()
-            raise
+        self._listener = await asyncio.get_running_loop().create_server(self._accept, sock=listening, backlog=64)
 
     async def stop(self) -> None:
         """Say goodbye to every browser and close."""
@@ -163,9 +156,8 @@ class Server:
         if client is None:
             await ws.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"the house is full")
             return ws
-        _keep_little_unsent(request)
         self._sockets.add(ws)
-        sender = asyncio.create_task(_send(client, ws, request.transport))
+        sender = asyncio.create_task(send_newest(client, ws, request.transport))
         try:
             async for message in ws:
                 if message.type is WSMsgType.TEXT:
@@ -183,34 +175,6 @@ class _Refusal(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         transport.abort()
-
-
-async def _send(client: Client, ws: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
-    """Send what waits in a client's slots, one at a time; while one send is under way the slots take the newest."""
-    try:
-        while True:
-            await client.wake.wait()
-            for payload in client.take():
-                async with asyncio.timeout(SEND_S):
-                    await (ws.send_str(payload) if isinstance(payload, str) else ws.send_bytes(payload))
-                # Sending does not give way to others as long as the network takes everything.
-                await asyncio.sleep(0)
-    except (ConnectionError, RuntimeError):
-        pass  # it went away: the reading side notices and cleans up
-    except TimeoutError:
-        if transport is not None:
-            transport.abort()
-
-
-def _keep_little_unsent(request: web.Request) -> None:
-    """Let a slow browser be late by little: beyond this the send waits, and meanwhile newer frames replace older ones."""
-    transport = request.transport
-    if transport is None:
-        return
-    transport.set_write_buffer_limits(high=0)
-    sock = transport.get_extra_info("socket")
-    if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux and macOS
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _format(request: web.Request) -> Format | None:

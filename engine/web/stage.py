@@ -27,6 +27,7 @@ import asyncio
 import itertools
 import json
 import math
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -37,7 +38,6 @@ import numpy as np
 from engine import __version__
 from engine.clock import Grid
 from engine.config import Web
-from engine.errors import ConfigError
 from engine.link import Link, Reader
 from engine.messages import INFO
 from engine.network.contract import Card
@@ -46,6 +46,7 @@ from engine.web import frames
 from engine.web.frames import Encoder, Format
 from engine.web.guard import Bucket, Guard, own_address
 from engine.web.keyboards import Keyboards, valid
+from engine.web.sockets import listen
 
 if TYPE_CHECKING:
     from engine.web.server import Server
@@ -169,6 +170,7 @@ class Stage:
         self._keyboards = Keyboards(link["keys"])
         self._numbers = itertools.count(1)
         self._joins = Bucket(JOINS_HZ, JOINS)
+        self._socket: socket.socket | None = None
         self._server: Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None
@@ -182,20 +184,19 @@ class Stage:
         host = self.config.host if self.config.host not in ("0.0.0.0", "::") else own_address()
         return f"http://{f'[{host}]' if ':' in host else host}:{self.config.port}/"
 
+    def open(self) -> None:
+        """Take the port; `start` serves at it. Raises ConfigError when it cannot be had."""
+        self._socket = listen("web", self.config.host, self.config.port)
+
     async def start(self) -> None:
-        """Open the server. Raises ConfigError when the address cannot be had."""
+        """Serve the page. Raises ConfigError when the port was not taken before and cannot be had."""
         from engine.web.server import Server
 
-        server = Server(self)
-        try:
-            await server.start()
-        except OSError as error:
-            where = f"{self.config.host}:{self.config.port}"
-            raise ConfigError(
-                f"web: {where} cannot be opened ({error.strerror or error}); set web.port to another number, "
-                "or web.enabled to false"
-            ) from error
-        self._server = server
+        if self._socket is None:
+            self.open()
+        assert self._socket is not None  # open() saw to it
+        self._server = Server(self)
+        await self._server.start(self._socket)
         if not self.guard.open_to_all:
             text = (
                 f"the page is open to the network; to play and change things from it: {self.address}#token={self.guard.token}"
@@ -209,6 +210,9 @@ class Stage:
         if self._server is not None:
             await self._server.stop()
             self._server = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     # What sounded, on its way to the browsers.
 

@@ -96,7 +96,7 @@ def jam_of(folder: Path, arguments: argparse.Namespace, port: int, *settings: st
         f"osc.control.port={free_port()}",
         f"web.port={free_port()}",
     )
-    return Jam(folder, *ours, *settings, *arguments.set, options=("--demo",))
+    return Jam(folder, *ours, *settings, *arguments.set, options=("--demo", f"--duration={arguments.seconds + 60}"))
 
 
 def of_jam(jam: Jam) -> dict[str, Any]:

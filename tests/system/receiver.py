@@ -26,7 +26,7 @@ DATAGRAM = np.dtype(
     [
         ("arrived_unix_s", "<f8"),  # by the kernel's clock
         ("timetag_unix_s", "<f8"),
-        ("frame", "<i8"),  # number of the timestep; -1: notes
+        ("frame", "<i8"),  # number of the timestep; -1: notes and futures
         ("size", "<i4"),
     ]
 )
@@ -126,7 +126,9 @@ def _timetag_s(data: bytes) -> float:
 
 
 def _frame(data: bytes) -> int:
-    return int.from_bytes(data[FRAME_AT : FRAME_AT + 4], "big", signed=True) if data[20:36] == b"/algoritmo/frame" else -1
+    if data[20:36] != b"/algoritmo/frame" or data[FRAME_AT + 8 :].startswith(b"/algoritmo/future/"):
+        return -1
+    return int.from_bytes(data[FRAME_AT : FRAME_AT + 4], "big", signed=True)
 
 
 def late_ms(heard: Heard, last: bool = False) -> np.ndarray:

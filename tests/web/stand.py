@@ -15,7 +15,7 @@ import numpy as np
 from engine.clock import Grid
 from engine.config import Web
 from engine.link import Layout, Link
-from engine.messages import ALL_OFF, CLICK, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
+from engine.messages import ALL_OFF, CLICK, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
 from engine.network.contract import Card, parse_card
 from engine.network.jam import Jam
 from engine.network.runner import Runner
@@ -39,7 +39,9 @@ class Desk:
         self.live.set("tempo", tempo)
         self.begun_ns = time.perf_counter_ns()
         self.link["clock"].push((0, self.begun_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0, 0, 0, 0, 0.1, 0))
-        self.link["network"].push((0, 0, 0.3, 0.6, 0.9, 3.0, 1, 0, b"cpu", 0))
+        stats = np.zeros((), NETWORK_STATS)
+        stats["step_p50_ms"], stats["step_p99_ms"], stats["mode"], stats["provider"] = 0.3, 0.6, 1, b"cpu"
+        self.link["network"].push(stats)
         self.frames_per_step = 60 * RATE_HZ / tempo / card.steps_per_beat
         self.grid = Grid(0.0, 0.0, tempo, float(RATE_HZ))
         self.link["grid"].push((0.0, 0.0, tempo, 0))

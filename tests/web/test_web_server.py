@@ -15,7 +15,7 @@ from aiohttp import ClientSession, WSMsgType
 from engine.config import Web
 from engine.errors import ConfigError
 from engine.messages import FUTURE_STEPS, NOTE_ON, PLAYER
-from engine.web import frames, server
+from engine.web import frames, server, sockets
 from engine.web.frames import HEADER, Encoder
 from engine.web.stage import NOTES_QUEUE, Stage
 from tests.web.stand import MadeUp, biaxial_card, card_of, free_port
@@ -280,7 +280,7 @@ async def _deaf_client(stage):
 
 
 def test_a_browser_that_takes_nothing_for_long_is_let_go(monkeypatch):
-    monkeypatch.setattr(server, "SEND_S", 0.05)
+    monkeypatch.setattr(sockets, "SEND_S", 0.05)
 
     async def scenario():
         async with evening(LARGE) as (stage, _):
@@ -589,8 +589,7 @@ def test_a_busy_port_is_an_error_that_names_the_key():
         async with evening() as (stage, _):
             second = Stage(stage.desk.link, stage.desk.live, SMALL, stage.config)
             with pytest.raises(ConfigError, match=r"web: 127.0.0.1:\d+ cannot be opened .*web.port"):
-                await second.start()
-            await second.stop()
+                second.open()
 
     run(scenario)
 
