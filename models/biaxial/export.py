@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from engine.network.contract import Card
-from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, Biaxial, BiaxialConfig
+from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, RECALL_GAIN, Biaxial, BiaxialConfig
 from models.export import Graph, build_model
 
 LEAST_THRIFT = 0.4  # how far the adaptive rule lowers conservativity; without an end every note would sound
@@ -72,11 +72,11 @@ class _FeatureWeights:
 
     def __init__(self, rows: np.ndarray, bias: np.ndarray, config: BiaxialConfig) -> None:
         around = (2 * config.vicinity + 1) * config.voices
-        place, own, near, context, beat = np.split(rows, np.cumsum([1, PITCH_CLASSES, around, PITCH_CLASSES]), axis=0)
+        heard = around + PITCH_CLASSES * (1 + len(config.recall))
+        place, own, self.heard, beat = np.split(rows, np.cumsum([1, PITCH_CLASSES, heard]), axis=0)
         index = np.arange(config.notes)
         fixed = index[:, None].astype(np.float32) / max(config.notes - 1, 1) * place
         self.per_note = (fixed + own[(index + config.low) % PITCH_CLASSES] + bias)[None]  # (1, N, 4H)
-        self.heard = np.concatenate([near, context])  # what changes with x
         step = np.arange(2**BEAT_BITS)
         bits = np.stack([(step >> bit) & 1 for bit in range(BEAT_BITS)], 1) * 2.0 - 1
         self.per_step = (bits @ beat).astype(np.float32)[:, None]  # (16, 1, 4H)
@@ -99,8 +99,15 @@ def _heard(graph: CellGraph, config: BiaxialConfig) -> str:
     flat = graph.add("Squeeze", play, graph.ints(2))
     counts = graph.add("MatMul", flat, graph.constant("pitch_class_of_note", member))
     turn = (np.arange(PITCH_CLASSES) + classes[:, None]) % PITCH_CLASSES
-    context = graph.add("Gather", counts, graph.constant("turn", turn.astype(np.int64)), axis=1)
-    graph.add("Concat", near, context, axis=-1, out="heard")
+    turned = [turn + PITCH_CLASSES * at for at in range(1 + len(config.recall))]
+    if config.recall:
+        share = np.repeat(np.asarray(config.recall, np.float32), PITCH_CLASSES)
+        grown = graph.add("Mul", graph.add("Concat", *[counts] * len(config.recall), axis=-1),
+                          graph.constant("recall_new", RECALL_GAIN * (1 - share)))  # fmt: skip
+        graph.add("Add", graph.add("Mul", "recall", graph.constant("recall_kept", share)), grown, out="recall_next")
+        counts = graph.add("Concat", counts, "recall_next", axis=-1)
+    where = graph.constant("turn", np.concatenate(turned, axis=1).astype(np.int64))  # (N, 12 (1 + D))
+    graph.add("Concat", near, graph.add("Gather", counts, where, axis=1), axis=-1, out="heard")
     return play
 
 
@@ -351,6 +358,8 @@ def card(config: BiaxialConfig, about: dict[str, Any]) -> dict[str, Any]:
         for kind in "hc"
     ]
     states.append({"name": "thrift", "shape": [1], "initial": 1.0})
+    if config.recall:
+        states.append({"name": "recall", "shape": [PITCH_CLASSES * len(config.recall)], "initial": 0.0})
     return {
         "contract": 1,
         "name": "biaxial",

@@ -4,9 +4,10 @@ Each step, every note is described by its surroundings one step ago; the time ax
 remembers what happened around it, and the note axis decides note after note, hearing what was decided below. After
 D. Johnson's network of 2015, with tanh candidates, a vicinity padded with silence, zero initial states, and two
 additions that made it learn faster: the note axis hears the note's own features again, and not only the note just
-below but the whole octave (`reach`).
+below but the whole octave (`reach`). A third keeps it in its key: how much of each pitch class has sounded lately (`recall`).
 
-Shapes: B pieces, T steps, N notes, F features, R = reach, C = outputs per note (play, and articulate where there is one).
+Shapes: B pieces, T steps, N notes, F features, R = reach, C = outputs per note (play, and articulate where there is one),
+D = memories of pitch classes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 PITCH_CLASSES = 12
+RECALL_GAIN = 4.0  # three notes at a time are a quarter of a note per pitch class: the memory of them is then about 1
+RECALL_CHUNK = 128  # steps that a memory is reckoned for at once
 BEAT_BITS = 4  # position in a bar of 16 steps, one bit each, as -1 or +1
 
 
@@ -33,6 +36,7 @@ class BiaxialConfig:
     articulates: bool = True  # False: rolls that do not tell a repeated note from a held one
     vicinity: int = 12  # semitones seen on either side, one step ago
     reach: int = 12  # notes below that the note axis hears directly; 1 is the network of 2015
+    recall: tuple[float, ...] = ()  # share of each memory of pitch classes that is left after a step; 0.98 halves in 2 bars
     dropout: float = 0.5
 
     @property
@@ -48,7 +52,8 @@ class BiaxialConfig:
     @property
     def features(self) -> int:
         """Features per note F."""
-        return 1 + PITCH_CLASSES + (2 * self.vicinity + 1) * self.voices + PITCH_CLASSES + BEAT_BITS
+        around = (2 * self.vicinity + 1) * self.voices
+        return 1 + PITCH_CLASSES + around + PITCH_CLASSES * (1 + len(self.recall)) + BEAT_BITS
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -63,19 +68,45 @@ class BiaxialConfig:
     def from_json(cls, values: dict[str, Any]) -> BiaxialConfig:
         """The inverse of `to_json`."""
         known = dict(values)
-        for key in ("time_sizes", "note_sizes"):
+        for key in ("time_sizes", "note_sizes", "recall"):
             if key in known:
                 known[key] = tuple(known[key])
         return cls(**known)
 
 
-def features(previous: Tensor, position: Tensor, config: BiaxialConfig) -> Tensor:
+def class_counts(previous: Tensor, config: BiaxialConfig) -> Tensor:
+    """How many notes of each pitch class sounded: (..., N, C) flags to (..., 12)."""
+    classes = (torch.arange(config.notes, device=previous.device) + config.low) % PITCH_CLASSES
+    return previous[..., 0] @ F.one_hot(classes, PITCH_CLASSES).float()
+
+
+def recall(previous: Tensor, config: BiaxialConfig, begin: Tensor | None = None) -> Tensor:
+    """What is left of the pitch classes that sounded before each step: (B, T, N, C) flags to (B, T, D * 12).
+
+    Each memory fades by its share a step. `begin` (B, D * 12) is what was left before the first step; None is silence.
+    """
+    counts = class_counts(previous, config).repeat(1, 1, len(config.recall))  # (B, T, D * 12)
+    share = torch.tensor(config.recall, device=previous.device).repeat_interleave(PITCH_CLASSES)
+    left = counts.new_zeros(counts[:, 0].shape) if begin is None else begin
+    found = []
+    for part in counts.split(RECALL_CHUNK, 1):
+        step = torch.arange(part.shape[1], device=previous.device)
+        ago = (step[:, None] - step).clamp(min=0)
+        kernel = share ** ago[..., None] * (step[:, None] >= step)[..., None]  # (T, T, D * 12)
+        part = RECALL_GAIN * (1 - share) * torch.einsum("tsk,bsk->btk", kernel, part)
+        found.append(part + share ** (step[:, None] + 1) * left[:, None])
+        left = found[-1][:, -1]
+    return torch.cat(found, 1)
+
+
+def features(previous: Tensor, position: Tensor, config: BiaxialConfig, recalled: Tensor | None = None) -> Tensor:
     """Describe every note from what sounded one step before.
 
-    previous: (B, T, N, C) play and articulate flags; position: (B, T) step numbers counted from a downbeat.
+    previous: (B, T, N, C) play and articulate flags; position: (B, T) step numbers counted from a downbeat; recalled:
+    (B, T, D * 12) from `recall`, None where the piece begins here.
     Returns (B, T, N, F): place on the keyboard 0..1, own pitch class, the vicinity (play, articulate of each note from
     `vicinity` below to `vicinity` above; silence past the ends), sounding notes per pitch class with the own one first,
-    and the four bits of the position in a bar of 16.
+    the memories of them likewise, and the four bits of the position in a bar of 16.
     """
     batch, steps, notes, _ = previous.shape
     index = torch.arange(notes, device=previous.device)
@@ -88,14 +119,15 @@ def features(previous: Tensor, position: Tensor, config: BiaxialConfig) -> Tenso
     around = padded.unfold(2, 2 * config.vicinity + 1, 1)  # (B, T, N, C, 2V + 1)
     around = around.transpose(-1, -2).reshape(shape)  # (B, T, N, (2V + 1) * C)
 
-    member = F.one_hot(classes, PITCH_CLASSES).float()  # (N, 12)
-    counts = previous[..., 0] @ member  # (B, T, 12)
     turn = (torch.arange(PITCH_CLASSES, device=index.device) + classes[:, None]) % PITCH_CLASSES  # (N, 12)
-    context = counts[:, :, turn]  # (B, T, N, 12)
+    heard = [class_counts(previous, config)[:, :, turn]]  # (B, T, N, 12)
+    if config.recall:
+        memories = recall(previous, config) if recalled is None else recalled
+        heard += [memory[:, :, turn] for memory in memories.split(PITCH_CLASSES, -1)]
 
     bits = torch.stack([(position >> bit) & 1 for bit in range(BEAT_BITS)], -1).float() * 2 - 1  # (B, T, 4)
     beat = bits[:, :, None].expand(batch, steps, notes, BEAT_BITS)
-    return torch.cat([place, own, around, context, beat], -1)
+    return torch.cat([place, own, around, *heard, beat], -1)
 
 
 def heard_below(current: Tensor, reach: int) -> Tensor:
@@ -159,13 +191,15 @@ class Biaxial(nn.Module):
         current: Tensor,
         position: Tensor,
         states: list[tuple[Tensor, Tensor]] | None = None,
+        recalled: Tensor | None = None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Return the logits (B, T, N, C) and the time layers' states after the last step, each (1, B * N, H).
 
-        previous, current: flags (B, T, N, C) one step before and at the step; position: (B, T); states: as returned.
+        previous, current: flags (B, T, N, C) one step before and at the step; position: (B, T); states: as returned;
+        recalled: as for `features`.
         """
         batch, steps, notes, _ = previous.shape
-        described = features(previous, position, self.config)  # (B, T, N, F)
+        described = features(previous, position, self.config, recalled)  # (B, T, N, F)
         signal = described.transpose(1, 2).reshape(batch * notes, steps, -1)  # (B * N, T, F)
         after = []
         for at, layer in enumerate(self.time_layers):

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from models.biaxial.export import step_graph
-from models.biaxial.network import Biaxial, BiaxialConfig, log_prob, to_flags
+from models.biaxial.network import PITCH_CLASSES, RECALL_GAIN, Biaxial, BiaxialConfig, log_prob, recall, to_flags
 from models.biaxial.rolls import read_keyboard
 from models.data import Collection
 from models.export import save_network
@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "articulates": True,
     "vicinity": 12,
     "reach": 12,
+    "recall": [],
     "dropout": 0.3,
     "order": 0,  # which of all orders the stretches come in; a run that goes on from another takes the next
     "batch": 4,
@@ -88,14 +89,23 @@ class Segments:
         drawn = rng.choice(len(pieces), 8 * size, p=lengths / lengths.sum())
         drawn = drawn[np.argsort(np.minimum(lengths[drawn], segment), kind="stable")]
         first = int(rng.integers(0, len(drawn) - size + 1))
-        parts = []
+        parts, memories = [], []
         for index in drawn[first : first + size]:
             roll = self._moved(pieces[index].roll, rng)
             last = max(0, len(roll) - segment // 2) // BAR if len(roll) > segment else 0
             start = BAR * int(rng.integers(0, last + 1))
             before = roll[start - 1] if start else np.zeros_like(roll[0])
             parts.append((before, roll[start : start + segment]))
-        return _tensors(parts, self.config["articulates"])
+            memories.append(self._left_of(roll[: max(start - 1, 0)]))
+        return {**_tensors(parts, self.config["articulates"]), "recalled": torch.from_numpy(np.stack(memories))}
+
+    def _left_of(self, past: np.ndarray) -> np.ndarray:
+        """What the memories of pitch classes hold after a roll: float32 (D * 12,)."""
+        classes = np.eye(PITCH_CLASSES, dtype=np.float32)[(np.arange(past.shape[1]) + self.config["low"]) % PITCH_CLASSES]
+        counts = (past != SILENT) @ classes  # (T, 12)
+        ago = np.arange(len(past))[::-1]
+        left = [RECALL_GAIN * (1 - share) * share**ago @ counts for share in self.config["recall"]]
+        return np.concatenate([np.zeros(0, np.float32), *left]).astype(np.float32)
 
     def _moved(self, roll: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The roll transposed at random, so that no note leaves the keyboard."""
@@ -143,16 +153,18 @@ def loss(model: nn.Module, batch: dict[str, Tensor], carry: dict[str, Tensor]) -
     """Nats summed over the batch and the number of its steps; each stretch begins with an empty memory."""
     del carry
     network = cast(Biaxial, model)
+    recalled = recall(batch["previous"], network.config, batch.get("recalled")) if network.config.recall else None
     previous, current, position, mask = (batch[k] for k in ("previous", "current", "position", "mask"))
     if model.training:
         with torch.autocast(current.device.type, torch.bfloat16, enabled=network.narrow):
-            logits, _ = network(previous, current, position)
+            logits, _ = network(previous, current, position, recalled=recalled)
         nats = -(log_prob(logits.float(), current, previous) * mask).sum()
         return nats, mask.sum(), {}
     nats, states = mask.new_zeros(()), None
     for at in range(0, mask.shape[1], CHUNK):
         now = slice(at, at + CHUNK)
-        logits, states = network(previous[:, now], current[:, now], position[:, now], states)
+        left = recalled[:, now] if recalled is not None else None
+        logits, states = network(previous[:, now], current[:, now], position[:, now], states, left)
         nats = nats - (log_prob(logits, current[:, now], previous[:, now]) * mask[:, now]).sum()
     return nats, mask.sum(), {}
 

@@ -13,6 +13,7 @@ SHAPES = {
     "articulates": BiaxialConfig(low=40, high=63, time_sizes=(9, 7), note_sizes=(6, 5)),
     "roll": BiaxialConfig(low=50, high=70, time_sizes=(8, 6), note_sizes=(5, 4), articulates=False),
     "one note heard, three layers": BiaxialConfig(low=30, high=45, time_sizes=(6,), note_sizes=(5, 4, 3), reach=1, vicinity=3),
+    "recalls": BiaxialConfig(low=40, high=63, time_sizes=(9, 7), note_sizes=(6, 5), recall=(0.5, 0.9)),
 }
 
 

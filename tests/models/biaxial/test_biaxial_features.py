@@ -1,11 +1,15 @@
 """The features of every note, against an oracle in plain Python written from the description."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.biaxial.network import BiaxialConfig, features, heard_below
+from models.biaxial import recipe
+from models.biaxial.network import RECALL_GAIN, BiaxialConfig, features, heard_below, recall
+from models.data import Collection, Piece
+from models.representation import STRUCK
 
 
 def describe(flags: list[list[float]], position: int, note: int, config: BiaxialConfig) -> list[float]:
@@ -49,3 +53,42 @@ def test_a_note_hears_only_what_is_below_it():
     current[0, 0, 2] = 1
     below = heard_below(current, reach=3)[0, 0]
     assert below.tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_a_memory_fades_by_its_share_every_step():
+    config = BiaxialConfig(low=24, high=47, recall=(0.5, 0.9), articulates=False)
+    flags = (torch.rand(2, 300, 24, 1, generator=torch.Generator().manual_seed(0)) < 0.2).float()
+    begin = torch.rand(2, 24)
+    left, wanted = begin.clone(), []
+    for step in range(300):
+        counts = torch.zeros(2, 12)
+        for note in range(24):
+            counts[:, note % 12] += flags[:, step, note, 0]
+        share = torch.tensor([0.5] * 12 + [0.9] * 12)
+        left = share * left + RECALL_GAIN * (1 - share) * counts.repeat(1, 2)
+        wanted.append(left)
+    assert torch.allclose(recall(flags, config, begin), torch.stack(wanted, 1), atol=1e-5)
+    described = features(flags, torch.zeros(2, 300, dtype=torch.int64), config, recall(flags, config, begin))
+    assert described.shape == (2, 300, 24, config.features)
+    own = described[1, 7, 5, -4 - 24 : -4]  # the own pitch class first, in each memory
+    assert own.tolist() == pytest.approx([float(wanted[7][1, d * 12 + (5 + k) % 12]) for d in range(2) for k in range(12)])
+
+
+def test_a_stretch_remembers_what_came_before_it_in_its_piece():
+    """A stretch from the middle is described as it is when the whole piece is heard."""
+    chance = np.random.default_rng(0)
+    roll = (chance.random((400, 24)) < 0.1).astype(np.uint8) * STRUCK
+    config = {**recipe.DEFAULTS, "low": 24, "high": 47, "recall": [0.5, 0.98], "shift": 0, "segment": 32, "batch": 2}
+    data = recipe.Segments(config, Collection([Piece("a", "train", roll)]), {})
+    shape = recipe.shape_of(config)
+    whole = recall(torch.from_numpy(roll != 0).float()[None, ..., None], shape)[0]
+    seen = 0
+    for update in range(6):
+        batch = data.batch(update, 0, 1)
+        found = recall(batch["previous"], shape, batch["recalled"])
+        for item, stretch in zip(batch["current"][..., 0].numpy(), found, strict=True):
+            (start,) = (at for at in range(0, 400, 16) if np.array_equal(roll[at : at + 16] != 0, item[:16] > 0))
+            if start:
+                assert torch.allclose(stretch[:16], whole[start - 1 : start + 15], atol=1e-5)
+                seen += 1
+    assert seen > 4
