@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from engine import config
-from engine.errors import AlgoritmoError
+from engine.errors import AlgoritmoError, NetworkError
 from engine.feed.encoder import Encoder, Wish
 from engine.feed.schema import Schema
 from engine.feed.targets import Clocks, Targets, open_udp
 from engine.messages import BLOCK
 from engine.network.contract import read_card
-from engine.network.runner import Runner
+from engine.network.runner import Runner, present
 from engine.process import registry_of
 from engine.render import Render
 from engine.supervisor import versions, write_json
@@ -48,16 +48,19 @@ def bench(json_path: Path | None, seconds: float) -> int:
     found: dict[str, Any] = {"machine": _machine(), "versions": versions(), "steps": {}}
     print(f"{found['machine']['processor']}, {found['machine']['cores']} cores, load {found['machine']['load']}")
     for path in sorted(config.SHIPPED.glob("*/*.onnx")):
-        found["steps"][path.stem] = figures = step_cost(path)
-        print(f"step of {path.stem}: {_times(figures['ms'])} ms")
+        found["steps"][path.stem] = by_provider = step_costs(path)
+        for provider, ms in by_provider.items():
+            print(f"step of {path.stem} on {provider}: {_times(ms)} ms")
     if eager := _eager():
         found["eager"] = eager
         if "festival" in found["steps"]:
-            ratio = eager["core_ms"]["p50"] / found["steps"]["festival"]["ms"]["p50"]
+            ratio = eager["core_ms"]["p50"] / found["steps"]["festival"]["cpu"]["p50"]
             print(
                 f"PyTorch eager, festival: layers alone {_times(eager['core_ms'])} ms "
-                f"({ratio:.1f} times the whole step above), all of it {_times(eager['step_ms'])} ms"
+                f"({ratio:.1f} times the whole step on cpu), all of it {_times(eager['step_ms'])} ms"
             )
+    else:
+        print("PyTorch eager beside it was not measured: it needs pip install -e '.[train]'")
     found |= offline()
     block_us = 1e6 * BLOCK / config.Config().audio.rate
     rack, feed, cells = found["rack"]["block_us"], found["feed"]["step_us"], found["feed_h_c"]["step_us"]
@@ -68,9 +71,14 @@ def bench(json_path: Path | None, seconds: float) -> int:
     found["jam"] = jam(seconds)
     print("a jam, the demo with the band: " + _usage(found["jam"]))
     report = found["jam"]["report"]
+    again = report["chosen_again"]
     print(
-        f"  {report['steps']} steps, {_times(report['step_ms'])} ms, {report['late_steps']} late; {report['xruns']} xruns; "
-        f"DSP {report['dsp_load']['mean']:.1%}; from command to first note {found['jam']['first_sound_s']:.1f} s, "
+        f"  {report['steps']} steps, {report['late_steps']} late; from window closed to notes sent "
+        f"{_times(report['step_ms'])} ms, of the {again['steps']} chosen again {_times(again['step_ms'])} ms"
+    )
+    print(
+        f"  {report['xruns']} xruns; DSP {report['dsp_load']['mean']:.1%}; feed {report['feed']['sent']} datagrams, "
+        f"{report['feed']['dropped']} dropped; from command to first sound {found['jam']['first_sound_s']:.1f} s, "
         f"from Ctrl-C to the end {found['jam']['ended_s']:.1f} s"
     )
     if json_path is not None:
@@ -90,7 +98,7 @@ def _processor() -> str:
 
 
 def percentiles(values: np.ndarray) -> dict[str, float]:
-    """Return p50, p99 and max, rounded to four figures after the point."""
+    """Return p50, p99 and max, rounded to four digits after the point."""
     p50, p99, most = np.percentile(values, [50, 99, 100])
     return {"p50": round(float(p50), 4), "p99": round(float(p99), 4), "max": round(float(most), 4)}
 
@@ -99,20 +107,18 @@ def _times(figures: dict[str, float]) -> str:
     return f"{figures['p50']:.3g} (p99 {figures['p99']:.3g})"
 
 
-def step_cost(path: Path, calls: int = STEPS) -> dict[str, Any]:
-    """Time the step graph at `path`, one thread on the CPU, as it goes on by itself."""
-    runner = Runner(path, "cpu", 1)
-    rng = np.random.default_rng(0)
-    taken = np.empty(calls)
-    for i in range(-100, calls):
-        rng.random(out=runner.inputs["u"], dtype=np.float32)
-        begun = time.perf_counter_ns()
-        runner.step()
-        if i >= 0:
-            taken[i] = time.perf_counter_ns() - begun
-        runner.inputs["x"][...] = runner.outputs["notes"]
-        runner.inputs["position"] += 1
-    return {"ms": percentiles(taken * 1e-6), "bytes": path.stat().st_size}
+def step_costs(path: Path, calls: int = STEPS) -> dict[str, dict[str, float]]:
+    """Time the step graph at `path` on each provider that works here, with one thread; milliseconds."""
+    found = {}
+    for provider in present():
+        try:
+            runner = Runner(path, provider, 1)
+        except NetworkError:
+            if provider == "cpu":
+                raise
+            continue  # listed by onnxruntime, but its driver is not here
+        found[provider] = percentiles(runner.times_ms(calls))
+    return found
 
 
 def _eager() -> dict[str, Any] | None:

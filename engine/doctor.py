@@ -218,17 +218,14 @@ def music(config: Config) -> Iterator[Finding]:
 
 def network(path: Path, config: Config) -> Iterator[Finding]:
     """Load the network on the provider that a jam would take. Raises NetworkError."""
-    import onnxruntime as ort
-
-    from engine.network.runner import PROVIDERS, choose
+    from engine.network.runner import choose, present
 
     runner, timings = choose(path, config.network.provider, config.network.threads)
     card = runner.card
     size = f"{len(card.tracks)} tracks, {card.slots} slots, {path.stat().st_size / 1e6:.1f} MB"
     yield Finding(OK, "network", f"{card.name} keeps the contract: {size}")
-    present = [name for name, full in PROVIDERS.items() if full in ort.get_available_providers()]
     measured = ", ".join(f"{t.provider} {t.p99_ms:.2f} ms" for t in timings)
-    said = f"has {', '.join(present)}; a step takes {measured} (p99): {runner.provider} is taken"
+    said = f"has {', '.join(present())}; a step takes {measured} (p99): {runner.provider} is taken"
     yield Finding(OK, "onnxruntime", said)
 
 

@@ -57,7 +57,7 @@ CLOCK = np.dtype(
         ("xruns", "<i8"),
         ("notes_in", "<i8"),
         ("midi_ignored", "<i8"),  # bytes or messages that were no MIDI
-        ("notes_late", "<i8"),  # network's notes that came after their block had been rendered
+        ("notes_late", "<i8"),  # network's notes and clicks that came after their block had been rendered
         ("peak", "<f4"),  # of the last block, 1.0 = full scale
         ("device_lost", "u1"),  # 1: the device is gone, the null clock keeps time
     ]
@@ -79,6 +79,10 @@ NETWORK_STATS = np.dtype(
         ("step_p50_ms", "<f4"),
         ("step_p99_ms", "<f4"),
         ("step_max_ms", "<f4"),
+        ("again_steps", "<i8"),  # those of them chosen again, for something was heard or turned after they had been
+        ("again_p50_ms", "<f4"),
+        ("again_p99_ms", "<f4"),
+        ("again_max_ms", "<f4"),
         ("lead_ms", "<f4"),
         ("mode", "<i4"),  # index in parameters.MODES
         ("listening", "u1"),  # trade: 1 while it listens

@@ -92,6 +92,12 @@ def summary(report: dict[str, Any], session: str) -> str:
             f"{report['steps']} steps on {report['provider']}, {step['p50']:.2f} ms each (p99 {step['p99']:.2f}), "
             f"{report['late_steps']} late"
         )
+        again = report["chosen_again"]
+        if again["steps"]:
+            took = again["step_ms"]
+            out.append(f"{again['steps']} of them chosen again at the last moment: {took['p50']:.2f} ms, p99 {took['p99']:.2f}")
+    if report.get("notes_late"):
+        out.append(f"{report['notes_late']} notes and clicks of the network came too late to sound")
     if "dsp_load" in report:
         out.append(f"DSP load {100 * report['dsp_load']['mean']:.0f} %, {report['xruns']} xruns")
     tracks = ", ".join(f"{name} {count}" for name, count in report["notes_out"].items())

@@ -15,9 +15,8 @@ def test_percentiles_are_of_the_values():
 
 
 def test_a_step_is_timed(tiny_onnx):
-    cost = bench.step_cost(tiny_onnx, calls=50)
-    assert 0 < cost["ms"]["p50"] <= cost["ms"]["p99"] <= cost["ms"]["max"]
-    assert cost["bytes"] == tiny_onnx.stat().st_size
+    costs = bench.step_costs(tiny_onnx, calls=50)
+    assert 0 < costs["cpu"]["p50"] <= costs["cpu"]["p99"] <= costs["cpu"]["max"]
 
 
 @pytest.mark.parametrize(("wish", "floats"), [(Wish(), 4 + 3 * 19), (Wish(signals=("h",)), 4)])

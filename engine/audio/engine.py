@@ -344,7 +344,7 @@ class AudioEngine:
         if event.track >= len(self._rack.tracks) and event.track != PLAYER:
             return
         if is_late(event, self.frame):
-            self.notes_late += event.kind == NOTE_ON
+            self.notes_late += 1
             return
         self._schedule.put(event)
         silent = event.kind == CLICK or (event.kind == NOTE_ON and event.track in self._muted)

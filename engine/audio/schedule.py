@@ -23,8 +23,8 @@ class Event(NamedTuple):
     bend: float
 
     def concerns(self, track: int) -> bool:
-        """Whether an ALL_OFF for this track (PLAYER: all the network's tracks) drops this event."""
-        return track == PLAYER or (self.track == track and self.kind != CLICK)
+        """Whether an ALL_OFF for this track (PLAYER: all the network's tracks) drops this event; the beat goes on."""
+        return self.kind != CLICK and track in (PLAYER, self.track)
 
 
 class Schedule:
@@ -63,5 +63,8 @@ class Schedule:
 
 
 def is_late(event: Event, frame: int) -> bool:
-    """Whether an event came too late to be begun: its block, before `frame`, has been rendered."""
+    """Whether an event came too late to be begun: its block, before `frame`, has been rendered.
+
+    A note or a click out of time is worse than none; an end is never too late.
+    """
     return event.frame < frame and event.kind in (NOTE_ON, CLICK)

@@ -18,6 +18,7 @@ from engine.config import Config
 from engine.errors import NetworkError
 from engine.link import Link
 from engine.messages import INFO, WARNING
+from engine.network import harmony
 from engine.network.contract import Card
 from engine.network.imagine import Imagination
 from engine.network.jam import Jam, all_off, click
@@ -70,16 +71,19 @@ class Performance:
     def __init__(self, spec: Spec, link: Link, live: Live, runner: Runner, timing: Timing, player_track: str) -> None:
         self._spec, self._link, self._live = spec, link, live
         self._card = spec.card
-        self._jam = Jam(runner, live, link, player_track)
+        self._jam = Jam(runner, live, link, player_track, harmony.of(spec.config, spec.card, player_track))
         self._runner = runner
         self._imagination = Imagination(spec.network_path, spec.config.network.threads, self._jam, live, link)
         self._events = link["events"].reader()
-        self._times_ms = np.zeros(WINDOW, np.float32)  # closing the window to notes sent
-        self._needs_ms = np.full(WINDOW, timing.p99_ms, np.float32)  # the moment it was due to notes sent
         before = link["network"].latest() if spec.restarted else None  # a restart goes on counting
-        self._steps = self._base = int(before["steps"]) if before is not None else 0
-        self._late = int(before["late_steps"]) if before is not None else 0
-        self._max_ms = float(before["step_max_ms"]) if before is not None else 0.0
+        self._times = Times()  # closing the window to notes sent
+        self._again = Times()  # ... of the steps chosen only then, or once more
+        self._needs = Times()  # the moment it was due to notes sent
+        self._late = 0
+        if before is not None:
+            self._times.resume(int(before["steps"]), float(before["step_max_ms"]))
+            self._again.resume(int(before["again_steps"]), float(before["again_max_ms"]))
+            self._late = int(before["late_steps"])
         self._runner_ms = timing.p50_ms
         self._lead_ms = timing.p99_ms + MARGIN_MS
 
@@ -178,16 +182,26 @@ class Performance:
         # A block is rendered as a whole when it begins: what is to sound in it must be there before.
         earliest = clock.frame_at(begun_ns) + float(record["device_block"])
         self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
-        if not self._jam.stands(step, grid):
+        stood = self._jam.stands(step, grid)
+        if not stood:
             self._jam.choose(step, grid, earliest)
         frame = grid.frame_at(step / self._card.steps_per_beat)
         late = clock.frame_at(time.perf_counter_ns()) + float(record["device_block"]) > frame
         if not late:
             self._jam.send()
         done_ns = time.perf_counter_ns()
-        self._jam.publish((done_ns - begun_ns) * 1e-6, late)
+        step_ms = (done_ns - begun_ns) * 1e-6
+        self._jam.publish(step_ms, late)
         self._imagination.begin(step, round(frame))
-        self._count((done_ns - begun_ns) * 1e-6, (done_ns - self._due_ns) * 1e-6, late, grid)
+        self._late += late
+        self._times.add(step_ms)
+        if not stood:
+            self._again.add(step_ms)
+        self._needs.add((done_ns - self._due_ns) * 1e-6)
+        if self._times.count % 8 == 0 or self._times.count == 1:
+            self._tell(grid)
+        if self._times.count % 1024 == 0:
+            gc.collect()  # right after a step there is time for it
         missed = clock.frame_at(done_ns) - frame
         bar = grid.frames_per_beat * self._card.beats_per_bar
         if missed > CATCH_UP_BARS * bar:
@@ -202,33 +216,55 @@ class Performance:
         self._link.notice("network", WARNING, f"the machine stood still: {following - step - 1} timesteps were jumped over")
         return following
 
-    def _count(self, step_ms: float, need_ms: float, late: bool, grid: Grid) -> None:
-        at = (self._steps - self._base) % WINDOW
-        self._times_ms[at], self._needs_ms[at] = step_ms, need_ms
-        self._steps += 1
-        self._late += late
-        self._max_ms = max(self._max_ms, step_ms)
-        if self._steps % 8 and self._steps > 1:
-            return
-        seen = min(self._steps - self._base, WINDOW)
-        p50, p99 = np.percentile(self._times_ms[:seen], [50, 99])
-        need = float(np.percentile(self._needs_ms[:seen], 99))
+    def _tell(self, grid: Grid) -> None:
+        """Publish the figures, and measure the lead anew."""
+        p50, p99 = self._times.percentiles_ms(50, 99)
+        again_p50, again_p99 = self._again.percentiles_ms(50, 99)
         half_step_ms = 30e3 / grid.tempo_bpm / self._card.steps_per_beat
+        (need,) = self._needs.percentiles_ms(99)
         self._lead_ms = min(max(need, 0.5) + MARGIN_MS, 0.9 * half_step_ms)
-        mode, listening = self._jam.mode, self._jam.listening
-        provider = self._runner.provider.encode()
-        stats = (
-            self._steps,
-            self._late,
-            p50,
-            p99,
-            self._max_ms,
-            self._lead_ms,
-            mode,
-            listening,
-            provider,
-            self._spec.restarted,
+        self._link["network"].push(
+            (
+                self._times.count,
+                self._late,
+                p50,
+                p99,
+                self._times.max_ms,
+                self._again.count,
+                again_p50,
+                again_p99,
+                self._again.max_ms,
+                self._lead_ms,
+                self._jam.mode,
+                self._jam.listening,
+                self._runner.provider.encode(),
+                self._spec.restarted,
+            )
         )
-        self._link["network"].push(stats)
-        if self._steps % 1024 == 0:
-            gc.collect()  # right after a step there is time for it
+
+
+class Times:
+    """How long something took, the last WINDOW times; and how often it was done, and how long it ever took at most."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.max_ms = 0.0
+        self._last_ms = np.zeros(WINDOW, np.float32)
+        self._seen = 0  # in this process
+
+    def resume(self, count: int, max_ms: float) -> None:
+        """Count on from where a process that died had come to."""
+        self.count, self.max_ms = count, max_ms
+
+    def add(self, ms: float) -> None:
+        """Take one more."""
+        self._last_ms[self._seen % WINDOW] = ms
+        self._seen += 1
+        self.count += 1
+        self.max_ms = max(self.max_ms, ms)
+
+    def percentiles_ms(self, *which: float) -> tuple[float, ...]:
+        """Return percentiles of the last; zeros while there are none."""
+        if not self._seen:
+            return (0.0,) * len(which)
+        return tuple(np.percentile(self._last_ms[: self._seen], which).tolist())

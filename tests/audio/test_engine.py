@@ -53,6 +53,21 @@ def test_a_note_that_comes_too_late_is_dropped_and_counted_but_an_end_is_not(ben
     assert stage.engine.notes_late == 1
 
 
+def test_a_click_that_comes_too_late_is_dropped_and_counted(bench: Build) -> None:
+    stage = bench()
+    stage.blocks(10)
+    stage.network(639, CLICK, 0, pitch=1)
+    assert first_sound(stage.blocks(10)) is None
+    assert stage.engine.notes_late == 1
+
+
+def test_the_beat_goes_on_when_the_network_is_silenced(bench: Build) -> None:
+    stage = bench()
+    stage.network(640, CLICK, 0, pitch=1)
+    stage.network(320, ALL_OFF, PLAYER)
+    assert first_sound(stage.blocks(20)) in range(640, 660)
+
+
 def test_a_note_on_for_a_note_that_sounds_strikes_it_anew(bench: Build) -> None:
     stage = bench()
     stage.network(0, NOTE_ON, 1)
