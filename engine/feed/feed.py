@@ -56,6 +56,8 @@ class Feed:
         self._futures = link["futures"].reader()
         self._imagined: np.void | None = None  # not told yet
         self._waiting: deque[tuple[np.void, int]] = deque()  # steps that do not sound yet, and their place in the ring
+        self._prepared: np.void | None = None  # the first of those that wait, encoded already
+        self._preparing_s = 0.0  # what that took
         self._published = self._steps.position  # place in the ring behind the newest step published
         self._step_us: deque[float] = deque(maxlen=REMEMBERED)
         self._when_s: deque[float] = deque(maxlen=REMEMBERED)
@@ -83,6 +85,10 @@ class Feed:
 
     def advance(self, frame: float, clocks: Clocks = NOW, paced: bool = False) -> bool:
         """Publish everything that sounds up to `frame`; `paced`: of what is shown one step. Return whether steps are left."""
+        if self._prepared is not None and int(self._prepared["frame"]) <= frame:
+            # Before notes that came since: the encoder did not know them.
+            record, self._published = self._waiting.popleft()
+            self.step(record, clocks)
         self.notes(clocks)
         self.look()
         due = sum(int(record["frame"]) <= frame for record, _ in self._waiting)
@@ -96,6 +102,22 @@ class Feed:
         self._look_ahead(frame, clocks)
         return False
 
+    def prepare(self, frame: float, soon: float, clocks: Clocks) -> int | None:
+        """Encode the step that sounds after `frame` and up to `soon`; return where, None when there is none.
+
+        `advance` then only has to send it; nothing else of the feed is to be called in between.
+        """
+        self.notes(clocks)
+        following = self.look()
+        if following is None or not frame < following <= soon:
+            return None
+        begun = time.perf_counter()
+        self._prepared = self._waiting[0][0]
+        self.encoder.take(self._prepared)
+        self.targets.prepare(clocks)
+        self._preparing_s = time.perf_counter() - begun
+        return following
+
     def _look_ahead(self, frame: float, clocks: Clocks) -> None:
         """Publish the newest futures, once the step they follow has sounded."""
         for record in self._futures.read():
@@ -107,7 +129,11 @@ class Feed:
     def step(self, record: np.void, clocks: Clocks = NOW, shown: bool = True) -> None:
         """Publish a step record; one that is not `shown` is recorded and counts as the step before the next."""
         begun = time.perf_counter()
-        self.encoder.take(record)
+        if record is self._prepared:
+            begun -= self._preparing_s
+        else:
+            self.encoder.take(record)
+        self._prepared = None
         if shown:
             self.targets.publish(clocks)
             self._step_us.append((time.perf_counter() - begun) * 1e6)

@@ -29,6 +29,7 @@ from engine.messages import FEED_STATS
 from engine.process import Spec, live_of, stop_requested
 
 STATS_S = 0.25
+EARLY_S = 0.0015  # before a step sounds it is encoded; the loop then waits for the moment with all in hand
 PACE_S = 0.004  # between steps that a stall has kept: several at once would not fit the buffer of who receives them
 SOUND_S = 0.02  # how often the first sound is looked for
 SWITCH_S = 0.001  # what one thread may keep another waiting; Python's own default would be seen in the steps' times
@@ -107,7 +108,7 @@ class _Process:
                 with contextlib.suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(self._advance)
 
-        self._watch = WatchThread(Watch(self._link, self._spec.card.steps_per_beat), wake)
+        self._watch = WatchThread(Watch(self._link, self._spec.card.steps_per_beat, EARLY_S), wake)
         self._doors.serve()
 
     def _record(self, folder: Path) -> None:
@@ -131,14 +132,22 @@ class _Process:
 
     def _advance(self, paced: bool = True) -> None:
         self._woken = False
-        clock, now_ns = self._clock(), time.perf_counter_ns()
+        clock = self._clock()
         line = SampleClock.of(clock)
-        frame = line.frame_at(now_ns)
-        # What is rendered now is heard a device's latency later.
-        clocks = Clocks(now_ns * 1e-9, frame - int(clock["latency_frames"]), time.time_ns(), line.ns_per_frame)
+        frame, clocks = self._now(clock, line)
+        following = self._feed.prepare(frame, frame + EARLY_S * 1e9 / line.ns_per_frame, clocks) if paced else None
+        if following is not None:
+            time.sleep(max(line.time_at(following) - time.perf_counter_ns(), 0) * 1e-9)
+            frame, clocks = self._now(clock, line)
         if self._feed.advance(frame, clocks, paced):
             asyncio.get_running_loop().call_later(PACE_S, self._advance)
         self._doors.catch_up_later(clocks.now_s)
+
+    def _now(self, clock: np.void, line: SampleClock) -> tuple[float, Clocks]:
+        """Return the frame that is rendered now, and what is heard when: a device's latency later."""
+        now_ns = time.perf_counter_ns()
+        frame = line.frame_at(now_ns)
+        return frame, Clocks(now_ns * 1e-9, frame - int(clock["latency_frames"]), time.time_ns(), line.ns_per_frame)
 
     def _push_stats(self) -> None:
         feed, control = self._feed, self._doors.control

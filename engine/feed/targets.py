@@ -130,6 +130,11 @@ class Plans:
             plan.fill(heard_unix_ns)
             shared.fresh = True
 
+    def fill_all(self, heard_unix_ns: int) -> None:
+        """Bring every plan up to date."""
+        for shared in self._plans.values():
+            self.fill(shared.plan, heard_unix_ns)
+
 
 class Targets:
     """All receivers of the feed."""
@@ -140,6 +145,7 @@ class Targets:
         self.targets: list[Target] = []
         self._encoder = encoder
         self._heard_unix_ns = 0  # when the encoder's step is heard
+        self._prepared = False  # it is laid out, and was not sent yet
         self._gone = {"sent": 0, "dropped": 0}  # by those that have left
 
     def unknown_signals(self, signals: Iterable[str]) -> list[str]:
@@ -159,10 +165,21 @@ class Targets:
         self._gone["sent"] += target.sent
         self._gone["dropped"] += target.dropped
 
-    def publish(self, clocks: Clocks) -> None:
-        """Send the encoder's new step to every target whose time it is."""
+    def prepare(self, clocks: Clocks) -> None:
+        """Lay out the encoder's new step for all, so that `publish` only has to send it."""
+        self._renew(clocks)
+        self.plans.fill_all(self._heard_unix_ns)
+        self._prepared = True
+
+    def _renew(self, clocks: Clocks) -> None:
         self.plans.new_step()
         self._heard_unix_ns = clocks.heard_unix_ns(self._encoder.frame)
+
+    def publish(self, clocks: Clocks) -> None:
+        """Send the encoder's new step to every target whose time it is."""
+        if not self._prepared:
+            self._renew(clocks)
+        self._prepared = False
         for target in self.targets:
             if target.due(clocks.now_s):
                 self._send_step(target)

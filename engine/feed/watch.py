@@ -18,9 +18,10 @@ LOOK_S = 0.01  # how often the rings are looked at for notes: so late may a note
 
 
 class Watch:
-    """When to publish: notes and futures at the next look, steps at the moment they sound."""
+    """When to publish: notes and futures at the next look, steps `early_s` before the moment they sound."""
 
-    def __init__(self, link: Link, steps_per_beat: int) -> None:
+    def __init__(self, link: Link, steps_per_beat: int, early_s: float = 0.0) -> None:
+        self._early_ns = early_s * 1e9
         self._clock = link["clock"]
         self._grid = link["grid"]
         self._events, self._futures = link["events"], link["futures"]
@@ -38,19 +39,22 @@ class Watch:
         if clock is None:
             return False, LOOK_S
         line = SampleClock.of(clock)
-        now = line.frame_at(now_ns)
+        now, soon = line.frame_at(now_ns), line.frame_at(now_ns + self._early_ns)
         count = self._events.count + self._futures.count
         something = count != self._seen
         self._seen = count
         if self._steps_ring.count != self._steps.position:
             self._due.extend(int(frame) for frame in self._steps.read()["frame"])
-        while self._due and self._due[0] <= now:
+        while self._due and self._due[0] <= soon:
             self._due.popleft()
             something = True
         following = self._due[0] if self._due else self._chosen_next(float(clock["rate_hz"]))
         if following is None or following <= now:
             return something, LOOK_S
-        return something, min((line.time_at(following) - now_ns) * 1e-9, LOOK_S)
+        moment_ns = line.time_at(following)
+        if following > soon:
+            moment_ns -= self._early_ns
+        return something, min((moment_ns - now_ns) * 1e-9, LOOK_S)
 
     def _chosen_next(self, rate_hz: float) -> float | None:
         """Frame of the step to come, which will be there when it sounds: a look in between would find it late."""

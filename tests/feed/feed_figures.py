@@ -7,7 +7,7 @@
     python tests/feed/feed_figures.py loss        # what is lost, by floats a step, size of datagrams and receiver's buffer
 
 Runs beside the tests, not among them: a figure is no test. Linux only. Other programs that run meanwhile are seen in the
-figures; `load` tells of them.
+figures.
 """
 
 # ruff: noqa: E402, T201  (runs from anywhere, and prints)
@@ -39,9 +39,9 @@ from engine.feed import osc
 from tests.feed.driven import Driven
 from tests.feed.fakes import make_card
 from tests.system.receiver import Heard, Receiver, late_ms
-from tests.system.rig import Jam, free_port
+from tests.system.rig import free_port
+from tests.system.whole import SETTLED_S, add_options, said, spread, start_jam
 
-SETTLED_S = 3.0  # after its first steps a jam is measured
 SUBSCRIBERS = 200
 CROWD_S = 15.0  # after which a crowd is gone and another comes; by then those that vanished before are forgotten
 ROWS = (  # floats a step, steps a second, floats a message, receiver's buffer, how often it looks
@@ -70,53 +70,23 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=what)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for the jam, as algoritmo's own")
+    add_options(parser)
     arguments = parser.parse_args()
-    figures = what[arguments.what](arguments)
-    figures["load"] = round(os.getloadavg()[0], 2)
-    print(json.dumps(figures, indent=1))
-
-
-def spread(values: np.ndarray) -> dict[str, float]:
-    """Return median, p95, p99 and the largest."""
-    return {
-        name: round(float(np.percentile(values, at)), 2) for name, at in (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
-    }
-
-
-def jam_of(folder: Path, arguments: argparse.Namespace, port: int, *settings: str) -> Jam:
-    """Start the whole engine with the demo's player, its page and its recording; steps go to `port`, with their time."""
-    ours = (
-        "audio.device=null",
-        "midi.backend=none",
-        f'osc.targets=[{{port={port}, timetag="presentation"}}]',
-        "osc.query.announce=false",
-        f"osc.query.port={free_port()}",
-        f"osc.control.port={free_port()}",
-        f"web.port={free_port()}",
-    )
-    return Jam(folder, *ours, *settings, *arguments.set, options=("--demo", f"--duration={arguments.seconds + 60}"))
-
-
-def of_jam(jam: Jam) -> dict[str, Any]:
-    """What the jam says of itself."""
-    report = jam.report
-    return {key: report[key] for key in ("network", "steps", "late_steps", "step_ms", "xruns", "feed")}
+    print(json.dumps(what[arguments.what](arguments), indent=1))
 
 
 def wire(arguments: argparse.Namespace) -> dict[str, Any]:
     """From the moment a step sounds to its first and its last datagram."""
     with tempfile.TemporaryDirectory() as folder:
         receiver = Receiver()
-        jam = jam_of(Path(folder), arguments, receiver.port)
+        jam = start_jam(Path(folder), arguments, receiver.port)
         try:
             jam.wait_playing()
             time.sleep(SETTLED_S)
             begun_s = time.time()
             time.sleep(arguments.seconds)
             jam.end()
-            return {"sounded_to_wire_ms": _lateness(receiver.stop(), begun_s)} | of_jam(jam)
+            return {"sounded_to_wire_ms": _lateness(receiver.stop(), begun_s)} | said(jam)
         finally:
             jam.close()
 
@@ -140,13 +110,13 @@ def replay(arguments: argparse.Namespace) -> dict[str, Any]:
         plain = Receiver(4 << 20, keep=True)
         timed = Receiver()
         target = f'osc.targets=[{{port={timed.port}, timetag="presentation"}}, {{port={plain.port}}}]'
-        jam = jam_of(folder, arguments, timed.port, target)
+        jam = start_jam(folder, arguments, timed.port, target)
         try:
             jam.wait_playing()
             time.sleep(arguments.seconds)
             jam.end()
             live, _ = plain.stop(), timed.stop()
-            said = of_jam(jam)
+            found = said(jam)
             session = jam.session
         finally:
             jam.close()
@@ -164,7 +134,7 @@ def replay(arguments: argparse.Namespace) -> dict[str, Any]:
     if same:
         apart = second - first
         out["live_to_replay_ms"] = spread(np.abs(apart - np.median(apart)) * 1e3)
-    return out | {"live": said}
+    return out | {"live": found}
 
 
 def rate(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -217,7 +187,7 @@ def crowd(arguments: argparse.Namespace) -> dict[str, Any]:
     """A jam with one receiver that reads, and 200 that subscribe and never do; some vanish without a word."""
     with tempfile.TemporaryDirectory() as folder:
         receiver, control = Receiver(), free_port()
-        jam = jam_of(Path(folder), arguments, receiver.port, f"osc.control.port={control}")
+        jam = start_jam(Path(folder), arguments, receiver.port, f"osc.control.port={control}")
         memory: list[float | None] = []
         crowds = 0
         try:
@@ -233,7 +203,7 @@ def crowd(arguments: argparse.Namespace) -> dict[str, Any]:
             after_s = cpu_s(feed)
             jam.end(signal.SIGINT)
             lateness = _lateness(receiver.stop(), begun_s)
-            said = of_jam(jam)
+            found = said(jam)
         finally:
             jam.close()
     return {
@@ -242,7 +212,7 @@ def crowd(arguments: argparse.Namespace) -> dict[str, Any]:
         "feed_memory_mb": memory,
         "feed_core_share": round((after_s - before_s) / arguments.seconds, 3),
         "the_one_that_reads": lateness,
-    } | said
+    } | found
 
 
 def _crowd(control: int) -> None:

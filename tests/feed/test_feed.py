@@ -8,7 +8,7 @@ from pythonosc.osc_bundle import OscBundle
 from engine.feed import osc
 from engine.feed.encoder import Wish
 from engine.feed.feed import Feed
-from engine.feed.feed_file import FeedLog, Positions
+from engine.feed.feed_file import NOTES, STEP, FeedLog, Positions
 from engine.feed.targets import Clocks
 from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
 from tests.feed.fakes import make_futures, make_step
@@ -37,7 +37,7 @@ def feed(link, schema):
 
 def at(frame):
     """The clocks at a frame, at 48000 a second."""
-    return Clocks(frame / 48000, frame, 0, 1e9 / 48000)
+    return Clocks(frame / 48000, unix_ns=10**18, ns_per_frame=1e9 / 48000)
 
 
 def push_note(link, frame, kind, track, pitch, velocity=80):
@@ -93,6 +93,32 @@ def test_timetag_is_when_the_frame_is_heard_not_when_it_was_published(feed, link
     now = Clocks(0.0, frame=60000.0, unix_ns=1_800_000_000_000_000_000, ns_per_frame=1e9 / 48000)
     feed.advance(48000, now)
     assert [data[8:16] for data in sent] == [osc.timetag(now.unix_ns - 750_000_000), osc.timetag(now.unix_ns - 250_000_000)]
+
+
+def test_step_that_was_prepared_is_sent_as_it_would_have_been(link, schema, card, chance):
+    sent = {True: [], False: []}
+    for number in range(3):
+        link["steps"].push(make_step(card, number, chance, frame=480 * number))
+    for prepared in sent:
+        feed = Feed(link, schema, log := FeedLog(card, schema.large), Positions())
+        feed.targets.add("it", Wish(presentation=True), 1e6, lambda data, to=sent[prepared]: to.append(bytes(data)))
+        for number in range(3):
+            if prepared:
+                assert feed.prepare(480 * number - 48, 480 * number - 24, at(480 * number)) is None
+                assert feed.prepare(480 * number - 48, 480 * number, at(480 * number - 48)) == 480 * number
+            feed.advance(480 * number, at(480 * number))
+        assert [kind for kind, _, _ in log.take()] == [STEP] * 3
+    assert sent[True] == sent[False]
+
+
+def test_notes_that_come_while_a_step_waits_are_told_and_kept_behind_it(link, schema, card, chance):
+    feed = Feed(link, schema, log := FeedLog(card, schema.large), Positions())
+    link["steps"].push(make_step(card, 0, chance, frame=480))
+    assert feed.prepare(470, 480, at(470)) == 480
+    push_note(link, 475, NOTE_ON, 1, 60)
+    feed.advance(480, at(480))
+    assert [kind for kind, _, _ in log.take()] == [STEP, NOTES]
+    assert feed.step_us > 0
 
 
 def test_notes_are_told_once(feed, link):

@@ -71,6 +71,18 @@ def test_step_is_found_when_it_sounds_not_when_it_was_chosen(rings):
     assert rings.look(601) == (False, LOOK_S)
 
 
+def test_step_is_found_a_little_early_where_that_is_asked_for(rings):
+    rings.watch = Watch(rings.link, 4, early_s=120 / RATE)
+    rings.link["grid"].push((0.0, 0.0, 120.0, 1))
+    assert rings.look(5800)[1] == pytest.approx(80 / RATE, abs=1e-6)
+    found, pause_s = rings.look(5880)  # not chosen yet: the next look is when it sounds
+    assert not found
+    assert pause_s == pytest.approx(120 / RATE, abs=1e-6)
+    rings.step(1, 6000)
+    assert rings.look(5900)[0]
+    assert not rings.look(6000)[0]
+
+
 def test_sleep_ends_where_the_network_will_have_chosen(rings):
     rings.link["grid"].push((0.0, 0.0, 120.0, 1))  # step 1 of a 16th at 120 bpm: frame 6000
     assert rings.look(5000) == (False, LOOK_S)

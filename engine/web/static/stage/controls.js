@@ -1,7 +1,7 @@
 // Everything that can be turned while it plays, made from what the engine declares.
 
 import { trackColour } from "./colour.js";
-import { el } from "./dom.js";
+import { chip, el } from "./dom.js";
 
 const GROUPS = [
   ["Together", ["mode", "rest", "bars"]],
@@ -120,21 +120,15 @@ export class Controls {
   }
 
   toggle(p, label = p.id) {
-    const button = el("button", "chip", label);
-    button.id = `p-${p.id}`;
-    button.dataset.why = `${p.doc}.`;
+    const button = chip(label, `${p.doc}.`, () => this.send(p.id, this.app.values[p.id] ? 0 : 1), `p-${p.id}`);
     button.disabled = !this.app.mayChange;
-    button.onclick = () => this.send(p.id, this.app.values[p.id] ? 0 : 1);
     this.show[p.id] = (v) => button.setAttribute("aria-pressed", String(Boolean(v)));
     return button;
   }
 
   trigger(p) {
-    const button = el("button", "chip", NAMES[p.id] ?? p.id);
-    button.id = `p-${p.id}`;
-    button.dataset.why = `${p.doc}.`;
+    const button = chip(NAMES[p.id] ?? p.id, `${p.doc}.`, () => this.app.send({ fire: p.id }), `p-${p.id}`);
     button.disabled = !this.app.mayChange;
-    button.onclick = () => this.app.send({ fire: p.id });
     return button;
   }
 

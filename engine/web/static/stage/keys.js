@@ -1,6 +1,6 @@
 // Playing from the page: the piano drawn here, the computer's keyboard, and MIDI keyboards plugged into it.
 
-import { el } from "./dom.js";
+import { chip, el } from "./dom.js";
 import { PLAYER, pitchName } from "./net.js";
 
 const NOTE_OFF = 0x80;
@@ -203,26 +203,19 @@ export class Keys {
       return;
     }
     words.textContent = matchMedia("(pointer: coarse)").matches ? "Play along: touch the keys." : "Play along: click the keys, or use the letters on them.";
-    const lower = el("button", "chip", "octave −");
-    lower.dataset.why = "Move the piano down an octave. Key Z.";
-    lower.onclick = () => this.move(-12);
-    const higher = el("button", "chip", "octave +");
-    higher.dataset.why = "Move the piano up an octave. Key X.";
-    higher.onclick = () => this.move(12);
-    tools.append(lower, higher);
+    tools.append(
+      chip("octave −", "Move the piano down an octave. Key Z.", () => this.move(-12)),
+      chip("octave +", "Move the piano up an octave. Key X.", () => this.move(12)),
+    );
     if (navigator.requestMIDIAccess) {
-      const midi = el("button", "chip", this.midiName ?? "MIDI keyboard");
-      midi.id = "midi";
-      midi.dataset.why = "Play with a MIDI keyboard that is plugged into this computer.";
+      const why = "Play with a MIDI keyboard that is plugged into this computer.";
+      const midi = chip(this.midiName ?? "MIDI keyboard", why, () => this.openMidi(), "midi");
       midi.setAttribute("aria-pressed", String(Boolean(this.midiName)));
-      midi.onclick = () => this.openMidi();
       tools.append(midi);
     }
     app.sound.addButton(tools);
-    const panic = el("button", "chip panic", "Silence");
-    panic.id = "panic";
-    panic.dataset.why = "Ends every note at once, yours and the network's.";
-    panic.onclick = () => app.send({ fire: "panic" });
+    const panic = chip("Silence", "Ends every note at once, yours and the network's.", () => app.send({ fire: "panic" }), "panic");
+    panic.classList.add("panic");
     tools.append(panic);
   }
 

@@ -1,7 +1,7 @@
 // Moments alike: how similar the network's state at each step is to every other, and which moments are like the one picked.
 
 import { palette, shade } from "./colour.js";
-import { el } from "./dom.js";
+import { chip, el, tools } from "./dom.js";
 import { mod } from "./history.js";
 import { legend } from "./network.js";
 import { Sheet, font } from "./paint.js";
@@ -114,13 +114,8 @@ export class MomentsView {
   mount(root) {
     const { app } = this;
     this.rows = new Rows(app.net);
-    const tools = el("div", "tools");
-    const follow = el("button", "chip", "follow now");
-    follow.id = "follow";
-    follow.dataset.why = "Compare with the newest step, always.";
-    follow.onclick = () => this.pick(null);
-    this.follow = follow;
-    tools.append(el("p", "sentence", this.sentence()), follow);
+    this.follow = chip("follow now", "Compare with the newest step, always.", () => this.pick(null), "follow");
+    const line = tools(this.sentence(), this.follow);
     const page = el("div", "moments");
     const left = el("div", "matrix-box");
     const head = el("h3", "", "Every moment against every other");
@@ -148,7 +143,7 @@ export class MomentsView {
     bottom.append(along);
     this.along = new Sheet(bottom, "along-line", "");
     page.append(left, right, bottom);
-    root.append(tools, page);
+    root.append(line, page);
     for (const { card } of this.cards) card.onclick = () => this.openCard(card);
     this.matrix.canvas.addEventListener("click", (event) => this.clickMatrix(event));
     this.matrix.canvas.addEventListener("pointermove", (event) => this.explain(event));

@@ -12,7 +12,7 @@ import { RollStrip } from "./rollstrip.js";
 import { BeliefStrip, HeardStrip } from "./strip.js";
 import { Classes } from "./classes.js";
 import { Calm } from "./calm.js";
-import { el } from "./dom.js";
+import { chip, el, tools } from "./dom.js";
 
 const RING = 256; // steps a band can look back
 const GAP = 18; // CSS pixels between two signals
@@ -38,14 +38,13 @@ export class NetworkView {
     const { net } = app;
     this.root = root;
     this.shown ??= this.defaultSignals();
-    this.tools = el("div", "tools");
+    this.buildTools();
     this.net = el("div", `net ${net.planes ? "planes" : "bands"}`);
     root.append(this.tools, this.net);
     this.painter = app.cellPainter();
     this.net.append(this.painter.canvas);
     this.cursor = el("div", "cursor");
     this.cursor.hidden = true;
-    this.buildTools();
     if (net.planes) this.buildPlanes();
     else this.buildBands();
     this.net.append(this.cursor);
@@ -81,29 +80,28 @@ export class NetworkView {
   buildTools() {
     const { app } = this;
     const { net } = app;
-    this.tools.replaceChildren(el("p", "sentence", this.sentence()));
     const chips = el("div", "chips");
     chips.setAttribute("role", "group");
     chips.setAttribute("aria-label", "What to show of each neuron");
     for (const signal of net.signals.length > 1 ? net.signals : []) {
       const { verb, name, plain } = SIGNALS[signal] ?? { verb: signal, name: signal, plain: signal };
-      const chip = el("button", "chip", verb);
-      chip.dataset.signal = signal;
-      chip.dataset.why = `Show ${plain} (${name}, ${signal}).`;
-      chip.setAttribute("aria-pressed", String(this.shown.includes(signal)));
-      chip.onclick = () => this.choose(signal);
-      chips.append(chip);
+      const button = chip(verb, `Show ${plain} (${name}, ${signal}).`, () => this.choose(signal));
+      button.dataset.signal = signal;
+      button.setAttribute("aria-pressed", String(this.shown.includes(signal)));
+      chips.append(button);
     }
-    const sort = el("button", "chip", this.raw ? "as stored" : "sorted");
-    sort.id = "sort";
-    sort.dataset.why = "Neurons that do alike stand side by side; click for the order in which the network stores them, and back.";
-    sort.setAttribute("aria-pressed", String(!this.raw));
-    sort.onclick = () => {
+    const why = "Neurons that do alike stand side by side; click for the order in which the network stores them, and back.";
+    const turn = () => {
       this.raw = !this.raw;
       this.buildTools();
+      document.getElementById("sort").focus();
       this.dirty = true;
     };
-    this.tools.append(chips, sort);
+    const sort = chip(this.raw ? "as stored" : "sorted", why, turn, "sort");
+    sort.setAttribute("aria-pressed", String(!this.raw));
+    const built = tools(this.sentence(), chips, sort);
+    this.tools?.replaceWith(built);
+    this.tools = built;
   }
 
   choose(signal) {

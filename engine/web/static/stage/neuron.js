@@ -1,7 +1,7 @@
 // One neuron: what it did over the last bars, where in the bar it fires, which notes it goes with, and its gates.
 
 import { palette, shade, trackColour } from "./colour.js";
-import { el } from "./dom.js";
+import { chip, el, tools } from "./dom.js";
 import { mod } from "./history.js";
 import { legend, signed } from "./network.js";
 import { isSigned, pitchName, signalOf } from "./net.js";
@@ -30,9 +30,7 @@ export class NeuronView {
     const { app } = this;
     const { net } = app;
     this.rows = new Rows(net);
-    const tools = el("div", "tools");
-    tools.append(el("p", "sentence", this.sentence()));
-    root.append(tools);
+    root.append(tools(this.sentence()));
     const page = el("div", "neuron");
     const bar = el("div", "neuron-bar");
     this.buildBar(bar);
@@ -106,31 +104,25 @@ export class NeuronView {
     layers.setAttribute("role", "group");
     layers.setAttribute("aria-label", "Layer");
     for (const layer of net.stack) {
-      const chip = el("button", "chip", net.layerName(layer));
-      chip.dataset.layer = layer.index;
-      chip.dataset.why = `A neuron of ${net.layerName(layer).toLowerCase()}, of ${layer.units}.`;
-      chip.onclick = () => app.select({ ...app.selected, layer: layer.index, unit: Math.min(app.selected.unit, layer.units - 1) });
-      layers.append(chip);
+      const why = `A neuron of ${net.layerName(layer).toLowerCase()}, of ${layer.units}.`;
+      const unit = () => Math.min(app.selected.unit, layer.units - 1);
+      const button = chip(net.layerName(layer), why, () => app.select({ ...app.selected, layer: layer.index, unit: unit() }));
+      button.dataset.layer = layer.index;
+      layers.append(button);
     }
     const walk = el("div", "chips");
-    const before = el("button", "chip", "‹");
+    const before = chip("‹", "The neuron before.", () => this.move(-1));
     before.setAttribute("aria-label", "The neuron before");
-    before.dataset.why = "The neuron before.";
-    before.onclick = () => this.move(-1);
-    const next = el("button", "chip", "›");
+    const next = chip("›", "The neuron after.", () => this.move(1));
     next.setAttribute("aria-label", "The neuron after");
-    next.dataset.why = "The neuron after.";
-    next.onclick = () => this.move(1);
     this.title = el("b", "neuron-title");
     walk.append(before, this.title, next);
     const picks = el("div", "chips");
     picks.append(el("span", "soft", "Find one:"));
     for (const [id, text, why] of PICKS) {
-      const chip = el("button", "chip", text);
-      chip.dataset.pick = id;
-      chip.dataset.why = why;
-      chip.onclick = () => this.find(id);
-      picks.append(chip);
+      const button = chip(text, why, () => this.find(id));
+      button.dataset.pick = id;
+      picks.append(button);
     }
     bar.append(layers, walk, picks);
     this.bar = bar;

@@ -1,7 +1,7 @@
 // The roll: what sounded, and behind it what the network found likely; at the right, the step it decides now.
 
 import { palette, trackColour, rgb } from "./colour.js";
-import { el } from "./dom.js";
+import { chip, el, tools } from "./dom.js";
 import { mod } from "./history.js";
 import { CLAMPED, HOLD, PLAY, PLAYER, TOLD, pitchName } from "./net.js";
 import { Sheet, font } from "./paint.js";
@@ -23,24 +23,17 @@ export class RollView {
   }
 
   mount(root) {
-    const tools = el("div", "tools");
-    tools.append(el("p", "sentence", this.sentence()));
-    const ghosts = el("button", "chip", "ghosts");
-    ghosts.id = "ghosts";
-    ghosts.dataset.why = "Show the notes that were likely but did not happen.";
-    ghosts.setAttribute("aria-pressed", String(!this.plain));
-    ghosts.onclick = () => {
+    const turn = () => {
       this.plain = !this.plain;
       ghosts.setAttribute("aria-pressed", String(!this.plain));
       this.redraw();
     };
-    this.wish = el("button", "chip", "looks ahead");
-    this.wish.id = "futures";
-    this.wish.dataset.why = "Let the network imagine other ways to go on, step by step: what they have in common shows right of now.";
-    this.wish.onclick = () => this.app.send({ set: { futures: this.app.values.futures ? 0 : ASKED } });
-    tools.append(ghosts, this.wish);
+    const ghosts = chip("ghosts", "Show the notes that were likely but did not happen.", turn, "ghosts");
+    ghosts.setAttribute("aria-pressed", String(!this.plain));
+    const why = "Let the network imagine other ways to go on: the more of them agree on a note, the brighter it is right of now.";
+    this.wish = chip("look ahead", why, () => this.app.send({ set: { futures: this.app.values.futures ? 0 : ASKED } }), "futures");
     const box = el("div", "roll");
-    root.append(tools, box);
+    root.append(tools(this.sentence(), ghosts, this.wish), box);
     this.sheet = new Sheet(box, "fill", "");
     this.sheet.canvas.tabIndex = 0;
     this.sheet.canvas.setAttribute("role", "img");

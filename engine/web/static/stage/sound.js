@@ -1,6 +1,6 @@
 // The stage's sound in this browser, for machines without a sound card. A moment late: it travels over the network.
 
-import { el } from "./dom.js";
+import { chip } from "./dom.js";
 
 export class Sound {
   constructor(app) {
@@ -11,11 +11,8 @@ export class Sound {
   addButton(tools) {
     // Browsers give the audio thread only to pages from this machine or over https.
     if (!window.isSecureContext || !window.AudioWorkletNode || !this.app.rate) return;
-    const button = el("button", "chip", "sound here");
-    button.id = "sound";
-    button.dataset.why = "Hear the stage in this browser, for a machine without a sound card; a moment later than it is played.";
-    button.setAttribute("aria-pressed", String(this.on));
-    button.onclick = async () => {
+    const why = "Hear the stage in this browser, for a machine without a sound card; a moment later than it is played.";
+    const turn = async () => {
       try {
         await (this.on ? this.stop() : this.start());
       } catch (error) {
@@ -23,6 +20,8 @@ export class Sound {
       }
       button.setAttribute("aria-pressed", String(this.on));
     };
+    const button = chip("sound here", why, turn, "sound");
+    button.setAttribute("aria-pressed", String(this.on));
     tools.append(button);
   }
 
