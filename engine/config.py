@@ -50,6 +50,7 @@ class Network(_Section):
     """Which network plays, and on what it is computed."""
 
     name: str = "festival"
+    harmony: str = ""
     provider: Literal["auto", "cpu", "cuda", "coreml", "directml"] = "auto"
     threads: int = Field(1, ge=1, le=64)
 
@@ -153,15 +154,19 @@ class Config(_Section):
     session: Session = Session()
 
     def network_path(self) -> Path:
-        """The file that `network.name` means: a path to an .onnx file, or the name of a shipped network."""
-        name = self.network.name
+        """The file that `network.name` means."""
+        return self.path_of(self.network.name, "network.name")
+
+    @staticmethod
+    def path_of(name: str, key: str) -> Path:
+        """The file that `name`, given under `key`, means: a path to an .onnx file, or the name of a shipped network."""
         if name.endswith(".onnx") or "/" in name:
             return Path(name)
         shipped = SHIPPED / name.split("-", maxsplit=1)[0] / f"{name}.onnx"
         if not shipped.exists():
             here = sorted(p.stem for p in SHIPPED.glob("*/*.onnx"))
             raise ConfigError(
-                f"network.name: no network {name!r} is shipped; there are: {', '.join(here) or 'none'}; or give a path"
+                f"{key}: no network {name!r} is shipped; there are: {', '.join(here) or 'none'}; or give a path"
             )
         return shipped
 

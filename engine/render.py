@@ -24,7 +24,7 @@ from engine.feed.schema import Schema
 from engine.feed.session import Recorder
 from engine.link import Layout, Link
 from engine.messages import BLOCK, NOTE_ON, OUTPUTS, PLAYER
-from engine.network import contract
+from engine.network import contract, harmony
 from engine.network.contract import HOLD, PLAY, VELOCITY, Card
 from engine.network.futures import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.network.jam import Jam, all_off
@@ -66,7 +66,8 @@ class Render:
         provider = "cpu" if config.network.provider == "auto" else config.network.provider
         self.runner = Runner(path, provider, config.network.threads)
         self._engine = AudioEngine(self.link, registry, card, config, self._rate, source=player)
-        self._jam = Jam(self.runner, self.live, self.link, track_of(config, card))
+        track = track_of(config, card)
+        self._jam = Jam(self.runner, self.live, self.link, track, harmony.of(config, card, track))
         self._events = self.link["events"].reader(0)
         self._counted = self.link["events"].reader(0)
         self._faults: list[str] = []

@@ -11,6 +11,7 @@ from engine.clock import Grid
 from engine.link import Link
 from engine.messages import ALL_OFF, CLICK, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
 from engine.network.contract import HOLD, OFFSET, PLAY, VELOCITY
+from engine.network.harmony import TRACK, Harmony
 from engine.network.noise import noise
 from engine.network.roll import Roll
 from engine.network.runner import Runner
@@ -30,7 +31,7 @@ class Jam:
     What was sent is not what is remembered: that is what the audio process reports to have sounded.
     """
 
-    def __init__(self, runner: Runner, live: Live, link: Link, player_track: str) -> None:
+    def __init__(self, runner: Runner, live: Live, link: Link, player_track: str, harmony: Harmony | None = None) -> None:
         card = runner.card
         self.runner = runner
         self.roll = Roll(card, player_track)
@@ -40,6 +41,10 @@ class Jam:
         self._steps_per_beat = card.steps_per_beat
         self._steps_per_bar = card.steps_per_bar
         self._player_slots = card.track_slices()[player_track]
+        self._player_track = player_track
+        self._harmony = harmony
+        self._dictated = np.zeros(card.slots, np.float32)  # 1 where the player, not the network, decided
+        self._before = np.zeros((card.slots, len(card.channels)), np.float32)  # what the player played a timestep ago
         self._track_of = card.slot_tracks().tolist()
         self._pitch_of = card.slot_pitches().tolist()
         self._controls = ["temperature", *(c.name for c in card.controls)]
@@ -122,6 +127,8 @@ class Jam:
             if name == "reset":
                 self.runner.reset()
                 self.roll.clear()
+                if self._harmony is not None:
+                    self._harmony.reset()
             self._listen(step)
 
     def _listen(self, step: int) -> None:
@@ -172,12 +179,25 @@ class Jam:
                 mask[self._player_slots] = 1
             elif not self.listening:
                 mask[:] = value[:, PLAY]
+        self._dictated[:] = mask
+        if self._harmony is not None:
+            self._tell_harmony(self._harmony, step)
         self._draw(step)
         for name in self._controls:
             if name in self._live.registry:
                 inputs[name][0] = self._live.get(name)
         if "density" in self._controls:
             inputs["density"][0] *= encouragement(self._silent_steps, self._steps_per_beat)
+
+    def _tell_harmony(self, harmony: Harmony, step: int) -> None:
+        """Let the harmony choose, and dictate its chord unless the network listens or the player plays that track."""
+        inputs = self.runner.inputs
+        self.roll.fill_player(step - 1, self._before)
+        value = inputs["clamp_value"][0]
+        harmony.choose(step, self._before, value, int(self._live.get("seed")), self._live.get("temperature"))
+        theirs = self._mode == ACCOMPANY and self._player_track == TRACK
+        if not theirs and not (self._mode == TRADE and self.listening):
+            harmony.dictate(inputs["x"][0], inputs["clamp_mask"][0], value)
 
     def _draw(self, step: int) -> None:
         drawn = (int(self._live.get("seed")), step)
@@ -187,7 +207,7 @@ class Jam:
             self._drawn = drawn
 
     def _notes_of(self, step: int, grid: Grid, frame: float, earliest_frame: float) -> list[Event]:
-        outputs, clamped = self.runner.outputs, self.runner.inputs["clamp_mask"][0]
+        outputs, clamped = self.runner.outputs, self._dictated
         notes, probability = outputs["notes"][0], outputs["probability"][0]
         at = round(max(frame, earliest_frame))
         ends: list[Event] = []
@@ -232,7 +252,7 @@ class Jam:
         record["log_prob"] = outputs["log_prob"][0]
         record["log_prob_tracks"] = outputs["log_prob_tracks"][0]
         record["x"] = inputs["x"][0, :, :2]
-        record["clamped"] = inputs["clamp_mask"][0]
+        record["clamped"] = self._dictated
         record["notes"] = outputs["notes"][0, :, :2]
         record["probability"] = outputs["probability"][0]
         for name in self._activations:
@@ -246,6 +266,8 @@ class Jam:
         memory = self._live.get("memory")
         if memory < 1:
             self.runner.fade(memory)
+        if self._harmony is not None:
+            self._harmony.settle(memory)
         self._silent_steps = 0 if self._played else self._silent_steps + 1
 
     def interrupt(self, frame: float, step: int) -> None:

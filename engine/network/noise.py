@@ -8,7 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 
-def noise(seed: int, step: int, count: int) -> np.ndarray:
-    """Return float32 (count,) in [0, 1), a function of (seed, step) alone: Philox keyed by the seed, counted by the step."""
-    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, step % 2**64]))
+def noise(seed: int, step: int, count: int, stream: int = 0) -> np.ndarray:
+    """Return float32 (count,) in [0, 1), a function of (seed, step, stream) alone: Philox keyed by the seed.
+
+    `stream` tells those apart who draw for the same step, so that what one draws says nothing about the other.
+    """
+    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, stream, step % 2**64]))
     return generator.random(count, dtype=np.float32)

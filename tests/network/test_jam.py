@@ -46,14 +46,14 @@ class Stage:
         self.link["events"].push((round(step * STEP), -1, NOTE_ON if on else NOTE_OFF, PLAYER, pitch, velocity, 0.0))
 
     def advance(self, late: bool = False, lose: bool = False) -> np.void:
-        """One step; `late`: skipped; `lose`: sent, but nothing of it sounded."""
+        """One step; `late`: skipped; `lose`: sent, but no note of it sounded."""
         self.jam.hear(self.heard.read(), GRID, 0)
         self.jam.choose(self.step, GRID, 0)
         if not late:
             self.jam.send()
         self.jam.publish(0.1, late)
         for event in self.sent.read():
-            if lose:
+            if lose and event["kind"] != ALL_OFF:
                 continue
             self.played.append(tuple(event.tolist()))
             key = int(event["track"]), int(event["pitch"])
