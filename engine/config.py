@@ -165,9 +165,7 @@ class Config(_Section):
         shipped = SHIPPED / name.split("-", maxsplit=1)[0] / f"{name}.onnx"
         if not shipped.exists():
             here = sorted(p.stem for p in SHIPPED.glob("*/*.onnx"))
-            raise ConfigError(
-                f"{key}: no network {name!r} is shipped; there are: {', '.join(here) or 'none'}; or give a path"
-            )
+            raise ConfigError(f"{key}: no network {name!r} is shipped; there are: {', '.join(here) or 'none'}; or give a path")
         return shipped
 
     def patch_of(self, track: str) -> str:
