@@ -242,7 +242,8 @@ def wish_of(config: TargetConfig) -> Wish:
 def open_udp(host: str, port: int, interface: str = "") -> socket.socket:
     """Return a non-blocking UDP socket that is connected to a target. Raises OSError, for an unknown host as well.
 
-    A multicast group is reached on the network of `interface` (an own IP address; empty: the system's choice), not beyond it.
+    A multicast group is reached on the network of `interface` (an own IP address; for an IPv6 group the name of one; empty: the
+    system's choice), not beyond it.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     out = socket.socket(family, kind, protocol)
@@ -250,7 +251,7 @@ def open_udp(host: str, port: int, interface: str = "") -> socket.socket:
         out.setblocking(False)
         out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if ipaddress.ip_address(str(address[0]).partition("%")[0]).is_multicast:
-            _prepare_multicast(out, interface)
+            prepare_multicast(out, interface)
         out.connect(address)
     except OSError:
         out.close()
@@ -258,7 +259,8 @@ def open_udp(host: str, port: int, interface: str = "") -> socket.socket:
     return out
 
 
-def _prepare_multicast(out: socket.socket, interface: str) -> None:
+def prepare_multicast(out: socket.socket, interface: str) -> None:
+    """Set a socket to reach groups on one network, whoever listens on this machine included. Raises OSError."""
     if out.family == socket.AF_INET6:
         out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
         out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 1)

@@ -7,7 +7,7 @@ import pytest
 from pythonosc.osc_bundle import OscBundle
 
 from engine.feed.encoder import Encoder, Wish
-from engine.feed.targets import Clocks, Targets, open_udp
+from engine.feed.targets import Clocks, Targets, open_udp, prepare_multicast
 from engine.messages import EVENT, NOTE_ON, PLAYER
 from tests.feed.fakes import make_step, received
 
@@ -141,6 +141,38 @@ def test_multicast_group_is_reached(encoder):
     target = targets.add("group", Wish(), 120.0, out.send)
     targets.publish(Clocks(0.0))
     assert received(sock) == [bytes(d) for d in target.plan.datagrams]
+
+
+def test_multicast_leaves_by_the_interface_asked_for_and_crosses_no_router():
+    out = open_udp("239.0.77.1", 9000, "127.0.0.1")
+    assert out.getsockname()[0] == "127.0.0.1"
+    assert out.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4) == socket.inet_aton("127.0.0.1")
+    assert out.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL) == 1
+    assert out.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP) == 1
+    assert not out.getblocking()
+
+
+def test_multicast_over_ipv6_leaves_by_the_interface_of_this_name():
+    # Not by open_udp: a machine without IPv6 on a network has no way to such a group.
+    out = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    prepare_multicast(out, "lo")
+    assert out.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF) == socket.if_nametoindex("lo")
+    assert out.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS) == 1
+    assert out.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP) == 1
+
+
+@pytest.mark.parametrize(
+    ("group", "interface", "said"),
+    [("239.0.77.1", "eth0", "illegal IP address"), ("239.0.77.1", "203.0.113.9", "assign requested|No such device"), ("ff01::77", "no0", "no interface")],
+)
+def test_an_interface_that_is_not_here_is_an_error(group, interface, said):
+    with pytest.raises(OSError, match=said):
+        open_udp(group, 9000, interface)
+
+
+def test_one_receiver_is_reached_however_far_it_is():
+    out = open_udp("127.0.0.1", 9000)
+    assert out.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) > 1
 
 
 def test_ipv6_target(encoder):
