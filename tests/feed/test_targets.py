@@ -163,7 +163,11 @@ def test_multicast_over_ipv6_leaves_by_the_interface_of_this_name():
 
 @pytest.mark.parametrize(
     ("group", "interface", "said"),
-    [("239.0.77.1", "eth0", "illegal IP address"), ("239.0.77.1", "203.0.113.9", "assign requested|No such device"), ("ff01::77", "no0", "no interface")],
+    [
+        ("239.0.77.1", "eth0", "illegal IP address"),
+        ("239.0.77.1", "203.0.113.9", "assign requested|No such device"),
+        ("ff01::77", "no0", "no interface"),
+    ],
 )
 def test_an_interface_that_is_not_here_is_an_error(group, interface, said):
     with pytest.raises(OSError, match=said):
