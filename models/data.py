@@ -53,7 +53,7 @@ ARCHIVES = (".tar.xz", ".tar.gz", ".tgz", ".zip")
 TABLES = ("manifest.jsonl", "manifest.csv", "info.csv")  # of splits and licences, beside the files or in their archive
 LARGEST_BYTES = 4_000_000  # a MIDI file of music is a hundred times smaller
 LEAST_LEVELS, LEAST_SPREAD = 4, 3.0  # different velocities, and their deviation, of a track that was played and not typed
-READER = 4  # raise when the meaning of a roll changes: older caches are then left unread
+READER = 5  # raise when the meaning of a roll changes: older caches are then left unread
 
 # What the folders' own LICENSE.txt and SOURCE.md say, for the cards of networks trained on them.
 LICENCES = {
@@ -217,6 +217,7 @@ def drum_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float 
     sequencer, but not so far that triplets would fit him better.
     """
     begin, end = _metre_of_four(song)[0]
+    end += 0.25 * (end == song.end)  # the last stroke may be short
     onsets = np.concatenate([p.start for p in song.parts]) * 4
     shift = float(np.angle(np.exp(2j * np.pi * onsets).mean())) / (2 * np.pi) / 4  # quarters
     parts = [_shifted(p, -shift) for p in song.parts]

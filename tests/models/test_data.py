@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import symusic
 
-from models.data import main, read_band, split_of
-from models.representation import BAND, STRUCK, to_midi
+from models import data
+from models.data import LARGEST_BYTES, find_files, main, read_band, split_of
+from models.representation import BAND, OFFSETS, SILENT, STRUCK, UNKNOWN_OFFSET, to_midi
 
 SLOTS = sum(len(t.pitches) for t in BAND)
 
@@ -73,11 +74,99 @@ def test_refused_files_are_counted_by_reason(folder):
     }
 
 
+def drummer(late=0.0, strays=(0.0,), bars=4, triplets=False):
+    """A kick on every beat and hi-hats between, `late` and then by turns `strays` steps after the grid, louder and louder."""
+    score = symusic.Score(480)
+    score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
+    track = symusic.Track("kit", 0, True)
+    places = [(i * (320 if triplets else 240), 36 if i % 2 == 0 else 22) for i in range(bars * (6 if triplets else 8))]
+    for i, (tick, pitch) in enumerate(places):
+        at = tick + round((late + strays[i % len(strays)]) * 120)
+        track.notes.append(symusic.Note(max(at, 0), 30, pitch, 40 + i))
+    score.tracks.append(track)
+    return score.dumps_midi()
+
+
+def test_drums_alone_are_pieces_that_tell_nothing_of_the_band(folder):
+    (folder / "beat.mid").write_bytes(drummer(strays=(0.1, -0.1), bars=1))
+    (folder / "triplets.mid").write_bytes(drummer(triplets=True))
+    found = read_band([folder])
+    assert found.refused == {"off the grid": 1}
+    (beat,) = (p for p in found.pieces if p.name == "beat.mid")
+    assert beat.unknown == ("bass", "chords", "pad", "lead")
+    assert all(p.unknown == () for p in found.pieces if p is not beat)
+    assert len(beat.roll) == 16
+    assert np.flatnonzero(beat.roll[:, 0]).tolist() == [0, 4, 8, 12]
+    assert np.flatnonzero(beat.roll[:, 3]).tolist() == [2, 6, 10, 14]  # an edge of the closed hi-hat
+
+
+def test_a_drummers_mean_offset_is_taken_away_and_the_rest_is_kept(tmp_path):
+    (tmp_path / "late.mid").write_bytes(drummer(late=0.4, strays=(0.2, -0.2)))
+    (tmp_path / "machine.mid").write_bytes(drummer())
+    late, machine = read_band([tmp_path]).pieces
+    kicks, hats = late.roll[:, 0] == STRUCK, late.roll[:, 3] == STRUCK
+    assert np.flatnonzero(kicks).tolist() == list(range(0, 64, 4))
+    np.testing.assert_allclose(late.touch.offset[kicks, 0] / OFFSETS, 0.2, atol=0.02)
+    np.testing.assert_allclose(late.touch.offset[hats, 3] / OFFSETS, -0.2, atol=0.02)
+    assert late.touch.velocity[late.roll == STRUCK].tolist() == list(range(40, 72))
+    assert (late.touch.offset[late.roll == SILENT] == UNKNOWN_OFFSET).all()
+    assert (machine.touch.offset == UNKNOWN_OFFSET).all()  # nobody's timing
+    assert machine.touch.velocity[0, 0] == 40
+
+
+def test_a_track_that_is_always_as_loud_says_nothing_of_velocity(folder):
+    assert all((p.touch.velocity == 0).all() for p in read_band([folder]).pieces)
+
+
+def test_what_is_too_large_is_refused_without_being_read(tmp_path, monkeypatch):
+    asked = []
+
+    def reads(name, stream):
+        real = stream.read
+        stream = type("Stream", (), {"read": lambda _self, n=-1: asked.append(n) or real(n)})()
+        return kept(name, stream)
+
+    kept = data._file
+    monkeypatch.setattr(data, "_file", reads)
+    with (tmp_path / "huge.mid").open("wb") as file:
+        file.truncate(3_000_000_000)  # no disk is used
+    with pytest.raises(ValueError, match="1 larger than 4 MB"):
+        read_band([tmp_path])
+    assert asked == [LARGEST_BYTES + 1]
+
+
+def test_a_broken_archive_is_counted_and_the_rest_is_read(folder):
+    whole = (folder / "songs.tar.xz").read_bytes()
+    (folder / "half.tar.xz").write_bytes(whole[: len(whole) // 2])
+    (folder / "nonsense.zip").write_bytes(b"PK nonsense")
+    found = read_band([folder])
+    assert found.used >= 4
+    assert found.refused["unreadable"] == 2
+    assert {f.name for f in find_files(folder)} >= {"half.tar.xz", "nonsense.zip"}
+
+
+def test_a_table_of_splits_may_lie_in_the_archive(tmp_path):
+    rows = "midi_filename,split,time_signature\n" + "".join(
+        f"d/{i}.mid,{s},4-4\n" for i, s in enumerate(["train", "validation"])
+    )
+    with tarfile.open(tmp_path / "kit.tar.xz", "w:xz") as tar:
+        for name, content in {"kit/info.csv": rows.encode(), "kit/d/0.mid": drummer(), "kit/d/1.mid": drummer()}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    found = read_band([tmp_path])
+    assert [(p.name, p.split) for p in found.pieces] == [("kit/d/0.mid", "train"), ("kit/d/1.mid", "valid")]
+
+
 def test_the_cache_gives_the_same_and_may_be_deleted_or_go_stale(folder, tmp_path):
     cache = tmp_path / "cache"
     first, second = read_band([folder], cache), read_band([folder], cache)
     assert first.facts() == second.facts()
     assert all(a.name == b.name and np.array_equal(a.roll, b.roll) for a, b in zip(first.pieces, second.pieces, strict=True))
+    for a, b in zip(first.pieces, second.pieces, strict=True):
+        assert a.unknown == b.unknown
+        assert np.array_equal(a.touch.velocity, b.touch.velocity)
+        assert np.array_equal(a.touch.offset, b.touch.offset)
     for file in cache.iterdir():
         file.unlink()
     assert read_band([folder], cache).facts() == first.facts()

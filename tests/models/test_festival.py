@@ -2,16 +2,29 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import symusic
 import torch
 
 from engine.network.contract import read_card
 from models.evaluate import nats, open_network, play_alone
 from models.export import largest_difference, open_session, random_inputs
-from models.festival import export, recipe
-from models.festival.network import DECISIONS, HARMONY, HEARD, PAST, SLOTS, WIDTHS, given_features
+from models.festival import export, recipe, touch
+from models.festival.expression import LEVEL, log_prob
+from models.festival.network import (
+    DECISIONS,
+    HARMONY,
+    HEARD,
+    PAST,
+    SLOTS,
+    WIDTHS,
+    gather_harmony,
+    given_features,
+    harmony_features,
+)
 from models.representation import HELD, STRUCK, channels, from_channels, to_midi
 from models.train import load_recipe, main
 
@@ -242,6 +255,160 @@ def test_an_unheard_track_is_played_from_the_others_and_only_its_strikes_count()
     short[short == HELD] = 0
     assert nats(roll, bass) < nats(short, bass)  # what it cannot hold costs nothing, unlike silence there
     assert nats(roll, bass) != pytest.approx(nats(roll, np.zeros_like(bass)))
+
+
+def drum_folder(folder):
+    """Two beats by hand, each louder to its end, a little late off the beat."""
+    folder.mkdir()
+    for index, split in enumerate(["train", "valid"]):
+        score = symusic.Score(480)
+        score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
+        track = symusic.Track("kit", 0, True)
+        for i in range(128):
+            track.notes.append(
+                symusic.Note(max(120 * i + (12 if i % 2 else -12) + index, 0), 30, 42 if i % 4 else 36, 30 + i // 2)
+            )
+        score.tracks.append(track)
+        score.tracks.append(track)
+        (folder / f"{split}.mid").write_bytes(score.dumps_midi())
+    rows = [{"path": f"{s}.mid", "split": s} for s in ("train", "valid")]
+    (folder / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+def test_the_seed_changes_the_order_of_songs(tmp_path):
+    def first(seed):
+        data = recipe.dataset([song_folder(tmp_path / str(seed))], {**SMALL, "seed": seed}, tmp_path / "cache")
+        return [data.batch(update, 0, 1)["roll"] for update in range(4)]
+
+    one, two = first(1), first(2)
+    assert not all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_drums_alone_are_mixed_in_and_the_band_is_not_taught_to_be_silent(tmp_path):
+    folders = [song_folder(tmp_path / "songs"), drum_folder(tmp_path / "drums")]
+    data = recipe.dataset(folders, {**SMALL, "drums": 0.5, "gain": 0}, tmp_path / "cache")
+    assert (len(data.bands), len(data.drums)) == (5, 1)
+    assert all(torch.equal(b["known"], torch.ones_like(b["known"])) for b in data.valid())  # the figure is of bands
+    seen = [data.batch(update, 0, 1) for update in range(20)]
+    alone = torch.cat([b["known"][:, 1] for b in seen]) == 0
+    assert 0.2 < alone.float().mean() < 0.8
+    model = network()
+    cut = recipe.cut(data.drums[0], 0, 64, 0)
+    busy = replace(cut, roll=cut.roll.copy())
+    busy.roll[PAST:, 100] = STRUCK  # in a track of which nothing is known
+    model.train()
+    model.given_share = model.forget_share = model.asked_share = 0.0
+    torch.manual_seed(0)
+    total, _, _ = recipe.loss(model, {**recipe.collate([cut]), "usual": data.usual}, {})
+    total.backward()
+    bias = model.head.direct.bias.grad
+    assert (bias[12:SLOTS] == 0).all()
+    assert (bias[:12] != 0).all()
+
+
+def test_levels_of_sources_are_made_alike(tmp_path):
+    data = recipe.dataset([drum_folder(tmp_path / "drums")], SMALL, tmp_path / "cache")
+    touch, struck = data.drums[0].touch, data.drums[0].roll == STRUCK
+    assert touch.velocity[struck].mean() == pytest.approx(LEVEL, abs=1)
+    assert np.ptp(touch.velocity[struck]) == 63
+
+
+def test_every_velocity_and_offset_has_a_chance_and_together_they_are_certain():
+    for least, most in ((1, 127), (-60, 60)):
+        values = torch.arange(least, most + 1, dtype=torch.float64)
+        for location, scale in ((80.0, 10.0), (-30.0, 0.3), (200.0, 90.0)):
+            chances = log_prob(values, torch.tensor(location), torch.tensor(scale), least, most).exp()
+            assert float(chances.sum()) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_strikes_that_are_dictated_or_not_known_do_not_count(tmp_path):
+    data = recipe.dataset([drum_folder(tmp_path / "drums")], SMALL, tmp_path / "cache")
+    model, batch = network(), recipe.collate([recipe.cut(data.drums[0], 0, 64, 0)])
+    core = torch.zeros(64, 1, 10)
+    heard = torch.zeros(64, 1, SLOTS)
+    mask = torch.zeros(64, 1, SLOTS)
+    velocity, offset, felt = recipe.strike_nats(model, batch, core, heard, mask, None)
+    assert velocity.shape == (64, 1, SLOTS)
+    assert offset.shape == (64, 1, 12)
+    assert felt.shape == (1, 1, 64)
+    struck = batch["roll"][PAST:] == STRUCK
+    assert ((velocity > 0) == struck).all()
+    mask[..., 0] = 1
+    dictated, _, _ = recipe.strike_nats(model, batch, core, heard, mask, None)
+    assert (dictated[..., 0] == 0).all()
+    batch["velocity"][:] = 0
+    unknown, _, _ = recipe.strike_nats(model, batch, core, heard, mask, None)
+    assert (unknown == 0).all()
+
+
+def test_harmony_of_the_graph_is_that_of_training(exported):
+    _, path = exported
+    graph = open_network(path)
+    chance = np.random.default_rng(8)
+    lead = graph.card.track_slices()["lead"]
+    roll = np.zeros((PAST + 40, SLOTS), np.uint8)
+    roll[PAST:, lead] = np.where(chance.random((40, 48)) < 0.1, STRUCK, 0)
+    feed = graph.begin(1)
+    feed["clamp_mask"][:, lead] = 1
+    want = gather_harmony(torch.from_numpy((roll != 0).astype(np.float32))[:, None])  # (T, 1, HARMONY)
+    for step in range(40):
+        np.testing.assert_allclose(harmony_features(torch.from_numpy(feed["harmony"])), want[step], rtol=1e-4, atol=1e-5)
+        feed["clamp_value"] = np.pad(channels(roll[PAST + step]), ((0, 0), (0, 2)))[None]
+        graph.step(feed)
+    before = feed["harmony"]
+    feed["clamp_mask"][:] = 1  # nobody accompanies
+    graph.step(feed)
+    assert (feed["harmony"] < before).all()
+
+
+def test_led_astray_the_others_have_been_in_another_key_and_what_is_dictated_has_not():
+    torch.manual_seed(5)
+    roll = np.zeros((PAST + 30, SLOTS), np.uint8)
+    roll[::2, [0, 20, 60, 110, 150]] = STRUCK  # one note in every track
+    notes = recipe.decisions(torch.from_numpy(roll))[:, None].repeat(1, 40, 1)
+    tracks = torch.zeros(40, 5)
+    tracks[:20, 4] = 1  # the lead is dictated to half of the streams
+    moved = recipe._lead_astray(notes, tracks, 1.0)
+    lead = slice(140, 188)
+    assert torch.equal(moved[..., lead], notes[..., lead])
+    assert torch.equal(moved[:, 20:], notes[:, 20:])
+    assert torch.equal(moved[..., :12], notes[..., :12])  # drums have no key
+    astray = (moved != notes).any(-1)[:, :20]  # (PAST+T, 20)
+    assert astray[0].all()
+    ends = astray.sum(0)
+    assert ((ends == len(notes) // 2) | (ends < len(notes) // 2)).all()
+    assert len(set(ends.tolist())) > 5
+    assert (moved.sum(-1) == notes.sum(-1)).all()  # as many notes as before
+
+
+def test_a_louder_past_is_gone_on_with_louder_when_the_network_says_so(exported):
+    _, path = exported
+    session, card = open_session(path), read_card(path)
+    feed = random_inputs(card, 8, np.random.default_rng(9))
+    feed["clamp_mask"][:] = 0
+    soft = session.run(["notes", "probability"], {**feed, "x": feed["x"] * np.float32([1, 1, 0.2, 1])})
+    loud = session.run(["notes", "probability"], feed)
+    np.testing.assert_array_equal(soft[1], loud[1])  # which notes sound does not hang on how loud they were
+    np.testing.assert_array_equal(soft[0][..., :2], loud[0][..., :2])
+    struck = (loud[0][..., 0] == 1) & (loud[0][..., 1] == 0)
+    assert not np.array_equal(soft[0][struck], loud[0][struck])
+
+
+def test_the_expression_is_measured_beside_its_baselines(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(recipe, "DEFAULTS", SMALL)
+    songs, drums = song_folder(tmp_path / "songs"), drum_folder(tmp_path / "drums")
+    cache = ["--cache", str(tmp_path / "cache")]
+    command = ["festival", "--data", str(songs), str(drums), "--out", str(tmp_path / "run"), "--updates", "60", "--lr", "0.02"]
+    assert main([*command, "--valid-every", "60", *cache, "--threads", "1"]) == 0
+    figures = tmp_path / "touch.json"
+    weights = str(tmp_path / "run/best.safetensors")
+    assert touch.main([weights, "--data", str(songs), str(drums), "--json", str(figures), *cache]) == 0
+    found = json.loads(figures.read_text())["drums alone"]
+    assert "nats each" in capsys.readouterr().out
+    assert found["offset"]["drums"]["strikes"] == 128
+    # Its strokes are late by turns: the position knows all of it, a slot alone does not.
+    assert found["offset"]["drums"]["slot_and_position"] < found["offset"]["drums"]["slot"] - 0.5
 
 
 def test_one_command_trains_and_exports_a_network_that_keeps_the_contract(tmp_path, monkeypatch):

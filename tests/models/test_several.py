@@ -1,0 +1,46 @@
+"""Several processes train as one process with their batches side by side."""
+
+import subprocess
+import sys
+
+import numpy as np
+import torch
+
+from models.representation import STRUCK, to_midi
+from models.train import read_tensors
+
+SIZES = {"width": 10, "layers": 2, "head": 16, "window": 16, "dropout": 0, "given": 0, "forget": 0, "unheard": 0, "asked": 0}
+
+
+def train(out, songs, streams, *launcher):
+    settings = [f"--set={k}={v}" for k, v in {**SIZES, "streams": streams, "bf16": "false", "gain": 0}.items()]
+    command = ["-m", *launcher, "models.train", "festival", "--data", str(songs), "--out", str(out), "--device", "cpu"]
+    command += ["--updates", "6", "--valid-every", "3", "--lr", "0.01", "--threads", "1", *settings]
+    command += ["--cache", str(out / "cache")]
+    subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=300)
+    tensors, meta = read_tensors(out / "best.safetensors")
+    return tensors, meta
+
+
+def test_two_processes_learn_what_one_does_from_twice_the_batch(tmp_path):
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    chance = np.random.default_rng(1)
+    for index in range(30):
+        roll = np.zeros((160, 188), np.uint8)
+        roll[::2, 0] = roll[chance.integers(0, 160, 60), chance.integers(12, 188, 60)] = STRUCK
+        (songs / f"{index}.mid").write_bytes(to_midi(roll))
+    one, told = train(tmp_path / "one", songs, 6)
+    launcher = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+    two, also = train(tmp_path / "two", songs, 3, *launcher)
+    assert (told["world"], also["world"]) == (1, 2)
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5)
+    assert abs(told["best"] - also["best"]) < 1e-3
+    assert sorted(k for k in read_tensors(tmp_path / "two/checkpoint.safetensors")[0] if k.startswith("carry")) == [
+        "carry.0.felt",
+        "carry.0.state",
+        "carry.1.felt",
+        "carry.1.state",
+    ]
