@@ -6,8 +6,8 @@
     python tests/feed/feed_figures.py crowd       # a jam with 200 subscribers that come, go, vanish and never read
     python tests/feed/feed_figures.py loss        # what is lost, by floats a step, size of datagrams and receiver's buffer
 
-Runs beside the tests, not among them: a figure is no test. Linux only. Other programs that run meanwhile are seen in the
-figures.
+Runs beside the tests, not among them: a figure is no test. Linux only. What other programs took of the processor meanwhile
+is told, for it is seen in the figures.
 """
 
 # ruff: noqa: E402, T201  (runs from anywhere, and prints)
@@ -40,7 +40,7 @@ from tests.feed.driven import Driven
 from tests.feed.fakes import make_card
 from tests.system.receiver import Heard, Receiver, late_ms
 from tests.system.rig import free_port
-from tests.system.whole import SETTLED_S, add_options, said, spread, start_jam
+from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam
 
 SUBSCRIBERS = 200
 CROWD_S = 15.0  # after which a crowd is gone and another comes; by then those that vanished before are forgotten
@@ -72,7 +72,9 @@ def main() -> None:
     parser.add_argument("what", choices=what)
     add_options(parser)
     arguments = parser.parse_args()
-    print(json.dumps(what[arguments.what](arguments), indent=1))
+    others = Others()
+    figures = what[arguments.what](arguments)
+    print(json.dumps(figures | {"other_programs_core_share": others.share()}, indent=1))
 
 
 def wire(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -92,14 +94,15 @@ def wire(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _lateness(heard: Heard, begun_s: float) -> dict[str, Any]:
-    kept = Heard(heard.datagrams[heard.datagrams["timetag_unix_s"] >= begun_s], heard.lost, [])
+    kept = Heard(heard.datagrams[heard.datagrams["timetag_unix_s"] >= begun_s], heard.lost, heard.behind_ms, [])
     counts = kept.per_step()
     return {
         "steps": len(counts),
         "first_datagram": spread(late_ms(kept)),
         "last_datagram": spread(late_ms(kept, last=True)),
         "steps_incomplete": sum(count < max(counts.values()) for count in counts.values()),
-        "lost_by_the_kernel": kept.lost,
+        "thrown_away_by_the_kernel": kept.lost,
+        "receiver_behind_ms": kept.behind_ms,
     }
 
 
@@ -179,6 +182,7 @@ def _driven(card: Any, steps_per_s: int, receivers: list[Receiver], seconds: flo
         "datagrams_expected": expected,
         "datagrams_missing": [expected - sum(c.values()) for c in counts],
         "thrown_away_by_the_kernel": [heard.lost for heard in found],
+        "receivers_behind_ms": [heard.behind_ms for heard in found],
         "steps_incomplete": [last - first - sum(n == whole for n in c.values()) for c in counts],
     }
 

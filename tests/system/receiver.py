@@ -38,6 +38,7 @@ class Heard:
 
     datagrams: np.ndarray  # DATAGRAM records
     lost: int  # by the kernel: its buffer was full
+    behind_ms: float  # the longest that a datagram lay in the kernel before it was read
     bodies: list[bytes]  # where they were kept
 
     def steps(self) -> np.ndarray:
@@ -64,9 +65,9 @@ class Receiver:
     def stop(self) -> Heard:
         """Return all that came, once nothing more does."""
         self._pipe.send("stop")
-        data, lost, bodies = self._pipe.recv()
+        data, lost, behind_s, bodies = self._pipe.recv()
         self._process.join()
-        return Heard(np.frombuffer(data, DATAGRAM), lost, bodies)
+        return Heard(np.frombuffer(data, DATAGRAM), lost, round(1e3 * behind_s, 1), bodies)
 
 
 def _listen(pipe: Connection, buffer: int, every_s: float, keep: bool) -> None:
@@ -80,7 +81,7 @@ def _listen(pipe: Connection, buffer: int, every_s: float, keep: bool) -> None:
     pipe.send(sock.getsockname()[1])
     found: list[tuple[float, float, int, int]] = []
     bodies: list[bytes] = []
-    lost = 0
+    lost, behind_s = 0, 0.0
     told_s = 0.0  # when it was told to stop
     newest_s = time.monotonic()
     poll = select.poll()
@@ -101,10 +102,11 @@ def _listen(pipe: Connection, buffer: int, every_s: float, keep: bool) -> None:
                 break
             newest_s = time.monotonic()
             arrived_s, lost = _told(ancillary, lost)
+            behind_s = max(behind_s, time.time() - arrived_s)
             found.append((arrived_s, _timetag_s(data), _frame(data), len(data)))
             if keep:
                 bodies.append(data)
-    pipe.send((np.array(found, DATAGRAM).tobytes(), lost, bodies))
+    pipe.send((np.array(found, DATAGRAM).tobytes(), lost, behind_s, bodies))
     os._exit(0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,46 @@ def start_jam(folder: Path, arguments: argparse.Namespace, port: int, *settings:
 
 
 def said(jam: Jam) -> dict[str, Any]:
-    """What the jam says of itself, and how busy the machine was."""
+    """What the jam says of itself."""
     report = jam.report
-    found = {key: report[key] for key in ("network", "steps", "late_steps", "step_ms", "xruns", "dsp_load", "feed")}
-    return found | {"load": round(os.getloadavg()[0], 2)}
+    return {key: report[key] for key in ("network", "steps", "late_steps", "step_ms", "xruns", "dsp_load", "feed")}
+
+
+class Others:
+    """What programs that are none of ours take of the processor, from its making on."""
+
+    def __init__(self) -> None:
+        self._begun_s = time.monotonic()
+        self._before = _cpu_s_of_others()
+
+    def share(self) -> float:
+        """Return how much of one core they took; those that came and went in between are not in it."""
+        now = _cpu_s_of_others()
+        taken_s = sum(cpu - self._before.get(pid, 0.0) for pid, cpu in now.items())
+        return round(taken_s / (time.monotonic() - self._begun_s), 3)
+
+
+def _cpu_s_of_others() -> dict[int, float]:
+    """Processor time so far of every process that does not descend from this one."""
+    parents: dict[int, int] = {}
+    taken: dict[int, float] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        pid = int(folder.name)
+        parents[pid] = int(fields[1])
+        taken[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def ours(pid: int) -> bool:
+        while pid > 1:
+            if pid == os.getpid():
+                return True
+            pid = parents.get(pid, 0)
+        return False
+
+    return {pid: cpu_s for pid, cpu_s in taken.items() if not ours(pid)}
 
 
 def spread(values: np.ndarray) -> dict[str, float]:

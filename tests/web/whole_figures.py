@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from engine.bench import cpu_s
 from tests.system.receiver import Receiver
 from tests.system.rig import Jam, wait_for
-from tests.system.whole import SETTLED_S, add_options, said, spread, start_jam
+from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam
 from tests.web.page_figures import CLIENTS
 from tests.web.test_page import DESK, FLAGS, VIEWS
 
@@ -43,7 +43,9 @@ def main() -> None:
     parser.add_argument("what", choices=("pixels", "full"))
     add_options(parser)
     arguments = parser.parse_args()
-    print(json.dumps({"pixels": pixels, "full": full}[arguments.what](arguments), indent=1))
+    others = Others()
+    figures = {"pixels": pixels, "full": full}[arguments.what](arguments)
+    print(json.dumps(figures | {"other_programs_core_share": others.share()}, indent=1))
 
 
 def page_of(jam: Jam) -> str:
