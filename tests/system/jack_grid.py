@@ -3,33 +3,28 @@
     python tests/system/jack_grid.py                    # 500 notes with everything running
     python tests/system/jack_grid.py --notes 2000 --set clock.tempo=140
 
-A network that strikes the hi-hat at every timestep plays; what is heard is compared with a steady grid. A note begins with the
-64-frame block that contains its frame, so errors of half a block are by design. An xrun moves the sample clock itself: the grid
-is taken from the notes around each note, and who was late is printed beside.
+A network that strikes the hi-hat at every timestep plays. A note begins with the 64-frame block that contains its frame, so
+errors of half a block are by design. An xrun makes the sample clock stand still against the server's, so it is looked at twice:
+what the server heard, against the grid of the notes around each note; and the recording, which is written by our own sample
+clock, against one straight grid from the first note to the last.
 """
-
-# ruff: noqa: E402, T201  (runs from anywhere, and prints)
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+import soundfile
 from onnx import TensorProto, helper, numpy_helper
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.system.jack_latency import CONTROL, who_was_late
-from tests.system.rig import RATE, JackServer, Jam, Stage, jack_settings
+from tests.system.jack_stand import everything, jam_on, parser_of, stand, tell
+from tests.system.rig import RATE, Stage
 
 HAT = 42
 AROUND = 15  # notes on each side that the grid is taken from
@@ -38,18 +33,18 @@ LOUD = 0.25  # of the loudest: less is the tail of the note before
 
 @dataclass
 class Figures:
-    """Frames between a note and its place on the grid, and who was late meanwhile."""
+    """Frames between a note and its place on the grid."""
 
     notes: int
     missed: int
     median: float
     p99: float
     maximum: float
+    recorded_notes: int
+    recorded_median: float
+    recorded_p99: float
+    recorded_maximum: float
     late_steps: int
-    machine_late: int
-    control_late: int
-    bench_late: int
-    ours_late: int
 
 
 def write_hat(path: Path) -> None:
@@ -89,57 +84,61 @@ def onsets(sound: np.ndarray, least_apart: int) -> np.ndarray:
     return loud[first]
 
 
-def errors(found: np.ndarray, period: float) -> tuple[np.ndarray, int]:
-    """Return how far each onset lies from the grid of those around it, and how many places of the grid are empty."""
+def rests(found: np.ndarray, period: float) -> tuple[np.ndarray, int]:
+    """Return each onset less its place on a grid that begins with the first, and how many places of the grid are empty."""
     places = np.concatenate([[0], np.cumsum(np.maximum(np.round(np.diff(found) / period), 1))])
-    rest = found - places * period
+    return found - places * period, int(places[-1]) + 1 - len(found)
+
+
+def errors_around(rest: np.ndarray) -> np.ndarray:
+    """Return how far each lies from those around it."""
     local = np.array([np.median(rest[max(i - AROUND, 0) : i + AROUND + 1]) for i in range(len(rest))])
-    return np.abs(rest - local), int(places[-1]) + 1 - len(found)
+    return np.abs(rest - local)
 
 
-def measure(stage: Stage, notes: int, period: float) -> tuple[np.ndarray, int]:
+def errors_straight(rest: np.ndarray) -> np.ndarray:
+    """Return how far each lies from the middle of all."""
+    return np.abs(rest - (rest.min() + rest.max()) / 2)
+
+
+def heard(stage: Stage, notes: int, period: float) -> tuple[np.ndarray, int]:
     """Listen to so many notes; return their errors and how many were missed."""
     begin = stage.now
     end = begin + round(notes * period)
     stage.wait_until(end)
-    return errors(onsets(stage.sound(begin, end), round(0.5 * period)), period)
+    rest, missed = rests(onsets(stage.sound(begin, end), round(0.5 * period)), period)
+    return errors_around(rest), missed
+
+
+def recorded(wav: Path, period: float) -> np.ndarray:
+    """Return the errors of all notes of a recording."""
+    sound, _ = soundfile.read(wav, dtype="float32", always_2d=True)
+    return errors_straight(rests(onsets(sound, round(0.5 * period)), period)[0])
 
 
 def main() -> None:
     """Set up, measure, print, take down."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--notes", type=int, default=500)
     parser.add_argument("--tempo", type=float, default=112.0)
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "jackd.log"
-        server = JackServer(log)
-        os.environ.update(server.env)
-        stage = Stage(server)
-        control = subprocess.Popen([sys.executable, "-c", CONTROL])
-        write_hat(Path(folder) / "hat.onnx")
-        own = (f"network.name={folder}/hat.onnx", "jam.mode=solo", f"clock.tempo={arguments.tempo}")
-        jam = Jam(Path(folder), *jack_settings(), *own, *arguments.set, env=server.env)
-        try:
-            stage.connect_to_jam()
-            jam.wait_playing(16)
-            mark = len(log.read_text())
-            found, missed = measure(stage, arguments.notes, 60 * RATE / arguments.tempo / 4)
-            late = who_was_late(log.read_text()[mark:])
-            report = jam.report
-        finally:
-            jam.close()
-            control.kill()
-            control.wait()
-            stage.close()
-            server.close()
-    median, p99, maximum = np.percentile(found, [50, 99, 100])
-    figures = Figures(len(found), missed, median, p99, maximum, report["late_steps"], *late)
-    print(json.dumps(asdict(figures), indent=2))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(asdict(figures), indent=2) + "\n")
+    period = 60 * RATE / arguments.tempo / 4
+    with stand() as the:
+        write_hat(the.folder / "hat.onnx")
+        own = (f"network.name={the.folder}/hat.onnx", "jam.mode=solo", f"clock.tempo={arguments.tempo}")
+        with jam_on(the, *everything(), *own, *arguments.set) as jam:
+            the.mark()
+            before = jam.report["late_steps"]
+            there, missed = heard(the.stage, arguments.notes, period)
+            late, late_steps = the.late(), jam.report["late_steps"] - before
+            jam.end()
+            here = recorded(jam.session / "session.wav", period)
+    at = [50, 99, 100]
+    tell(
+        Figures(len(there), missed, *np.percentile(there, at), len(here), *np.percentile(here, at), late_steps),
+        late,
+        arguments.json,
+    )
 
 
 if __name__ == "__main__":

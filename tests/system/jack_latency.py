@@ -7,48 +7,28 @@ A client sends a note-on at frame f into the MIDI port and looks for the first s
 server's log tells who was late: its own timer (the machine), an idle control client, this bench's client, or one of ours.
 """
 
-# ruff: noqa: E402, T201  (runs from anywhere, and prints)
-
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
+import contextlib
 import sys
-import tempfile
 import time
-from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from engine import config
-from engine.link import Layout, Link
-from engine.network.contract import parse_card
-from engine.parameters import Live
-from engine.process import Spec, registry_of, start
-from tests.system.rig import BLOCK, RATE, JackServer, Jam, Stage
+from tests.system.jack_stand import TRACKS, Late, Stand, audio_on, everything, jam_on, parser_of, stand, tell
+from tests.system.rig import BLOCK, RATE, Jam, Stage
 
 HEARD = 1e-5  # -100 dBFS: more than this is no silence
-CLIENTS = ("control", "stage", "PortAudio")  # as the server's log names them
-CONTROL = """
-import jack, time
-client = jack.Client("control", no_start_server=True)
-client.set_process_callback(lambda frames: None)
-client.activate()
-time.sleep(3600)
-"""
 PATIENCE = RATE // 4  # frames after which a note counts as lost
 
 
 @dataclass
 class Figures:
-    """Frames from note-on to first sample, and who was late meanwhile."""
+    """Frames from note-on to first sample."""
 
     notes: int
     lost: int
@@ -56,35 +36,13 @@ class Figures:
     median: float
     p99: float
     maximum: float
-    machine_late: int  # cycles that the server's own timer began late
-    control_late: int  # cycles that the idle client did not finish in time
-    bench_late: int  # ... that this bench's client did not
-    ours_late: int  # ... that our audio client did not
+    late_steps: int | None  # None: there was no network
 
-
-class AudioAlone:
-    """The audio process on a segment of its own, with no network and no feed."""
-
-    def __init__(self, *settings: str) -> None:
-        tracks = [{"name": name, "pitches": [60, 61]} for name in ("drums", "bass", "chords", "pad", "lead")]
-        parts = {"contract": 1, "name": "none", "steps_per_beat": 4, "beats_per_bar": 4, "noise": 1, "tracks": tracks}
-        card = parse_card(json.dumps(parts), "none")
-        registry = registry_of(card)
-        layout = Layout.of(card, len(registry))
-        self.link = Link.create(layout)
-        Live(registry, self.link.values).reset_to_defaults()
-        spec = Spec(layout, self.link.name, config.load(None, settings), card, Path("none"))
-        self._process, self._pipe = start("audio", spec)
-        word, said = self._pipe.recv()
-        if word != "ready":
-            raise SystemExit(f"audio process: {said}")
-        print(said)
-
-    def close(self) -> None:
-        """End it."""
-        self._pipe.send(("stop",))
-        self._process.join(5)
-        self.link.close(unlink=True)
+    @classmethod
+    def of(cls, latencies: list[int], lost: int, unexcused: int, late_steps: int | None) -> Figures:
+        """Sum up what was measured."""
+        median, p99, maximum = np.percentile(latencies, [50, 99, 100]) if latencies else [float("nan")] * 3
+        return cls(len(latencies) + lost, lost, unexcused, median, p99, maximum, late_steps)
 
 
 def measure(stage: Stage, notes: int, seed: int = 0) -> tuple[list[int], int, int]:
@@ -114,63 +72,34 @@ def _wait_for_silence(stage: Stage) -> None:
         if np.nan_to_num(np.abs(stage.sound(end - 16 * BLOCK, end))).max() < HEARD:
             break
         stage.wait_until(end + 16 * BLOCK)
-    del stage.heard[:-64], stage.sent[:]
+    stage.forget()
 
 
-def figures(stage: Stage, log: Path, notes: int) -> Figures:
-    """Measure, and read from the server's log who was late."""
-    begin = len(log.read_text())
-    latencies, lost, unexcused = measure(stage, notes)
-    median, p99, maximum = np.percentile(latencies, [50, 99, 100]) if latencies else [float("nan")] * 3
-    return Figures(notes, lost, unexcused, median, p99, maximum, *who_was_late(log.read_text()[begin:]))
-
-
-def who_was_late(log: str) -> list[int]:
-    """Return from the server's words how many cycles were late by its own timer, and by each of CLIENTS."""
-    late: Counter[str] = Counter()
-    for line in log.splitlines():
-        if "JackTimedDriver::Process XRun" in line:
-            late["machine"] += 1
-        elif "was not finished" in line:
-            late[line.split("client = ")[1].split(" was")[0]] += 1
-    return [late[name] for name in ("machine", *CLIENTS)]
+def figures(the: Stand, notes: int, jam: Jam | None) -> tuple[Figures, Late]:
+    """Measure so many notes."""
+    the.mark()
+    before = jam.report["late_steps"] if jam else 0
+    measured = measure(the.stage, notes)
+    late_steps = jam.report["late_steps"] - before if jam else None
+    return Figures.of(*measured, late_steps), the.late()
 
 
 def main() -> None:
     """Set up, measure, print, take down."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--notes", type=int, default=500)
     parser.add_argument("--alone", action="store_true", help="the audio process without network and feed")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "jackd.log"
-        server = JackServer(log)
-        os.environ.update(server.env)
-        stage = Stage(server)
-        control = subprocess.Popen([sys.executable, "-c", CONTROL])
-        tracks = ("drums", "bass", "chords", "pad", "lead")
-        settings = ["midi.backend=jack", *(f"parameters.{t}.mute=true" for t in tracks), *arguments.set]
-        playing: AudioAlone | Jam
+    settings = [*everything(), *(f"parameters.{t}.mute=true" for t in TRACKS), *arguments.set]
+    with stand() as the, contextlib.ExitStack() as ending:
+        jam: Jam | None = None
         if arguments.alone:
-            playing = AudioAlone(*settings)
+            ending.enter_context(audio_on(the, *settings))
         else:
-            playing = Jam(Path(folder), *settings, env=server.env)
-            playing.wait_playing()
-        try:
-            stage.connect_to_jam()
-            time.sleep(1.0)
-            found = figures(stage, log, arguments.notes)
-        finally:
-            playing.close()
-            control.kill()
-            control.wait()
-            stage.close()
-            server.close()
-    print(json.dumps(asdict(found), indent=2))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(asdict(found), indent=2) + "\n")
+            jam = ending.enter_context(jam_on(the, *settings))
+        time.sleep(1.0)
+        found, late = figures(the, arguments.notes, jam)
+    tell(found, late, arguments.json)
 
 
 if __name__ == "__main__":

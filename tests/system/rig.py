@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -88,18 +89,45 @@ def null_settings(osc_port: int | None = None) -> tuple[str, ...]:
     return ("audio.device=null", "midi.backend=none", *settings(osc_port))
 
 
-class JackServer:
-    """`jackd` with the dummy driver under a name of its own, so that no other server is touched."""
+SERVERS = tuple(f"algoritmo-test-{number}" for number in range(4))
 
-    def __init__(self, log: Path, suffix: str = "") -> None:
-        program = need("jackd", "apt install jackd2")
+
+def _free_name() -> tuple[str, int]:
+    """Return the name of a server that nobody runs, and the open file whose lock says that somebody does now.
+
+    JACK has eight places for servers, and a killed one leaves its place only to the next of the same name: names are few, and
+    are used again.
+    """
+    import fcntl
+
+    for name in SERVERS:
+        lock = os.open(Path(tempfile.gettempdir(), f"{name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+        else:
+            return name, lock
+    raise AssertionError(f"the servers {', '.join(SERVERS)} all run: end one")
+
+
+class JackServer:
+    """`jackd` with the dummy driver under a name of its own, so that no other server is touched; it begins at once."""
+
+    def __init__(self, log: Path) -> None:
+        self._program = need("jackd", "apt install jackd2")
         need_portaudio()
-        self.name = f"algoritmo-test-{os.getpid()}{suffix}"
+        self.name, self._lock = _free_name()
         self.env = {"JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
-        command = [program, "-n", self.name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
-        with log.open("wb") as out:
-            self._process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | self.env)
-        self._log = log
+        self.log = log
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin, for the first time or again after `kill`."""
+        command = [self._program, "-n", self.name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+        with self.log.open("ab") as out:
+            # The name is taken for as long as the server lives, even where this process dies before it.
+            self._process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | self.env, pass_fds=[self._lock])
 
     def wait_ready(self) -> None:
         """Return when the server answers. A client of its own process asks: in one that outlives its server, libjack hangs."""
@@ -110,10 +138,10 @@ class JackServer:
             done = subprocess.run([sys.executable, "-c", ask], env=os.environ | self.env, capture_output=True, check=False)
             return done.returncode == 0
 
-        wait_for(answers, 30, f"jackd {self.name}: {self._log}")
+        wait_for(answers, 30, f"jackd {self.name}: {self.log}")
 
     def _assert_alive(self) -> None:
-        assert self._process.poll() is None, f"jackd ended:\n{self._log.read_text()[-2000:]}"
+        assert self._process.poll() is None, f"jackd ended:\n{self.log.read_text()[-2000:]}"
 
     def client(self, name: str) -> Any:
         """Return a client of this server, as soon as the server takes one."""
@@ -128,7 +156,7 @@ class JackServer:
             except jack.JackOpenError:
                 return None
 
-        return wait_for(connect, 30, f"jackd {self.name}: {self._log}")
+        return wait_for(connect, 30, f"jackd {self.name}: {self.log}")
 
     def kill(self) -> None:
         """End the server as a crash does."""
@@ -141,14 +169,15 @@ class JackServer:
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+        os.close(self._lock)
 
 
 class Stage:
     """A JACK client that plays MIDI at exact frames and records what comes to its two inputs.
 
-    `heard` holds (frame, left, right) per block. MIDI is sent in the block that contains the frame, at its place there.
+    `heard` holds (frame, left, right) per block, `received` the MIDI that came, each message with its frame. MIDI is sent in
+    the block that contains the frame, at its place there.
     """
 
     def __init__(self, server: JackServer) -> None:
@@ -158,8 +187,10 @@ class Stage:
         self.xruns = 0
         self.heard: list[tuple[int, bytes, bytes]] = []
         self.sent: list[tuple[int, bytes]] = []
+        self.received: list[tuple[int, bytes]] = []
         self._to_send: deque[tuple[int, bytes]] = deque()
         self._midi = self.client.midi_outports.register("keys")
+        self._ear = self.client.midi_inports.register("notes")
         self._inputs = [self.client.inports.register(f"in_{i}") for i in (1, 2)]
         self.client.set_process_callback(self._process)
         self.client.set_xrun_callback(self._xrun)
@@ -168,6 +199,8 @@ class Stage:
     def _process(self, frames: int) -> None:
         now = self.client.last_frame_time
         self.heard.append((now, bytes(self._inputs[0].get_buffer()), bytes(self._inputs[1].get_buffer())))
+        for offset, message in self._ear.incoming_midi_events():
+            self.received.append((now + offset, bytes(message)))
         self._midi.clear_buffer()
         while self._to_send and self._to_send[0][0] < now + frames:
             frame, data = self._to_send.popleft()
@@ -204,8 +237,8 @@ class Stage:
         """Return when this frame has been heard."""
         wait_for(lambda: self.now >= frame, (frame - self.now) / RATE + 20, f"frame {frame}")
 
-    def connect_to_jam(self, limit_s: float = 20, midi: bool = True) -> None:
-        """Connect to what plays into the loudspeakers and to the MIDI input of the jam."""
+    def connect_to_jam(self, limit_s: float = 20, midi: bool = True, notes: bool = False) -> None:
+        """Connect to what plays into the loudspeakers and to the MIDI input of the jam; `notes`: to its MIDI output too."""
         speakers = [self.client.get_port_by_name(f"system:playback_{i}") for i in (1, 2)]
 
         def playing() -> Any:
@@ -220,6 +253,15 @@ class Stage:
             lambda: self.client.get_ports("^Algoritmo", is_midi=True, is_input=True), limit_s, "MIDI input of the jam"
         )
         self.client.connect(self._midi, keys[0])
+        if notes:
+            leaving = wait_for(
+                lambda: self.client.get_ports("^Algoritmo", is_midi=True, is_output=True), limit_s, "MIDI output of the jam"
+            )
+            self.client.connect(leaving[0], self._ear)
+
+    def forget(self) -> None:
+        """Let go of all but the last blocks, and of what was sent and received."""
+        del self.heard[:-64], self.sent[:], self.received[:]
 
     def sound(self, begin: int, end: int) -> np.ndarray:
         """Return what was heard of the frames begin..end, float32 (n, 2); frames the client missed are NaN."""

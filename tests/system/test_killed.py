@@ -106,16 +106,16 @@ def test_everything_is_killed_and_the_recording_plays(start_jam: Callable[..., J
 
 
 def test_the_jack_server_dies_and_the_jam_goes_on_and_is_heard_again(tmp_path: Path, start_jam: Callable[..., Jam]):
-    first = JackServer(tmp_path / "first.log", "lost")
-    first.wait_ready()
-    jam = start_jam(*jack_settings(), "jam.mode=solo", env=first.env)
+    server = JackServer(tmp_path / "jackd.log")
+    server.wait_ready()
+    jam = start_jam(*jack_settings(), "jam.mode=solo", env=server.env)
     jam.wait_playing(8)
-    first.kill()
+    server.kill()
     jam.wait(lambda _: "is gone" in jam.output, 20, "a word about the device")
     steps = jam.report["steps"]
     jam.wait(lambda report: report["steps"] > steps + 8, 20, "the beat without a device")
-    second = JackServer(tmp_path / "second.log", "lost")
-    listener = Stage(second)
+    server.begin()
+    listener = Stage(server)
     try:
         # Only a new process can connect to a new server; network and feed go on as they are.
         jam.wait(lambda report: report["restarts"]["audio"] == 1, 30, "the audio process anew")
@@ -127,4 +127,4 @@ def test_the_jack_server_dies_and_the_jam_goes_on_and_is_heard_again(tmp_path: P
         assert jam.end() == 0, jam.output
     finally:
         listener.close()
-        second.close()
+        server.close()

@@ -1,0 +1,193 @@
+"""The stand of the JACK benches: a server, an idle client as its control, one that plays and listens, and what is measured.
+
+Whatever ends a bench, a signal too, nothing that it started stays.
+"""
+
+# ruff: noqa: T201  (prints)
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from engine import config
+from engine.link import Layout, Link
+from engine.network.contract import parse_card
+from engine.parameters import Live
+from engine.process import Spec, registry_of, start
+from tests.system.rig import JackServer, Jam, Stage, free_port, jack_settings
+
+TRACKS = ("drums", "bass", "chords", "pad", "lead")
+CONTROL = """
+import jack, time
+client = jack.Client("control", no_start_server=True)
+client.set_process_callback(lambda frames: None)
+client.activate()
+time.sleep(36000)
+"""
+
+
+@dataclass(frozen=True)
+class Late:
+    """Cycles of the server that were late, by whose fault."""
+
+    machine_late: int  # begun late by the server's own timer
+    control_late: int  # not finished in time by the idle client
+    bench_late: int  # ... by this bench's client
+    ours_late: int  # ... by our audio process
+
+    @classmethod
+    def of(cls, log: str) -> Late:
+        """Read the server's words."""
+        late: Counter[str] = Counter()
+        for line in log.splitlines():
+            if "JackTimedDriver::Process XRun" in line:
+                late["machine"] += 1
+            elif "was not finished" in line:
+                late[line.split("client = ")[1].split(" was")[0]] += 1
+        return cls(late["machine"], late["control"], late["stage"], late["PortAudio"])
+
+
+class AudioAlone:
+    """The audio process on a segment of its own, with no network and no feed."""
+
+    def __init__(self, *settings: str) -> None:
+        tracks = [{"name": name, "pitches": [60, 61]} for name in TRACKS]
+        parts = {"contract": 1, "name": "none", "steps_per_beat": 4, "beats_per_bar": 4, "noise": 1, "tracks": tracks}
+        card = parse_card(json.dumps(parts), "none")
+        registry = registry_of(card)
+        layout = Layout.of(card, len(registry))
+        self.link = Link.create(layout)
+        Live(registry, self.link.values).reset_to_defaults()
+        spec = Spec(layout, self.link.name, config.load(None, settings), card, Path("none"))
+        self._process, self._pipe = start("audio", spec)
+
+    def wait_ready(self) -> None:
+        """Return when it plays."""
+        word, said = self._pipe.recv()
+        if word != "ready":
+            raise SystemExit(f"audio process: {said}")
+        print(said)
+
+    def close(self) -> None:
+        """End it."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(("stop",))
+        self._process.join(5)
+        self._process.kill()
+        self.link.close(unlink=True)
+
+
+class Stand:
+    """What a bench has to work with."""
+
+    def __init__(self, folder: Path, server: JackServer, stage: Stage) -> None:
+        self.folder = folder
+        self.server = server
+        self.stage = stage
+        self._read = 0
+
+    def mark(self) -> None:
+        """From here on `late` counts."""
+        self._read = len(self.server.log.read_text())
+
+    def late(self) -> Late:
+        """Return who was late since the mark."""
+        return Late.of(self.server.log.read_text()[self._read :])
+
+
+def everything(*ports: int) -> tuple[str, ...]:
+    """Return the settings of a jam with all that it does: the feed to these ports (or one that nobody listens on), the page."""
+    targets = ", ".join(f"{{port={port}}}" for port in ports or (free_port(),))
+    return (*jack_settings(), f"osc.targets=[{targets}]", "web.enabled=true", f"web.port={free_port()}")
+
+
+@contextlib.contextmanager
+def stand() -> Iterator[Stand]:
+    """Set up the server and its two clients."""
+    with _ended_by_signals(), tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
+        server = JackServer(Path(folder) / "jackd.log")
+        ending.callback(server.close)
+        os.environ.update(server.env)
+        server.wait_ready()
+        control = subprocess.Popen([sys.executable, "-c", CONTROL])
+        ending.callback(end, control)
+        stage = Stage(server)
+        ending.callback(stage.close)
+        yield Stand(Path(folder), server, stage)
+
+
+@contextlib.contextmanager
+def jam_on(the: Stand, *settings: str, steps: int = 16, notes: bool = False) -> Iterator[Jam]:
+    """Run a whole jam, connected to the stage, from its first steps on; `notes`: its MIDI output too."""
+    jam = Jam(the.folder, *settings, env=the.server.env)
+    try:
+        the.stage.connect_to_jam(limit_s=60, notes=notes)
+        jam.wait_playing(steps)
+        yield jam
+    finally:
+        jam.close()
+
+
+@contextlib.contextmanager
+def audio_on(the: Stand, *settings: str) -> Iterator[AudioAlone]:
+    """Run the audio process by itself, connected to the stage."""
+    audio = AudioAlone(*settings)
+    try:
+        audio.wait_ready()
+        the.stage.connect_to_jam()
+        yield audio
+    finally:
+        audio.close()
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise, once, so that what was set up is taken down."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Leave nothing of a program running."""
+    process.kill()
+    process.wait()
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """Return what every bench's command line has."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the jam")
+    return parser
+
+
+def tell(figures: Any, late: Late, path: Path | None, **more: Any) -> None:
+    """Print the figures, and write them to `path`."""
+    text = json.dumps(asdict(figures) | asdict(late) | more, indent=2)
+    print(text)
+    if path is not None:
+        path.write_text(text + "\n")

@@ -1,0 +1,140 @@
+"""What the JACK benches make of what they hear: sounds and logs that are made up, with figures that are known."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.system import jack_grid, jack_kill, jack_latency, jack_soak
+from tests.system.jack_stand import Late
+from tests.system.rig import RATE, ROOT, need, need_portaudio, wait_for
+
+LOG = """
+JackTimedDriver::Process XRun = 130 usec
+JackEngine::XRun: client = control was not finished, state = Triggered
+JackEngine::XRun: client = PortAudio was not finished, state = Running
+JackEngine::XRun: client = PortAudio was not finished, state = Running
+JackEngine::XRun: client = stage was not finished, state = Running
+JackEngine::XRun: client = somebody was not finished, state = Running
+JackAudioDriver::ProcessGraphAsyncMaster: Process error
+"""
+
+
+def test_the_server_s_log_tells_who_was_late():
+    assert Late.of(LOG) == Late(machine_late=1, control_late=1, bench_late=1, ours_late=2)
+    assert Late.of("") == Late(0, 0, 0, 0)
+
+
+def test_latencies_are_summed_up_with_what_was_lost():
+    found = jack_latency.Figures.of([30, 40, 50], 2, 1, None)
+    assert (found.notes, found.lost, found.lost_without_xrun, found.median, found.maximum) == (5, 2, 1, 40, 50)
+    assert np.isnan(jack_latency.Figures.of([], 5, 0, None).median)
+
+
+def strokes(frames: list[int], length: int) -> np.ndarray:
+    """Return a sound with a stroke at each of these frames."""
+    sound = np.zeros((length, 2), np.float32)
+    for frame in frames:
+        ring = min(2000, length - frame)
+        sound[frame : frame + ring, 1] += (0.9 * np.exp(-np.arange(ring) / 400)).astype(np.float32)
+    return sound
+
+
+def test_onsets_are_found_and_put_on_the_grid():
+    period = 6428.5
+    places = [k for k in range(40) if k not in (7, 8, 20)]
+    frames = [round(1000 + k * period) // 64 * 64 for k in places]
+    found = jack_grid.onsets(strokes(frames, frames[-1] + 3000), round(period / 2))
+    assert found.tolist() == frames
+    rest, missed = jack_grid.rests(found, period)
+    assert missed == 3
+    assert jack_grid.errors_straight(rest).max() <= 32
+    rest[30:] += 640  # the clock stood still for ten blocks
+    assert jack_grid.errors_straight(rest).max() > 300
+    assert np.median(jack_grid.errors_around(rest)) < 40
+
+
+def test_a_grid_is_measured_by_what_is_off_it():
+    rest = np.zeros(31)
+    rest[15] = 100
+    assert jack_grid.errors_around(rest)[15] == 100
+    assert np.delete(jack_grid.errors_around(rest), 15).max() == 0
+
+
+def chord(seconds: float) -> np.ndarray:
+    """Return a sustained sound, other left and right."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    return np.stack([np.sin(2 * np.pi * 262 * t), np.cos(2 * np.pi * 330 * t)], axis=1).astype(np.float32)
+
+
+def test_the_longest_silence_and_the_largest_jump():
+    sound = chord(0.5)
+    assert jack_kill.silence_frames(sound) < 10
+    assert jack_kill.jump(sound) < 0.05
+    sound[5000:5064] = 0
+    sound[9000:9020] = 0
+    assert 64 <= jack_kill.silence_frames(sound) < 74
+    sound[12000] = 1.0
+    sound[12001] = -1.0
+    assert jack_kill.jump(sound) == 2.0
+
+
+def test_what_the_listener_missed_is_neither_silence_nor_a_jump():
+    sound = chord(0.5)
+    sound[5000:5640] = np.nan
+    assert jack_kill.silence_frames(sound) < 10
+    assert jack_kill.jump(sound) < 0.05
+
+
+def test_a_note_is_off_the_grid_by_less_than_half_a_step():
+    grid = 300.0 + jack_kill.PERIOD * np.arange(60)
+    later = 300.0 + jack_kill.PERIOD * np.array([80, 91, 100]) + np.array([0, 200, -3000])
+    assert jack_kill.off_grid(later, grid) == pytest.approx([0, 200, -3000], abs=1e-3)
+
+
+def test_kills_are_summed_up_by_what_was_killed():
+    late = Late(0, 0, 0, 0)
+    kills = [jack_kill.Kill(of, 0.1 * i, 0.2, 0.1, 0.0, float(i), late) for i, of in enumerate(["network", "feed"] * 3)]
+    found = jack_kill.figures(kills, np.concatenate([np.zeros((RATE, 2), np.float32), chord(2.0)]))
+    assert found.recorded_silence_ms < 0.2
+    assert found.recorded_jump < 0.05
+    assert found.worst["feed"]["back_s"] == 5.0
+    assert found.median["network"]["back_s"] == 2.0
+
+
+def sample(at_s: float, memory_mb: float, cpu_s: float) -> jack_soak.Sample:
+    return jack_soak.Sample(at_s, {"audio": cpu_s, "feed": 0.0}, {"audio": memory_mb, "feed": 10.0})
+
+
+def test_growth_counts_after_the_first_minute():
+    samples = [sample(0, 50, 0), sample(30, 90, 3), sample(60.1, 100, 9), sample(90.1, 101.5, 12)]
+    assert jack_soak.growth_mb(samples) == 1.5
+    assert jack_soak.growth_mb(samples[:2]) == 40.0  # too short a run: from its beginning
+    assert samples[3].shares(samples[2]) == {"audio": 0.1, "feed": 0.0}
+
+
+@pytest.mark.system
+def test_a_bench_that_is_told_to_end_leaves_nothing_running(tmp_path: Path):
+    need("jackd", "apt install jackd2")
+    need_portaudio()
+    mark = f"session.dir={tmp_path}"
+    command = [sys.executable, str(ROOT / "tests/system/jack_latency.py"), "--set", mark]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
+        children = Path(f"/proc/{bench.pid}/task/{bench.pid}/children")
+        started = wait_for(lambda: len(found := children.read_text().split()) >= 3 and found, 90, "server, control and jam")
+        bench.send_signal(signal.SIGTERM)
+        assert bench.wait(30) == 128 + signal.SIGTERM
+    assert [pid for pid in started if Path("/proc", pid).exists()] == []
+    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if mark.encode() in _read(p)]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""
