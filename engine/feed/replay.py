@@ -82,7 +82,7 @@ class Player:
         self._live = Live(registry, self._link.values)
         self._live.reset_to_defaults()
         self._feed = Feed(self._link, Schema(card, registry, reader.cells))
-        self._doors = Doors(config, self._feed, self._link, self._live, tell)
+        self._doors = Doors(config, self._feed, self._link, self._live, tell, recorded=True)
         self._tell = tell
         self._whole = np.zeros((), step_dtype(card))  # a step as the rings hold it
         self._begun_ns = 0  # host time of frame 0

@@ -160,7 +160,9 @@ class Stage:
     began or ended to sound. Without a browser both return at once.
     """
 
-    def __init__(self, link: Link, live: Live, card: Card, config: Web) -> None:
+    def __init__(self, link: Link, live: Live, card: Card, config: Web, recorded: bool = False) -> None:
+        """`recorded`: what sounds was played before, nobody plays now and nothing can be changed."""
+        self.recorded = recorded
         self.card = card
         self.config = config
         self.guard = Guard(config.host, config.token)
@@ -271,7 +273,7 @@ class Stage:
         if len(self.clients) >= self.config.max_clients or not self._joins.take(time.monotonic()):
             return None
         chosen: Format = fmt or ("u8" if self._encoder.size > LARGE else "f32")
-        client = Client(next(self._numbers), chosen, fps, self.guard.open_to_all)
+        client = Client(next(self._numbers), chosen, fps, self.guard.open_to_all and not self.recorded)
         client.tell("hello", **self._hello(client))
         client.past = self._past(chosen)
         self.clients[client.number] = client
@@ -312,6 +314,7 @@ class Stage:
             ],
             "values": {p.id: self._live.get(p.id) for p in self._live.registry},
             "may_change": client.may_change,
+            "recorded": self.recorded,
             "rate_hz": 0.0 if clock is None else float(clock["rate_hz"]),
         }
 
@@ -385,7 +388,7 @@ class Stage:
 
     def _try_token(self, client: Client, token: object) -> None:
         if client.tries.take(time.monotonic()):
-            client.may_change = self.guard.token_is_right(token)
+            client.may_change = self.guard.token_is_right(token) and not self.recorded
         client.tell("allowed", may_change=client.may_change)
 
     def _curve(self, name: str) -> str | None:

@@ -71,10 +71,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=what)
     add_options(parser)
+    parser.add_argument("--buffer", type=int, default=0, metavar="BYTES", help="rate: of each receiver (default: the system's)")
     arguments = parser.parse_args()
     others = Others()
     figures = what[arguments.what](arguments)
-    print(json.dumps(figures | {"other_programs_core_share": others.share()}, indent=1))
+    print(json.dumps(figures | others.said(), indent=1))
 
 
 def wire(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def replay(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def rate(arguments: argparse.Namespace) -> dict[str, Any]:
     """60 steps a second of 10,000 floats to 4 targets: what it costs and what comes."""
-    receivers = [Receiver() for _ in range(4)]
+    receivers = [Receiver(arguments.buffer) for _ in range(4)]
     _be_urgent()
     return _driven(make_card(layers=4, width=1179), 60, receivers, arguments.seconds)
 

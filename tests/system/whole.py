@@ -45,17 +45,26 @@ def said(jam: Jam) -> dict[str, Any]:
 
 
 class Others:
-    """What programs that are none of ours take of the processor, from its making on."""
+    """What others take of the processor, from its making on: programs that are none of ours, and a virtual machine's host."""
 
     def __init__(self) -> None:
         self._begun_s = time.monotonic()
         self._before = _cpu_s_of_others()
+        self._stolen_s = _stolen_s()
 
-    def share(self) -> float:
-        """Return how much of one core they took; those that came and went in between are not in it."""
-        now = _cpu_s_of_others()
+    def said(self) -> dict[str, float]:
+        """Return how much of one core the programs took (those that came and went in between left out), and the host."""
+        now, took_s = _cpu_s_of_others(), time.monotonic() - self._begun_s
         taken_s = sum(cpu - self._before.get(pid, 0.0) for pid, cpu in now.items())
-        return round(taken_s / (time.monotonic() - self._begun_s), 3)
+        stolen_s = _stolen_s() - self._stolen_s
+        return {
+            "other_programs_core_share": round(taken_s / took_s, 3),
+            "stolen_by_the_host_ms_per_s": round(1e3 * stolen_s / took_s, 2),
+        }
+
+
+def _stolen_s() -> float:
+    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_s_of_others() -> dict[int, float]:

@@ -137,10 +137,12 @@ class MadeUp:
 class Stand:
     """A Stage that plays in a thread of its own, until `close()`."""
 
-    def __init__(self, source: Network | MadeUp, step_s: float | None = None, before: int = 0, **web: object) -> None:
+    def __init__(
+        self, source: Network | MadeUp, step_s: float | None = None, before: int = 0, recorded: bool = False, **web: object
+    ) -> None:
         self.source, self.desk = source, source.desk
         self.config = Web.model_validate({"port": free_port(), **web})
-        self.stage = Stage(self.desk.link, self.desk.live, self.desk.card, self.config)
+        self.stage = Stage(self.desk.link, self.desk.live, self.desk.card, self.config, recorded)
         self.keys = self.desk.link["keys"].reader(0)
         self.sounded: dict[int, float] = {}  # step -> time.time() at which it was handed to the stage
         self.stage_s = 0.0  # processor time the stage took for it

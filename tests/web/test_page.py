@@ -562,6 +562,17 @@ def test_a_watcher_plays_nothing_and_the_token_opens_it(look, stands):
     assert keys_of(stand, 2, page) == [(0x90, 62, 92), (0x80, 62, 0)]
 
 
+def test_a_recording_says_that_nobody_plays(look, stands):
+    stand = bands(stands, recorded=True)
+    page = look(stand)
+    assert "A recording" in page.inner_text("#dock")
+    assert page.locator("#sound").is_visible()
+    assert page.locator("#panic").count() == 0
+    assert page.locator("#p-tempo").is_disabled()
+    page.click("#tab-roll")
+    until(page, "stage.current.wish?.hidden")
+
+
 def test_the_sound_of_the_stage_is_heard_here(look, stands):
     stand = bands(stands)
     page = look(stand)

@@ -383,6 +383,21 @@ def test_on_a_network_only_the_token_opens_what_changes_something():
     run(scenario)
 
 
+def test_nothing_can_be_changed_in_a_recording():
+    async def scenario():
+        async with evening(token="sesame") as (stage, session):
+            stage.stage.recorded = True
+            ws = await stage.join(session)
+            hello = await text(ws, "hello")
+            assert (hello["recorded"], hello["may_change"]) == (True, False)
+            await ws.send_str(json.dumps({"token": "sesame", "set": {"tempo": 200}, "midi": [144, 60, 100]}))
+            assert (await text(ws, "allowed"))["may_change"] is False
+            assert stage.desk.live.get("tempo") != 200
+            assert stage.heard_keys() == []
+
+    run(scenario)
+
+
 def test_a_token_cannot_be_guessed_by_trying():
     async def scenario():
         async with evening(host="0.0.0.0", token="sesame") as (stage, session):

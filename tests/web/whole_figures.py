@@ -45,7 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     others = Others()
     figures = {"pixels": pixels, "full": full}[arguments.what](arguments)
-    print(json.dumps(figures | {"other_programs_core_share": others.share()}, indent=1))
+    print(json.dumps(figures | others.said(), indent=1))
 
 
 def page_of(jam: Jam) -> str:

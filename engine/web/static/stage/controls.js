@@ -6,10 +6,10 @@ import { chip, el } from "./dom.js";
 const GROUPS = [
   ["Together", ["mode", "rest", "bars"]],
   ["Time", ["tempo", "metronome"]],
-  ["Choices", ["temperature", "density"]],
+  ["Choices", ["temperature", "density", "futures"]],
   ["Memory", ["memory", "seed", "reset"]],
 ];
-const NAMES = { rest: "waits for", bars: "turns of", seed: "continuation", reset: "forget everything", "player.level": "your sound" };
+const NAMES = { rest: "waits for", bars: "turns of", futures: "looks ahead", seed: "continuation", reset: "forget everything", "player.level": "your sound" };
 
 export class Controls {
   constructor(app, root) {
@@ -29,7 +29,7 @@ export class Controls {
     head.append(close);
     root.append(head);
     if (!this.app.mayChange) {
-      root.append(el("p", "soft", "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
+      root.append(el("p", "soft", this.app.welcome?.recorded ? "A recording: these show what is known of how it was set." : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
     }
     const left = new Map(hello.parameters.map((p) => [p.id, p]));
     const take = (id) => {

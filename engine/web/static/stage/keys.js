@@ -199,7 +199,10 @@ export class Keys {
     const words = el("p", "soft", "");
     tools.replaceChildren(words);
     if (!app.mayChange) {
-      words.textContent = "You are watching. Whoever runs the stage has the address that lets you play.";
+      words.textContent = app.welcome?.recorded
+        ? "A recording: these are the keys as they were played."
+        : "You are watching. Whoever runs the stage has the address that lets you play.";
+      app.sound.addButton(tools);
       return;
     }
     words.textContent = matchMedia("(pointer: coarse)").matches ? "Play along: touch the keys." : "Play along: click the keys, or use the letters on them.";
