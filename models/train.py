@@ -153,8 +153,8 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) 
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise TrainingError(
-            f"{path}: cannot be written ({error.strerror}); the last good checkpoint is kept: "
-            "make room, then go on with --resume"
+            f"{path}: cannot be written ({error.strerror}); make room, then "
+            + ("go on with --resume: the last good one is kept" if path.exists() else "begin anew: there is none from before")
         ) from error
 
 
@@ -324,10 +324,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         value = float(loss.detach())
         if not (math.isfinite(value) and math.isfinite(float(norm))):
-            raise TrainingError(
-                f"update {update}: loss {value}, gradient norm {float(norm)}: stopped. "
-                f"{self.checkpoint} is from before; go on with --resume and a lower --lr (now {self.options.lr:g})"
-            )
+            raise TrainingError(f"update {update}: loss {value}, gradient norm {float(norm)}: stopped. {self._way_on()}")
         self.optimiser.step()
         self.carry = {k: v.detach() for k, v in carry.items()}
         self.progress.update += 1
@@ -350,13 +347,17 @@ class Trainer:
             raise TrainingError("the validation split is empty; give more --data")
         return float(total[0] / total[1])
 
+    def _way_on(self) -> str:
+        """What to do when the loss is no number."""
+        lower = f"a lower --lr (now {self.options.lr:g})"
+        if self.checkpoint.exists():
+            return f"{self.checkpoint} is from before; go on with --resume and {lower}"
+        return f"No checkpoint was written yet; begin anew with {lower}"
+
     def _validated(self, train: float, valid: float) -> None:
         p = self.progress
         if not math.isfinite(valid):
-            raise TrainingError(
-                f"update {p.update}: validation loss {valid}: stopped. {self.checkpoint} is from before; "
-                f"go on with --resume and a lower --lr (now {self.options.lr:g})"
-            )
+            raise TrainingError(f"update {p.update}: validation loss {valid}: stopped. {self._way_on()}")
         p.history.append((p.update, round(p.seconds, 1), train, valid))
         if valid < p.best:
             p.best, p.best_update, p.stale = valid, p.update, 0
@@ -371,7 +372,14 @@ class Trainer:
         """Train until the updates are done, early stopping, or a signal; leaves a checkpoint behind."""
         o, p = self.options, self.progress
         o.out.mkdir(parents=True, exist_ok=True)
-        bar = tqdm(total=o.updates, initial=p.update, unit="update", disable=not o.progress or world()[0] != 0, mininterval=1.0)
+        quiet = not o.progress or world()[0] != 0
+        with tqdm(total=o.updates, initial=p.update, unit="update", disable=quiet, mininterval=1.0) as bar:
+            self._run(bar)
+        self.save()
+        return p
+
+    def _run(self, bar: Any) -> None:
+        o, p = self.options, self.progress
         recent: list[float] = []
         last = time.monotonic()
         while p.update < o.updates and p.stale < o.patience and not self.stop_asked:
@@ -386,9 +394,6 @@ class Trainer:
             if p.update % 10 == 0:
                 latest = p.history[-1][3] if p.history else math.nan
                 bar.set_postfix(train=f"{sum(recent) / len(recent):.3f}", valid=f"{latest:.3f}", best=f"{p.best:.3f}")
-        bar.close()
-        self.save()
-        return p
 
     def ask_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
         """Signal handler: finish the update in hand, write a checkpoint, leave."""
@@ -537,4 +542,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Recipes raise the TrainingError of models.train, which is not that of a module run as __main__.
+    from models.train import main as train_main
+
+    sys.exit(train_main())

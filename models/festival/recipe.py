@@ -88,19 +88,17 @@ class Songs:
     """Streams of transposed songs, as a function of the seed and the update's number alone."""
 
     def __init__(self, collection: Collection, config: Config) -> None:
-        density = _density(collection.split("train"))
+        learned, held_out = _sides(collection)
+        density = _density(learned)
         self.facts: dict[str, Any] = {**collection.facts(), "density": density}
-        train = [tidy(p) for p in collection.split("train")]
+        train = [tidy(p) for p in learned]
         self.bands = [p for p in train if not p.unknown]
         self.drums = [p for p in train if p.unknown]
-        held_out = collection.split("valid")
         # The figure is that of whole bands, where there are any.
         self.held_out = [p for p in held_out if not p.unknown] or held_out
         self.config, self.streams, self.seed = config, config["streams"], config.get("seed", 0)
         self.usual = torch.tensor([density.get(t.name, 0.0) for t in BAND])
         self._playing: dict[int, _Stream] = {}
-        if not train:
-            raise TrainingError("no piece is in the training split; give more --data")
 
     def batch(self, update: int, rank: int, world: int) -> Batch:  # noqa: ARG002 (streams are numbered by rank)
         """See `collate`; and usual (tracks,), strikes per step of each track in a usual song."""
@@ -119,6 +117,17 @@ class Songs:
             some = pieces[first : first + 8]
             steps = max(len(p.roll) for p in some)
             yield collate([cut(p, 0, steps, 0) for p in some])
+
+
+def _sides(collection: Collection) -> tuple[list[Piece], list[Piece]]:
+    """What to learn from and what to validate on; of a small folder with one side empty, every eighth piece is held out."""
+    learned, held_out = collection.split("train"), collection.split("valid")
+    if not learned or not held_out:
+        every = [*learned, *held_out, *collection.split("test")]
+        learned, held_out = [p for i, p in enumerate(every) if i % 8], every[::8]
+    if not learned:
+        raise TrainingError("one piece cannot be learned from and validated on; give more --data")
+    return learned, held_out
 
 
 @dataclass(slots=True, frozen=True)

@@ -26,7 +26,7 @@ from models.festival.network import (
     harmony_features,
 )
 from models.representation import HELD, STRUCK, channels, from_channels, to_midi
-from models.train import load_recipe, main
+from models.train import TrainingError, load_recipe, main
 
 SMALL = {**recipe.DEFAULTS, "width": 10, "layers": 2, "head": 24, "streams": 3, "window": 16, "bf16": False}
 
@@ -283,6 +283,17 @@ def test_the_seed_changes_the_order_of_songs(tmp_path):
 
     one, two = first(1), first(2)
     assert not all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_a_small_folder_without_a_validation_split_holds_some_out(tmp_path):
+    folder = song_folder(tmp_path / "songs")
+    (folder / "manifest.jsonl").write_text("\n".join(json.dumps({"path": f"{i}.mid", "split": "train"}) for i in range(6)))
+    data = recipe.dataset([folder], SMALL, tmp_path / "cache")
+    assert (len(data.bands), [p.name for p in data.held_out]) == (5, ["0.mid"])
+    for index in range(1, 6):
+        (folder / f"{index}.mid").unlink()
+    with pytest.raises(TrainingError, match="one piece cannot be learned from and validated on"):
+        recipe.dataset([folder], SMALL, tmp_path / "cache")
 
 
 def test_drums_alone_are_mixed_in_and_the_band_is_not_taught_to_be_silent(tmp_path):

@@ -98,6 +98,19 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
     assert all(torch.isfinite(v).all() for v in tensors.values())
 
 
+def test_nan_before_the_first_checkpoint_names_none(tmp_path):
+    with pytest.raises(TrainingError, match=r"update 1: .*No checkpoint was written yet; begin anew with a lower --lr"):
+        trainer(tmp_path, bad_update=1).run()
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_run_as_a_module_a_wrong_folder_is_an_error_and_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "models.train", "festival", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path}: nothing to train on: there is no MIDI file\n"
+
+
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     run = trainer(tmp_path)
     run.run()
@@ -109,6 +122,8 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(train.os, "fsync", full)
     with pytest.raises(TrainingError, match=r"No space left on device.*--resume"):
         run.save()
+    with pytest.raises(TrainingError, match=r"there is none from before"):
+        train.write_tensors(tmp_path / "new.safetensors", {"a": torch.ones(2)}, {})
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
     assert not list(tmp_path.glob("*.partial"))
 
