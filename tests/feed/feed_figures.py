@@ -35,7 +35,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from engine.bench import cpu_s, memory_mb
+from engine.config import Target
 from engine.feed import osc
+from engine.feed.encoder import Encoder, Plan
+from engine.feed.schema import Schema
+from engine.feed.targets import wish_of
+from engine.process import registry_of
 from tests.feed.driven import Driven
 from tests.feed.fakes import make_card
 from tests.system.receiver import Heard, Receiver, late_ms
@@ -172,7 +177,8 @@ def _driven(card: Any, steps_per_s: int, receivers: list[Receiver], seconds: flo
             driven.close()
     found = [receiver.stop() for receiver in receivers]
     counts = [{step: n for step, n in heard.per_step().items() if first <= step < last} for heard in found]
-    whole = max(max(c.values(), default=0) for c in counts)
+    plan = Plan(Encoder(Schema(card, registry_of(card))), wish_of(Target(**wish)))
+    whole = len(plan.datagrams)
     expected = whole * (last - first)
     return {
         "floats": sum(prod(a.shape) for a in card.activations) + 3 * card.slots,
@@ -247,13 +253,13 @@ def loss(arguments: argparse.Namespace) -> dict[str, Any]:
         card = make_card(layers=1, width=(floats - 3 * 188) // 2)
         signals = ["h", "c", "probability", "hold", "notes"]  # named, for a large network sends them only so
         found = _driven(card, steps_per_s, [receiver], min(arguments.seconds, 8.0), chunk=chunk, signals=signals)
-        lost = found["datagrams_missing"][0] / max(found["datagrams_expected"], 1)
+        lost = found["datagrams_missing"][0] / found["datagrams_expected"]
         row = {
             "floats": floats,
             "steps_per_s": steps_per_s,
             "chunk": chunk,
             "buffer": buffer or "default",
-            "datagrams_per_step": found["datagrams_expected"] // max(found["steps"], 1),
+            "datagrams_per_step": found["datagrams_expected"] // found["steps"],
             "lost_percent": round(100 * lost, 2),
             "by_the_kernel": found["thrown_away_by_the_kernel"][0],
             "by_the_feed": found["dropped_by_the_feed"],

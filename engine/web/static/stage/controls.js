@@ -29,7 +29,7 @@ export class Controls {
     head.append(close);
     root.append(head);
     if (!this.app.mayChange) {
-      root.append(el("p", "soft", this.app.welcome?.recorded ? "A recording: these show what is known of how it was set." : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
+      root.append(el("p", "soft", this.app.net.recorded ? "A recording: these show what is known of how it was set." : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
     }
     const left = new Map(hello.parameters.map((p) => [p.id, p]));
     const take = (id) => {

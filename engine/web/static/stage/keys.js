@@ -199,7 +199,7 @@ export class Keys {
     const words = el("p", "soft", "");
     tools.replaceChildren(words);
     if (!app.mayChange) {
-      words.textContent = app.welcome?.recorded
+      words.textContent = app.net?.recorded
         ? "A recording: these are the keys as they were played."
         : "You are watching. Whoever runs the stage has the address that lets you play.";
       app.sound.addButton(tools);

@@ -38,6 +38,7 @@ export class Net {
     this.card = card;
     this.name = card.title || card.name;
     this.u8 = hello.format === "u8";
+    this.recorded = hello.recorded; // nobody plays now
     this.slots = layout.slots;
     this.values = layout.values;
     this.stepsPerBeat = card.steps_per_beat;

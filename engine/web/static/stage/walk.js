@@ -11,7 +11,7 @@ export function cards(net) {
     {
       view: "network",
       title: "A network at play",
-      text: "What you see is a computer program making music, this very moment. It is a network of small calculators, called neurons. Nothing here is staged: every dot is a number it has just worked out.",
+      text: `What you see is a computer program making music, ${net.recorded ? "as it was recorded" : "this very moment"}. It is a network of small calculators, called neurons. Nothing here is staged: every dot is a number it ${net.recorded ? "worked out then" : "has just worked out"}.`,
     },
     net.planes
       ? {
@@ -78,7 +78,7 @@ export function cards(net) {
       view: "roll",
       ring: ".roll",
       title: "What nearly happened",
-      text: "Here run the notes. Bright ones sounded. The faint ghosts were likely, but the lots fell otherwise: the music it might have played.",
+      text: "Here run the notes. Bright ones sounded. The faint ghosts were likely, but the lots fell otherwise: the music it might have played. Let it look ahead, and right of now is what it might play next.",
     },
     {
       view: "network",
