@@ -79,10 +79,9 @@ class Doors:
             out["page"] = stage.address
         return out
 
-    def serve(self) -> None:
-        """Start the servers. What they import would have been in the way before the first sound."""
-        for server in self._servers:
-            self._spawn(self._start(server))
+    def serve(self) -> list[asyncio.Task[None]]:
+        """Start the servers; return what is done when they are open. What they import may keep a step waiting for long."""
+        return [self._spawn(self._start(server)) for server in self._servers]
 
     async def _start(self, server: Query | Stage) -> None:
         await asyncio.to_thread(importlib.import_module, "aiohttp.web")
@@ -90,10 +89,11 @@ class Doors:
         gc.freeze()  # what was imported stays: the collector would walk it while a step waits
         self._feed.listeners.append(server)
 
-    def _spawn(self, task: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, task: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         running = asyncio.get_running_loop().create_task(task)
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
+        return running
 
     async def close(self) -> None:
         """Say goodbye and close everything."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from engine.config import Config
 from engine.errors import ConfigError, SessionError
@@ -94,7 +95,7 @@ class Player:
         self._tell(
             0, "replaying to " + ", ".join(opened["targets"]) + (f"; page: {opened['page']}" if "page" in opened else "")
         )
-        self._doors.serve()
+        await asyncio.gather(*self._doors.serve())  # before the first step: what they import would keep it waiting
         sound = asyncio.get_running_loop().create_task(self._sound(wave)) if self._at_speed and wave.exists() else None
         try:
             while await self._once() and loop:
@@ -172,8 +173,6 @@ class Player:
 
     async def _sound(self, wave: Path) -> None:
         """Give the page the session's sound, as the audio process would."""
-        import soundfile
-
         with soundfile.SoundFile(wave) as file:
             while True:
                 await asyncio.sleep(SOUND_S)
