@@ -5,8 +5,9 @@
 An archive (*.tar.xz, *.tar.gz, *.zip) in a folder is read where it lies. Whatever is read once is kept in a cache folder
 that is safe to delete at any time. Runs without torch.
 
-A file of drums alone is a piece of which only the drums are known: a performance by hand is moved onto the grid by its
-mean offset, and what remains of each stroke's offset is kept beside the roll.
+A file of drums alone is a piece of which only the drums are known, a lead sheet one of which melody and chords are. A
+performance by hand is moved onto the grid by its mean offset, and what remains of each stroke's offset is kept beside
+the roll.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import IO, Any
 import numpy as np
 
 from engine.network.contract import Track
+from models.musicxml import read_lead_sheet
 from models.representation import (
     BAND,
     STRUCK,
@@ -49,11 +51,12 @@ from models.representation import (
 
 SPLITS = ("train", "valid", "test")
 MIDI = (".mid", ".midi", ".kar")
+LEAD_SHEETS = (".mxl", ".musicxml")  # tell of lead and chords alone
 ARCHIVES = (".tar.xz", ".tar.gz", ".tgz", ".zip")
 TABLES = ("manifest.jsonl", "manifest.csv", "info.csv")  # of splits and licences, beside the files or in their archive
 LARGEST_BYTES = 4_000_000  # a MIDI file of music is a hundred times smaller
 LEAST_LEVELS, LEAST_SPREAD = 4, 3.0  # different velocities, and their deviation, of a track that was played and not typed
-READER = 5  # raise when the meaning of a roll changes: older caches are then left unread
+READER = 6  # raise when the meaning of a roll changes: older caches are then left unread
 
 # What the folders' own LICENSE.txt and SOURCE.md say, for the cards of networks trained on them.
 LICENCES = {
@@ -282,13 +285,13 @@ def read_band(paths: Sequence[Path], cache: Path | None = None, tracks: Sequence
         whole.refused += part.refused
         whole.sources += part.sources
     if not whole.pieces:
-        reasons = ", ".join(f"{n} {r}" for r, n in whole.refused.most_common()) or "there is no MIDI file"
+        reasons = ", ".join(f"{n} {r}" for r, n in whole.refused.most_common()) or "there is no MIDI file and no lead sheet"
         raise ValueError(f"{', '.join(map(str, paths))}: nothing to train on: {reasons}")
     return whole
 
 
 def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
-    files = list(find_files(path, (*MIDI, *TABLES)))
+    files = list(find_files(path, (*MIDI, *LEAD_SHEETS, *TABLES)))
     if path.is_file():
         files += [_on_disk(path.parent / t, t) for t in TABLES if (path.parent / t).is_file()]
     manifest = read_tables(f for f in files if f.name.endswith(TABLES))
@@ -298,7 +301,8 @@ def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
         out.files += 1
         row = _row_of(file.name, manifest)
         try:
-            stretches = band_stretches(read_song(file.content()), tracks)
+            sheet = file.name.lower().endswith(LEAD_SHEETS)
+            stretches = band_stretches((read_lead_sheet if sheet else read_song)(file.content()), tracks)
         except SongError as error:
             out.refused[error.reason] += 1
             continue
@@ -306,7 +310,7 @@ def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
         licences.add(str((row or {}).get("licence", "")))
         split = split_of(file.name, row)
         out.pieces += [
-            Piece(f"{file.name}#{i}" if i else file.name, split, roll, touch, unknown_tracks(roll, tracks))
+            Piece(f"{file.name}#{i}" if i else file.name, split, roll, touch, unknown_tracks(roll, tracks, sheet))
             for i, (roll, touch) in enumerate(stretches)
         ]
     named = ", ".join(sorted(licences - {""}))
@@ -315,13 +319,14 @@ def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
     return out
 
 
-def unknown_tracks(roll: np.ndarray, tracks: Sequence[Track]) -> tuple[str, ...]:
-    """Of drums alone nothing can be said of the other tracks; a band says of a track that is not there that it is silent."""
-    at, sounding = 0, {}
+def unknown_tracks(roll: np.ndarray, tracks: Sequence[Track], sheet: bool = False) -> tuple[str, ...]:
+    """Drums alone and lead sheets say nothing of the other tracks; a band says of a track that is not there: it is silent."""
+    at, sounding = 0, set()
     for track in tracks:
-        sounding[track.name] = bool(roll[:, at : (at := at + len(track.pitches))].any())
-    alone = [t.name for t in tracks if sounding[t.name]] == [t.name for t in tracks if t.kind == "drums"]
-    return tuple(t.name for t in tracks if t.kind != "drums") if alone else ()
+        if roll[:, at : (at := at + len(track.pitches))].any():
+            sounding.add(track.name)
+    alone = sheet or sounding == {t.name for t in tracks if t.kind == "drums"}
+    return tuple(t.name for t in tracks if t.name not in sounding) if alone else ()
 
 
 def _cache_key(path: Path, tracks: Sequence[Track]) -> str:

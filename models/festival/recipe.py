@@ -56,7 +56,7 @@ DEFAULTS: Config = {
     "streams": 16,  # songs heard side by side
     "window": 64,  # steps an update: 4 bars; the state is carried on to the next window
     "transpose": 6,  # up to so many semitones either way
-    "drums": 0.2,  # share of songs that are drums alone, where there are such
+    "partial": 0.2,  # share of songs that tell of some tracks only: drums alone, lead sheets
     "given": 0.5,  # share of windows in which some tracks are dictated
     "lead": 0.3,  # share of those in which it is the lead alone, as when somebody plays it live
     "astray": 0.4,  # share of those in which the other tracks have been in another key so far
@@ -93,7 +93,7 @@ class Songs:
         self.facts: dict[str, Any] = {**collection.facts(), "density": density}
         train = [tidy(p) for p in learned]
         self.bands = [p for p in train if not p.unknown]
-        self.drums = [p for p in train if p.unknown]
+        self.partial = [p for p in train if p.unknown]
         # The figure is that of whole bands, where there are any.
         self.held_out = [p for p in held_out if not p.unknown] or held_out
         self.config, self.streams, self.seed = config, config["streams"], config.get("seed", 0)
@@ -106,7 +106,7 @@ class Songs:
         for index in range(rank * self.streams, (rank + 1) * self.streams):
             stream = self._playing.get(index)
             if stream is None or stream.window > update:
-                stream = self._playing[index] = _Stream(self.bands, self.drums, self.config, (self.seed, index))
+                stream = self._playing[index] = _Stream(self.bands, self.partial, self.config, (self.seed, index))
             parts.append(stream.at(update))
         return {**collate(parts), "usual": self.usual}
 
@@ -199,18 +199,18 @@ def cut(piece: Piece, start: int, steps: int, origin: int, unheard: np.ndarray =
 class _Stream:
     """One of the songs heard side by side: which song, how transposed, from which bar, all from its seed."""
 
-    def __init__(self, bands: list[Piece], drums: list[Piece], config: Config, seed: tuple[int, int]) -> None:
-        self.bands, self.drums, self.config, self.length = bands, drums, config, config["window"]
-        windows = np.asarray([-(-len(p.roll) // self.length) for p in drums], float)
-        self.often = windows / windows.sum() if drums else windows  # fills last a bar, beats up to a hundred
+    def __init__(self, bands: list[Piece], partial: list[Piece], config: Config, seed: tuple[int, int]) -> None:
+        self.bands, self.partial, self.config, self.length = bands, partial, config, config["window"]
+        windows = np.asarray([-(-len(p.roll) // self.length) for p in partial], float)
+        self.often = windows / windows.sum() if partial else windows  # fills last a bar, beats up to a hundred
         self.chance = np.random.default_rng(seed)
         self.window = 0  # the next window to give
         self._draw()
 
     def _draw(self) -> None:
         chance, config = self.chance, self.config
-        if self.drums and (not self.bands or chance.random() < config["drums"]):
-            piece = self.drums[int(chance.choice(len(self.drums), p=self.often))]
+        if self.partial and (not self.bands or chance.random() < config["partial"]):
+            piece = self.partial[int(chance.choice(len(self.partial), p=self.often))]
         else:
             piece = self.bands[int(chance.integers(len(self.bands)))]
         reach = config["transpose"]

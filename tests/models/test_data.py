@@ -182,7 +182,7 @@ def test_versions_of_one_song_stay_on_one_side():
 
 
 def test_a_folder_without_music_says_what_was_there(tmp_path):
-    with pytest.raises(ValueError, match="there is no MIDI file"):
+    with pytest.raises(ValueError, match="there is no MIDI file and no lead sheet"):
         read_band([tmp_path])
     (tmp_path / "odd.mid").write_bytes(odd_metre())
     with pytest.raises(ValueError, match="1 odd metre"):

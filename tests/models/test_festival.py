@@ -298,14 +298,14 @@ def test_a_small_folder_without_a_validation_split_holds_some_out(tmp_path):
 
 def test_drums_alone_are_mixed_in_and_the_band_is_not_taught_to_be_silent(tmp_path):
     folders = [song_folder(tmp_path / "songs"), drum_folder(tmp_path / "drums")]
-    data = recipe.dataset(folders, {**SMALL, "drums": 0.5, "gain": 0}, tmp_path / "cache")
-    assert (len(data.bands), len(data.drums)) == (5, 1)
+    data = recipe.dataset(folders, {**SMALL, "partial": 0.5, "gain": 0}, tmp_path / "cache")
+    assert (len(data.bands), len(data.partial)) == (5, 1)
     assert all(torch.equal(b["known"], torch.ones_like(b["known"])) for b in data.valid())  # the figure is of bands
     seen = [data.batch(update, 0, 1) for update in range(20)]
     alone = torch.cat([b["known"][:, 1] for b in seen]) == 0
     assert 0.2 < alone.float().mean() < 0.8
     model = network()
-    cut = recipe.cut(data.drums[0], 0, 64, 0)
+    cut = recipe.cut(data.partial[0], 0, 64, 0)
     busy = replace(cut, roll=cut.roll.copy())
     busy.roll[PAST:, 100] = STRUCK  # in a track of which nothing is known
     model.train()
@@ -320,7 +320,7 @@ def test_drums_alone_are_mixed_in_and_the_band_is_not_taught_to_be_silent(tmp_pa
 
 def test_levels_of_sources_are_made_alike(tmp_path):
     data = recipe.dataset([drum_folder(tmp_path / "drums")], SMALL, tmp_path / "cache")
-    touch, struck = data.drums[0].touch, data.drums[0].roll == STRUCK
+    touch, struck = data.partial[0].touch, data.partial[0].roll == STRUCK
     assert touch.velocity[struck].mean() == pytest.approx(LEVEL, abs=1)
     assert np.ptp(touch.velocity[struck]) == 63
 
@@ -335,7 +335,7 @@ def test_every_velocity_and_offset_has_a_chance_and_together_they_are_certain():
 
 def test_strikes_that_are_dictated_or_not_known_do_not_count(tmp_path):
     data = recipe.dataset([drum_folder(tmp_path / "drums")], SMALL, tmp_path / "cache")
-    model, batch = network(), recipe.collate([recipe.cut(data.drums[0], 0, 64, 0)])
+    model, batch = network(), recipe.collate([recipe.cut(data.partial[0], 0, 64, 0)])
     core = torch.zeros(64, 1, 10)
     heard = torch.zeros(64, 1, SLOTS)
     mask = torch.zeros(64, 1, SLOTS)

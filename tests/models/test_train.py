@@ -108,7 +108,7 @@ def test_run_as_a_module_a_wrong_folder_is_an_error_and_no_traceback(tmp_path):
     command = [sys.executable, "-m", "models.train", "festival", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"error: {tmp_path}: nothing to train on: there is no MIDI file\n"
+    assert done.stderr == f"error: {tmp_path}: nothing to train on: there is no MIDI file and no lead sheet\n"
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
