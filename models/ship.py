@@ -22,7 +22,9 @@ from engine.network.contract import read_card
 from models.evaluate import read_for
 from models.playing import nats, open_network
 from models.portrait import complete, some_music, write_card
-from models.train import TrainingError, export_best, load_recipe
+from models.train import TrainingError, export_best, load_recipe, read_tensors, write_tensors
+
+LARGEST_WEIGHTS_BYTES = 8_000_000
 
 
 def add_figures(path: Path, figures: dict[str, Any]) -> None:
@@ -38,6 +40,15 @@ def held_out(path: Path, data: list[Path], split: str, cache: Path) -> dict[str,
         raise ValueError(f"{', '.join(map(str, data))}: no piece is in the split {split}")
     found = np.concatenate([n.sum(1) for n in nats(graph, [p.roll for p in pieces])])
     return {f"{split}_nats_per_step": round(float(found.mean()), 4), f"{split}_steps": len(found)}
+
+
+def ship_weights(weights: Path, path: Path) -> None:
+    """Copy the weights of a run; those of a large network in half precision, which is what its step graph holds as well."""
+    if weights.stat().st_size <= LARGEST_WEIGHTS_BYTES:
+        shutil.copyfile(weights, path)
+        return
+    tensors, meta = read_tensors(weights)
+    write_tensors(path, {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}, meta)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,10 +69,10 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{args.path}: {figures}")
         if args.test:
             complete(args.path, some_music(read_card(args.path), args.test, args.cache))
+        ship_weights(args.weights, args.path.with_suffix(".safetensors"))
     except (AlgoritmoError, TrainingError, FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    shutil.copyfile(args.weights, args.path.with_suffix(".safetensors"))
     return 0
 
 

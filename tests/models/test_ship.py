@@ -51,6 +51,20 @@ def test_a_run_is_shipped_with_its_test_figures(tunes, tmp_path, capsys):
     assert "biaxial-tunes" in capsys.readouterr().out
 
 
+def test_the_weights_of_a_large_network_are_kept_in_half_precision_and_training_goes_on_from_them(tunes, tmp_path, monkeypatch):
+    weights = run(tunes, tmp_path / "run", 10)
+    monkeypatch.setattr(ship, "LARGEST_WEIGHTS_BYTES", 1000)
+    half = tmp_path / "half.safetensors"
+    ship.ship_weights(weights, half)
+    assert half.stat().st_size < weights.stat().st_size
+    (small, told), (large, whole) = train.read_tensors(half), train.read_tensors(weights)
+    assert told == whole
+    assert small.keys() == large.keys()
+    assert all(np.allclose(small[k], large[k], rtol=1e-3, atol=1e-6) for k in small)
+    again = train.read_tensors(run(tunes, tmp_path / "on", 10, "--from", str(half)))[0]
+    assert all(str(v.dtype) == "torch.float32" for v in again.values())
+
+
 def test_training_learns_the_tune(tunes, tmp_path):
     run(tunes, tmp_path / "run", 60)
     rows = (tmp_path / "run" / "history.csv").read_text().split()[1:]
