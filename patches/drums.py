@@ -131,7 +131,7 @@ def _seconds(wave: Wave) -> float:
 
     Where its reading comes to stand on the very end of a table, TrigEnv takes in the number that lies in memory behind it.
     """
-    return (wave.shape[-1] - 0.125) / RATE
+    return (int(wave.shape[-1]) - 0.125) / RATE
 
 
 def _hz(pitch: float) -> float:

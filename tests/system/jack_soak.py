@@ -66,6 +66,7 @@ class Figures:
     steps: int
     late_steps: int
     step_ms: dict[str, float]
+    chosen_again: dict[str, Any]  # steps that something was heard within the window of
     xruns: int  # as our audio process counts them
     dsp_load: dict[str, float]
     notes_sent: int
@@ -222,6 +223,7 @@ def main() -> None:
         steps=report["steps"] - before["steps"],
         late_steps=report["late_steps"] - before["late_steps"],
         step_ms=report["step_ms"],
+        chosen_again=report["chosen_again"],
         xruns=report["xruns"] - before["xruns"],
         dsp_load=report["dsp_load"],
         notes_sent=notes,

@@ -19,6 +19,7 @@ REPORT = {
     "steps",
     "late_steps",
     "step_ms",
+    "chosen_again",
     "lead_ms",
     "xruns",
     "dsp_load",
