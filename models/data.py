@@ -24,7 +24,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -272,13 +272,17 @@ def _row_of(name: str, manifest: dict[str, dict[str, Any]]) -> dict[str, Any] | 
 
 
 def read_band(paths: Sequence[Path], cache: Path | None = None, tracks: Sequence[Track] = BAND) -> Collection:
-    """Read every MIDI file under `paths` into band rolls, with splits, counting refusals by reason.
+    """Read every MIDI file and lead sheet under `paths` into band rolls, with splits, counting refusals by reason.
 
     Raises FileNotFoundError for a path that is not there and ValueError where nothing under the paths can be used.
     """
+    return joined(paths, [_cached(path, cache, tracks) if cache else _read_one(path, tracks) for path in paths])
+
+
+def joined(paths: Sequence[Path], parts: Iterable[Collection]) -> Collection:
+    """What several paths gave, as one. Raises ValueError where that is nothing."""
     whole = Collection()
-    for path in paths:
-        part = _cached(path, cache, tracks) if cache else _read_one(path, tracks)
+    for part in parts:
         whole.pieces += part.pieces
         whole.files += part.files
         whole.used += part.used
@@ -290,8 +294,13 @@ def read_band(paths: Sequence[Path], cache: Path | None = None, tracks: Sequence
     return whole
 
 
-def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
-    files = list(find_files(path, (*MIDI, *LEAD_SHEETS, *TABLES)))
+# What is made of one file: roll, touch where it is read, and the tracks of which the file tells nothing.
+Convert = Callable[[File], list[tuple[np.ndarray, Touch | None, tuple[str, ...]]]]
+
+
+def read_files(path: Path, convert: Convert, suffixes: Sequence[str] = MIDI) -> Collection:
+    """Convert every file under a path, with split and licence as its table says; what SongError refuses is counted."""
+    files = list(find_files(path, (*suffixes, *TABLES)))
     if path.is_file():
         files += [_on_disk(path.parent / t, t) for t in TABLES if (path.parent / t).is_file()]
     manifest = read_tables(f for f in files if f.name.endswith(TABLES))
@@ -301,22 +310,27 @@ def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
         out.files += 1
         row = _row_of(file.name, manifest)
         try:
-            sheet = file.name.lower().endswith(LEAD_SHEETS)
-            stretches = band_stretches((read_lead_sheet if sheet else read_song)(file.content()), tracks)
+            stretches = convert(file)
         except SongError as error:
             out.refused[error.reason] += 1
             continue
         out.used += 1
         licences.add(str((row or {}).get("licence", "")))
         split = split_of(file.name, row)
-        out.pieces += [
-            Piece(f"{file.name}#{i}" if i else file.name, split, roll, touch, unknown_tracks(roll, tracks, sheet))
-            for i, (roll, touch) in enumerate(stretches)
-        ]
+        out.pieces += [Piece(f"{file.name}#{i}" if i else file.name, split, *found) for i, found in enumerate(stretches)]
     named = ", ".join(sorted(licences - {""}))
     name = path.resolve().name
     out.sources = [{"name": name, "licence": named or LICENCES.get(name, "not stated")}]
     return out
+
+
+def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
+    def convert(file: File) -> list[tuple[np.ndarray, Touch | None, tuple[str, ...]]]:
+        sheet = file.name.lower().endswith(LEAD_SHEETS)
+        song = (read_lead_sheet if sheet else read_song)(file.content())
+        return [(roll, touch, unknown_tracks(roll, tracks, sheet)) for roll, touch in band_stretches(song, tracks)]
+
+    return read_files(path, convert, (*MIDI, *LEAD_SHEETS))
 
 
 def unknown_tracks(roll: np.ndarray, tracks: Sequence[Track], sheet: bool = False) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.network.contract import Track
-from models.data import LICENCES, SPLITS, Collection, Piece, find_files, split_of
+from models.data import SPLITS, Collection, Piece, joined, read_files
 from models.representation import HELD, SongError, grid_fit, read_song, sections, to_roll, trim
 
 LEAST_BARS = 4
@@ -29,21 +29,10 @@ def read_keyboard(paths: Sequence[Path], low: int, high: int, steps_per_beat: in
 
     Raises FileNotFoundError for a path that is not there and ValueError where nothing under the paths can be used.
     """
-    whole = Collection()
-    for path in paths:
-        if path.suffix == ".npz":
-            part = read_poly(path, low, high)
-        else:
-            part = read_midi(path, low, high, steps_per_beat)
-        whole.pieces += part.pieces
-        whole.files += part.files
-        whole.used += part.used
-        whole.refused += part.refused
-        whole.sources += part.sources
-    if not whole.pieces:
-        reasons = ", ".join(f"{n} {r}" for r, n in whole.refused.most_common()) or "there is no MIDI file"
-        raise ValueError(f"{', '.join(map(str, paths))}: nothing to train on: {reasons}")
-    return whole
+    return joined(
+        paths,
+        [read_poly(p, low, high) if p.suffix == ".npz" else read_midi(p, low, high, steps_per_beat) for p in paths],
+    )
 
 
 def read_poly(path: Path, low: int, high: int) -> Collection:
@@ -73,19 +62,7 @@ def read_poly(path: Path, low: int, high: int) -> Collection:
 def read_midi(path: Path, low: int, high: int, steps_per_beat: int) -> Collection:
     """Read MIDI files with all parts merged onto one keyboard; refusals are counted by reason."""
     track = (Track(name="piano", pitches=tuple(range(low, high + 1))),)
-    name = path.resolve().name
-    out = Collection(sources=[{"name": name, "licence": LICENCES.get(name, "not stated")}])
-    for file in find_files(path):
-        out.files += 1
-        try:
-            rolls = _stretches(file.content(), track, steps_per_beat)
-        except SongError as error:
-            out.refused[error.reason] += 1
-            continue
-        out.used += 1
-        split = split_of(file.name, None)
-        out.pieces += [Piece(f"{file.name}#{at}" if at else file.name, split, roll) for at, roll in enumerate(rolls)]
-    return out
+    return read_files(path, lambda file: [(r, None, ()) for r in _stretches(file.content(), track, steps_per_beat)])
 
 
 def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int) -> list[np.ndarray]:
