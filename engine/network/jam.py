@@ -85,6 +85,9 @@ class Jam:
             kind, track, pitch = int(event["kind"]), int(event["track"]), int(event["pitch"])
             if event["step"] >= 0:
                 position = float(event["step"])
+                if kind == NOTE_ON and self._offset_learned:  # how early or late it was: what was chosen, if it was in time
+                    offset = grid.beat_at(int(event["frame"])) * self._steps_per_beat - position
+                    position += min(max(offset, -0.5), 0.499)
             else:
                 frame = int(event["frame"]) - (latency_frames if track == PLAYER else 0)
                 position = grid.beat_at(frame) * self._steps_per_beat

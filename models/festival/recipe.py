@@ -1,10 +1,15 @@
 """How the festival network is trained: streams of songs, random transposition, some tracks given, some never heard.
 
-    algoritmo train festival --data ../shared/data/multitrack_free ../shared/data/ewld_mma_synth \\
-        --out runs/festival --updates 20000 --decay 0.4 --lr 0.002 --weight-decay 0.03
+    algoritmo train festival --out runs/festival --updates 20000 --decay 0.4 --lr 0.002 --weight-decay 0.03 \\
+        --data ../shared/data/multitrack_free ../shared/data/ewld_mma_synth ../shared/data/groove_midi \\
+        ../shared/data/hydrogen_patterns
 
-and on a folder of one's own, from weights that exist: `--from runs/festival/best.safetensors --data FOLDER`, with a tenth
-of the updates. Seam: `models.train.Recipe`. Runs on: training.
+On a folder of one's own, from the weights that are shipped; twenty songs take some minutes on two cores:
+
+    algoritmo train festival --data MY_SONGS --from models/festival/festival.safetensors --out runs/mine \\
+        --updates 400 --lr 0.0005 --decay 1 --weight-decay 0.03 --valid-every 50 --patience 3
+
+Seam: `models.train.Recipe`. Runs on: training.
 """
 
 from __future__ import annotations

@@ -9,7 +9,14 @@ import pytest
 import symusic
 import torch
 
+from engine.clock import Grid
+from engine.link import Layout, Link
+from engine.messages import NOTE_ON
 from engine.network.contract import read_card
+from engine.network.jam import Jam
+from engine.network.runner import Runner
+from engine.parameters import MODES, Live
+from engine.process import registry_of
 from models.evaluate import nats, open_network, play_alone
 from models.export import largest_difference, open_session, random_inputs
 from models.festival import export, recipe, touch
@@ -404,6 +411,45 @@ def test_a_louder_past_is_gone_on_with_louder_when_the_network_says_so(exported)
     np.testing.assert_array_equal(soft[0][..., :2], loud[0][..., :2])
     struck = (loud[0][..., 0] == 1) & (loud[0][..., 1] == 0)
     assert not np.array_equal(soft[0][struck], loud[0][struck])
+
+
+def test_in_a_jam_notes_come_as_early_and_as_loud_as_chosen_and_are_remembered_so(exported):
+    _, path = exported
+    runner = Runner(path)
+    registry = registry_of(runner.card)
+    link = Link.private(Layout.of(runner.card, len(registry)))
+    live = Live(registry, link.values)
+    live.reset_to_defaults()
+    live.set("mode", MODES.index("solo"))
+    jam, grid, per_step = Jam(runner, live, link, "lead"), Grid(0.0, 0.0, 120.0, 48000.0), 6000
+    sent, heard = link["notes"].reader(0), link["events"].reader(0)
+    offsets: list[float] = []
+    before = np.zeros((SLOTS, 4), np.float32)
+    for step in range(8, 24):
+        jam.hear(heard.read(), grid, 0)
+        jam.choose(step, grid, 0)
+        x = runner.inputs["x"][0]
+        notes = runner.outputs["notes"][0].copy()
+        jam.send()
+        jam.publish(0.1, False)
+        for event in sent.read():
+            if event["kind"] == NOTE_ON:
+                slot = next(s for s in np.flatnonzero(notes[:, 0]) if _is(runner.card, s, event))
+                assert abs(int(event["frame"]) - (step + notes[slot, 3]) * per_step) <= 1
+                assert int(event["velocity"]) == round(127 * float(notes[slot, 2]))
+                offsets.append(float(notes[slot, 3]))
+            link["events"].push(event)
+        struck = (before[:, 0] == 1) & (before[:, 1] == 0)
+        np.testing.assert_allclose(x[struck, 3], before[struck, 3].clip(-0.5, 0.499), atol=1e-3)
+        np.testing.assert_allclose(x[struck, 2], before[struck, 2], atol=1 / 127)
+        before = notes
+    assert min(offsets) < -0.01
+    assert max(offsets) > 0.01
+
+
+def _is(card, slot, event):
+    track, pitch = card.slot_tracks()[slot], card.slot_pitches()[slot]
+    return (track, pitch) == (int(event["track"]), int(event["pitch"]))
 
 
 def test_the_expression_is_measured_beside_its_baselines(tmp_path, capsys, monkeypatch):
