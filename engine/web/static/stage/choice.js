@@ -64,10 +64,8 @@ export class ChoiceColumns {
       this.cell(pen, keys + 16 + pair, y, pair, row, 1 - net.holdProbability(frame, slot), strikes, cell & CLAMPED, grey, !(cell & PLAY));
     }
     pen.fillStyle = palette.soft;
-    for (const [k, words] of [["plays", "this note"], ["strikes", "it anew"]].entries()) {
-      const x = keys + 8 + k * (pair + 8);
-      pen.fillText(words[0], x, 12);
-      if (pair > 55) pen.fillText(words[1], x, 25);
+    for (const [k, words] of (pair > 55 ? [["plays", "this note"], ["strikes", "it anew"]] : [["plays"], ["anew"]]).entries()) {
+      words.forEach((word, line) => pen.fillText(word, keys + 8 + k * (pair + 8), 12 + 13 * line));
     }
   }
 

@@ -121,7 +121,7 @@ class App {
       history.replaceState(null, "", location.pathname + location.search);
       this.send({ token });
     }
-    $("network-name").textContent = this.net.name;
+    $("network-name").textContent = this.net.name.replace(/ network$/, ""); // there is little room beside the tabs
     $("network-name").dataset.why = `The network that is playing. ${this.net.card.description ?? ""}`.trim();
     document.title = `Algoritmo: ${this.net.name}`;
     this.selected = this.neuronHere(this.selected);

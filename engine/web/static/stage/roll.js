@@ -330,6 +330,8 @@ export class RollView {
     }
     pen.fillStyle = palette.text;
     pen.fillText("now", edge - 11, height - 4);
+    pen.fillStyle = palette.faint;
+    if (this.looked) pen.fillText("may follow", edge + 20, height - 4);
   }
 
   hit(event) {

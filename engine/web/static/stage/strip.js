@@ -52,7 +52,7 @@ export class BeliefStrip {
       pen.fillStyle = "#0c1117";
       pen.fillRect(left[track.start], base + 3, right - left[track.start], block);
       pen.fillStyle = colour;
-      pen.fillText(fitted(pen, track.name, right - left[track.start] + 4), left[track.start], 12);
+      pen.fillText(fitted(pen, track.name, right - left[track.start] + 8), left[track.start], 12);
       pen.fillStyle = palette.line;
       pen.fillRect(left[track.start], base, right - left[track.start], 1);
       this.ruler(pen, track, height);
