@@ -46,8 +46,9 @@ def main() -> None:
             page.wait_for_timeout(arguments.seconds * 1000)
             for view, name in NAMES.items():
                 page.evaluate(f"stage.show('{view}')")
+                page.evaluate(f"stage.toggleControls({str(view == 'network').lower()}, true)")
                 if view == "neuron":
-                    page.click(".chip[data-pick=beat]")
+                    page.evaluate("stage.current.find('beat')")
                 page.wait_for_timeout(1500)
                 page.screenshot(path=PICTURES / f"{name}.png")
             browser.close()
