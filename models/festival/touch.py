@@ -1,6 +1,6 @@
 """Measures how well a trained festival network knows how hard and how early notes are struck, against two baselines.
 
-    python -m models.festival.touch WEIGHTS --data PATH... [--split valid] [--json FILE]
+    python -m models.festival.touch WEIGHTS --data PATH... [--split valid] [--json FILE] [--card NETWORK.onnx]
 
 Nats for each strike whose velocity (1..127) or offset (121 values from half a step early to half a step late) is known, of
 bands and of drums alone. The baselines are fitted on the training split: one logistic for each slot, and one for each
@@ -26,6 +26,7 @@ from models.festival import recipe
 from models.festival.expression import DRUM_SLOTS, FARTHEST, LOUDEST, SLOTS, STEPS_PER_BAR, log_prob
 from models.festival.network import DECISIONS, HARMONY, PAST, WIDTHS, Festival, hear
 from models.representation import BAND, UNKNOWN_OFFSET
+from models.ship import add_figures
 from models.train import Batch, Recipe, TrainingError, load_trained
 
 REACH = {"velocity": (1, LOUDEST), "offset": (-FARTHEST, FARTHEST)}
@@ -134,6 +135,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", nargs="+", type=Path, required=True)
     parser.add_argument("--split", choices=SPLITS, default="valid")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--card", type=Path, help="write the figures into the card of this network as well")
     parser.add_argument("--cache", type=Path, default=Path(".cache"))
     args = parser.parse_args(argv)
     as_recipe: Recipe = recipe
@@ -153,6 +155,8 @@ def main(argv: list[str] | None = None) -> int:
                     f"{source:12} {what:9} {track:7} {f['strikes']:7} strikes: {f['network']:.3f} nats each; "
                     f"per slot {f['slot']:.3f}, per slot and position {f['slot_and_position']:.3f}"
                 )
+    if args.card:
+        add_figures(args.card, {f"{args.split}_nats_per_strike": found})
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0

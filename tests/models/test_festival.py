@@ -460,7 +460,9 @@ def test_the_expression_is_measured_beside_its_baselines(tmp_path, capsys, monke
     assert main([*command, "--valid-every", "60", *cache, "--threads", "1"]) == 0
     figures = tmp_path / "touch.json"
     weights = str(tmp_path / "run/best.safetensors")
-    assert touch.main([weights, "--data", str(songs), str(drums), "--json", str(figures), *cache]) == 0
+    network = str(tmp_path / "run/festival.onnx")
+    assert touch.main([weights, "--data", str(songs), str(drums), "--json", str(figures), "--card", network, *cache]) == 0
+    assert read_card(tmp_path / "run/festival.onnx").figures["valid_nats_per_strike"] == json.loads(figures.read_text())
     found = json.loads(figures.read_text())["drums alone"]
     assert "nats each" in capsys.readouterr().out
     assert found["offset"]["drums"]["strikes"] == 128
