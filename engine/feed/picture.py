@@ -173,11 +173,8 @@ def snapshot(moment: Moment) -> Canvas:
     beliefs = Slots(card, max((height - 2 * GAP - len(card.tracks) * TRACK_GAP) // card.slots, 6))
     height = max(height, beliefs.height + 2 * GAP)
     right = EDGE + LABEL + WIDE + 3 * GAP
-    canvas = Canvas(right + 5 * BELIEF + 2 * GAP + EDGE, HEAD + height + FOOT + 2 * EDGE)
-    _title(canvas, card, f"step {now['step']}: {_place(card, int(now['step']))}")
-    y = EDGE + HEAD
-    _draw_roll(canvas, roll, moment, EDGE + LABEL, y)
-    y += roll.height + 2 * GAP
+    words = f"step {now['step']}: {_place(card, int(now['step']))}"
+    canvas, y = _sheet(moment, roll, (right + 5 * BELIEF + 2 * GAP + EDGE, height), words)
     for part in layers:
         part.draw(canvas, EDGE, y)
         y += part.height + GAP
@@ -261,11 +258,9 @@ def one_neuron(moment: Moment, layer: int, index: int) -> Canvas:
     strips = [_Strip(a, moment.steps[a.output][..., index], cell) for a in signals]
     bars = _Bars(moment, signals[0], index)
     height = roll.height + 2 * GAP + sum(s.height + GAP for s in strips) + bars.height + GAP
-    canvas = Canvas(2 * EDGE + LABEL + max(cell * len(moment.steps), bars.width, WIDE), HEAD + height + FOOT + 2 * EDGE)
-    _title(canvas, moment.card, f"layer {layer}, neuron {index}, steps {moment.numbers[0]} to {moment.numbers[-1]}")
-    y = EDGE + HEAD
-    _draw_roll(canvas, roll, moment, EDGE + LABEL, y)
-    y += roll.height + 2 * GAP
+    width = 2 * EDGE + LABEL + max(cell * len(moment.steps), bars.width, WIDE)
+    words = f"layer {layer}, neuron {index}, steps {moment.numbers[0]} to {moment.numbers[-1]}"
+    canvas, y = _sheet(moment, roll, (width, height), words)
     for strip in strips:
         strip.draw(canvas, EDGE, y)
         y += strip.height + GAP
@@ -361,11 +356,9 @@ def over_time(moment: Moment) -> Canvas:
         bands.append((layer, _colours(signals[0], moment.arranged(signals[0], values).T)))
     tall = 2 if max(b.shape[0] for _, b in bands) > 64 else 8
     height = roll.height + 2 * GAP + sum(b.shape[0] * tall + GAP // 2 for _, b in bands)
-    canvas = Canvas(2 * EDGE + LABEL + max(cell * len(moment.steps), WIDE), HEAD + height + FOOT + 2 * EDGE)
-    _title(canvas, moment.card, f"every neuron, steps {moment.numbers[0]} to {moment.numbers[-1]}")
-    y = EDGE + HEAD
-    _draw_roll(canvas, roll, moment, EDGE + LABEL, y)
-    y += roll.height + 2 * GAP
+    width = 2 * EDGE + LABEL + max(cell * len(moment.steps), WIDE)
+    words = f"every neuron, steps {moment.numbers[0]} to {moment.numbers[-1]}"
+    canvas, y = _sheet(moment, roll, (width, height), words)
     for layer, colours in bands:
         canvas.text(EDGE, y, f"layer {layer}", TEXT, "text")
         canvas.text(EDGE, y + 46, f"{colours.shape[0]} neurons", SMALL, "soft")
@@ -449,9 +442,16 @@ def _place(card: Card, step: int) -> str:
     return f"bar {step // card.steps_per_bar + 1}, beat {beat + 1:g}"
 
 
-def _title(canvas: Canvas, card: Card, words: str) -> None:
-    canvas.text(EDGE, EDGE, card.title or card.name, TITLE, "text")
+def _sheet(moment: Moment, roll: Slots, size: tuple[int, int], words: str) -> tuple[Canvas, int]:
+    """Return a canvas with its title and the notes, and where what comes below them begins.
+
+    `size`: the width, and the height that the notes and what comes below take.
+    """
+    canvas = Canvas(size[0], HEAD + size[1] + FOOT + 2 * EDGE)
+    canvas.text(EDGE, EDGE, moment.card.title or moment.card.name, TITLE, "text")
     canvas.text(EDGE, EDGE + 84, words, TEXT, "soft")
+    _draw_roll(canvas, roll, moment, EDGE + LABEL, EDGE + HEAD)
+    return canvas, EDGE + HEAD + roll.height + 2 * GAP
 
 
 def _legend(canvas: Canvas, shown: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ import { chip, el, tools } from "./dom.js";
 import { mod } from "./history.js";
 import { legend, signed } from "./network.js";
 import { isSigned, pitchName, signalOf } from "./net.js";
-import { Sheet, font } from "./paint.js";
+import { Sheet, font, outlined } from "./paint.js";
 import { Rows, drawBars, drawNotes } from "./rollstrip.js";
 
 const LOOK = 256; // steps over which likings are reckoned
@@ -382,7 +382,7 @@ export class NeuronView {
     pen.fillRect(0, zero, width, 1);
     pen.fillStyle = palette.faint;
     pen.textAlign = "right";
-    pen.fillText(signed(high), width - 1, 12);
+    outlined(pen, signed(high), width - 1, 12);
     pen.textAlign = "left";
   }
 
@@ -438,7 +438,7 @@ export class NeuronView {
       pen.fillText(d === 0 ? "the note" : `${d < 0 ? "−" : "+"}${Math.abs(d) / 12} oct`, x, height - 2);
     }
     pen.textAlign = "right";
-    pen.fillText(signed(far), width, 12);
+    outlined(pen, signed(far), width, 12);
     pen.textAlign = "left";
   }
 

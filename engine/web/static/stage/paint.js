@@ -254,6 +254,14 @@ export class Sheet {
   }
 }
 
+// A text that can be read on whatever lies under it.
+export function outlined(pen, text, x, y) {
+  pen.strokeStyle = palette.ground;
+  pen.lineWidth = 4;
+  pen.strokeText(text, x, y);
+  pen.fillText(text, x, y);
+}
+
 // A font for canvases, as much larger than on a desk as the page's own text is.
 export function font(px, weight = "") {
   return `${weight} ${Math.round(px * (parseFloat(getComputedStyle(document.body).fontSize) / 15))}px system-ui, sans-serif`;
