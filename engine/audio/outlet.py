@@ -14,10 +14,10 @@ import numpy as np
 
 from engine.audio.midi import NOTES_OFF
 from engine.audio.schedule import Event, Schedule
-from engine.audio.urgent import be_urgent
 from engine.clock import SampleClock
 from engine.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER
 from engine.network.contract import Card
+from engine.urgent import SOUND, be_urgent
 
 DRUMS = 9  # General MIDI's channel for drums, counted from 0
 
@@ -53,7 +53,7 @@ class Outlet:
 
     def run(self) -> None:
         """Send what is due, until told to stop."""
-        be_urgent()
+        be_urgent(SOUND)
         wait_s: float | None = None
         while True:
             try:

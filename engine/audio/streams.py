@@ -16,12 +16,12 @@ import numpy as np
 import rtmidi
 
 from engine.audio.engine import AudioEngine
-from engine.audio.urgent import be_urgent
 from engine.clock import Dll, SampleClock
 from engine.config import Audio
 from engine.errors import DeviceError
 from engine.link import Link
 from engine.messages import BLOCK, ERROR, INFO, OUTPUTS
+from engine.urgent import SOUND, be_urgent
 
 NULL = "null"  # the configuration's word for a clock without a device
 PUBLISH_S = 0.005  # how often the clock is published
@@ -179,7 +179,7 @@ class Null:
     def run(self) -> None:
         """Ask for block after block, until told to end."""
         deadline_ns = float(self._now())
-        be_urgent()
+        be_urgent(SOUND)
         while not self._wait(max(0.0, (deadline_ns - self._now()) * 1e-9)):
             stalled = self._now() - deadline_ns > STALL_S * 1e9
             if stalled:  # the machine slept: go on from now instead of hurrying after the time lost
@@ -238,7 +238,7 @@ class Device:
 
     def _callback(self, out: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
         if not self._fills:
-            be_urgent()
+            be_urgent(SOUND)
         self._fills += 1
         self._fill(out, bool(status))
 

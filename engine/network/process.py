@@ -25,6 +25,7 @@ from engine.network.jam import Jam, all_off, click
 from engine.network.runner import MEASURED, Runner, Timing, choose
 from engine.parameters import Live
 from engine.process import Spec, live_of, stop_requested
+from engine.urgent import BEAT, be_urgent
 
 WINDOW = 4096  # steps that the step-time figures look back on
 MARGIN_MS = 2.0  # on top of what steps were seen to need: scheduling on a busy machine
@@ -89,6 +90,7 @@ class Performance:
 
     def run(self, pipe: Connection) -> None:
         """Play until told to stop."""
+        be_urgent(BEAT)
         while self._link["clock"].count == 0:
             if stop_requested(pipe, 0.005):
                 return
