@@ -5,6 +5,7 @@ Shared by the scripts that measure the feed; Linux only, for the kernel's own ti
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import select
@@ -71,6 +72,7 @@ class Receiver:
 
 
 def _listen(pipe: Connection, buffer: int, every_s: float, keep: bool) -> None:
+    gc.disable()  # it would walk all that came, for longer than the kernel's buffer lasts
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     if buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
