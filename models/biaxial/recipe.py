@@ -28,6 +28,7 @@ from models.biaxial.rolls import read_keyboard
 from models.data import Collection
 from models.export import save_network
 from models.representation import HELD, SILENT
+from models.stretches import draw
 from models.train import TrainingError
 
 BAR = 16  # steps; segments begin on one, so that the bits of the position mean the same everywhere
@@ -83,10 +84,9 @@ class Segments:
         del world
         size, segment = self.config["batch"], self.config["segment"]
         pieces = self.pieces.split("train")
-        rng = np.random.default_rng([update, rank, self.config["order"]])
         lengths = np.asarray([len(p.roll) for p in pieces])
-        # Stretches of like length pad each other least: draw many by length, sort, take neighbours.
-        drawn = rng.choice(len(pieces), 8 * size, p=lengths / lengths.sum())
+        # Stretches of like length pad each other least: draw many, sort, take neighbours.
+        drawn, rng = draw(lengths.tolist(), 8 * size, update, rank, self.config["order"])
         drawn = drawn[np.argsort(np.minimum(lengths[drawn], segment), kind="stable")]
         first = int(rng.integers(0, len(drawn) - size + 1))
         parts, memories = [], []

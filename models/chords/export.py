@@ -24,6 +24,10 @@ EAR = 0.7  # share of what the player played that is still heard a beat later
 # three tones, log(0.8 / 3) - log(0.2 / 9) = 2.5 would be fair; twice that, since the songs it has learned from hold on
 # to their key more than a player does.
 NOTE_WORTH = 5.0
+# A chord that has stood for PATIENCE beats is left more readily with every further one, as the chords of songs are: by PUSH
+# nats a beat, up to MOST_PUSHED. Alone, the network would else hold one for four bars far more often than songs do.
+PATIENCE, PUSH, MOST_PUSHED = 8.0, 0.2, 2.5
+PATIENCE_IN_SILENCE = -2.0  # silence is left more readily from its first beat on
 BASS_WORTH = 0.3  # what the root in the bass adds to the likeness of two chords (1 = same pitch classes)
 
 CONTROLS: list[dict[str, Any]] = [
@@ -35,6 +39,13 @@ CONTROLS: list[dict[str, Any]] = [
         "min": 0.0,
         "max": 4.0,
         "doc": "how much the player's notes weigh the chords: 0 is deaf to them",
+    },
+    {
+        "name": "restless",
+        "neutral": 1.0,
+        "min": 0.0,
+        "max": 2.0,
+        "doc": "how readily a chord is left that has stood for more than two bars: 0 is no more than any other",
     },
 ]
 
@@ -138,8 +149,15 @@ def step_graph(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -
     one_hot = graph.constant("one_hot", np.eye(count, dtype=np.float32))
     stays = graph.add("Gather", one_hot, heard, axis=0)
     changes = graph.add("Sub", one, stays)
+    patiences = np.full((count, 1), PATIENCE, np.float32)
+    patiences[0] = PATIENCE_IN_SILENCE
+    patience = graph.add("Gather", graph.constant("patience", patiences), heard, axis=0)
+    overdue = graph.add("Max", graph.add("Sub", "still", patience), graph.scalar(0.0))
+    push = graph.add("Min", graph.add("Mul", overdue, graph.scalar(PUSH)), graph.scalar(MOST_PUSHED))
+    push = graph.add("Mul", push, graph.add("Unsqueeze", "restless", wide))
+    push = graph.add("Add", push, graph.add("Log", graph.add("Unsqueeze", "density", wide)))
     asked = graph.add("Add", graph.add("Div", asked, graph.add("Unsqueeze", "temperature", wide)),
-                      graph.add("Mul", changes, graph.add("Log", graph.add("Unsqueeze", "density", wide))))  # fmt: skip
+                      graph.add("Mul", changes, push))  # fmt: skip
     chance = graph.add("Softmax", asked, axis=-1, out="classes")
 
     # Draw by the inverse of the cumulated distribution; where the whole track is dictated, take the nearest chord.
@@ -153,7 +171,9 @@ def step_graph(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -
     table = graph.constant("voicings", voicings)
     play = graph.add("Gather", table, chosen, axis=0)  # (B, P)
     same = graph.add("Cast", graph.add("Equal", chosen, heard), to=TensorProto.FLOAT)
-    hold = graph.add("Mul", graph.add("Mul", play, x_chords), graph.add("Unsqueeze", same, wide))
+    stayed = graph.add("Unsqueeze", same, wide)
+    graph.add("Mul", graph.add("Add", "still", one), stayed, out="still_next")
+    hold = graph.add("Mul", graph.add("Mul", play, x_chords), stayed)
     silent = graph.add("Mul", x_player, graph.scalar(0.0))
     both = [graph.add("Concat", part, silent, axis=-1) for part in (play, hold)]
     free = graph.add("Concat", *(graph.add("Unsqueeze", part, graph.ints(2)) for part in both), axis=-1)
@@ -216,7 +236,7 @@ def card(network: ChordNetwork, classes: Classes, about: dict[str, Any]) -> dict
             {"name": "player", "kind": "pitched", "pitches": list(PLAYER)},
         ],
         "controls": CONTROLS,
-        "states": [*states, {"name": "ear", "shape": [12], "initial": 0.0}],
+        "states": [*states, {"name": "ear", "shape": [12], "initial": 0.0}, {"name": "still", "shape": [1], "initial": 0.0}],
         "activations": activations,
         "classes": classes.names(),
         "likelihood": "of the chord nearest to the notes of the track chords; the player's notes cost nothing",

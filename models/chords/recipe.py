@@ -19,6 +19,7 @@ from models.chords.harmony import Classes
 from models.chords.network import ChordNetwork, log_prob
 from models.chords.songs import ChordSong, Songbook, qualities_of, read_songs
 from models.export import save_network
+from models.stretches import draw
 
 DEFAULTS: dict[str, Any] = {
     "sizes": [128, 128],
@@ -49,10 +50,10 @@ class Progressions:
         """The same stretches for the same update and rank."""
         del world
         songs, classes = self.book.split("train"), Classes(self.config["qualities"])
-        rng = np.random.default_rng([update, rank, self.config["order"]])
-        lengths = np.asarray([len(s.chords) for s in songs])
+        lengths = [len(s.chords) for s in songs]
+        drawn, rng = draw(lengths, self.config["batch"], update, rank, self.config["order"])
         parts = []
-        for index in rng.choice(len(songs), self.config["batch"], p=lengths / lengths.sum()):
+        for index in drawn:
             start = 4 * int(rng.integers(0, max(1, (lengths[index] - self.config["segment"] // 2) // 4)))
             parts.append(_stretch(songs[index], classes, start, self.config["segment"], int(rng.integers(12))))
         return _tensors(parts)

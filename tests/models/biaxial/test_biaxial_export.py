@@ -1,13 +1,13 @@
 """The step graph of a small random biaxial network against PyTorch, and the promises of the contract."""
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 
-from engine.network.contract import CARD_KEY, faults, parse_card
+from engine.network.contract import faults
 from models.biaxial.export import LEAST_THRIFT, step_graph
 from models.biaxial.network import Biaxial, BiaxialConfig, log_prob, to_flags
+from tests.models.graph_player import Player
 
 SHAPES = {
     "articulates": BiaxialConfig(low=40, high=63, time_sizes=(9, 7), note_sizes=(6, 5)),
@@ -17,35 +17,8 @@ SHAPES = {
 }
 
 
-class Player:
-    """Runs a step graph, carrying its states; every call takes the inputs that are not neutral."""
-
-    def __init__(self, network, batch=1, seed=0, eight_bits=False):
-        model = step_graph(network, {}, eight_bits).SerializeToString()
-        self.session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-        self.card = parse_card(self.session.get_modelmeta().custom_metadata_map[CARD_KEY], "test")
-        self.names = [o.name for o in self.session.get_outputs()]
-        self.random = np.random.default_rng(seed)
-        self.batch, self.position = batch, 0
-        self.x = np.zeros((batch, self.card.slots, 2), np.float32)
-        self.states = {s.name: np.full((batch, *s.shape), s.initial, np.float32) for s in self.card.states}
-
-    def step(self, **given):
-        batch, slots = self.batch, self.card.slots
-        feed = {
-            "x": self.x,
-            "position": np.full(batch, self.position, np.int64),
-            "u": self.random.random((batch, self.card.noise), np.float32),
-            "clamp_mask": np.zeros((batch, slots), np.float32),
-            "clamp_value": np.zeros((batch, slots, 2), np.float32),
-        }
-        feed |= {c.name: np.full(batch, c.neutral, np.float32) for c in self.card.controls}
-        feed |= self.states
-        feed |= {k: np.full(batch, v, np.float32) if np.isscalar(v) else v for k, v in given.items()}
-        out = dict(zip(self.names, self.session.run(None, feed), strict=True))
-        self.x, self.position = out["notes"], self.position + 1
-        self.states = {s: out[f"{s}_next"] for s in self.states}
-        return out
+def player_of(network, batch=1, seed=0, eight_bits=False):
+    return Player(step_graph(network, {}, eight_bits).SerializeToString(), batch, seed)
 
 
 def random_network(config, seed=0):
@@ -64,14 +37,14 @@ def network(request):
 
 
 def test_keeps_the_contract(network):
-    player = Player(network)
+    player = player_of(network)
     assert faults(player.card, player.session.get_inputs(), player.session.get_outputs()) == []
 
 
 def test_agrees_with_torch_step_by_step(network):
     """Random noise and random clamps: what the graph chose is as likely under PyTorch, and leaves the same memory."""
     batch, steps = 3, 9
-    player, config = Player(network, batch), network.config
+    player, config = player_of(network, batch), network.config
     heard, found, states = [player.x], [], None
     for _ in range(steps):
         mask = (player.random.random((batch, config.notes)) < 0.3).astype(np.float32)
@@ -102,13 +75,13 @@ def test_everything_clamped_is_its_own_evaluator(network):
     mask = np.ones((1, config.notes), np.float32)
     seen = []
     for seed, controls in ((0, {}), (1, {"temperature": 0.3, "density": 3.0, "conservativity": 2.0, "adaptive": 1.0})):
-        player = Player(network, seed=seed)
+        player = player_of(network, seed=seed)
         seen.append([float(player.step(clamp_mask=mask, clamp_value=value[t], **controls)["log_prob"][0]) for t in range(4)])
     assert seen[0] == pytest.approx(seen[1], abs=1e-4)
 
 
 def test_nothing_is_held_that_did_not_sound(network):
-    player = Player(network, batch=2)
+    player = player_of(network, batch=2)
     for _ in range(12):
         before = player.x[..., 0]
         out = player.step(density=4.0)
@@ -119,7 +92,7 @@ def test_nothing_is_held_that_did_not_sound(network):
 
 def test_a_roll_network_holds_whatever_goes_on_at_no_cost():
     network = random_network(SHAPES["roll"])
-    player = Player(network)
+    player = player_of(network)
     assert player.card.model_extra["articulation"] is False
     slots = player.card.slots
     on = np.zeros((1, slots, 2), np.float32)
@@ -135,7 +108,7 @@ def test_a_roll_network_holds_whatever_goes_on_at_no_cost():
 
 
 def frequency(network, steps=400, **controls):
-    player = Player(network, batch=8, seed=3)
+    player = player_of(network, batch=8, seed=3)
     heard = [player.step(x=np.zeros_like(player.x), **controls) for _ in range(steps // 8)]
     return np.mean([h["notes"][..., 0] for h in heard]), np.mean([h["probability"][..., 0] for h in heard])
 
@@ -156,7 +129,7 @@ def test_controls_do_what_they_say():
 
 def test_adaptive_conservativity_falls_in_silence_has_an_end_and_comes_back():
     network = random_network(SHAPES["roll"])
-    player = Player(network)
+    player = player_of(network)
     slots = player.card.slots
     mask, silence = np.ones((1, slots), np.float32), np.zeros((1, slots, 2), np.float32)
     thrift = []
@@ -175,7 +148,11 @@ def test_adaptive_conservativity_falls_in_silence_has_an_end_and_comes_back():
 def test_eight_bits_cost_little_and_mix_no_batch():
     """Rounding moves the likelihood by less than a hundredth, and an item alone is what it is among others."""
     network = random_network(BiaxialConfig(low=40, high=63, time_sizes=(24, 20), note_sizes=(6, 5)))
-    exact, rounded, alone = Player(network, 3), Player(network, 3, eight_bits=True), Player(network, 1, eight_bits=True)
+    exact, rounded, alone = (
+        player_of(network, 3),
+        player_of(network, 3, eight_bits=True),
+        player_of(network, 1, eight_bits=True),
+    )
     rng = np.random.default_rng(1)
     totals = np.zeros(2)
     for _ in range(12):
@@ -193,7 +170,7 @@ def test_eight_bits_cost_little_and_mix_no_batch():
 
 def test_the_batch_is_many_independent_steps():
     network = random_network(SHAPES["articulates"])
-    one, many = Player(network, seed=1), Player(network, batch=4, seed=1)
+    one, many = player_of(network, seed=1), player_of(network, batch=4, seed=1)
     noise = np.random.default_rng(2).random((6, 4, one.card.noise), np.float32)
     for k in range(6):
         alone, together = one.step(u=noise[k, :1]), many.step(u=noise[k])

@@ -6,12 +6,13 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from engine.network.contract import CARD_KEY, faults, parse_card
-from models.chords.export import EAR, step_graph
+from engine.network.contract import faults
+from models.chords.export import EAR, MOST_PUSHED, PATIENCE, PUSH, step_graph
 from models.chords.harmony import PITCHES, PLAYER, QUALITIES, Classes
 from models.chords.network import ChordNetwork, log_prob
 from models.chords.songs import read_rolls, read_songs
 from models.playing import nats, open_network
+from tests.models.graph_player import Player
 
 CLASSES = Classes(list(QUALITIES))
 VOICINGS = CLASSES.voicings()
@@ -32,40 +33,13 @@ def session(network):
     return ort.InferenceSession(step_graph(network, CLASSES, {}).SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-class Player:
-    """Runs the graph, carrying its states."""
-
-    def __init__(self, session, batch=1, seed=0):
-        self.session, self.batch, self.position = session, batch, 0
-        self.card = parse_card(session.get_modelmeta().custom_metadata_map[CARD_KEY], "test")
-        self.names = [o.name for o in session.get_outputs()]
-        self.random = np.random.default_rng(seed)
-        self.x = np.zeros((batch, self.card.slots, 2), np.float32)
-        self.states = {s.name: np.full((batch, *s.shape), s.initial, np.float32) for s in self.card.states}
-
-    def step(self, **given):
-        batch, slots = self.batch, self.card.slots
-        feed = {
-            "x": self.x,
-            "position": np.full(batch, self.position, np.int64),
-            "u": self.random.random((batch, 1), np.float32),
-            "clamp_mask": np.zeros((batch, slots), np.float32),
-            "clamp_value": np.zeros((batch, slots, 2), np.float32),
-        }
-        feed |= {c.name: np.full(batch, c.neutral, np.float32) for c in self.card.controls} | self.states
-        feed |= {k: np.full(batch, v, np.float32) if np.isscalar(v) else v for k, v in given.items()}
-        out = dict(zip(self.names, self.session.run(None, feed), strict=True))
-        self.x, self.position = out["notes"], self.position + 1
-        self.states = {s: out[f"{s}_next"] for s in self.states}
-        return out
-
-    def dictate(self, index):
-        """Clamp the whole chord track to the voicing of a class."""
-        mask = np.zeros((1, self.card.slots), np.float32)
-        mask[0, :CHORDS] = 1
-        value = np.zeros((1, self.card.slots, 2), np.float32)
-        value[0, :CHORDS, 0] = VOICINGS[index]
-        return self.step(clamp_mask=mask, clamp_value=value)
+def dictate(player, index):
+    """Clamp the whole chord track to the voicing of a class."""
+    mask = np.zeros((1, player.card.slots), np.float32)
+    mask[0, :CHORDS] = 1
+    value = np.zeros((1, player.card.slots, 2), np.float32)
+    value[0, :CHORDS, 0] = VOICINGS[index]
+    return player.step(clamp_mask=mask, clamp_value=value)
 
 
 def class_of(notes):
@@ -97,11 +71,11 @@ def test_agrees_with_torch_step_by_step(network, session):
 def test_every_class_is_heard_as_itself(session):
     for index in range(len(CLASSES)):
         player = Player(session)
-        player.dictate(index)
+        dictate(player, index)
         probability = player.step(temperature=1.0)
         again = Player(session)
-        again.dictate(index)
-        assert class_of(again.dictate(index)["notes"][0]) == index
+        dictate(again, index)
+        assert class_of(dictate(again, index)["notes"][0]) == index
         # what sounded goes on held only in the chord that was heard
         may_hold = probability["probability"][0, :CHORDS, 1] > 0
         assert (may_hold <= (VOICINGS[index] > 0)).all()
@@ -128,6 +102,32 @@ def test_density_is_the_odds_of_a_change(session):
         return np.mean([class_of(n) != b for n, b in zip(player.step(density=density)["notes"], before, strict=True)])
 
     assert changes(0.02) < changes(1.0)
+
+
+def test_a_chord_that_has_stood_long_is_left_more_readily_and_likelihood_does_not_mind(session):
+    player = Player(session)
+    player.step()
+    now, heard, states = class_of(player.x[0]), player.x, dict(player.states)
+
+    def after(still, told=None, **controls):
+        player.x, player.position = heard, 1
+        player.states = {**states, "still": np.full((1, 1), still, np.float32)}
+        return player.step(**controls) if told is None else dictate(player, told)
+
+    chances = [float(after(still)["classes"][0, now]) for still in (0, PATIENCE, PATIENCE + 4, 1000)]
+    odds = np.log([p / (1 - p) for p in chances])
+    assert odds[0] - odds == pytest.approx([0, 0, 4 * PUSH, MOST_PUSHED], abs=1e-3)
+    assert float(after(1000, restless=0.0)["classes"][0, now]) == pytest.approx(chances[0])
+    assert after(1000, told=now)["log_prob"] == pytest.approx(after(0, told=now)["log_prob"])
+
+
+def test_beats_since_the_last_change_are_counted(session):
+    player = Player(session)
+    counted = []
+    for index in (5, 5, 5, 9, 9, 0, 0, 0, 5):
+        dictate(player, index)
+        counted.append(float(player.states["still"][0, 0]))
+    assert counted == [0, 1, 2, 0, 1, 0, 1, 2, 0]
 
 
 def player_notes(card, *pitches):
