@@ -206,22 +206,21 @@ class Targets:
 
     def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> None:
         """Send notes that began or ended, to every target at once: they are few, and a lost end would hang."""
-        made: dict[Wish, list[bytes]] = {}
-        for target in self.targets:
-            wish = target.plan.wish
-            if wish not in made:
-                made[wish] = target.plan.notes(events, heard_unix_ns)
-            if made[wish]:
-                target.send_all(made[wish])
+        self._send_made(lambda plan: plan.notes(events, heard_unix_ns))
 
     def futures(self, record: np.void, heard_unix_ns: int = 0) -> None:
         """Send what may follow a step, to every target that wishes it."""
+        self._send_made(lambda plan: plan.futures(record, heard_unix_ns))
+
+    def _send_made(self, make: Callable[[Plan], list[bytes]]) -> None:
+        """Send every target what `make` makes of its plan: once for all that share one."""
         made: dict[Wish, list[bytes]] = {}
         for target in self.targets:
             wish = target.plan.wish
             if wish not in made:
-                made[wish] = target.plan.futures(record, heard_unix_ns)
-            target.send_all(made[wish])
+                made[wish] = make(target.plan)
+            if made[wish]:
+                target.send_all(made[wish])
 
     @property
     def sent(self) -> int:
