@@ -38,6 +38,8 @@ from engine.supervisor import versions, write_json
 STEPS = 2000  # measured per network
 BARS = 16  # rendered to measure instruments and feed
 TARGETS = 3
+BATCHES = (1, 16, 256)  # futures at once
+EAGER = {"torch": "in PyTorch eager", "core": "of that its layers alone", "numpy": "in NumPy"}
 QUIET_AFTER_S = 4.0  # a jam is measured from here on
 _FOR_EVER_S = 1e6
 DEMO = Path(__file__).parent / "demo.mid"
@@ -51,14 +53,16 @@ def bench(json_path: Path | None, seconds: float) -> int:
         found["steps"][path.stem] = by_provider = step_costs(path)
         for provider, ms in by_provider.items():
             print(f"step of {path.stem} on {provider}: {_times(ms)} ms")
+    for path in sorted(config.SHIPPED.glob("*/*.onnx")):
+        rates = found.setdefault("futures", {})[path.stem] = futures_rate(path)
+        print(
+            f"futures of a bar a second, {path.stem}: " + ", ".join(f"{rate:.3g} at {batch}" for batch, rate in rates.items())
+        )
     if eager := _eager():
         found["eager"] = eager
-        if "festival" in found["steps"]:
-            ratio = eager["core_ms"]["p50"] / found["steps"]["festival"]["cpu"]["p50"]
-            print(
-                f"PyTorch eager, festival: layers alone {_times(eager['core_ms'])} ms "
-                f"({ratio:.1f} times the whole step on cpu), all of it {_times(eager['step_ms'])} ms"
-            )
+        for name, ms in eager["steps"].items():
+            others = ", ".join(f"{word} {_times(ms[key])}" for key, word in EAGER.items() if key in ms)
+            print(f"step of {name}, as its graph {_times(ms['graph'])} ms; {others} ms")
     else:
         print("PyTorch eager beside it was not measured: it needs pip install -e '.[train]'")
     found |= offline()
@@ -121,8 +125,25 @@ def step_costs(path: Path, calls: int = STEPS) -> dict[str, dict[str, float]]:
     return found
 
 
+def futures_rate(path: Path, batches: Sequence[int] = BATCHES, calls: int = 8) -> dict[int, float]:
+    """Return how many futures of one bar the network at `path` imagines a second on one thread of the CPU, by batch."""
+    found = {}
+    rng = np.random.default_rng(0)
+    for batch in batches:
+        runner = Runner(path, "cpu", 1, batch)
+        for call in range(-2, calls):
+            if call == 0:
+                begun = time.perf_counter()
+            rng.random(out=runner.inputs["u"], dtype=np.float32)
+            runner.step()
+            runner.inputs["x"][...] = runner.outputs["notes"]
+            runner.inputs["position"] += 1
+        found[batch] = round(batch * calls / (time.perf_counter() - begun) / runner.card.steps_per_bar, 2)
+    return found
+
+
 def _eager() -> dict[str, Any] | None:
-    """Return what the festival's definition takes in PyTorch, where that is installed; never imported here."""
+    """Return what the networks' steps take in PyTorch and NumPy, where those are installed; never imported here."""
     if find_spec("torch") is None or find_spec("onnx") is None:
         return None
     done = subprocess.run([sys.executable, "-m", "models.eager"], capture_output=True, text=True, cwd=_home(), check=False)

@@ -29,6 +29,12 @@ def test_the_feed_is_timed_with_every_datagram_sent(tiny_onnx, wish, floats):
     assert 0 < cost["step_us"]["p50"] <= cost["step_us"]["max"]
 
 
+def test_futures_are_counted_for_each_batch(tiny_onnx):
+    rates = bench.futures_rate(tiny_onnx, (1, 4), calls=4)
+    assert list(rates) == [1, 4]
+    assert min(rates.values()) > 0
+
+
 def test_what_a_process_takes():
     if not sys.platform.startswith("linux"):
         assert bench.cpu_s(os.getpid()) is None
