@@ -4,7 +4,7 @@ The full piano network (300-300-100-50 are the defaults), then chorales in quart
 holds the very command it came from:
 
     algoritmo train biaxial --data piano_midi_de mutopia_piano --lr 3e-3 --updates 20000 --decay 0.9 \\
-        --out runs/biaxial --set eight_bits=true
+        --out runs/biaxial --set eight_bits=true --set recall=[0.98,0.997]
     algoritmo train biaxial --data poly_splits/JSB_Chorales.npz --lr 3e-3 --updates 2200 --decay 0.9 \\
         --out runs/biaxial-jsb --set name=biaxial-jsb --set track=choir --set low=40 --set high=99 \\
         --set articulates=false --set steps_per_beat=1 --set time_sizes=[128,128] --set note_sizes=[64,32] \\
@@ -198,4 +198,5 @@ def describe(shape: BiaxialConfig) -> str:
     sizes = "-".join(map(str, shape.layer_sizes))
     tells = "play and articulate per note" if shape.articulates else "play per note; a repeated note is held"
     full = shape.layer_sizes == BiaxialConfig().layer_sizes
-    return f"{'Full size' if full else 'Smaller than the full 300-300-100-50'}: {sizes} cells, {shape.notes} notes, {tells}."
+    recalls = " It remembers how much of each pitch class has sounded." if shape.recall else ""
+    return f"{'Full size' if full else 'Smaller than the full 300-300-100-50'}: {sizes} cells, {shape.notes} notes, {tells}.{recalls}"
