@@ -29,6 +29,7 @@ from engine.urgent import BEAT, be_urgent
 
 WINDOW = 4096  # steps that the step-time figures look back on
 MARGIN_MS = 2.0  # on top of what steps were seen to need: scheduling on a busy machine
+WARY_MS = 12.0  # a stall up to here is prepared for after it was seen once: a late step is heard, an earlier window is not
 AHEAD_S = 0.003  # so long before its window closes a step is chosen; what is heard after that has it chosen again
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
 CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed
@@ -60,6 +61,14 @@ def track_of(config: Config, card: Card) -> str:
     if wanted == "lead":  # the default, made for the band; another network plays on its last track
         return "player" if "player" in names else names[-1]
     raise NetworkError(f"jam.track: {card.name} has no track {wanted!r}; it has: {', '.join(names)}")
+
+
+def lead_ms(need_ms: float, worst_ms: float, step_ms: float) -> float:
+    """Return how long before its sound a step's window closes: what nearly all steps need and what the worst of late needed.
+
+    `need_ms`: the 99th percentile of the time from the window's closing to notes sent, `worst_ms` the longest. Never half a step.
+    """
+    return min(max(need_ms + MARGIN_MS, MARGIN_MS + 0.5, min(worst_ms + MARGIN_MS / 2, WARY_MS)), 0.45 * step_ms)
 
 
 def _timing(timing: Timing) -> dict[str, float | str]:
@@ -222,9 +231,7 @@ class Performance:
         """Publish the figures, and measure the lead anew."""
         p50, p99 = self._times.percentiles_ms(50, 99)
         again_p50, again_p99 = self._again.percentiles_ms(50, 99)
-        half_step_ms = 30e3 / grid.tempo_bpm / self._card.steps_per_beat
-        (need,) = self._needs.percentiles_ms(99)
-        self._lead_ms = min(max(need, 0.5) + MARGIN_MS, 0.9 * half_step_ms)
+        self._lead_ms = lead_ms(*self._needs.percentiles_ms(99, 100), 60e3 / grid.tempo_bpm / self._card.steps_per_beat)
         self._link["network"].push(
             (
                 self._times.count,

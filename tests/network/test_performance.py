@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.network.process import WINDOW, Times
+from engine.network.process import WINDOW, Times, lead_ms
 
 
 def test_times_are_of_the_last_ones_and_the_longest_of_all():
@@ -26,3 +26,17 @@ def test_who_takes_over_counts_on_but_measures_anew():
     times.add(0.25)
     assert (times.count, times.max_ms) == (1001, 7.5)
     assert times.percentiles_ms(50) == (0.25,)
+
+
+@pytest.mark.parametrize(
+    ("need_ms", "worst_ms", "lead"),
+    [
+        (0.1, 0.3, 2.5),  # an idle machine: the margin
+        (4.0, 5.0, 6.0),  # a busy one: what nearly all steps need, and the margin
+        (0.5, 8.0, 9.0),  # a stall that may come again
+        (0.5, 80.0, 12.0),  # one that cannot be waited out
+        (90.0, 90.0, 60.0),  # never half a step
+    ],
+)
+def test_the_window_closes_early_enough_for_the_worst_of_late(need_ms, worst_ms, lead):
+    assert lead_ms(need_ms, worst_ms, step_ms=60.0 / 0.45) == pytest.approx(lead)
