@@ -66,7 +66,8 @@ def track_of(config: Config, card: Card) -> str:
 def lead_ms(need_ms: float, worst_ms: float, step_ms: float) -> float:
     """Return how long before its sound a step's window closes: what nearly all steps need and what the worst of late needed.
 
-    `need_ms`: the 99th percentile of the time from the window's closing to notes sent, `worst_ms` the longest. Never half a step.
+    `need_ms`: the 99th percentile of the time from the window's closing to notes sent; `worst_ms`: the longest. Always less
+    than half a step.
     """
     return min(max(need_ms + MARGIN_MS, MARGIN_MS + 0.5, min(worst_ms + MARGIN_MS / 2, WARY_MS)), 0.45 * step_ms)
 
