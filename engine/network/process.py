@@ -232,7 +232,8 @@ class Performance:
         """Publish the figures, and measure the lead anew."""
         p50, p99 = self._times.percentiles_ms(50, 99)
         again_p50, again_p99 = self._again.percentiles_ms(50, 99)
-        self._lead_ms = lead_ms(*self._needs.percentiles_ms(99, 100), 60e3 / grid.tempo_bpm / self._card.steps_per_beat)
+        need, worst = self._needs.percentiles_ms(99, 100)
+        self._lead_ms = lead_ms(need, worst, 60e3 / grid.tempo_bpm / self._card.steps_per_beat)
         self._link["network"].push(
             (
                 self._times.count,
