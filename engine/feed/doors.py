@@ -38,10 +38,10 @@ class Doors:
     """Opens what the configuration asks for around one feed; `open` first, then `serve` once there is sound."""
 
     def __init__(
-        self, config: Config, feed: Feed, link: Link, live: Live, tell: Callable[[int, str], None], recorded: bool = False
+        self, config: Config, feed: Feed, link: Link, live: Live, tell: Callable[[int, str], None], **replay: bool
     ) -> None:
-        """`tell` takes a level and a line for the person at the terminal; `recorded`: nobody plays, it is a replay."""
-        self._recorded = recorded
+        """`tell` takes a level and a line for the person at the terminal; `replay`: what the page is to know of one."""
+        self._replay = replay
         self._config = config
         self._feed = feed
         self._link = link
@@ -73,7 +73,7 @@ class Doors:
             self._servers.append(Query(osc.query, self._feed, self._live, (osc.control.host, osc.control.port)))
             out["query"] = f"{osc.query.host}:{osc.query.port}"
         if web.enabled:
-            stage = Stage(self._link, self._live, self._feed.schema.card, web, self._recorded)
+            stage = Stage(self._link, self._live, self._feed.schema.card, web, **self._replay)
             stage.open()
             self._servers.append(stage)
             out["page"] = stage.address

@@ -48,8 +48,8 @@ def replay(
     with FeedReader(feed_path(session)) as reader:
         # The Windows default loop cannot wait for a socket that is read without a transport.
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            player = Player(reader, config, speed, tell)
-            runner.run(player.run(loop, session.parent / WAVE if session.is_file() else session / WAVE))
+            player = Player(reader, config, speed, tell, session.parent / WAVE if session.is_file() else session / WAVE)
+            runner.run(player.run(loop))
         return player.steps
 
 
@@ -72,8 +72,10 @@ def targets_setting(receivers: Sequence[str]) -> str:
 class Player:
     """Publishes what a reader holds through a feed of its own."""
 
-    def __init__(self, reader: FeedReader, config: Config, speed: float, tell: Callable[[int, str], None]) -> None:
+    def __init__(self, reader: FeedReader, config: Config, speed: float, tell: Callable[[int, str], None], wave: Path) -> None:
+        """`wave`: the session's sound, for the page; there may be none."""
         self.steps = 0
+        self._wave = wave if speed == 1 and wave.exists() else None
         self._reader = reader
         self._rate_hz = reader.rate_hz
         self._ns_per_frame = 1e9 / reader.rate_hz / speed
@@ -83,20 +85,19 @@ class Player:
         self._live = Live(registry, self._link.values)
         self._live.reset_to_defaults()
         self._feed = Feed(self._link, Schema(card, registry, reader.cells))
-        self._doors = Doors(config, self._feed, self._link, self._live, tell, recorded=True)
+        self._doors = Doors(config, self._feed, self._link, self._live, tell, recorded=True, sound=self._wave is not None)
         self._tell = tell
         self._whole = np.zeros((), step_dtype(card))  # a step as the rings hold it
         self._begun_ns = 0  # host time of frame 0
-        self._at_speed = speed == 1
 
-    async def run(self, loop: bool, wave: Path) -> None:
+    async def run(self, loop: bool) -> None:
         """Open everything, play once or for ever, close everything."""
         opened = self._doors.open()
         self._tell(
             0, "replaying to " + ", ".join(opened["targets"]) + (f"; page: {opened['page']}" if "page" in opened else "")
         )
         await asyncio.gather(*self._doors.serve())  # before the first step: what they import would keep it waiting
-        sound = asyncio.get_running_loop().create_task(self._sound(wave)) if self._at_speed and wave.exists() else None
+        sound = asyncio.get_running_loop().create_task(self._sound(self._wave)) if self._wave is not None else None
         try:
             while await self._once() and loop:
                 continue

@@ -160,9 +160,10 @@ class Stage:
     began or ended to sound. Without a browser both return at once.
     """
 
-    def __init__(self, link: Link, live: Live, card: Card, config: Web, recorded: bool = False) -> None:
-        """`recorded`: what sounds was played before, nobody plays now and nothing can be changed."""
+    def __init__(self, link: Link, live: Live, card: Card, config: Web, recorded: bool = False, sound: bool = True) -> None:
+        """`recorded`: what sounds was played before, nobody plays now and nothing can be changed; `sound`: there is some."""
         self.recorded = recorded
+        self._has_sound = sound
         self.card = card
         self.config = config
         self.guard = Guard(config.host, config.token)
@@ -315,7 +316,7 @@ class Stage:
             "values": {p.id: self._live.get(p.id) for p in self._live.registry},
             "may_change": client.may_change,
             "recorded": self.recorded,
-            "rate_hz": 0.0 if clock is None else float(clock["rate_hz"]),
+            "rate_hz": float(clock["rate_hz"]) if clock is not None and self._has_sound else 0.0,
         }
 
     async def _watch_values(self) -> None:

@@ -68,10 +68,10 @@ def test_again_and_again_are_the_same_datagrams(session, receiver):
     folder, sent = session
     told = []
     with FeedReader(feed_path(folder)) as reader:
-        player = Player(reader, config_to(receiver), 20.0, lambda level, text: told.append(text))
+        player = Player(reader, config_to(receiver), 20.0, lambda level, text: told.append(text), folder / "none.wav")
 
         async def two_rounds():
-            task = asyncio.get_running_loop().create_task(player.run(True, folder / "none.wav"))
+            task = asyncio.get_running_loop().create_task(player.run(True))
             while player.steps < 60:
                 await asyncio.sleep(0.001)
             task.cancel()
@@ -89,7 +89,7 @@ def test_again_and_again_are_the_same_datagrams(session, receiver):
 def test_page_is_given_what_it_is_given_live(session, receiver):
     folder, _ = session
     with FeedReader(feed_path(folder)) as reader:
-        player = Player(reader, config_to(), 1.0, lambda level, text: None)
+        player = Player(reader, config_to(), 1.0, lambda level, text: None, folder / "session.wav")
         seen = []
 
         class Page:
@@ -103,7 +103,7 @@ def test_page_is_given_what_it_is_given_live(session, receiver):
                 seen.append("futures")
 
         player._feed.listeners.append(Page())
-        asyncio.run(player.run(False, folder / "session.wav"))
+        asyncio.run(player.run(False))
         assert [s for s in seen if s not in ("notes", "futures")] == list(range(24))
         assert seen.count("notes") == 24
         assert seen.count("futures") == 6

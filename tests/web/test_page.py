@@ -568,6 +568,7 @@ def test_a_recording_says_that_nobody_plays(look, stands):
     assert "A recording" in page.inner_text("#dock")
     assert page.locator("#sound").is_visible()
     assert page.locator("#panic").count() == 0
+    assert page.locator(".piano kbd").count() == 0
     assert page.locator("#p-tempo").is_disabled()
     page.click("#tab-roll")
     until(page, "stage.current.wish?.hidden")

@@ -390,6 +390,9 @@ def test_nothing_can_be_changed_in_a_recording():
             ws = await stage.join(session)
             hello = await text(ws, "hello")
             assert (hello["recorded"], hello["may_change"]) == (True, False)
+            assert hello["rate_hz"] > 0
+            stage.stage._has_sound = False
+            assert (await text(await stage.join(session), "hello"))["rate_hz"] == 0
             await ws.send_str(json.dumps({"token": "sesame", "set": {"tempo": 200}, "midi": [144, 60, 100]}))
             assert (await text(ws, "allowed"))["may_change"] is False
             assert stage.desk.live.get("tempo") != 200

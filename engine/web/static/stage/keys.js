@@ -182,7 +182,7 @@ export class Keys {
       node.setAttribute("aria-label", pitchName(pitch));
       const at = CODES.indexOf(CODES[pitch - this.base]);
       const letter = at >= 0 ? CODES[at].replace("Key", "").replace("Semicolon", ";") : "";
-      if (letter) node.append(el("kbd", "", letter));
+      if (letter && app.mayChange) node.append(el("kbd", "", letter));
       if (pitch % 12 === 0) node.append(el("span", "octave", pitchName(pitch)));
       if (black) node.style.left = `calc(${count} * (100% / ${whites}) - 0.31 * (100% / ${whites}))`;
       node.style.width = black ? `calc(0.62 * (100% / ${whites}))` : `calc(100% / ${whites})`;
