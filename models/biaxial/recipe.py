@@ -197,6 +197,6 @@ def describe(shape: BiaxialConfig) -> str:
     """One sentence on the sizes, for the card."""
     sizes = "-".join(map(str, shape.layer_sizes))
     tells = "play and articulate per note" if shape.articulates else "play per note; a repeated note is held"
-    full = shape.layer_sizes == BiaxialConfig().layer_sizes
+    size = "Full size" if shape.layer_sizes == BiaxialConfig().layer_sizes else "Smaller than the full 300-300-100-50"
     recalls = " It remembers how much of each pitch class has sounded." if shape.recall else ""
-    return f"{'Full size' if full else 'Smaller than the full 300-300-100-50'}: {sizes} cells, {shape.notes} notes, {tells}.{recalls}"
+    return f"{size}: {sizes} cells, {shape.notes} notes, {tells}.{recalls}"
