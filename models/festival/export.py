@@ -54,7 +54,10 @@ from models.festival.network import (
 from models.representation import BAND, OFFSETS
 
 FAR = 1e9  # a threshold no logit reaches
-MOST_ASKED = 4.0  # the density that is learned; what is asked beyond it, or below its inverse, moves the odds
+MOST_ASKED = 4.0  # the density that is learned; what is asked beyond it, or below its inverse, moves the odds alone
+ODDS_LESS = (
+    0.3  # share of a learned wish for less that moves the odds as well (all of one for more): alone it gives in too little
+)
 NOISE = DECISIONS + HEARD_TOUCH  # for notes, velocities and offsets
 
 CONTROLS = [
@@ -256,9 +259,11 @@ class _Head:
         return hidden, logits
 
     def push(self) -> str:
-        """What a density beyond the learned ones adds to each logit: more strikes where nothing sounds, and for holds."""
+        """What the density adds to each logit: more strikes where nothing sounds, more strikes instead of holds."""
         graph = self.graph
-        amount = graph.add("Sub", self.asked, self.learned)
+        zero = graph.floats("zero", 0.0)
+        heeded = graph.add("Mul", graph.add("Min", self.learned, zero), graph.floats("heeded", 1 - ODDS_LESS))
+        amount = graph.add("Sub", self.asked, heeded)
         again = graph.add("Mul", self.sounded, graph.floats("plays", _halves(1, 0)))
         return graph.add("Mul", amount, graph.add("Sub", graph.floats("strikes", _halves(1, -1)), again))
 
@@ -467,7 +472,7 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     given, nothing = given_features(value, mask), torch.zeros_like(given_features(value, mask))
     temperature, asked = told["temperature"][:, None], told["density"][:, None].log()
     learned = asked.clamp(-np.log(MOST_ASKED), np.log(MOST_ASKED))
-    wish, neutral, rest = learned / np.log(2), torch.zeros_like(learned), asked - learned
+    wish, neutral, rest = learned / np.log(2), torch.zeros_like(learned), asked - (1 - ODDS_LESS) * learned.clamp(max=0)
     sounded = x[:, :SLOTS]
     push = torch.cat([rest * (1 - sounded), -rest.expand_as(sounded)], -1)
     may = torch.cat([torch.ones_like(sounded), sounded], -1)
