@@ -431,14 +431,18 @@ def write_histograms(figures: dict[str, dict[str, Any]], pieces: Sequence[Piece]
     pyplot.close(figure)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Console entry: `algoritmo data PATH ...`; returns the exit code."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="algoritmo data", description="What a folder of MIDI would give for training.")
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders or archives")
     parser.add_argument("--png", type=Path, help="write histograms to this file")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--cache", type=Path, default=Path(".cache"), help="where read data is kept; safe to delete")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Console entry: `algoritmo data PATH ...`; returns the exit code."""
+    args = _parser().parse_args(argv)
     try:
         found = read_band(args.paths, args.cache)
     except (FileNotFoundError, ValueError) as error:

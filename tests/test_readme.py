@@ -3,6 +3,7 @@
 python -m tests.test_readme    # writes the table of networks anew
 """
 
+import importlib
 import re
 import shlex
 import tomllib
@@ -46,6 +47,9 @@ def test_the_two_commands_come_first():
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_parses_and_its_settings_are_keys(words):
+    if words[0] in cli.ELSEWHERE:
+        importlib.import_module(cli.ELSEWHERE[words[0]][0])._parser().parse_args(words[1:])
+        return
     arguments = cli._parser().parse_args(words)
     config.load(None, getattr(arguments, "set", []))
 
@@ -138,8 +142,9 @@ def test_the_networks_are_those_shipped():
 
 
 def test_files_it_points_to_exist():
+    headings = {"#" + h.lower().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", README, re.MULTILINE)}
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert (HERE / target).exists(), target
+        assert target in headings or (HERE / target).exists(), target
 
 
 if __name__ == "__main__":
