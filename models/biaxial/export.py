@@ -17,6 +17,9 @@ from engine.network.contract import Card
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, RECALL_GAIN, Biaxial, BiaxialConfig
 from models.export import Graph, build_model
 
+# Log-odds that temperature leaves as they are. Most notes are silent most of the time: cooled towards even odds, as is
+# usual, music thins out to nothing.
+PIVOT = -1.5
 LEAST_THRIFT = 0.4  # how far the adaptive rule lowers conservativity; without an end every note would sound
 
 CONTROLS: list[dict[str, Any]] = [
@@ -170,8 +173,9 @@ def _thresholds(graph: CellGraph, config: BiaxialConfig, sounded: str) -> str:
     """Add what each logit must exceed for its flag to be drawn, (B, N, C): the whole of sampling but one comparison.
 
     A flag is drawn where u < sigmoid(z / temperature + log density) ** conservativity, that is where z is above
-    temperature * (logit(u ** (1 / conservativity)) - log density). What is dictated has a threshold below or above
-    every logit, and a note that did not sound before can only be struck.
+    temperature * (logit(u ** (1 / conservativity)) - log density). For play the logits are cooled towards PIVOT, not
+    towards even odds. What is dictated has a threshold below or above every logit, and a note that did not sound before
+    can only be struck.
     """
     one, half = graph.scalar(1.0), graph.scalar(0.5)
     always, never = graph.scalar(-1e9), graph.scalar(1e9)
@@ -189,7 +193,8 @@ def _thresholds(graph: CellGraph, config: BiaxialConfig, sounded: str) -> str:
     rooted = graph.add("Pow", rows[0], graph.add("Div", one, "exponent"))
     rooted = graph.add("Min", rooted, graph.scalar(1 - 1e-7))
     for_play = graph.add("Sub", logit(rooted), "odds_offset")
-    for_play = graph.add("Mul", for_play, control("temperature"))
+    pivot = graph.scalar(PIVOT)
+    for_play = graph.add("Add", graph.add("Mul", graph.add("Sub", for_play, pivot), control("temperature")), pivot)
     clamped = graph.add("Greater", "clamp_mask", half)
     play, hold = (graph.add("Squeeze", part, graph.ints(2)) for part in graph.split("clamp_value", 1, 1))
     told = graph.add("Where", graph.add("Greater", play, half), always, never)
@@ -306,13 +311,14 @@ def _outputs(graph: CellGraph, config: BiaxialConfig, sounded: str) -> None:
     """Add notes, probability and log_prob from what the note axis has drawn."""
     one = graph.scalar(1.0)
     wide = graph.ints(1, 2)
-    cool = graph.add("Div", "logits", graph.add("Unsqueeze", "temperature", wide))
-    columns = graph.split(cool, *[1] * config.voices)
-    chance = graph.add("Sigmoid", graph.add("Add", columns[0], graph.add("Unsqueeze", "odds_offset", graph.ints(2))))
+    columns = graph.split("logits", *[1] * config.voices)
+    temperature, pivot = graph.add("Unsqueeze", "temperature", wide), graph.scalar(PIVOT)
+    cool = graph.add("Add", graph.add("Div", graph.add("Sub", columns[0], pivot), temperature), pivot)
+    chance = graph.add("Sigmoid", graph.add("Add", cool, graph.add("Unsqueeze", "odds_offset", graph.ints(2))))
     chance = graph.add("Pow", chance, graph.add("Unsqueeze", "exponent", graph.ints(2)))
     if config.articulates:
         play, struck = graph.split("flags", 1, 1)
-        strike = graph.add("Sigmoid", columns[1])
+        strike = graph.add("Sigmoid", graph.add("Div", columns[1], temperature))
         hold = graph.add("Sub", play, struck)
         hold_chance = graph.add("Mul", graph.add("Sub", one, strike), sounded)
     else:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.network.contract import faults
-from models.biaxial.export import LEAST_THRIFT, step_graph
+from models.biaxial.export import LEAST_THRIFT, PIVOT, step_graph
 from models.biaxial.network import Biaxial, BiaxialConfig, log_prob, to_flags
 from tests.models.graph_player import Player
 
@@ -176,3 +176,13 @@ def test_the_batch_is_many_independent_steps():
         alone, together = one.step(u=noise[k, :1]), many.step(u=noise[k])
         assert np.array_equal(alone["notes"][0], together["notes"][0])
         assert alone["h3"][0] == pytest.approx(together["h3"][0], abs=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.8, 1.25])
+def test_temperature_leaves_the_odds_of_a_seldom_note_and_moves_those_on_either_side(temperature):
+    network = random_network(SHAPES["articulates"])
+    # What sounds is dictated: else the logits, which hear the notes below, would be of other notes.
+    told = {"clamp_mask": np.ones((1, 24), np.float32), "clamp_value": np.zeros((1, 24, 2), np.float32), "adaptive": 0.0}
+    one, other = (player_of(network).step(temperature=t, **told)["probability"][0, :, 0] for t in (1.0, temperature))
+    odds, now = (np.log(p / (1 - p)) for p in (one, other))
+    assert now - PIVOT == pytest.approx((odds - PIVOT) / temperature, abs=1e-3)
