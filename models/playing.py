@@ -53,8 +53,14 @@ class StepGraph:
         return feed
 
     def step(self, feed: dict[str, Array]) -> dict[str, Array]:
-        """Run one step and move states, position and `x` on in `feed`; returns the outputs by name."""
+        """Run one step and move states, position and `x` on in `feed`; returns the outputs by name.
+
+        Raises NetworkError where a likelihood is not a number: the weights are damaged.
+        """
         out = dict(zip(self.outputs, self.session.run(self.outputs, feed), strict=True))
+        if not np.isfinite(out["log_prob_tracks"]).all():
+            where = f"{self.card.name}: the likelihood of step {int(feed['position'][0])} is not a number"
+            raise NetworkError(f"{where}: its weights are damaged; export it again")
         for state in self.card.states:
             feed[state.name] = out[f"{state.name}_next"]
         feed["x"] = out["notes"]
@@ -85,10 +91,7 @@ def dictated(roll: Array, card: Card) -> Array:
 
 
 def nats(graph: StepGraph, rolls: Sequence[Array], batch: int = BATCH) -> list[Array]:
-    """Return for each roll (steps, slots) its nats, float64 (steps, tracks), everything dictated.
-
-    Raises NetworkError where one is not a number: the weights are damaged.
-    """
+    """Return for each roll (steps, slots) its nats, float64 (steps, tracks), everything dictated."""
     order = sorted(range(len(rolls)), key=lambda i: -len(rolls[i]))
     found: list[Array] = [np.zeros((0, len(graph.card.tracks)))] * len(rolls)
     for first in range(0, len(order), batch):
@@ -111,10 +114,6 @@ def _nats_together(graph: StepGraph, rolls: list[Array]) -> list[Array]:
             feed = {k: v[:alive] for k, v in feed.items()}
         feed["clamp_value"] = np.stack([t[step] for t in told[:alive]])
         found[:alive, step] = -graph.step(feed)["log_prob_tracks"]
-        if not np.isfinite(found[:alive, step]).all():
-            raise NetworkError(
-                f"{graph.card.name}: the likelihood of step {step} is not a number: its weights are damaged; export it again"
-            )
     return [found[i, :n] for i, n in enumerate(lengths)]
 
 

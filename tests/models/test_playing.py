@@ -79,6 +79,8 @@ def test_damaged_weights_are_named_not_averaged(tmp_path):
     path = tiny.write(tmp_path / "nan.onnx", bias=float("nan"))
     with pytest.raises(NetworkError, match="not a number"):
         nats(open_network(path), [tune()])
+    with pytest.raises(NetworkError, match="not a number"):
+        play_alone(open_network(path), [1])
 
 
 def test_a_file_that_is_none_and_a_card_that_disagrees_are_refused(tmp_path):
