@@ -57,9 +57,9 @@ FAR = 1e9  # a threshold no logit reaches
 MOST_ASKED = 4.0  # the density that is learned; what is asked beyond it, or below its inverse, moves the odds alone
 # Of a learned wish for less this share moves the odds as well, of one for more all of it: alone it gives in too little.
 ODDS_LESS = 0.3
-# What was loud or soft is heard as nearer to the usual than it was: the network goes on as loud as what it hears, itself
-# included, and alone its level would wander off to an extreme and stay there.
-HEED = 0.6
+# What was loud or soft, early or late, is heard as nearer to the usual than it was: the network goes on as loud and as late
+# as what it hears, itself included, and alone it would wander off to an extreme and stay there.
+HEED, HEED_LATE = 0.6, 0.2
 NOISE = DECISIONS + HEARD_TOUCH  # for notes, velocities and offsets
 
 CONTROLS = [
@@ -366,14 +366,14 @@ class _Touch:
     def __init__(self, graph: Graph, model: Festival, head: _Head) -> None:
         self.graph, self.model, self.head = graph, model.expression, head
 
-    def _deviations(self, struck: str, velocity: str, offset: str, heed: float = 1.0) -> str:
+    def _deviations(self, struck: str, velocity: str, offset: str, heed: tuple[float, float] = (1.0, 1.0)) -> str:
         """(B, S) each to (B, HEARD_TOUCH), as `expression.deviations` gives them of velocities in 0..1."""
         graph = self.graph
         known = graph.add("Greater", velocity, graph.floats("zero", 0.0))
         loud = graph.add("Sub", velocity, graph.floats("level", LEVEL / LOUDEST))
-        loud = graph.add("Mul", loud, graph.floats(f"loudness_{heed}", heed * LOUDEST / 32))
+        loud = graph.add("Mul", loud, graph.floats(f"loudness_{heed[0]}", heed[0] * LOUDEST / 32))
         loud = graph.add("Where", known, loud, graph.floats("zero", 0.0))
-        late = graph.add("Mul", offset, graph.floats("lateness", 4.0))
+        late = graph.add("Mul", offset, graph.floats(f"lateness_{heed[1]}", 4.0 * heed[1]))
         late, _ = graph.split(graph.add("Mul", late, struck), DRUM_SLOTS, SLOTS - DRUM_SLOTS)
         return graph.add("Concat", graph.add("Mul", loud, struck), late, axis=-1)
 
@@ -418,7 +418,7 @@ class _Touch:
         told = graph.add(
             "Concat",
             struck,
-            self._deviations(graph.add("Sub", x_play, x_hold), x[1], x[2], HEED),
+            self._deviations(graph.add("Sub", x_play, x_hold), x[1], x[2], (HEED, HEED_LATE)),
             self._deviations(dictated, head.told_velocity, head.told_offset),
             axis=-1,
         )
@@ -516,8 +516,8 @@ def _strike(model: Festival, told: dict[str, Tensor], core: Tensor, notes: Tenso
 
     x, value, mask = told["x"], told["clamp_value"], told["clamp_mask"]
     struck = notes[:, :SLOTS] - notes[:, SLOTS:]
-    heed = torch.cat([torch.full([SLOTS], HEED), torch.ones(DRUM_SLOTS)])
-    said = tell(struck, heard(x, strikes(x)) * heed, heard(value, strikes(value) * mask))
+    heed = torch.cat([torch.full([SLOTS], HEED), torch.full([DRUM_SLOTS], HEED_LATE)])
+    said = tell(struck, heed * heard(x, strikes(x)), heard(value, strikes(value) * mask))
     answer, felt = model.expression(core[None], said[None], told["position"][None], told["felt"][None])
     loud, spread, late, stray = distributions(answer[0])
     noise = torch.logit(told["u"][:, DECISIONS:].double()).float() * told["temperature"][:, None]
