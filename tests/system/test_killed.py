@@ -19,18 +19,26 @@ pytestmark = pytest.mark.system
 
 CHORD = (60, 64, 67)
 HELD_FRAMES = 9 * RATE
+AGAIN = RATE // 10
 LOUD = 0.01
+
+
+def chord(begin: int, status: int) -> list[tuple[int, bytes]]:
+    """Press or let go three keys from this frame on, twice: a cycle that the server loses takes its MIDI with it."""
+    return [
+        (frame + i * BLOCK, bytes((status, pitch, 100))) for frame in (begin, begin + AGAIN) for i, pitch in enumerate(CHORD)
+    ]
 
 
 def hold_a_chord(stage: Stage) -> tuple[int, int]:
     """Press three keys, once more where the server missed the moment; return the frames at which they sound and are let go."""
     for _ in range(3):
         pressed = stage.now + RATE // 4
-        stage.send((pressed + i * BLOCK, bytes((0x90, pitch, 100))) for i, pitch in enumerate(CHORD))
+        stage.send(chord(pressed, 0x90))
         stage.wait_until(pressed + RATE)
         if np.nanmax(np.abs(stage.sound(pressed, pressed + RATE))) > LOUD:
             end = pressed + HELD_FRAMES
-            stage.send((end + i * BLOCK, bytes((0x80, pitch, 0))) for i, pitch in enumerate(CHORD))
+            stage.send(chord(end, 0x80))
             return pressed, end
     raise AssertionError(f"the chord is not heard; the server counts {stage.xruns} xruns")
 
