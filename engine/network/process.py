@@ -19,7 +19,7 @@ from engine.errors import NetworkError
 from engine.link import Link
 from engine.messages import INFO, WARNING
 from engine.network import harmony
-from engine.network.contract import Card
+from engine.network.contract import OFFSET, Card
 from engine.network.imagine import Imagination
 from engine.network.jam import Jam, all_off, click
 from engine.network.runner import MEASURED, Runner, Timing, choose
@@ -29,6 +29,7 @@ from engine.urgent import BEAT, be_urgent
 
 WINDOW = 4096  # steps that the step-time figures look back on
 MARGIN_MS = 2.0  # on top of what steps were seen to need: scheduling on a busy machine
+EARLY = 0.1  # of a step: room for notes that sound before it, where the network has learned to play some so
 WARY_MS = 12.0  # a stall up to here is prepared for after it was seen once: a late step is heard, an earlier window is not
 AHEAD_S = 0.003  # so long before its window closes a step is chosen; what is heard after that has it chosen again
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
@@ -63,13 +64,14 @@ def track_of(config: Config, card: Card) -> str:
     raise NetworkError(f"jam.track: {card.name} has no track {wanted!r}; it has: {', '.join(names)}")
 
 
-def lead_ms(need_ms: float, worst_ms: float, step_ms: float) -> float:
+def lead_ms(need_ms: float, worst_ms: float, step_ms: float, early: bool) -> float:
     """Return how long before its sound a step's window closes: what nearly all steps need and what the worst of late needed.
 
-    `need_ms`: the 99th percentile of the time from the window's closing to notes sent; `worst_ms`: the longest. Always less
-    than half a step.
+    `need_ms`: the 99th percentile of the time from the window's closing to notes sent; `worst_ms`: the longest. `early`: notes
+    may sound before their step. Always less than half a step.
     """
-    return min(max(need_ms + MARGIN_MS, MARGIN_MS + 0.5, min(worst_ms + MARGIN_MS / 2, WARY_MS)), 0.45 * step_ms)
+    least_ms = max(MARGIN_MS + 0.5, EARLY * step_ms * early)
+    return min(max(need_ms + MARGIN_MS, min(worst_ms + MARGIN_MS / 2, WARY_MS), least_ms), 0.45 * step_ms)
 
 
 def _timing(timing: Timing) -> dict[str, float | str]:
@@ -96,7 +98,8 @@ class Performance:
             self._again.resume(int(before["again_steps"]), float(before["again_max_ms"]))
             self._late = int(before["late_steps"])
         self._runner_ms = timing.p50_ms
-        self._lead_ms = timing.p99_ms + MARGIN_MS
+        self._early = len(self._card.channels) > OFFSET
+        self._lead_ms = lead_ms(timing.p99_ms, timing.p99_ms, self._step_ms(live.get("tempo")), self._early)
 
     def run(self, pipe: Connection) -> None:
         """Play until told to stop."""
@@ -147,6 +150,9 @@ class Performance:
         record = self._link["clock"].latest()
         assert record is not None  # run() waited for the first
         return SampleClock.of(record), record
+
+    def _step_ms(self, tempo_bpm: float) -> float:
+        return 60e3 / tempo_bpm / self._card.steps_per_beat
 
     def _lead_frames(self, record: np.void) -> float:
         """Frames before a step's own at which its window closes: what a step needs, and the device block rendered ahead."""
@@ -233,7 +239,7 @@ class Performance:
         p50, p99 = self._times.percentiles_ms(50, 99)
         again_p50, again_p99 = self._again.percentiles_ms(50, 99)
         need, worst = self._needs.percentiles_ms(99, 100)
-        self._lead_ms = lead_ms(need, worst, 60e3 / grid.tempo_bpm / self._card.steps_per_beat)
+        self._lead_ms = lead_ms(need, worst, self._step_ms(grid.tempo_bpm), self._early)
         self._link["network"].push(
             (
                 self._times.count,

@@ -39,4 +39,9 @@ def test_who_takes_over_counts_on_but_measures_anew():
     ],
 )
 def test_the_window_closes_early_enough_for_the_worst_of_late(need_ms, worst_ms, lead):
-    assert lead_ms(need_ms, worst_ms, step_ms=60.0 / 0.45) == pytest.approx(lead)
+    assert lead_ms(need_ms, worst_ms, step_ms=60.0 / 0.45, early=False) == pytest.approx(lead)
+
+
+def test_notes_that_sound_before_their_step_have_room():
+    assert lead_ms(0.1, 0.3, step_ms=134.0, early=True) == pytest.approx(13.4)
+    assert lead_ms(0.1, 0.3, step_ms=134.0, early=False) == pytest.approx(2.5)
