@@ -1,5 +1,6 @@
 """Several processes train as one process with their batches side by side."""
 
+import socket
 import subprocess
 import sys
 
@@ -17,7 +18,8 @@ def train(out, songs, streams, *launcher):
     command = ["-m", *launcher, "models.train", "festival", "--data", str(songs), "--out", str(out), "--device", "cpu"]
     command += ["--updates", "6", "--valid-every", "3", "--lr", "0.01", "--threads", "1", *settings]
     command += ["--cache", str(out / "cache")]
-    subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=300)
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-4000:]
     tensors, meta = read_tensors(out / "best.safetensors")
     return tensors, meta
 
@@ -31,7 +33,11 @@ def test_two_processes_learn_what_one_does_from_twice_the_batch(tmp_path):
         roll[::2, 0] = roll[chance.integers(0, 160, 60), chance.integers(12, 188, 60)] = STRUCK
         (songs / f"{index}.mid").write_bytes(to_midi(roll))
     one, told = train(tmp_path / "one", songs, 6)
-    launcher = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    # On this machine's own address, whatever its name means to the system.
+    here = ("--master-addr", "127.0.0.1", "--master-port", str(port))
+    launcher = ("torch.distributed.run", "--nproc-per-node", "2", *here, "-m")
     two, also = train(tmp_path / "two", songs, 3, *launcher)
     assert (told["world"], also["world"]) == (1, 2)
     assert one.keys() == two.keys()
