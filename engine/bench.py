@@ -77,8 +77,9 @@ def bench(json_path: Path | None, seconds: float) -> int:
     report = found["jam"]["report"]
     again = report["chosen_again"]
     print(
-        f"  {report['steps']} steps, {report['late_steps']} late; from window closed to notes sent "
-        f"{_times(report['step_ms'])} ms, of the {again['steps']} chosen again {_times(again['step_ms'])} ms"
+        f"  {report['steps']} steps, {report['late_steps']} late, {report['notes_late']} notes too late; "
+        f"from window closed to notes sent {_times(report['step_ms'])} ms, "
+        f"of the {again['steps']} chosen again {_times(again['step_ms'])} ms"
     )
     print(
         f"  {report['xruns']} xruns; DSP {report['dsp_load']['mean']:.1%}; feed {report['feed']['sent']} datagrams, "

@@ -88,8 +88,8 @@ class Render:
             self._bend(step)
             self._render_to(self._grid.frame_at(step / self._card.steps_per_beat) - LEAD_S * self._rate)
             self._jam.hear(self._events.read(), self._grid, 0)
-            self._jam.choose(step, self._grid, self._engine.frame)
-            self._jam.send()
+            self._jam.choose(step, self._grid)
+            self._jam.send(self._engine.frame)
             self._jam.publish(0.0, late=False)
             if step:
                 self.heard[step - 1] = self.runner.inputs["x"][0]

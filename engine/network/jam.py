@@ -5,6 +5,8 @@ Runs on: network process, or the caller of the offline render. It knows frames a
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from engine.clock import Grid
@@ -100,18 +102,18 @@ class Jam:
                 self.roll.all_off(track, position)
         return began
 
-    def choose(self, step: int, grid: Grid, earliest_frame: float) -> None:
+    def choose(self, step: int, grid: Grid) -> None:
         """Let the network choose timestep `step`; the choice waits for `send` and `publish`.
 
-        No note is stamped before `earliest_frame`. It may be called again for the same step, when more was heard since.
+        It may be called again for the same step, when more was heard since.
         """
         runner = self.runner
         frame = grid.frame_at(step / self._steps_per_beat)
-        self._pull_triggers(step, round(max(frame, earliest_frame)))
+        self._pull_triggers(step, round(frame))
         self._take_turns(step)
         self._tell(step)
         runner.run()
-        self._events = self._notes_of(step, grid, frame, earliest_frame)
+        self._events = self._notes_of(step, grid, frame)
         self._chosen = (step, grid, frame)
         self._turned = self._live.values.version
 
@@ -209,10 +211,10 @@ class Jam:
             u[0] = noise(*drawn, u.shape[1])
             self._drawn = drawn
 
-    def _notes_of(self, step: int, grid: Grid, frame: float, earliest_frame: float) -> list[Event]:
+    def _notes_of(self, step: int, grid: Grid, frame: float) -> list[Event]:
         outputs, clamped = self.runner.outputs, self._dictated
         notes, probability = outputs["notes"][0], outputs["probability"][0]
-        at = round(max(frame, earliest_frame))
+        at = round(frame)
         ends: list[Event] = []
         begins: list[Event] = []
         ours = (notes[:, PLAY] > 0.5) & (clamped < 0.5)
@@ -226,18 +228,18 @@ class Jam:
             begin = at
             if self._offset_learned:
                 shift = float(notes[slot, OFFSET]) * grid.frames_per_beat / self._steps_per_beat
-                begin = round(max(frame + shift, earliest_frame))
+                begin = round(frame + shift)
             velocity = min(max(round(127 * float(loudness)), 1), 127)
             begins.append((begin, step, NOTE_ON, self._track_of[slot], self._pitch_of[slot], velocity, 0.0))
         if step % self._steps_per_beat == 0 and (level := self._live.get("metronome")) > 0:
             begins.append(click(at, step % self._steps_per_bar == 0, level))
         return ends + begins
 
-    def send(self) -> None:
-        """Hand the chosen notes to the audio process."""
-        notes = self._link["notes"]
-        for event in self._events:
-            notes.push(event)
+    def send(self, earliest_frame: float) -> None:
+        """Hand the chosen notes to the audio process; what was to sound before `earliest_frame` sounds there."""
+        notes, earliest = self._link["notes"], math.ceil(earliest_frame)
+        for frame, *rest in self._events:
+            notes.push((max(frame, earliest), *rest))
 
     def publish(self, step_ms: float, late: bool) -> None:
         """Publish the record of the step that was chosen; a late one's notes were not sent."""

@@ -17,7 +17,7 @@ from engine.clock import Grid, SampleClock
 from engine.config import Config
 from engine.errors import NetworkError
 from engine.link import Link
-from engine.messages import INFO, WARNING
+from engine.messages import BLOCK, INFO, WARNING
 from engine.network import harmony
 from engine.network.contract import OFFSET, Card
 from engine.network.imagine import Imagination
@@ -186,7 +186,7 @@ class Performance:
             if early and ahead_in_s <= 0:
                 # Most steps hear nothing new after this: they are sent the moment their window closes.
                 self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
-                self._jam.choose(step, grid, clock.frame_at(now_ns) + float(record["device_block"]))
+                self._jam.choose(step, grid)
                 early = False
             elif wait_s < 0.003:
                 time.sleep(wait_s)  # poll() below rounds up to whole milliseconds
@@ -197,16 +197,17 @@ class Performance:
         """Hear, choose, send one step; return the number of the next."""
         begun_ns = time.perf_counter_ns()
         clock, record = self._clock()
-        # A block is rendered as a whole when it begins: what is to sound in it must be there before.
-        earliest = clock.frame_at(begun_ns) + float(record["device_block"])
         self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
         stood = self._jam.stands(step, grid)
         if not stood:
-            self._jam.choose(step, grid, earliest)
+            self._jam.choose(step, grid)
         frame = grid.frame_at(step / self._card.steps_per_beat)
-        late = clock.frame_at(time.perf_counter_ns()) + float(record["device_block"]) > frame
+        # A block is rendered as a whole when it begins: what is to sound in it must be there before. Counted from now, not from
+        # when it was chosen; and one more block, for the device does not ask to the microsecond.
+        earliest = clock.frame_at(time.perf_counter_ns()) + float(record["device_block"]) + BLOCK
+        late = earliest > frame
         if not late:
-            self._jam.send()
+            self._jam.send(earliest)
         done_ns = time.perf_counter_ns()
         step_ms = (done_ns - begun_ns) * 1e-6
         self._jam.publish(step_ms, late)

@@ -427,10 +427,10 @@ def test_in_a_jam_notes_come_as_early_and_as_loud_as_chosen_and_are_remembered_s
     before = np.zeros((SLOTS, 4), np.float32)
     for step in range(8, 24):
         jam.hear(heard.read(), grid, 0)
-        jam.choose(step, grid, 0)
+        jam.choose(step, grid)
         x = runner.inputs["x"][0]
         notes = runner.outputs["notes"][0].copy()
-        jam.send()
+        jam.send(0)
         jam.publish(0.1, False)
         for event in sent.read():
             if event["kind"] == NOTE_ON:

@@ -116,7 +116,7 @@ def test_choosing_a_step_again_changes_nothing_but_what_was_heard(chords):
     seen = []
     for _ in range(24):
         twice.jam.hear(twice.heard.read(), GRID, 0)
-        twice.jam.choose(twice.step, GRID, 0)
+        twice.jam.choose(twice.step, GRID)
         seen.append(twice.advance()["notes"])
     assert np.array_equal(first, np.array(seen))
 
@@ -128,7 +128,7 @@ def test_another_seed_is_another_harmony_and_reset_forgets(chords):
     band.run(17)
     assert any(v.any() for v in chords.states().values())
     band.live.fire("reset")
-    band.jam.choose(band.step, GRID, 0)
+    band.jam.choose(band.step, GRID)
     assert not any(v.any() for v in chords.states().values())
 
 

@@ -48,9 +48,9 @@ class Stage:
     def advance(self, late: bool = False, lose: bool = False) -> np.void:
         """One step; `late`: skipped; `lose`: sent, but no note of it sounded."""
         self.jam.hear(self.heard.read(), GRID, 0)
-        self.jam.choose(self.step, GRID, 0)
+        self.jam.choose(self.step, GRID)
         if not late:
-            self.jam.send()
+            self.jam.send(0)
         self.jam.publish(0.1, late)
         for event in self.sent.read():
             if lose and event["kind"] != ALL_OFF:
@@ -239,15 +239,15 @@ def test_a_choice_may_be_made_again_when_more_was_heard(tiny_onnx):
         for stage in (once, twice):
             if step % 5 == 2:
                 stage.player(step, 60 + step % 7)
-        twice.jam.choose(step, GRID, 0)  # before the player was heard
+        twice.jam.choose(step, GRID)  # before the player was heard
         assert twice.jam.stands(step, GRID)
         assert not twice.jam.stands(step + 1, GRID)
         first, second = once.advance(), twice.advance()
         assert first.tobytes() == second.tobytes()
-    twice.jam.choose(24, GRID, 0)
+    twice.jam.choose(24, GRID)
     twice.live.set("density", 2)
     assert not twice.jam.stands(24, GRID)
-    twice.jam.choose(24, GRID, 0)
+    twice.jam.choose(24, GRID)
     twice.player(24, 65)
     twice.jam.hear(twice.heard.read(), GRID, 0)
     assert not twice.jam.stands(24, GRID)
@@ -297,8 +297,8 @@ def test_whatever_is_turned_no_note_hangs_and_memory_is_what_sounded(tiny_onnx, 
 def test_no_note_is_stamped_before_the_audio_can_play_it(tiny_onnx):
     stage = Stage(tiny_onnx, density=4)
     stage.run(3)
-    stage.jam.choose(3, GRID, earliest_frame=3 * STEP + 500)
-    stage.jam.send()
+    stage.jam.choose(3, GRID)
+    stage.jam.send(earliest_frame=3 * STEP + 500)
     assert (stage.sent.read()["frame"] >= 3 * STEP + 500).all()
 
 

@@ -65,6 +65,7 @@ class Figures:
     minutes: float
     steps: int
     late_steps: int
+    notes_late: int  # of the network, and clicks: dropped, because their block had been rendered
     step_ms: dict[str, float]
     chosen_again: dict[str, Any]  # steps that something was heard within the window of
     xruns: int  # as our audio process counts them
@@ -222,6 +223,7 @@ def main() -> None:
         minutes=round(samples[-1].at_s / 60, 2),
         steps=report["steps"] - before["steps"],
         late_steps=report["late_steps"] - before["late_steps"],
+        notes_late=report["notes_late"] - before["notes_late"],
         step_ms=report["step_ms"],
         chosen_again=report["chosen_again"],
         xruns=report["xruns"] - before["xruns"],

@@ -41,7 +41,9 @@ def start_jam(folder: Path, arguments: argparse.Namespace, port: int, *settings:
 def said(jam: Jam) -> dict[str, Any]:
     """What the jam says of itself."""
     report = jam.report
-    return {key: report[key] for key in ("network", "steps", "late_steps", "step_ms", "xruns", "dsp_load", "feed")}
+    return {
+        key: report[key] for key in ("network", "steps", "late_steps", "notes_late", "step_ms", "xruns", "dsp_load", "feed")
+    }
 
 
 class Others:

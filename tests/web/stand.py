@@ -73,8 +73,8 @@ class Network:
             elif step >= 2 and (step - 2) // 16 % 4 < 2 and (step - 2) % 16 == at:
                 desk.event(step, NOTE_OFF, PLAYER, pitch, 0)
         self.jam.hear(self._heard.read(), desk.grid, 0)
-        self.jam.choose(step, desk.grid, 0)
-        self.jam.send()
+        self.jam.choose(step, desk.grid)
+        self.jam.send(0)
         self.jam.publish(0.3, late=False)
         for event in self._sent.read():
             if event["kind"] in (NOTE_ON, NOTE_OFF, ALL_OFF, CLICK):
@@ -114,7 +114,8 @@ class MadeUp:
             drift *= 0.9
             drift += rng.normal(0, 0.4, a.shape)
             middle, half = (a.max + a.min) / 2, (a.max - a.min) / 2
-            record[a.output] = middle + half * np.tanh(drift * (1 + np.sin(step * np.pi / 8)))
+            # Never wholly at rest: a state of zeros is like no other.
+            record[a.output] = middle + half * np.tanh(drift * (1.1 + np.sin(step * np.pi / 8)))
         self.desk.link["steps"].advance()
         self._imagine(step, probability)
 
