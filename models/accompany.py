@@ -98,7 +98,8 @@ def _share(pairs: Sequence[tuple[int, int]]) -> float | None:
 def _report(songs: Sequence[Piece], rolls: Sequence[Array], counted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     whole = {who: [pair for pairs in tracks.values() for pair in pairs] for who, tracks in counted.items()}
     shares = {who: _share(pairs) for who, pairs in whole.items()}
-    apart = None if None in shares.values() else 100 * (shares["network"] - shares["data"])  # type: ignore[operator]
+    network, data = shares["network"], shares["data"]
+    apart = None if network is None or data is None else 100 * (network - data)
     per_song = []
     for at, (song, roll) in enumerate(zip(songs, rolls, strict=True)):
         row: dict[str, Any] = {"name": song.name, "steps": len(roll)}
