@@ -212,22 +212,14 @@ def _milliseconds(taken_ns: list[int]) -> dict[str, float]:
     return {"p50": round(float(p50), 4), "p99": round(float(p99), 4)}
 
 
-def _timed(call: Callable[..., Any], taken_ns: list[int]) -> Callable[..., Any]:
-    def timed(*arguments: Any) -> Any:
-        begun = time.perf_counter_ns()
-        answer = call(*arguments)
-        taken_ns.append(time.perf_counter_ns() - begun)
-        return answer
-
-    return timed
-
-
 def _many(call: Callable[[], Any], steps: int) -> dict[str, float]:
     """Milliseconds of a call, the first one left out: it is slower than any other."""
     call()
     taken_ns: list[int] = []
     for _ in range(steps):
-        _timed(call, taken_ns)()
+        begun_ns = time.perf_counter_ns()
+        call()
+        taken_ns.append(time.perf_counter_ns() - begun_ns)
     return _milliseconds(taken_ns)
 
 
@@ -246,11 +238,8 @@ def measure(steps: int) -> dict[str, Any]:
                 "numpy": _many(partial(port, feed), NUMPY_STEPS if isinstance(model, Festival) else steps),
             }
             if isinstance(model, Festival):
-                core_ns: list[int] = []
-                model.core = _timed(model.core, core_ns)  # type: ignore[method-assign]  # a stopwatch around it
-                for _ in range(steps):
-                    step(model, feed)
-                figures["core"] = _milliseconds(core_ns)
+                told = {k: torch.from_numpy(v) for k, v in feed.items()}
+                figures["core"] = _many(partial(festival_export.core_step, model, told), 10 * steps)
             found["steps"][name] = figures
     return found
 

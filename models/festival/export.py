@@ -459,17 +459,22 @@ def export(model: Festival, training: dict[str, Any], path: Path) -> Card:
 
 
 @torch.no_grad()
+def core_step(model: Festival, told: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A step of the recurrent layers alone: what they heard (B, HEARD), the harmony (B, HARMONY), answer (B, H), states."""
+    past, layers = told["past"], model.sizes.layers
+    heard = torch.cat([planar(told["x"][..., :2]), *(past[:, PAST - lag] for lag in LAGS)], -1)
+    harmony = harmony_features(told["harmony"])
+    state = torch.stack([torch.stack([told[f"{s}{k}"] for k in range(layers)]) for s in "hc"])
+    core, after = model.core(heard[None], told["position"][None], harmony[None], state)
+    return heard, harmony, core[0], after
+
+
+@torch.no_grad()
 def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same step in PyTorch, deciding slot after slot: what the graph is checked against."""
-    layers = model.sizes.layers
     told = {k: torch.from_numpy(v) for k, v in feed.items()}
     x, value, mask = planar(told["x"][..., :2]), planar(told["clamp_value"][..., :2]), told["clamp_mask"]
-    state = torch.stack([torch.stack([told[f"{s}{k}"] for k in range(layers)]) for s in "hc"])
-    past = told["past"]
-    heard = torch.cat([x, *(past[:, PAST - lag] for lag in LAGS)], -1)
-    harmony = harmony_features(told["harmony"])
-    core, after = model.core(heard[None], told["position"][None], harmony[None], state)
-    core = core[0]
+    heard, harmony, core, after = core_step(model, told)
     given, nothing = given_features(value, mask), torch.zeros_like(given_features(value, mask))
     temperature, asked = told["temperature"][:, None], told["density"][:, None].log()
     learned = asked.clamp(-np.log(MOST_ASKED), np.log(MOST_ASKED))
@@ -497,11 +502,11 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "log_prob_tracks": log_prob,
         "felt_next": felt,
     }
-    out |= {f"{s}{k}_next": after[j, k] for j, s in enumerate("hc") for k in range(layers)}
+    out |= {f"{s}{k}_next": after[j, k] for j, s in enumerate("hc") for k in range(model.sizes.layers)}
     dictated = value[:, :SLOTS] * mask * (1 - mask.min(-1, keepdim=True).values)
     kept = told["harmony"] * torch.tensor(DECAYS)[:, None]
     out["harmony_next"] = kept + (dictated @ pitch_classes())[:, None]
-    out["past_next"] = torch.cat([past[:, 1:], x[:, None]], 1)
+    out["past_next"] = torch.cat([told["past"][:, 1:], x[:, None]], 1)
     return {k: v.numpy() for k, v in out.items()}
 
 
