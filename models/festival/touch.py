@@ -37,13 +37,15 @@ Strikes = tuple[np.ndarray, np.ndarray, np.ndarray]  # slot, position in the bar
 
 def strikes(pieces: Sequence[Piece], what: str) -> Strikes:
     """All strikes whose velocity or offset is known."""
-    found: list[Strikes] = []
+    slots, positions, known = [], [], []
     for piece in pieces:
         assert piece.touch is not None  # read_band always reads it
         values = piece.touch.velocity if what == "velocity" else piece.touch.offset[:, :DRUM_SLOTS]
-        steps, slots = np.nonzero(values if what == "velocity" else values != UNKNOWN_OFFSET)
-        found.append((slots, steps % STEPS_PER_BAR, values[steps, slots].astype(float)))
-    return tuple(np.concatenate(part) for part in zip(*found, strict=True))  # type: ignore[return-value]  # three of them
+        step, slot = np.nonzero(values if what == "velocity" else values != UNKNOWN_OFFSET)
+        slots.append(slot)
+        positions.append(step % STEPS_PER_BAR)
+        known.append(values[step, slot].astype(float))
+    return np.concatenate(slots), np.concatenate(positions), np.concatenate(known)
 
 
 class Baseline:
