@@ -239,22 +239,6 @@ def empty_roll(steps: int, tracks: Sequence[Track] = BAND) -> np.ndarray:
     return np.zeros((steps, sum(len(t.pitches) for t in tracks)), np.uint8)
 
 
-def to_roll(
-    parts: Sequence[Part],
-    roles: Sequence[str | None],
-    start: float,
-    end: float,
-    tracks: Sequence[Track] = BAND,
-    steps_per_beat: int = 4,
-) -> np.ndarray:
-    """Quantise the notes that start in [start, end) quarters; returns uint8 (steps, slots).
-
-    A note starts at the step nearest to it, lasts at least one step, and is cut where its pitch is struck again.
-    Drums last one step. Pitches out of a track's range are folded into it by octaves.
-    """
-    return quantise(parts, roles, start, end, tracks, steps_per_beat)[0]
-
-
 def quantise(
     parts: Sequence[Part],
     roles: Sequence[str | None],
@@ -263,7 +247,12 @@ def quantise(
     tracks: Sequence[Track] = BAND,
     steps_per_beat: int = 4,
 ) -> tuple[np.ndarray, Touch]:
-    """The roll of `to_roll`, and how each note was struck: where two fall on one step, the louder one."""
+    """Put the notes that start in [start, end) quarters on the grid; returns the roll, and how each note was struck.
+
+    A note starts at the step nearest to it, lasts at least one step, and is cut where its pitch is struck again.
+    Drums last one step. Pitches out of a track's range are folded into it by octaves. Where two strikes fall on one step,
+    the louder one tells how it was struck.
+    """
     steps = max(round((end - start) * steps_per_beat), 0)
     roll = empty_roll(steps, tracks)
     touch = Touch(np.zeros_like(roll), np.full(roll.shape, UNKNOWN_OFFSET, np.int8))

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.network.contract import Track
 from models.data import SPLITS, Collection, Piece, joined, read_files
-from models.representation import HELD, SongError, grid_fit, read_song, sections, to_roll, trim
+from models.representation import HELD, SongError, grid_fit, quantise, read_song, sections, trim
 
 LEAST_BARS = 4
 # As the collection's own note on sources and licences says.
@@ -77,7 +77,7 @@ def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int) -> li
     if grid_fit(parts, spans[0][0], steps_per_beat) < 0.8:
         raise SongError("off the grid")
     roles = ["piano"] * len(parts)
-    rolls = [trim(to_roll(parts, roles, a, b, track, steps_per_beat), 4 * steps_per_beat) for a, b in spans]
+    rolls = [trim(quantise(parts, roles, a, b, track, steps_per_beat)[0], 4 * steps_per_beat) for a, b in spans]
     rolls = [r for r in rolls if len(r) >= LEAST_BARS * 4 * steps_per_beat]
     if not rolls:
         raise SongError("shorter than 4 bars")

@@ -8,7 +8,7 @@ import pytest
 
 from models.data import read_band
 from models.musicxml import read_lead_sheet
-from models.representation import HELD, STRUCK, SongError, assign_roles, sections, to_roll
+from models.representation import HELD, STRUCK, SongError, assign_roles, quantise, sections
 
 
 def note(step, octave, quarters, tie="", chord=False):
@@ -57,7 +57,7 @@ def test_tied_notes_are_one_and_notes_together_begin_together():
 def test_a_pickup_ends_before_the_first_downbeat():
     song = read_lead_sheet(sheet(note("G", 4, 1), *[harmony("C", "major") + WHOLE] * 8))
     assert sections(song) == [(1.0, 33.0)]
-    roll = to_roll(song.parts, assign_roles(song.parts), 1.0, 33.0)
+    roll = quantise(song.parts, assign_roles(song.parts), 1.0, 33.0)[0]
     struck = np.flatnonzero((roll[:, 140:] == STRUCK).any(1))
     assert struck.tolist() == list(range(0, 128, 16))
     assert (roll[1, 140:] == HELD).any()
