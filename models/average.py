@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.train import Dataset, Recipe, TrainingError, export_best, load_recipe, load_weights, read_tensors, write_tensors
+from models.train import TrainingError, export_best, load_recipe, load_weights, read_tensors, validate, write_tensors
 
 Weights = dict[str, Tensor]
 
@@ -40,19 +40,6 @@ def average(later: Weights, earlier: Weights, share: float, keep: Sequence[str] 
         else:
             out[name] = share * value + (1 - share) * earlier[name]
     return out
-
-
-@torch.no_grad()
-def validate(recipe: Recipe, model: nn.Module, data: Dataset) -> float:
-    """Nats per timestep on the validation split."""
-    model.eval()
-    nats = steps = 0.0
-    for batch in data.valid():
-        found, count, _ = recipe.loss(model, batch, {})
-        nats, steps = nats + float(found), steps + float(count)
-    if not steps:
-        raise TrainingError("the validation split is empty; give more --data")
-    return nats / steps
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,7 +65,9 @@ def main(argv: list[str] | None = None) -> int:
         config = {**recipe.DEFAULTS, **meta["config"]}
         model = recipe.build(config)
         load_weights(model, both, str(args.weights))
-        found = validate(recipe, model, recipe.dataset(args.data, {**config, "seed": meta["seed"]}, args.cache))
+        found = validate(
+            recipe, model, recipe.dataset(args.data, {**config, "seed": meta["seed"]}, args.cache), torch.device("cpu")
+        )
         about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
         meta |= {"before": [*meta.get("before", []), about], "best": found, "best_update": 0, "seconds": 0.0, "history": []}
         meta["command"] = "python -m models.average " + shlex.join(arguments)

@@ -192,6 +192,24 @@ def load_trained(recipe: Recipe, path: Path) -> tuple[nn.Module, Config, dict[st
     return model.eval(), config, meta
 
 
+@torch.no_grad()
+def validate(recipe: Recipe, model: nn.Module, data: Dataset, device: torch.device) -> float:
+    """Nats per timestep on the validation split, which the processes share. Raises TrainingError where it is empty."""
+    model.eval()
+    rank, size = world()
+    total = torch.zeros(2, dtype=torch.float64)
+    for index, batch in enumerate(data.valid()):
+        if index % size == rank:
+            nats, steps, _ = recipe.loss(model, {k: v.to(device) for k, v in batch.items()}, {})
+            total += torch.stack([nats.double(), steps.double()]).cpu()
+    if size > 1:
+        total = total.to(device)
+        dist.all_reduce(total)
+    if float(total[1]) == 0:
+        raise TrainingError("the validation split is empty; give more --data")
+    return float(total[0] / total[1])
+
+
 class Trainer:
     """One training run of one network."""
 
@@ -330,22 +348,9 @@ class Trainer:
         self.progress.update += 1
         return value
 
-    @torch.no_grad()
     def validate(self) -> float:
         """Nats per timestep on the validation split."""
-        self.model.eval()
-        rank, size = world()
-        total = torch.zeros(2, dtype=torch.float64)
-        for index, batch in enumerate(self.data.valid()):
-            if index % size == rank:
-                nats, steps, _ = self.recipe.loss(self.model, {k: v.to(self.device) for k, v in batch.items()}, {})
-                total += torch.stack([nats.double(), steps.double()]).cpu()
-        if size > 1:
-            total = total.to(self.device)
-            dist.all_reduce(total)
-        if float(total[1]) == 0:
-            raise TrainingError("the validation split is empty; give more --data")
-        return float(total[0] / total[1])
+        return validate(self.recipe, self.model, self.data, self.device)
 
     def _way_on(self) -> str:
         """What to do when the loss is no number."""
