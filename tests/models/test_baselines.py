@@ -5,24 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from engine.network.contract import Card
 from models.baselines import BASELINES, chains, frequencies, trigrams
 from models.representation import HELD, SILENT, STRUCK
-
-CARD = Card.model_validate(
-    {
-        "contract": 1,
-        "name": "two",
-        "steps_per_beat": 4,
-        "beats_per_bar": 4,
-        "noise": 3,
-        "tracks": [{"name": "drums", "kind": "drums", "pitches": [36]}, {"name": "lead", "pitches": [60, 61]}],
-    }
-)
-
-
-def roll(steps=64):
-    return np.zeros((steps, 3), np.uint8)
+from tests.models.two_tracks import CARD, roll
 
 
 def training(seed):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from engine.network.contract import Card
 from models.representation import HELD, STRUCK
 from models.statistics import (
     entropy,
@@ -15,21 +14,7 @@ from models.statistics import (
     share_in_key,
     statistics,
 )
-
-CARD = Card.model_validate(
-    {
-        "contract": 1,
-        "name": "two",
-        "steps_per_beat": 4,
-        "beats_per_bar": 4,
-        "noise": 3,
-        "tracks": [{"name": "drums", "kind": "drums", "pitches": [36]}, {"name": "lead", "pitches": [60, 61]}],
-    }
-)
-
-
-def roll(steps=64):
-    return np.zeros((steps, 3), np.uint8)
+from tests.models.two_tracks import CARD, roll
 
 
 def test_silence_counts_after_the_first_bar_only():
