@@ -4,8 +4,8 @@
 
 Prints JSON: for each network milliseconds of the step graph, of the step in PyTorch, eagerly, notes decided one after another,
 and of a port to NumPy (of the festival network: its graph, operator by operator, by onnx.reference); of the festival network
-also the recurrent layers alone. `biaxial_full` is the full size, 300-300-100-50. Weights are fresh ones: they do not change
-how long it takes.
+also the recurrent layers alone. `biaxial_full` is the full size, 300-300-100-50, its graph as its recipe writes it, with the
+time axis in 8 bits; `biaxial_full_f32` has it in floats. Weights are fresh ones: they do not change how long it takes.
 """
 
 from __future__ import annotations
@@ -167,28 +167,21 @@ class NumpyChords:
 def _networks() -> dict[str, tuple[nn.Module, Callable[[Any, Feed], Any], Callable[[Any, Path], Any]]]:
     """Name -> (network, one step of it in PyTorch, how it is exported)."""
 
-    def biaxial(config: dict[str, Any]) -> nn.Module:
-        return biaxial_recipe.build({**biaxial_recipe.DEFAULTS, **config}).eval()
+    def biaxial(config: dict[str, Any]) -> tuple[nn.Module, Callable[[Any, Feed], Any], Callable[[Any, Path], Any]]:
+        config = {**biaxial_recipe.DEFAULTS, **config}
+        return biaxial_recipe.build(config).eval(), biaxial_step, lambda m, path: biaxial_recipe.export(m, config, about, path)
 
     chords = {**chords_recipe.DEFAULTS, "qualities": list(QUALITIES)}
     about = {"data": {}, "command": "", "best": 0.0, "best_update": 0, "seed": 0, "seconds": 0.0}
-    small = {k: list(v) for k, v in SMALL.items()}
     return {
         "festival": (
             Festival(Sizes()).eval(),
             festival_export.step,
             lambda model, path: festival_export.export(model, about, path),
         ),
-        "biaxial": (
-            biaxial(small),
-            biaxial_step,
-            lambda model, path: biaxial_recipe.export(model, {**biaxial_recipe.DEFAULTS, **small}, about, path),
-        ),
-        "biaxial_full": (
-            biaxial({}),
-            biaxial_step,
-            lambda model, path: biaxial_recipe.export(model, biaxial_recipe.DEFAULTS, about, path),
-        ),
+        "biaxial": biaxial({k: list(v) for k, v in SMALL.items()}),
+        "biaxial_full": biaxial({"eight_bits": True}),
+        "biaxial_full_f32": biaxial({}),
         "chords": (
             ChordNetwork(len(Classes(list(QUALITIES))), tuple(chords["sizes"]), chords["width"]).eval(),
             chords_step,
