@@ -19,6 +19,7 @@ import rtmidi
 from engine.audio.engine import Arrival
 from engine.errors import DeviceError
 from engine.messages import INFO, WARNING
+from engine.urgent import SOUND, be_urgent
 
 CLIENT = "Algoritmo"  # our name in the lists of other programs
 VIRTUAL = "virtual"  # the configuration's word for a port of our own
@@ -206,14 +207,34 @@ class Ports:
         self._open[place] = (port, full_name)
 
 
-def inputs(names: Sequence[str], make: Make, tell: Tell, arrivals: deque[Arrival], numbers: Sequence[int]) -> Ports:
-    """Return the input ports; what comes in is stamped and appended to `arrivals` under the port's number."""
+def _no_less_urgent() -> None:
+    """Let the calling thread wait for nothing that the sound does not wait for: it holds Python's lock for a moment."""
+    be_urgent(SOUND)
+
+
+def inputs(
+    names: Sequence[str],
+    make: Make,
+    tell: Tell,
+    arrivals: deque[Arrival],
+    numbers: Sequence[int],
+    on_thread: Callable[[], None] = _no_less_urgent,
+) -> Ports:
+    """Return the input ports; what comes in is stamped and appended to `arrivals` under the port's number.
+
+    `on_thread` is called once on the thread of each port, when its first message comes.
+    """
 
     def on_open(place: int, port: Any) -> None:
         number = numbers[place]
+        known = False
 
         def arrived(event: tuple[list[int], float], _data: object = None) -> None:
+            nonlocal known
             arrivals.append((time.perf_counter_ns(), number, event[0]))
+            if not known:
+                known = True
+                on_thread()
 
         port.set_callback(arrived)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -73,7 +74,15 @@ class Stand:
     def __init__(self, midi: FakeMidi, *names: str) -> None:
         self.told: list[str] = []
         self.arrivals: deque[Arrival] = deque()
-        self.ports: Ports = inputs(names, midi.make, lambda _, text: self.told.append(text), self.arrivals, range(len(names)))
+        self.threads: list[int] = []
+        self.ports: Ports = inputs(
+            names,
+            midi.make,
+            lambda _, text: self.told.append(text),
+            self.arrivals,
+            range(len(names)),
+            lambda: self.threads.append(threading.get_ident()),
+        )
 
 
 def test_the_virtual_port_passes_on_what_comes_with_its_time() -> None:
@@ -87,6 +96,7 @@ def test_the_virtual_port_passes_on_what_comes_with_its_time() -> None:
     (first_ns, place, data), (second_ns, _, _) = stand.arrivals
     assert (place, data) == (0, [0x90, 60, 100])
     assert second_ns >= first_ns
+    assert stand.threads == [threading.get_ident()]  # once, where the messages come
     assert not stand.ports.watches
 
 
