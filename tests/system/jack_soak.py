@@ -4,7 +4,9 @@
     python tests/system/jack_soak.py --minutes 60 --json soak.json
 
 The festival network plays; the bundled performance comes through JACK's MIDI over and over; the mode changes every twenty
-seconds; the feed goes to three receivers and to one page. An xrun that the idle control client did not have is ours.
+seconds; the feed goes to three receivers and to one page. An xrun that the idle control client did not have is ours, or
+befell us because we compute when the machine stands still: `--busy 190` runs a second control beside it, a client in C
+that computes for 190 us of each period (what our blocks take on average is `dsp_load`), to tell the two apart.
 """
 
 # ruff: noqa: T201  (prints)
@@ -12,6 +14,7 @@ seconds; the feed goes to three receivers and to one page. An xrun that the idle
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import subprocess
@@ -29,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from engine.bench import DEMO, cpu_s, memory_mb
 from engine.feed import osc
 from engine.parameters import MODES
-from tests.system.jack_stand import Stand, end, everything, jam_on, parser_of, stand, tell
+from tests.system.jack_stand import Stand, busy_on, end, everything, jam_on, parser_of, stand, tell
 from tests.system.rig import RATE, Jam, Stage, free_port
 
 RECEIVERS = 3
@@ -198,6 +201,7 @@ def main() -> None:
     """Set up, play, print, take down."""
     parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--busy", type=float, default=0.0, metavar="US", help="run a second control that computes for so long")
     parser.add_argument("--audience", action="store_true", help="(this process receives what another sends)")
     arguments = parser.parse_args()
     if arguments.audience:
@@ -208,7 +212,8 @@ def main() -> None:
         try:
             control, web = free_port(), free_port()
             ports = (f"osc.control.port={control}", f"web.port={web}")
-            with jam_on(the, *everything(*audience.ports), *ports, *arguments.set) as jam:
+            busy = busy_on(the, arguments.busy) if arguments.busy else contextlib.nullcontext()
+            with busy, jam_on(the, *everything(*audience.ports), *ports, *arguments.set) as jam:
                 audience.open_page(f"http://127.0.0.1:{web}/socket?fmt=u8")
                 the.mark()
                 before = jam.report

@@ -27,7 +27,7 @@ from engine.link import Layout, Link
 from engine.network.contract import parse_card
 from engine.parameters import Live
 from engine.process import Spec, registry_of, start
-from tests.system.rig import JackServer, Jam, Stage, free_port, jack_settings
+from tests.system.rig import JackServer, Jam, Stage, free_port, jack_settings, need
 
 TRACKS = ("drums", "bass", "chords", "pad", "lead")
 CONTROL = """
@@ -47,6 +47,7 @@ class Late:
     control_late: int  # not finished in time by the idle client
     bench_late: int  # ... by this bench's client
     ours_late: int  # ... by our audio process
+    busy_late: int = 0  # ... by a client in C that computes as long as ours, where a bench has one
 
     @classmethod
     def of(cls, log: str) -> Late:
@@ -57,7 +58,7 @@ class Late:
                 late["machine"] += 1
             elif "was not finished" in line:
                 late[line.split("client = ")[1].split(" was")[0]] += 1
-        return cls(late["machine"], late["control"], late["stage"], late["PortAudio"])
+        return cls(late["machine"], late["control"], late["stage"], late["PortAudio"], late["busy"])
 
 
 class AudioAlone:
@@ -118,7 +119,8 @@ def everything(*ports: int) -> tuple[str, ...]:
 def stand() -> Iterator[Stand]:
     """Set up the server and its two clients."""
     with _ended_by_signals(), tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
-        server = JackServer(Path(folder) / "jackd.log")
+        # Beside a server that is an ordinary program, our own urgent thread would keep it from waking the others.
+        server = JackServer(Path(folder) / "jackd.log", urgent=True)
         ending.callback(server.close)
         os.environ.update(server.env)
         server.wait_ready()
@@ -127,6 +129,23 @@ def stand() -> Iterator[Stand]:
         stage = Stage(server)
         ending.callback(stage.close)
         yield Stand(Path(folder), server, stage)
+
+
+@contextlib.contextmanager
+def busy_on(the: Stand, busy_us: float) -> Iterator[None]:
+    """Run a client in C that computes for so long in each period: what is late of it is the machine's doing."""
+    program = the.folder / "busy_client"
+    compiler = need("cc", "apt install gcc")
+    source = Path(__file__).with_name("busy_client.c")
+    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", source, "-l:libjack.so.0", "-o", program], check=True)
+    busy = subprocess.Popen([program, str(busy_us)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert busy.stdout is not None
+        if busy.stdout.readline().strip() != "ready":
+            raise SystemExit("the busy client did not begin")
+        yield
+    finally:
+        end(busy)
 
 
 @contextlib.contextmanager

@@ -114,8 +114,10 @@ def _free_name() -> tuple[str, int]:
 class JackServer:
     """`jackd` with the dummy driver under a name of its own, so that no other server is touched; it begins at once."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, urgent: bool = False) -> None:
+        """`urgent`: real-time, as on a stage, where this user may."""
         self._program = need("jackd", "apt install jackd2")
+        self._schedule = ["-R", "-P", "10"] if urgent else ["-r"]
         need_portaudio()
         self.name, self._lock = _free_name()
         self.env = {"JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
@@ -124,7 +126,7 @@ class JackServer:
 
     def begin(self) -> None:
         """Begin, for the first time or again after `kill`."""
-        command = [self._program, "-n", self.name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+        command = [self._program, "-n", self.name, *self._schedule, "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
         with self.log.open("ab") as out:
             # The name is taken for as long as the server lives, even where this process dies before it.
             self._process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | self.env, pass_fds=[self._lock])
