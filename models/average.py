@@ -15,6 +15,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,34 @@ def average(later: Weights, earlier: Weights, share: float, keep: Sequence[str] 
     return out
 
 
+def write_run(name: str, weights: Weights, meta: dict[str, Any], command: str, args: argparse.Namespace) -> float:
+    """Write weights that were made from those of a run, whose file said `meta`, as a run of their own into args.out.
+
+    Returns their nats per timestep on the validation split of args.data. Raises TrainingError where they do not fit.
+    """
+    recipe = load_recipe(name)
+    config = {**recipe.DEFAULTS, **meta["config"]}
+    model = recipe.build(config)
+    load_weights(model, weights, str(args.weights))
+    data = recipe.dataset(args.data, {**config, "seed": meta["seed"]}, args.cache)
+    found = validate(recipe, model, data, torch.device("cpu"))
+    about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
+    meta = meta | {"before": [*meta.get("before", []), about], "best": found, "best_update": 0, "seconds": 0.0, "history": []}
+    args.out.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{k}": v for k, v in weights.items()}
+    write_tensors(args.out / "best.safetensors", tensors, meta | {"command": command})
+    export_best(name, recipe, args.out / "best.safetensors", args.out / f"{name}.onnx")
+    return found
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add what `write_run` reads."""
+    parser.add_argument("--data", nargs="+", type=Path, required=True, help="measured on the validation split of this")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--cache", type=Path, default=Path(".cache"))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Console entry; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
@@ -51,29 +80,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--with", dest="earlier", type=Path, required=True, help="weights it began with")
     parser.add_argument("--share", type=float, default=0.5, help="of the later weights (%(default)s)")
     parser.add_argument("--keep", nargs="*", default=[], metavar="WORD", help="take parameters with these in their names whole")
-    parser.add_argument("--data", nargs="+", type=Path, required=True, help="measured on the validation split of this")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--cache", type=Path, default=Path(".cache"))
+    add_where(parser)
     args = parser.parse_args(arguments)
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
-        recipe = load_recipe(args.network)
         tensors, meta = read_tensors(args.weights)
         both = average(weights_of(tensors), weights_of(read_tensors(args.earlier)[0]), args.share, args.keep)
-        config = {**recipe.DEFAULTS, **meta["config"]}
-        model = recipe.build(config)
-        load_weights(model, both, str(args.weights))
-        found = validate(
-            recipe, model, recipe.dataset(args.data, {**config, "seed": meta["seed"]}, args.cache), torch.device("cpu")
-        )
-        about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
-        meta |= {"before": [*meta.get("before", []), about], "best": found, "best_update": 0, "seconds": 0.0, "history": []}
-        meta["command"] = "python -m models.average " + shlex.join(arguments)
-        args.out.mkdir(parents=True, exist_ok=True)
-        write_tensors(args.out / "best.safetensors", {f"model.{k}": v for k, v in both.items()}, meta)
-        export_best(args.network, recipe, args.out / "best.safetensors", args.out / f"{args.network}.onnx")
+        found = write_run(args.network, both, meta, "python -m models.average " + shlex.join(arguments), args)
     except (TrainingError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
