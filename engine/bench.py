@@ -37,6 +37,7 @@ from engine.supervisor import versions, write_json
 
 STEPS = 2000  # measured per network
 BARS = 16  # rendered to measure instruments and feed
+RENDERS = 4  # of them
 TARGETS = 3
 BATCHES = (1, 16, 256)  # futures at once
 EAGER = {"torch": "in PyTorch eager", "core": "of that its layers alone", "numpy": "in NumPy"}
@@ -69,6 +70,8 @@ def bench(json_path: Path | None, seconds: float) -> int:
     block_us = 1e6 * BLOCK / config.Config().audio.rate
     rack, feed, cells = found["rack"]["block_us"], found["feed"]["step_us"], found["feed_h_c"]["step_us"]
     print(f"instruments, the demo with the band: {_times(rack)} us a block, {rack['p50'] / block_us:.1%} of its time")
+    least, share = found["rack"]["least_us"]["max"], found["rack"]["least_us"]["max"] / block_us
+    print(f"  the costliest of its {found['rack']['blocks']} blocks, the least of {RENDERS} times: {least:.3g} us, {share:.0%}")
     print(f"feed, {found['feed']['floats']} floats to {TARGETS} targets: {_times(feed)} us a step; h and c: {_times(cells)} us")
     found["listening"] = listening(seconds)
     print("listening, nobody playing: " + _usage(found["listening"]))
@@ -172,18 +175,26 @@ class _Timed(Render):
 
 
 def offline() -> dict[str, Any]:
-    """Render the demo and measure the instruments by block, then publish its steps and measure the feed."""
+    """Render the demo and measure the instruments by block, then publish its steps and measure the feed.
+
+    It is rendered several times, block for block the same: the least that a block took is what it costs, and the costliest
+    of all blocks tells whether one of our own making could come too late. What the machine took in between is not in it.
+    """
     settings = config.Config()
-    with tempfile.TemporaryDirectory() as folder:
-        render = _Timed(settings, Path(folder))
-        render.run()
-    taken_us = np.asarray(render.blocks_ns) * 1e-3
+    renders = []
+    for _ in range(RENDERS):
+        with tempfile.TemporaryDirectory() as folder:
+            renders.append(render := _Timed(settings, Path(folder)))
+            render.run()
+    taken_us = np.asarray([render.blocks_ns for render in renders]) * 1e-3  # (renders, blocks)
+    least_us = taken_us.min(0)
     block_us = 1e6 * BLOCK / settings.audio.rate
     rack = {
         "block_us": percentiles(taken_us),
+        "least_us": percentiles(least_us),
         "dsp_load": round(float(taken_us.mean()) / block_us, 4),
-        "blocks": len(taken_us),
-        "blocks_too_long": int((taken_us > block_us).sum()),
+        "blocks": len(least_us),
+        "blocks_too_long": int((least_us > block_us).sum()),
     }
     network = settings.network_path()
     whole, cells = feed_cost(network, render.steps, Wish()), feed_cost(network, render.steps, Wish(signals=("h", "c")))

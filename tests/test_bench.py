@@ -63,4 +63,7 @@ def test_the_offline_part_measures_instruments_and_feed(tiny_onnx, monkeypatch):
     found = bench.offline()
     assert found["rack"]["blocks"] > 1000
     assert found["rack"]["dsp_load"] > 0
+    least, once = found["rack"]["least_us"], found["rack"]["block_us"]
+    assert 0 < least["p50"] <= once["p50"]
+    assert least["max"] < once["max"]
     assert found["feed"]["floats"] > found["feed_h_c"]["floats"] > 0
