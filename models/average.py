@@ -13,9 +13,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,24 +42,33 @@ def average(later: Weights, earlier: Weights, share: float, keep: Sequence[str] 
     return out
 
 
-def write_run(name: str, weights: Weights, meta: dict[str, Any], command: str, args: argparse.Namespace) -> float:
-    """Write weights that were made from those of a run, whose file said `meta`, as a run of their own into args.out.
+def write_run(name: str, change: Callable[[Weights], Weights], command: str, args: argparse.Namespace) -> int:
+    """Change the weights of the run args.weights and write them into args.out, measured, as a run of their own.
 
-    Returns their nats per timestep on the validation split of args.data. Raises TrainingError where they do not fit.
+    `args` holds what `add_where` asks for as well. Returns the exit code.
     """
-    recipe = load_recipe(name)
-    config = {**recipe.DEFAULTS, **meta["config"]}
-    model = recipe.build(config)
-    load_weights(model, weights, str(args.weights))
-    data = recipe.dataset(args.data, {**config, "seed": meta["seed"]}, args.cache)
-    found = validate(recipe, model, data, torch.device("cpu"))
-    about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
-    meta = meta | {"before": [*meta.get("before", []), about], "best": found, "best_update": 0, "seconds": 0.0, "history": []}
-    args.out.mkdir(parents=True, exist_ok=True)
-    tensors = {f"model.{k}": v for k, v in weights.items()}
-    write_tensors(args.out / "best.safetensors", tensors, meta | {"command": command})
-    export_best(name, recipe, args.out / "best.safetensors", args.out / f"{name}.onnx")
-    return found
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        tensors, meta = read_tensors(args.weights)
+        weights = change(weights_of(tensors))
+        recipe = load_recipe(name)
+        config = {**recipe.DEFAULTS, **meta["config"]}
+        model = recipe.build(config)
+        load_weights(model, weights, str(args.weights))
+        data = recipe.dataset(args.data, {**config, "seed": meta["seed"]}, args.cache)
+        found = validate(recipe, model, data, torch.device("cpu"))
+        about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
+        meta |= {"before": [*meta.get("before", []), about], "best": found, "best_update": 0, "seconds": 0.0, "history": []}
+        args.out.mkdir(parents=True, exist_ok=True)
+        changed = {f"model.{k}": v for k, v in weights.items()}
+        write_tensors(args.out / "best.safetensors", changed, meta | {"command": command})
+        export_best(name, recipe, args.out / "best.safetensors", args.out / f"{name}.onnx")
+    except (TrainingError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{found:.4f} nats/step on the validation split; wrote {args.out}")
+    return 0
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
@@ -82,17 +90,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", nargs="*", default=[], metavar="WORD", help="take parameters with these in their names whole")
     add_where(parser)
     args = parser.parse_args(arguments)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    try:
-        tensors, meta = read_tensors(args.weights)
-        both = average(weights_of(tensors), weights_of(read_tensors(args.earlier)[0]), args.share, args.keep)
-        found = write_run(args.network, both, meta, "python -m models.average " + shlex.join(arguments), args)
-    except (TrainingError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{found:.4f} nats/step on the validation split; wrote {args.out}")
-    return 0
+
+    def change(later: Weights) -> Weights:
+        return average(later, weights_of(read_tensors(args.earlier)[0]), args.share, args.keep)
+
+    return write_run(args.network, change, "python -m models.average " + shlex.join(arguments), args)
 
 
 if __name__ == "__main__":

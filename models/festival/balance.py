@@ -13,12 +13,10 @@ import shlex
 import sys
 from pathlib import Path
 
-import torch
-
-from models.average import Weights, add_where, weights_of, write_run
+from models.average import Weights, add_where, write_run
 from models.festival.network import WIDTHS
 from models.representation import ROLES
-from models.train import TrainingError, read_tensors
+from models.train import TrainingError
 
 BIAS = "head.direct.bias"  # plays of all slots, then holds
 
@@ -47,17 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--by", type=_amount, nargs="+", required=True, metavar="TRACK=LOG_ODDS")
     add_where(parser)
     args = parser.parse_args(arguments)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    try:
-        tensors, meta = read_tensors(args.weights)
-        command = "python -m models.festival.balance " + shlex.join(arguments)
-        found = write_run("festival", balanced(weights_of(tensors), dict(args.by)), meta, command, args)
-    except (TrainingError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{found:.4f} nats/step on the validation split; wrote {args.out}")
-    return 0
+    command = "python -m models.festival.balance " + shlex.join(arguments)
+    return write_run("festival", lambda weights: balanced(weights, dict(args.by)), command, args)
 
 
 if __name__ == "__main__":
