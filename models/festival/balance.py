@@ -9,6 +9,7 @@ afterwards (`algoritmo evaluate --solo 100`). Writes best.safetensors and the st
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -34,7 +35,13 @@ def balanced(weights: Weights, by: dict[str, float]) -> Weights:
 
 def _amount(text: str) -> tuple[str, float]:
     track, _, amount = text.partition("=")
-    return track, float(amount)  # argparse tells of a ValueError
+    try:
+        value = float(amount)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a track and a number, such as pad=0.15")
+    return track, value
 
 
 def main(argv: list[str] | None = None) -> int:

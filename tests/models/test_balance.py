@@ -52,3 +52,10 @@ def test_a_run_becomes_another_whose_pad_is_likelier_by_that(tmp_path, capsys):
     np.testing.assert_allclose(moved, np.broadcast_to(wanted, moved.shape), atol=2e-3)
     assert balance.main([weights, "--by", "flute=1", *common, "--out", str(out)]) == 2
     assert "flute" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("amount", ["pad", "pad=", "pad=more", "pad=nan", "pad=inf"])
+def test_what_is_no_amount_is_named_with_an_example(amount, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        balance.main(["weights", "--by", amount, "--data", str(tmp_path), "--out", str(tmp_path)])
+    assert f"'{amount}': give a track and a number, such as pad=0.15" in capsys.readouterr().err
