@@ -30,7 +30,7 @@ from engine.urgent import BEAT, be_urgent
 WINDOW = 4096  # steps that the step-time figures look back on
 MARGIN_MS = 2.0  # on top of what steps were seen to need: scheduling on a busy machine
 EARLY = 0.1  # of a step: room for notes that sound before it, where the network has learned to play some so
-WARY_MS = 12.0  # a stall up to here is prepared for after it was seen once: a late step is heard, an earlier window is not
+WARY_MS = 20.0  # a stall up to here is prepared for after it was seen once: a late step is heard, an earlier window is not
 AHEAD_S = 0.003  # so long before its window closes a step is chosen; what is heard after that has it chosen again
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
 CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed

@@ -34,7 +34,8 @@ def test_who_takes_over_counts_on_but_measures_anew():
         (0.1, 0.3, 2.5),  # an idle machine: the margin
         (4.0, 5.0, 6.0),  # a busy one: what nearly all steps need, and the margin
         (0.5, 8.0, 9.0),  # a stall that may come again
-        (0.5, 80.0, 12.0),  # one that cannot be waited out
+        (0.5, 15.0, 16.0),  # a long one, too
+        (0.5, 80.0, 20.0),  # one that cannot be waited out
         (90.0, 90.0, 60.0),  # never half a step
     ],
 )
