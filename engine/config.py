@@ -157,6 +157,10 @@ class Config(_Section):
         """The file that `network.name` means."""
         return self.path_of(self.network.name, "network.name")
 
+    def harmony_path(self) -> Path | None:
+        """The .onnx file that chooses the chords, where one does. Raises ConfigError for an unknown name."""
+        return self.path_of(self.network.harmony, "network.harmony") if self.network.harmony else None
+
     @staticmethod
     def path_of(name: str, key: str) -> Path:
         """The file that `name`, given under `key`, means: a path to an .onnx file, or the name of a shipped network."""

@@ -155,9 +155,10 @@ class Layout:
     parameters: int
 
     @classmethod
-    def of(cls, card: Card, parameters: int) -> Layout:
-        """Return the layout for a network and a number of parameters."""
+    def of(cls, card: Card, parameters: int, harmony: Card | None = None) -> Layout:
+        """Return the layout for a network, a number of parameters, and the network that chooses the chords, where one does."""
         step = messages.step_dtype(card)
+        chords = (("harmony", messages.harmony_dtype(harmony), 8),) if harmony else ()
         # At least half a second of steps at 16 a second for a reader that was restarted; at most 64 MB.
         steps = int(np.clip(64e6 // step.itemsize, 8, 256))
         return cls(
@@ -175,6 +176,7 @@ class Layout:
                 ("notices.audio", messages.NOTICE, 256),
                 ("notices.network", messages.NOTICE, 256),
                 ("notices.feed", messages.NOTICE, 256),
+                *chords,
             ),
             parameters=parameters,
         )

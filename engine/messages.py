@@ -163,3 +163,9 @@ def step_dtype(card: Card) -> np.dtype:
     seen |= {a.output: a.shape for a in card.activations}
     fields += [(name, "<f4", shape) for name, shape in seen.items()]
     return np.dtype(fields)
+
+
+def harmony_dtype(card: Card) -> np.dtype:
+    """What a harmony goes on from: the chord it heard last and its states."""
+    fields: list[Any] = [("x", "<f4", (card.slots, len(card.channels)))]
+    return np.dtype([*fields, *((state.name, "<f4", state.shape) for state in card.states)])

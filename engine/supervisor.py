@@ -60,7 +60,8 @@ class Supervisor:
         path = config.network_path()
         card = contract.read_card(path)
         registry = registry_of(card)
-        layout = Layout.of(card, len(registry))
+        chords = config.harmony_path()
+        layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None)
         self.session = _new_session(config) if config.session.record else None
         self.link = Link.create(layout)
         self.live = Live(registry, self.link.values)

@@ -4,7 +4,7 @@ Runs on: network process, or the caller of the offline render.
 
 The second network has the tracks `chords` and `player` (models/chords): it hears the player's notes, which weigh its chords,
 and goes on from the chords it chose itself. What it chose is dictated to the first network, whose other tracks hear it in
-the same timestep. After a restart of the network process it begins anew.
+the same timestep. What it remembers is published with every step, so that a restart of the network process goes on from it.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Harmony:
         self._settled = np.zeros(self._slots.stop - self._slots.start, np.float32)
         self._chord = self._settled.copy()  # what is to sound now, by the band's slots
         self._step = 0
+        self._kept = ["x", *(state.name for state in card.states)]
         runner.inputs["clamp_mask"][0, self._player] = 1
 
     def choose(self, step: int, before: np.ndarray, now: np.ndarray, seed: int, temperature: float) -> None:
@@ -97,6 +98,17 @@ class Harmony:
         if memory < 1:
             self.runner.fade(memory)
 
+    def keep(self, record: np.void) -> None:
+        """Write what it goes on from into a record of `messages.harmony_dtype`."""
+        inputs = self.runner.inputs
+        for name in self._kept:
+            record[name] = inputs[name][0]
+
+    def recall(self, record: np.void) -> None:
+        """Go on from what was kept; what is not finite is left as it is."""
+        self.runner.restore({name: record[name] for name in self._kept})
+        self._settled = self._chord = np.minimum(self.runner.inputs["x"][0, self._chords, PLAY] @ self._to_band, 1)
+
     def reset(self) -> None:
         """Forget everything."""
         self.runner.reset()
@@ -106,9 +118,8 @@ class Harmony:
 
 def of(config: Config, band: Card, player_track: str) -> Harmony | None:
     """Return the harmony that the configuration asks for, on the CPU. Raises NetworkError and ConfigError."""
-    if not config.network.harmony:
-        return None
-    return Harmony(Runner(config.path_of(config.network.harmony, "network.harmony")), band, player_track)
+    chords = config.harmony_path()
+    return Harmony(Runner(chords), band, player_track) if chords else None
 
 
 def _matrix(pitches: np.ndarray, onto: np.ndarray) -> np.ndarray:

@@ -84,7 +84,8 @@ class Performance:
     def __init__(self, spec: Spec, link: Link, live: Live, runner: Runner, timing: Timing, player_track: str) -> None:
         self._spec, self._link, self._live = spec, link, live
         self._card = spec.card
-        self._jam = Jam(runner, live, link, player_track, harmony.of(spec.config, spec.card, player_track))
+        self._harmony = harmony.of(spec.config, spec.card, player_track)
+        self._jam = Jam(runner, live, link, player_track, self._harmony)
         self._runner = runner
         self._imagination = Imagination(spec.network_path, spec.config.network.threads, self._jam, live, link)
         self._events = link["events"].reader()
@@ -141,6 +142,8 @@ class Performance:
         states = self._link["steps"].latest()
         if states is not None:
             self._runner.restore({s.name: states[s.name + "_next"] for s in self._card.states})
+        if self._harmony is not None and (kept := self._link["harmony"].latest()) is not None:
+            self._harmony.recall(kept)
         first = int(np.ceil(grid.beat_at(now + self._lead_frames(record)) * self._card.steps_per_beat))
         self._late += max(first - int(last["step"]), 0)  # what was not played in between
         self._link.notice("network", INFO, "the network is back, in time and with what it remembered")
@@ -211,6 +214,9 @@ class Performance:
         done_ns = time.perf_counter_ns()
         step_ms = (done_ns - begun_ns) * 1e-6
         self._jam.publish(step_ms, late)
+        if self._harmony is not None:
+            self._harmony.keep(self._link["harmony"].slot())
+            self._link["harmony"].advance()
         self._imagination.begin(step, round(frame))
         self._late += late
         self._times.add(step_ms)

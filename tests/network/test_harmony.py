@@ -5,6 +5,7 @@ import pytest
 
 from engine.config import SHIPPED, Config, load
 from engine.errors import ConfigError, NetworkError
+from engine.messages import harmony_dtype
 from engine.network import harmony
 from engine.network.contract import HOLD, PLAY
 from engine.network.harmony import Harmony
@@ -119,6 +120,38 @@ def test_choosing_a_step_again_changes_nothing_but_what_was_heard(chords):
         twice.jam.choose(twice.step, GRID)
         seen.append(twice.advance()["notes"])
     assert np.array_equal(first, np.array(seen))
+
+
+def test_one_that_recalls_what_was_kept_goes_on_as_the_one_that_died_would_have(chords):
+    band = Band(chords).runner.card
+    nothing = np.zeros((band.slots, len(band.channels)), np.float32)
+    record = np.zeros((), harmony_dtype(chords.card))
+
+    def beats(harmony, first, last):
+        for step in range(first, last):
+            harmony.choose(step, nothing, nothing, 1, 1.0)
+            harmony.settle(1.0)
+            yield harmony.runner.inputs["x"].copy()
+
+    died = Harmony(Runner(CHORDS), band, "lead")
+    list(beats(died, 0, 34))
+    died.keep(record)
+    anew = Harmony(Runner(CHORDS), band, "lead")
+    unlike = list(beats(anew, 36, 100))
+    anew.reset()
+    anew.recall(record)
+    wanted = list(beats(died, 36, 100))
+    assert np.array_equal(wanted, list(beats(anew, 36, 100)))
+    assert not np.array_equal(wanted, unlike)
+
+
+def test_what_was_kept_and_is_no_number_is_left(chords):
+    harmony = Band(chords).jam._harmony
+    record = np.zeros((), harmony_dtype(chords.card))
+    for name in record.dtype.names:
+        record[name] = np.nan
+    harmony.recall(record)
+    assert all(np.isfinite(v).all() for v in harmony.runner.inputs.values())
 
 
 def test_another_seed_is_another_harmony_and_reset_forgets(chords):

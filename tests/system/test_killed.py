@@ -47,7 +47,7 @@ def hold_a_chord(stage: Stage) -> tuple[int, int]:
 def test_a_process_is_killed_while_a_chord_sounds(
     name: str, stage: Stage, start_jam: Callable[..., Jam], osc_port: int, jack_env: dict[str, str]
 ):
-    settings = ("jam.mode=trade", "parameters.rest=8", "patches.player=pad")
+    settings = ("jam.mode=trade", "parameters.rest=8", "patches.player=pad", "network.harmony=chords")
     jam = start_jam(*jack_settings(osc_port), *settings, env=jack_env)
     stage.connect_to_jam()
     jam.wait_playing(4)
