@@ -54,7 +54,9 @@ CLOCK = np.dtype(
         ("latency_frames", "<i4"),  # from rendering to the loudspeaker, as the device reports it
         ("dsp_mean", "<f4"),  # share of the block's time spent rendering, over the last second
         ("dsp_max", "<f4"),  # since the start
+        ("dsp_own_max", "<f4"),  # ... of the processor's time alone: what the block took by itself
         ("xruns", "<i8"),
+        ("xruns_own", "<i8"),  # blocks that by themselves took longer than they last
         ("notes_in", "<i8"),
         ("midi_ignored", "<i8"),  # bytes or messages that were no MIDI
         ("notes_late", "<i8"),  # network's notes and clicks that came after their block had been rendered

@@ -99,7 +99,12 @@ def summary(report: dict[str, Any], session: str) -> str:
     if report.get("notes_late"):
         out.append(f"{report['notes_late']} notes and clicks of the network came too late to sound")
     if "dsp_load" in report:
-        out.append(f"DSP load {100 * report['dsp_load']['mean']:.0f} %, {report['xruns']} xruns")
+        load = report["dsp_load"]
+        own = f"{report['xruns_own']} of them" if report["xruns_own"] else "none"
+        out.append(
+            f"DSP load {load['mean']:.0%}, the costliest block {load['own_max']:.0%}; "
+            f"{report['xruns']} xruns" + (f", {own} because a block was too costly" if report["xruns"] else "")
+        )
     tracks = ", ".join(f"{name} {count}" for name, count in report["notes_out"].items())
     out.append(f"you played {report['notes_in']} notes; the network: {tracks}")
     if "feed" in report:

@@ -253,8 +253,8 @@ class Supervisor:
             out["lead_ms"] = round(float(network["lead_ms"]), 3)
             out["provider"] = network["provider"].decode()
         if clock is not None:
-            out["xruns"] = int(clock["xruns"])
-            out["dsp_load"] = {"mean": round(float(clock["dsp_mean"]), 4), "max": round(float(clock["dsp_max"]), 4)}
+            out["xruns"], out["xruns_own"] = int(clock["xruns"]), int(clock["xruns_own"])
+            out["dsp_load"] = {key: round(float(clock[f"dsp_{key}"]), 4) for key in ("mean", "max", "own_max")}
             out["midi_ignored"] = int(clock["midi_ignored"])
             out["notes_late"] = int(clock["notes_late"])
         if feed is not None:

@@ -7,15 +7,16 @@ from typing import Any
 from engine.status import summary
 
 
-def report(again: int, notes_late: int) -> dict[str, Any]:
+def report(again: int, notes_late: int, xruns: int = 2, own: int = 0) -> dict[str, Any]:
     return {
         "steps": 480,
         "provider": "cpu",
         "step_ms": {"p50": 0.05, "p99": 0.9, "max": 1.2},
         "chosen_again": {"steps": again, "step_ms": {"p50": 0.7, "p99": 1.1, "max": 1.2}},
         "late_steps": 1,
-        "dsp_load": {"mean": 0.08, "max": 0.3},
-        "xruns": 2,
+        "dsp_load": {"mean": 0.08, "max": 1.3, "own_max": 0.42},
+        "xruns": xruns,
+        "xruns_own": own,
         "notes_late": notes_late,
         "notes_in": 73,
         "notes_out": {"drums": 99, "bass": 57},
@@ -37,3 +38,9 @@ def test_what_never_was_is_not_spoken_of():
     assert "again" not in text
     assert "3 notes and clicks of the network came too late to sound" in text
     assert "recorded" not in text
+
+
+def test_whether_xruns_are_the_patches_fault_or_the_machine_s():
+    assert "DSP load 8%, the costliest block 42%; 2 xruns, none because a block was too costly" in summary(report(0, 0), "")
+    assert "3 xruns, 1 of them because a block was too costly" in summary(report(0, 0, xruns=3, own=1), "")
+    assert "; 0 xruns\n" in summary(report(0, 0, xruns=0), "")

@@ -38,17 +38,27 @@ class Driver:
     Channel: writes `clock`.
     """
 
-    def __init__(self, engine: AudioEngine, link: Link, now: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(
+        self,
+        engine: AudioEngine,
+        link: Link,
+        now: Callable[[], int] = time.perf_counter_ns,
+        spent: Callable[[], int] = time.thread_time_ns,
+    ) -> None:
+        """`spent`: nanoseconds of the processor that the calling thread has had."""
         self._engine = engine
         self._clock = link["clock"]
         self._now = now
+        self._spent = spent
         self._rate_hz = engine.rate_hz
         self._spare = np.zeros((BLOCK, OUTPUTS), np.float32)  # the block that a device's block ended within ...
         self._left = 0  # ... and how many of its frames are still to be given out
         self.fills = 0
         self.xruns = 0
+        self.xruns_own = 0  # blocks that took more of the processor than they last: a patch is too costly, not the machine busy
         self.dsp_mean = 0.0
         self.dsp_max = 0.0
+        self.dsp_own_max = 0.0
         self.lost = False
         self.begin(BLOCK, 0)
 
@@ -65,12 +75,12 @@ class Driver:
 
     def resume(self, last: np.void) -> None:
         """Count on from what a process that died published last."""
-        self.xruns = int(last["xruns"])
-        self.dsp_max = float(last["dsp_max"])
+        self.xruns, self.xruns_own = int(last["xruns"]), int(last["xruns_own"])
+        self.dsp_max, self.dsp_own_max = float(last["dsp_max"]), float(last["dsp_own_max"])
 
     def fill(self, out: np.ndarray, flagged: bool = False) -> None:
         """Fill one block of the device, float32 (frames, OUTPUTS). `flagged`: the device says that samples were lost before."""
-        began_ns = self._now()
+        began_ns, spent_ns = self._now(), self._spent()
         engine = self._engine
         first = engine.frame - self._left
         time_ns = self._dll.update(began_ns)
@@ -91,6 +101,9 @@ class Driver:
         self._overran = load > 1.0
         self.dsp_mean += (load - self.dsp_mean) * min(1.0, self._block_ns * 1e-9)
         self.dsp_max = max(self.dsp_max, load)
+        own = (self._spent() - spent_ns) / self._block_ns
+        self.dsp_own_max = max(self.dsp_own_max, own)
+        self.xruns_own += own > 1.0
 
     def _render(self, out: np.ndarray) -> None:
         at = min(self._left, len(out))
@@ -117,7 +130,9 @@ class Driver:
                 self._latency_frames,
                 self.dsp_mean,
                 self.dsp_max,
+                self.dsp_own_max,
                 self.xruns,
+                self.xruns_own,
                 engine.notes_in,
                 engine.midi_ignored,
                 engine.notes_late,

@@ -128,6 +128,21 @@ def test_an_xrun_is_counted_once_whether_the_device_says_so_or_our_own_clock(clo
     assert driver.dsp_max == pytest.approx(1.5, rel=0.01)
 
 
+def test_a_block_is_too_costly_by_the_processor_s_time_not_by_the_clock_on_the_wall(clock_ring: Any) -> None:
+    now, spent = Time(), Time()
+    driver = Driver(Ramp(), clock_ring, now, spent)  # type: ignore[arg-type]  # a stand-in
+    out = np.zeros((BLOCK, OUTPUTS), np.float32)
+    for wall, own in ((0.1, 0.1), (3.0, 0.2), (1.5, 1.25), (0.1, 0.1)):  # in turn: as ever, held up, too costly, as ever
+        now.each_ns, spent.each_ns = int(wall * BLOCK_NS), int(own * BLOCK_NS)
+        driver.fill(out)
+    assert (driver.xruns, driver.xruns_own) == (2, 1)
+    assert driver.dsp_own_max == pytest.approx(1.25, rel=0.01)
+    driver.begin(BLOCK, 0)
+    driver.fill(out)
+    record = clock_ring["clock"].latest()
+    assert (record["xruns_own"], record["dsp_own_max"]) == (1, pytest.approx(1.25, rel=0.01))
+
+
 def test_the_load_is_the_mean_over_the_last_second(clock_ring: Any) -> None:
     now = Time()
     driver = Driver(Ramp(), clock_ring, now)  # type: ignore[arg-type]  # a stand-in

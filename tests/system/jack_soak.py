@@ -72,6 +72,7 @@ class Figures:
     step_ms: dict[str, float]
     chosen_again: dict[str, Any]  # steps that something was heard within the window of
     xruns: int  # as our audio process counts them
+    xruns_own: int  # blocks that took more of the processor's time than they last
     dsp_load: dict[str, float]
     notes_sent: int
     notes_in: int
@@ -232,6 +233,7 @@ def main() -> None:
         step_ms=report["step_ms"],
         chosen_again=report["chosen_again"],
         xruns=report["xruns"] - before["xruns"],
+        xruns_own=report["xruns_own"] - before["xruns_own"],
         dsp_load=report["dsp_load"],
         notes_sent=notes,
         notes_in=report["notes_in"] - before["notes_in"],

@@ -48,6 +48,7 @@ class Late:
     bench_late: int  # ... by this bench's client
     ours_late: int  # ... by our audio process
     busy_late: int = 0  # ... by a client in C that computes as long as ours, where a bench has one
+    ours_asleep: int = 0  # of ours_late those in which the system had not even woken it
 
     @classmethod
     def of(cls, log: str) -> Late:
@@ -57,8 +58,10 @@ class Late:
             if "JackTimedDriver::Process XRun" in line:
                 late["machine"] += 1
             elif "was not finished" in line:
-                late[line.split("client = ")[1].split(" was")[0]] += 1
-        return cls(late["machine"], late["control"], late["stage"], late["PortAudio"], late["busy"])
+                client = line.split("client = ")[1].split(" was")[0]
+                late[client] += 1
+                late[f"{client} asleep"] += "Triggered" in line  # NotTriggered: its turn had not come
+        return cls(late["machine"], late["control"], late["stage"], late["PortAudio"], late["busy"], late["PortAudio asleep"])
 
 
 class AudioAlone:

@@ -22,6 +22,7 @@ REPORT = {
     "chosen_again",
     "lead_ms",
     "xruns",
+    "xruns_own",
     "dsp_load",
     "notes_in",
     "notes_out",

@@ -38,7 +38,7 @@ class Desk:
         self.live.reset_to_defaults()
         self.live.set("tempo", tempo)
         self.begun_ns = time.perf_counter_ns()
-        self.link["clock"].push((0, self.begun_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0, 0, 0, 0, 0.1, 0))
+        self.link["clock"].push((0, self.begun_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0.1, 0, 0, 0, 0, 0, 0.1, 0))
         stats = np.zeros((), NETWORK_STATS)
         stats["step_p50_ms"], stats["step_p99_ms"], stats["mode"], stats["provider"] = 0.3, 0.6, 1, b"cpu"
         self.link["network"].push(stats)
@@ -199,7 +199,7 @@ class Stand:
         self._ready.set()
         # Step k sounds at its place on the grid: the clock is set so that what was played before lies behind.
         zero_ns = time.perf_counter_ns() - round(self._before * self._step_s * 1e9)
-        self.desk.link["clock"].push((0, zero_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0, 0, 0, 0, 0.1, 0))
+        self.desk.link["clock"].push((0, zero_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0.1, 0, 0, 0, 0, 0, 0.1, 0))
         step = self._before
         due_s = time.monotonic()
         while not self._over.is_set():
