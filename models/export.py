@@ -59,22 +59,22 @@ class Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
-    def split(self, value: str, *sizes: int, out: tuple[str, ...] = ()) -> list[str]:
-        """Cut the last axis into pieces of the given sizes."""
+    def split(self, value: str, *sizes: int, out: tuple[str, ...] = (), axis: int = -1) -> list[str]:
+        """Cut an axis into pieces of the given sizes."""
         names = list(out) or [f"{self.prefix}split{len(self.nodes)}_{k}" for k in range(len(sizes))]
-        self.nodes.append(helper.make_node("Split", [value, self.ints(*sizes)], names, axis=-1))
+        self.nodes.append(helper.make_node("Split", [value, self.ints(*sizes)], names, axis=axis))
         return names
 
-    def few(self, value: str, weight: str, plus: str = "") -> str:
+    def few(self, value: str, weight: str, plus: str = "", out: str = "") -> str:
         """Product of a (B, N) value that is mostly zero with a constant (N, M), and `plus` (B, M) added.
 
         Only the rows of the weight that meet something are read: a step has some ten notes among hundreds of slots, and
         reading weights from memory is what a step costs.
         """
-        some = self.add("ReduceMax", self.add("Abs", value), self.ints(0), keepdims=0)  # (N,)
+        some = self.add("ReduceL1", value, self.ints(0), keepdims=0)  # (N,)
         where = self.add("Reshape", self.add("NonZero", some), self.ints(-1))
         values, rows = self.add("Gather", value, where, axis=1), self.add("Gather", weight, where, axis=0)
-        return self.add("Gemm", values, rows, plus) if plus else self.add("MatMul", values, rows)
+        return self.add("Gemm", values, rows, plus, out=out) if plus else self.add("MatMul", values, rows, out=out)
 
 
 def build_model(graph: Graph, card: Card) -> onnx.ModelProto:

@@ -5,7 +5,9 @@ normalisation before it and a residual connection around it.
 
 The head is a masked autoencoder over the 376 decisions of a step (play and hold of 188 slots, drums first, lead last,
 low to high within a track): each logit sees the slots before its own, so a chord is one decision and the tracks hear
-each other. What the player dictates at this step reaches every logit through `given`, whatever the order.
+each other. What a chosen note means for those after it follows mostly from their interval, in every key alike: the units
+of the voicing share their weights between keys. What the player dictates at this step reaches every logit through
+`given`, whatever the order.
 
 Music repeats itself by bars, and 150 cells cannot hold a bar of five tracks word for word. So the network also hears
 what sounded one, two and four bars before the step it is choosing (LAGS).
@@ -42,6 +44,7 @@ NEVER = -30.0  # logit of holding what did not sound
 LAGS = (16, 32, 64)  # steps before the chosen one that it hears again: one, two and four bars
 HEARD = (1 + len(LAGS)) * DECISIONS  # the step before, then the lags
 PAST = max(LAGS)  # steps of the past it needs, the last one included
+UNLIKELY = 0.01  # a note less likely than this is none to the voicing: what is left is few enough to be looked up
 DECAYS = (0.85, 0.97)  # what a step leaves of the harmony of the last beats, and of that of the last bars
 HARMONY = 12 * len(DECAYS)
 
@@ -54,6 +57,7 @@ class Sizes:
     layers: int = 6
     head: int = 256
     dropout: float = 0.1
+    voicing: int = 16  # units of each pitched slot that hear intervals
     joint: bool = True  # False: each decision drawn on its own, the baseline
 
 
@@ -116,6 +120,7 @@ class JointHead(nn.Module):
         # Each slot's own past, straight to its logits: (play and hold to choose, plays and holds heard, S).
         self.keep = nn.Parameter(torch.zeros(2, HEARD // SLOTS, SLOTS))
         self.out = nn.Linear(sizes.head, DECISIONS, bias=False)
+        self.likely = nn.Linear(sizes.head, SLOTS)
         self.chosen_hidden = nn.Linear(DECISIONS, sizes.head, bias=False)
         self.chosen_direct = nn.Linear(DECISIONS, DECISIONS, bias=False)
         slot = torch.arange(DECISIONS) % SLOTS
@@ -124,35 +129,102 @@ class JointHead(nn.Module):
         self.register_buffer("mask_hidden", (slot[None] < degree[:, None]).float(), persistent=False)
         self.register_buffer("mask_out", (degree[None] <= slot[:, None]).float(), persistent=False)
         self.register_buffer("before", (slot[None] < slot[:, None]).float(), persistent=False)
+        self.voicing = Voicing(sizes)
         nn.init.constant_(self.direct.bias[:SLOTS], -4.0)  # most slots are silent most of the time
         nn.init.zeros_(self.chosen_direct.weight)
         nn.init.zeros_(self.given.weight[sizes.head :])
         nn.init.zeros_(self.wish.weight)
         nn.init.zeros_(self.harmony.weight)
 
-    def weights(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Masked weights: chosen notes to hidden, chosen notes to logits, hidden to logits."""
-        on = float(self.joint)
-        hidden = self.chosen_hidden.weight * self.get_buffer("mask_hidden") * on
-        direct = self.chosen_direct.weight * self.before * on
+    def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Masked weights: chosen notes to hidden, chosen notes to logits, hidden to logits; those of the voicing."""
+        hidden = self.chosen_hidden.weight * self.get_buffer("mask_hidden")
+        direct = self.chosen_direct.weight * self.before
         out = self.out.weight * (self.get_buffer("mask_out") if self.joint else 1.0)
-        return hidden, direct, out
+        return hidden, direct, out, self.voicing.weights()
 
-    def forward(self, core: Tensor, heard: Tensor, chosen: Tensor, given: Tensor, harmony: Tensor, wish: Tensor) -> Tensor:
-        """Logits (..., N) of the notes `chosen` (..., N), each given the slots before its own.
+    def forward(
+        self,
+        core: Tensor,
+        heard: Tensor,
+        chosen: Tensor,
+        given: Tensor,
+        harmony: Tensor,
+        wish: Tensor,
+        weights: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (..., N) of the notes `chosen` (..., N), each given the slots before its own; and of each play by itself.
 
-        (..., H) core, (..., HEARD) the past, (..., GIVEN) what is dictated, (..., HARMONY), (..., 1) wish.
+        (..., H) core, (..., HEARD) the past, (..., GIVEN) what is dictated, (..., HARMONY), (..., 1) wish; `weights`, where
+        it is called again and again with the same.
         """
-        to_hidden, to_logits, out = self.weights()
+        to_hidden, to_logits, out, voicing = weights or self.weights()
         told = self.given(given) + self.harmony(harmony) + self.wish(wish)
         told_hidden, told_logits = told.split([self.out.in_features, DECISIONS], -1)
         hidden = self.context(torch.cat([core, heard], -1)) + told_hidden
         own = torch.einsum("...ks,oks->...os", heard.unflatten(-1, (-1, SLOTS)), self.keep)
-        logits: Tensor = self.direct(core) + own.flatten(-2) + told_logits
-        if self.joint:
-            hidden = hidden + F.linear(chosen, to_hidden)
-            logits = logits + F.linear(chosen, to_logits)
-        return logits + F.linear(drop_units(torch.relu(hidden), self.dropout, self.training), out)
+        logits = self.direct(core) + own.flatten(-2) + told_logits
+        likely = logits[..., :SLOTS] + self.likely(drop_units(torch.relu(hidden), self.dropout, self.training))
+        if not self.joint:
+            chosen = torch.zeros_like(chosen)
+        hidden = hidden + F.linear(chosen, to_hidden)
+        logits = logits + F.linear(chosen, to_logits)
+        logits = logits + F.linear(drop_units(torch.relu(hidden), self.dropout, self.training), out)
+        dictated = torch.repeat_interleave(given[..., DECISIONS:], torch.tensor(WIDTHS, device=given.device), -1)  # shares
+        certain = torch.sigmoid(likely) * (1 - dictated) + given[..., :SLOTS] * dictated
+        certain = F.relu(certain - UNLIKELY).to(core.dtype)
+        logits = logits + self.voicing(core, heard, chosen, certain, logits, voicing)
+        return logits, likely
+
+
+class Voicing(nn.Module):
+    """What notes mean for a slot by their intervals, the same in every key.
+
+    Every pitched slot has a few units whose weights depend on its track alone, and on the track and the interval of each
+    note they hear: those already chosen, and how likely the head holds every note before any is chosen, dictated ones
+    being certain. A note that was likely and was not chosen says as much as one that was. P pitched slots.
+    """
+
+    rows: Tensor  # (3, P, P) which weight of the kernels a slot (last) has for another; past the end where it hears none
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        pitched = [t for t in BAND if t.kind != "drums"]
+        pitch = torch.tensor([p for t in pitched for p in t.pitches])
+        track = torch.repeat_interleave(torch.arange(len(pitched)), torch.tensor([len(t.pitches) for t in pitched]))
+        reach = int(pitch.max() - pitch.min())
+        pair = track[:, None] * len(pitched) + track[None]
+        place = torch.arange(len(pitch))
+        kernel = len(pitched) ** 2 * (2 * reach + 1)
+        rows = torch.arange(3)[:, None, None] * kernel + pair * (2 * reach + 1) + pitch[None] - pitch[:, None] + reach
+        rows[:2, place[:, None] >= place[None]] = 3 * kernel  # of the notes chosen, those before a slot
+        self.register_buffer("rows", rows, persistent=False)
+        self.units, self.tracks, self.drums = sizes.voicing, len(pitched), SLOTS - len(pitch)
+        # By track, track and interval: plays and holds chosen, likely plays.
+        self.kernels = nn.Parameter(0.1 * torch.randn(3 * kernel, self.units))
+        self.own = nn.Parameter(0.1 * torch.randn(len(pitched), 2 + HEARD // SLOTS, self.units))  # its logits, its past
+        self.context = nn.Linear(sizes.width + 2 * self.drums, len(pitched) * self.units)  # core's answer, chosen drums
+        self.out = nn.Parameter(torch.zeros(len(pitched), self.units, 2))
+
+    def weights(self) -> Tensor:
+        """(3, P, P, units): from plays and holds chosen, and from likely plays, to the units of each slot."""
+        return F.pad(self.kernels, (0, 0, 0, 1))[self.rows]
+
+    def forward(self, core: Tensor, heard: Tensor, chosen: Tensor, likely: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+        """What is added to the logits, (..., N): of the core's answer, the past, the notes chosen (..., N), how likely each
+        play is (..., S), the logits (..., N) without this, and `weights()`.
+        """
+        planes, past = chosen.unflatten(-1, (-1, SLOTS)), heard.unflatten(-1, (-1, SLOTS))[..., self.drums :]
+        likely, logits = likely[..., None, self.drums :], logits.unflatten(-1, (-1, SLOTS))[..., self.drums :]
+        notes = torch.cat([planes[..., self.drums :], likely], -2).flatten(-2)
+        units = F.linear(notes, weights.flatten(0, 1).flatten(1).T).unflatten(-1, (-1, self.units))
+        context = self.context(torch.cat([core, planes[..., : self.drums].flatten(-2)], -1)).unflatten(-1, (self.tracks, 1, -1))
+        own, said, widths = torch.cat([logits, past], -2).transpose(-1, -2), [], WIDTHS[-self.tracks :]
+        # Track by track: each lies in one piece, which is much faster than gathering the weights of every slot.
+        for track, (told, alone) in enumerate(zip(units.split(widths, -2), own.split(widths, -2), strict=True)):
+            heeded = torch.relu(told + alone @ self.own[track] + context[..., track, :, :])
+            said.append(heeded @ self.out[track])
+        return F.pad(torch.cat(said, -2).transpose(-1, -2), (self.drums, 0)).flatten(-2)
 
 
 class Festival(nn.Module):

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.data import Collection, Piece, read_band
 from models.festival.export import export as write_graph
@@ -56,6 +57,7 @@ DEFAULTS: Config = {
     "width": 150,
     "layers": 6,
     "head": 256,
+    "voicing": 16,
     "dropout": 0.3,
     "joint": True,
     "streams": 16,  # songs heard side by side
@@ -75,13 +77,14 @@ BAR = 16
 LONGEST = 4 * BAR  # steps of a note
 LEAD = [t.name for t in BAND].index("lead")
 MOST_ASKED = 2.0  # a quarter to four times the usual density
+ALONE_SHARE = 0.2  # weight of the nats of each play by itself: they only tell the joint choice what is likely
 TOUCH_SHARE = 0.1  # weight of the expression's nats: gradients are clipped together, and the notes come first
 _EDGES = np.cumsum(WIDTHS)[:-1]
 
 
 def build(config: Config) -> nn.Module:
     """Return the network of these sizes."""
-    sizes = Sizes(config["width"], config["layers"], config["head"], config["dropout"], config["joint"])
+    sizes = Sizes(config["width"], config["layers"], config["head"], config["dropout"], config["voicing"], config["joint"])
     network = Festival(sizes)
     network.given_share, network.forget_share = config["given"], config["forget"]
     network.lead_share, network.asked_share, network.astray_share = config["lead"], config["asked"], config["astray"]
@@ -368,17 +371,19 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     state = carry["state"] * again if "state" in carry else None
     with torch.autocast(roll.device.type, torch.bfloat16, enabled=model.training and model.low_precision):
         core, state = model.core(heard, position, harmony, state)
-        logits = model.head(core, heard, chosen, given_features(chosen, mask), harmony, wish)
+        logits, likely = model.head(core, heard, chosen, given_features(chosen, mask), harmony, wish)
     counts = (1 - mask) * ~lost * _per_slot(batch["known"])
     slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * counts
     nats = -(slots.sum(-1) * weight).sum()
     if not model.training:
         return nats, weight.sum(), {"state": state}
     felt = carry["felt"] * again if "felt" in carry else None
+    alone = -F.logsigmoid((2 * chosen[..., :SLOTS] - 1) * likely.float()) * counts
     velocity, offset, felt = strike_nats(model, batch, core.detach(), heard, mask, felt)
-    touch = ((velocity.sum(-1) + offset.sum(-1)) * weight).sum() * TOUCH_SHARE
+    beside = ALONE_SHARE * alone.sum(-1) + TOUCH_SHARE * (velocity.sum(-1) + offset.sum(-1))
+    beside = (beside * weight).sum()
     # Learned beside the notes, from the same music; the figure stays that of the notes.
-    return nats + touch - touch.detach(), weight.sum(), {"state": state, "felt": felt}
+    return nats + beside - beside.detach(), weight.sum(), {"state": state, "felt": felt}
 
 
 def _wish(model: Festival, batch: Batch, counted: Tensor) -> Tensor:

@@ -129,13 +129,39 @@ def test_density_and_temperature_do_what_they_say(exported):
     assert np.abs(cold[:, 0] - 0.5).mean() > np.abs(warm[:, 0] - 0.5).mean()
 
 
+def test_an_interval_means_the_same_in_every_key():
+    """What the voicing adds moves along when everything that it hears is transposed."""
+    voicing = network().head.voicing
+    core, logits = torch.randn(1, 10), torch.randn(1, DECISIONS)
+    chosen, heard = (torch.rand(1, DECISIONS) < 0.1).float(), (torch.rand(1, HEARD) < 0.1).float()
+    likely = torch.rand(1, SLOTS)
+    planes = [heard, chosen, likely, logits]
+
+    def within(value, first, last):
+        """Nothing but `first` to `last` of each pitched track."""
+        tracks = list(value.unflatten(-1, (-1, SLOTS)).split(WIDTHS, -1))
+        for k, track in enumerate(tracks[1:], 1):
+            tracks[k] = torch.zeros_like(track)
+            tracks[k][..., first : last or None] = track[..., first : last or None]
+        return torch.cat(tracks, -1).flatten(-2)
+
+    def up(value):
+        tracks = value.unflatten(-1, (-1, SLOTS)).split(WIDTHS, -1)
+        return torch.cat([tracks[0], *(t.roll(5, -1) for t in tracks[1:])], -1).flatten(-2)
+
+    planes = [within(p, 0, -5) for p in planes]
+    here, there = (voicing(core, *p, voicing.weights()) for p in (planes, map(up, planes)))
+    assert here.abs().max() > 1
+    torch.testing.assert_close(up(within(here, 0, -5)), within(there, 5, None), atol=1e-4, rtol=1e-4)
+
+
 def test_a_slot_hears_those_before_it_and_no_other():
     """Autoregression holds: the gradient of each logit is nothing for its own slot and those after it."""
     model = network()
     core, x = torch.randn(1, 10), (torch.rand(1, HEARD) < 0.1).float()
     given = torch.zeros(1, DECISIONS + len(WIDTHS))
     heard = torch.autograd.functional.jacobian(
-        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, 1))[0], torch.rand(1, DECISIONS)
+        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, 1))[0][0], torch.rand(1, DECISIONS)
     )
     heard = heard[:, 0] != 0  # (logit, decision)
     slot = torch.arange(DECISIONS) % SLOTS
