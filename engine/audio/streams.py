@@ -55,7 +55,9 @@ class Driver:
         self._left = 0  # ... and how many of its frames are still to be given out
         self.fills = 0
         self.xruns = 0
-        self.xruns_own = 0  # blocks that took more of the processor than they last: a patch is too costly, not the machine busy
+        # Blocks that took more of the processor than they last: a patch is too costly, not the machine busy. What the host of
+        # a virtual machine takes without saying so is not told apart.
+        self.xruns_own = 0
         self.dsp_mean = 0.0
         self.dsp_max = 0.0
         self.dsp_own_max = 0.0
