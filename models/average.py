@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.train import TrainingError, export_best, load_recipe, load_weights, read_tensors, validate, write_tensors
+from models.train import TrainingError, export_best, load_recipe, load_weights, read_tensors, runs_of, validate, write_tensors
 
 Weights = dict[str, Tensor]
 
@@ -58,8 +58,7 @@ def write_run(name: str, change: Callable[[Weights], Weights], command: str, arg
         load_weights(model, weights, str(args.weights))
         data = recipe.dataset(args.data, {**config, "seed": meta["seed"]}, args.cache)
         found = validate(recipe, model, data, torch.device("cpu"))
-        about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
-        meta |= {"before": [*meta.get("before", []), about], "best": found, "best_update": 0, "seconds": 0.0, "history": []}
+        meta |= {"before": runs_of(meta), "best": found, "best_update": 0, "seconds": 0.0, "history": []}
         args.out.mkdir(parents=True, exist_ok=True)
         changed = {f"model.{k}": v for k, v in weights.items()}
         write_tensors(args.out / "best.safetensors", changed, meta | {"command": command})

@@ -59,10 +59,10 @@ class Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
-    def split(self, value: str, *sizes: int, out: tuple[str, ...] = (), axis: int = -1) -> list[str]:
-        """Cut an axis into pieces of the given sizes."""
+    def split(self, value: str, *sizes: int, out: tuple[str, ...] = ()) -> list[str]:
+        """Cut the last axis into pieces of the given sizes."""
         names = list(out) or [f"{self.prefix}split{len(self.nodes)}_{k}" for k in range(len(sizes))]
-        self.nodes.append(helper.make_node("Split", [value, self.ints(*sizes)], names, axis=axis))
+        self.nodes.append(helper.make_node("Split", [value, self.ints(*sizes)], names, axis=-1))
         return names
 
     def few(self, value: str, weight: str, plus: str = "", out: str = "") -> str:

@@ -21,7 +21,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -168,6 +168,30 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise TrainingError(f"{path}: is not a checkpoint ({error}); train without --resume to begin anew") from error
 
 
+def runs_of(meta: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs that weights come from, by what their file says of them: those before, then its own."""
+    about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
+    return [*meta.get("before", []), about]
+
+
+def rewrite(old: Path, new: Path, change: Callable[[dict[str, Tensor], dict[str, Any]], dict[str, Any]]) -> int:
+    """Write the weights of one file into another, changed, without the state of their training; returns the exit code.
+
+    `change` is handed the tensors, to change them in place, and what the file says beside them; it returns what the new one
+    says, or raises TrainingError, which is printed.
+    """
+    try:
+        tensors, meta = read_tensors(old)
+        weights = {k: v for k, v in tensors.items() if k.startswith("model.")}
+        said = change(weights, meta)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        write_tensors(new, weights, said)
+    except TrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def load_weights(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
     """Copy `tensors` into the model; a network of another shape is refused with what differs."""
     own = model.state_dict()
@@ -283,8 +307,7 @@ class Trainer:
         tensors, meta = read_tensors(path)
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         load_weights(self.model, weights, str(path))
-        about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
-        self.before = [*meta.get("before", []), about]
+        self.before = runs_of(meta)
 
     def load(self) -> None:
         """Go on from the checkpoint in the run's folder."""

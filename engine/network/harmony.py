@@ -72,7 +72,7 @@ class Harmony:
         inputs["u"][0] = noise(seed, beat, inputs["u"].shape[1], STREAM)
         inputs["temperature"][0] = temperature
         self.runner.run()
-        self._chord = np.minimum(self.runner.outputs["notes"][0, self._chords, PLAY] @ self._to_band, 1)
+        self._chord = self._on_band(self.runner.outputs["notes"])
 
     def dictate(self, sounding: np.ndarray, mask: np.ndarray, value: np.ndarray) -> None:
         """Dictate the chord to the band: into `mask` (S,) and `value` (S, C), beside what is dictated there.
@@ -107,7 +107,12 @@ class Harmony:
     def recall(self, record: np.void) -> None:
         """Go on from what was kept; what is not finite is left as it is."""
         self.runner.restore({name: record[name] for name in self._kept})
-        self._settled = self._chord = np.minimum(self.runner.inputs["x"][0, self._chords, PLAY] @ self._to_band, 1)
+        self._settled = self._chord = self._on_band(self.runner.inputs["x"])
+
+    def _on_band(self, notes: np.ndarray) -> np.ndarray:
+        """The chord in `notes` (1, S, C) of the second network, by the band's slots."""
+        chord: np.ndarray = np.minimum(notes[0, self._chords, PLAY] @ self._to_band, 1)
+        return chord
 
     def reset(self) -> None:
         """Forget everything."""

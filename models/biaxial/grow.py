@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.biaxial import recipe
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES
-from models.train import TrainingError, read_tensors, write_tensors
+from models.train import TrainingError, rewrite
 
 
 def grown(weight: Tensor, columns: int, before: int) -> Tensor:
@@ -30,8 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("new", type=Path)
     parser.add_argument("--recall", type=float, nargs="+", required=True, help="share of each that is left after a step")
     args = parser.parse_args(argv)
-    try:
-        tensors, meta = read_tensors(args.old)
+
+    def grow(weights: dict[str, Tensor], meta: dict[str, Any]) -> dict[str, Any]:
         config = {**recipe.DEFAULTS, **meta["config"]}
         if config["recall"]:
             raise TrainingError(f"{args.old}: has memories already: {config['recall']}")
@@ -40,14 +41,10 @@ def main(argv: list[str] | None = None) -> int:
         ends = {"time_layers.0": BEAT_BITS, "note_layers.0": BEAT_BITS + shape.reach * shape.voices}
         for layer, before in ends.items():
             key = f"model.{layer}.weight_ih_l0"
-            tensors[key] = grown(tensors[key], columns, before)
-        weights = {k: v for k, v in tensors.items() if k.startswith("model.")}
-        args.new.parent.mkdir(parents=True, exist_ok=True)
-        write_tensors(args.new, weights, {**meta, "config": {**config, "recall": args.recall}})
-    except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+            weights[key] = grown(weights[key], columns, before)
+        return {**meta, "config": {**config, "recall": args.recall}}
+
+    return rewrite(args.old, args.new, grow)
 
 
 if __name__ == "__main__":

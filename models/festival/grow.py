@@ -10,11 +10,13 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from models.festival import recipe
-from models.train import TrainingError, read_tensors, write_tensors
+from models.train import TrainingError, rewrite, runs_of
 
 NEW = ("head.voicing", "head.likely")
 
@@ -27,22 +29,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("new", type=Path)
     parser.add_argument("--seed", type=int, default=1, help="of the weights towards the units (%(default)s)")
     args = parser.parse_args(arguments)
-    try:
-        tensors, meta = read_tensors(args.old)
-        weights = {k: v for k, v in tensors.items() if k.startswith("model.")}
+
+    def grow(weights: dict[str, Tensor], meta: dict[str, Any]) -> dict[str, Any]:
         if any(k.startswith(f"model.{NEW[0]}") for k in weights):
             raise TrainingError(f"{args.old}: has a voicing already")
         config = {**recipe.DEFAULTS, **meta["config"]}
         torch.manual_seed(args.seed)
         weights |= {f"model.{k}": v for k, v in recipe.build(config).state_dict().items() if k.startswith(NEW)}
-        about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
-        meta |= {"config": config, "before": [*meta.get("before", []), about], "best_update": 0, "seconds": 0.0, "history": []}
-        args.new.parent.mkdir(parents=True, exist_ok=True)
-        write_tensors(args.new, weights, meta | {"command": "python -m models.festival.grow " + shlex.join(arguments)})
-    except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        command = "python -m models.festival.grow " + shlex.join(arguments)
+        run = {"command": command, "before": runs_of(meta), "best_update": 0, "seconds": 0.0, "history": []}
+        return meta | run | {"config": config}
+
+    return rewrite(args.old, args.new, grow)
 
 
 if __name__ == "__main__":
