@@ -34,6 +34,7 @@ class Audio(_Section):
     rate: int = Field(48000, ge=22050, le=192000)
     block: int = Field(64, ge=16, le=8192)
     ceiling_db: float = Field(-0.3, ge=-24, le=0)
+    cpu_dma_latency_us: int = Field(-1, ge=-1, le=2000)
 
 
 class Midi(_Section):

@@ -28,6 +28,7 @@ from engine.network import contract
 from engine.parameters import Live
 from engine.process import registry_of
 from engine.supervisor import set_defaults
+from engine.urgent import AWAKE_REMEDY, CPU_DMA_LATENCY
 
 OK, NOTE, FAULT = range(3)  # NOTE: it plays without
 _MARKS = ("ok  ", "note", "FAIL")
@@ -75,6 +76,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield session(config, shutil.disk_usage)
     if sys.platform.startswith("linux"):
         yield from realtime(Path("/"), _priority_limit())
+        yield from awake(config.audio.cpu_dma_latency_us, CPU_DMA_LATENCY)
 
 
 def python(version: tuple[int, int]) -> Finding:
@@ -303,6 +305,20 @@ def realtime(root: Path, priority: int) -> Iterator[Finding]:
     elif governors:
         yield Finding(OK, "CPU governor", "performance")
     yield Finding(OK, "kernel", _kernel(root))
+
+
+def awake(latency_us: int, device: Path) -> Iterator[Finding]:
+    """See whether the processor may be kept from sleeping, as `audio.cpu_dma_latency_us` may ask for."""
+    if not device.exists():
+        if latency_us >= 0:
+            yield Finding(NOTE, "audio.cpu_dma_latency_us", f"{device} is not there: it has no effect", "set it to -1")
+    elif not os.access(device, os.R_OK | os.W_OK):
+        said = "not allowed" if latency_us >= 0 else "not allowed, nor asked for"
+        yield Finding(NOTE if latency_us >= 0 else OK, "audio.cpu_dma_latency_us", said, AWAKE_REMEDY)
+    elif latency_us < 0:
+        yield Finding(OK, "audio.cpu_dma_latency_us", "the processor may sleep; set it to 0 where blocks are too late")
+    else:
+        yield Finding(OK, "audio.cpu_dma_latency_us", f"{latency_us} us")
 
 
 def _kernel(root: Path) -> str:

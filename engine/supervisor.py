@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 from engine import __version__
 from engine.config import Config
@@ -31,6 +31,7 @@ from engine.messages import ERROR, NOTE_ON, PLAYER, WARNING
 from engine.network import contract
 from engine.parameters import MODES, Live
 from engine.process import PROCESSES, Spec, registry_of, start
+from engine.urgent import AWAKE_REMEDY, keep_awake
 
 STATUS_S = 0.25  # how often the status line is drawn
 REPORT_S = 2.0  # how often report.json is brought up to date
@@ -76,6 +77,7 @@ class Supervisor:
         self._begun_unix_s = time.time()
         self.first_sound_s: float | None = None
         self._unwritten: set[Path] = set()
+        self._awake: BinaryIO | None = None
 
     def run(
         self,
@@ -88,6 +90,7 @@ class Supervisor:
         set_defaults(self.live, self.config)
         before = {sig: signal.signal(sig, self._on_signal) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
+            self._keep_awake()
             self._start()
             end_s = None if duration_s is None else time.monotonic() + duration_s
             next_report_s = 0.0
@@ -102,6 +105,8 @@ class Supervisor:
             self._end()
             self._read()
             self._write_report(extra_report)
+            if self._awake is not None:
+                self._awake.close()
             for sig, handler in before.items():
                 signal.signal(sig, handler)
 
@@ -111,6 +116,18 @@ class Supervisor:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
+
+    def _keep_awake(self) -> None:
+        latency_us = self.config.audio.cpu_dma_latency_us
+        if latency_us < 0:
+            return
+        key = "audio.cpu_dma_latency_us"
+        try:
+            self._awake = keep_awake(latency_us)
+        except FileNotFoundError:
+            self._tell(WARNING, f"{key}: this system has no such setting; the jam goes on without it")
+        except OSError as error:
+            self._tell(WARNING, f"{key}: {error.strerror}; the jam goes on without it; to allow it: {AWAKE_REMEDY}")
 
     def _start(self) -> None:
         for name in PROCESSES:
@@ -242,6 +259,7 @@ class Supervisor:
             "duration_s": round(time.monotonic() - self._begun_s, 3),
             "restarts": {name: len(child.deaths) for name, child in self._children.items()},
             "processes": {name: {"pid": c.process.pid, **(c.ready or {})} for name, c in self._children.items()},
+            "cpu_dma_latency_us": None if self._awake is None else self.config.audio.cpu_dma_latency_us,
             "versions": versions(),
         }
         if network is not None:

@@ -1,15 +1,24 @@
-"""Real-time scheduling for the threads that sound and beat depend on, where the system allows it.
+"""What the system gives to a program in a hurry, where it allows it: real-time scheduling, and a processor that stays awake.
 
-Runs on: audio and network process; each urgent thread calls it for itself, once.
+Runs on: audio and network process (each urgent thread calls `be_urgent` for itself, once); main process (`keep_awake`).
 """
 
 from __future__ import annotations
 
 import os
+import struct
 import sys
+from pathlib import Path
+from typing import BinaryIO
 
 SOUND = 5  # what JACK gives its clients
 BEAT = 3  # the network's: it never keeps the sound waiting
+CPU_DMA_LATENCY = Path("/dev/cpu_dma_latency")
+AWAKE_REMEDY = (  # the rule that Ardour installs for the same purpose
+    """echo 'KERNEL=="cpu_dma_latency", GROUP="audio", MODE="0660"' | sudo tee /etc/udev/rules.d/99-cpu-dma-latency.rules && """
+    "sudo udevadm control --reload && sudo udevadm trigger --name-match=cpu_dma_latency; "
+    "be in the group audio: sudo usermod -aG audio $USER, then log in again"
+)
 
 
 def be_urgent(priority: int) -> bool:
@@ -26,3 +35,14 @@ def be_urgent(priority: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def keep_awake(latency_us: int, device: Path = CPU_DMA_LATENCY) -> BinaryIO:
+    """Let no processor of this machine sleep so deep that waking takes it more than `latency_us` microseconds; 0: not at all.
+
+    It holds until the file that is returned is closed, or this process ends. Raises OSError where the system does not allow it,
+    FileNotFoundError where there is no such thing.
+    """
+    held = device.open("r+b", buffering=0)
+    held.write(struct.pack("=i", latency_us))
+    return held

@@ -177,6 +177,18 @@ def test_realtime_hints(tmp_path):
     assert doctor._kernel(system(tmp_path / "irq", options="threadirqs")).endswith("with threadirqs")
 
 
+def test_whether_the_processor_can_be_kept_awake(tmp_path, monkeypatch):
+    device = tmp_path / "cpu_dma_latency"
+    assert list(doctor.awake(-1, device)) == []
+    assert [finding.level for finding in doctor.awake(0, device)] == [NOTE]
+    device.write_bytes(b"")
+    assert [finding.level for latency_us in (-1, 0) for finding in doctor.awake(latency_us, device)] == [OK, OK]
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    refused = [finding for latency_us in (-1, 0) for finding in doctor.awake(latency_us, device)]
+    assert [finding.level for finding in refused] == [OK, NOTE]
+    assert all("udev" in finding.remedy for finding in refused)
+
+
 def test_the_exit_status_is_that_of_a_jam(monkeypatch, capsys):
     notes = [doctor.Finding(OK, "a", "b"), doctor.Finding(NOTE, "c", "one\ntwo", "mend it")]
     monkeypatch.setattr(doctor, "findings", lambda _config: notes)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from engine.urgent import BEAT, SOUND, be_urgent
+from engine.urgent import BEAT, CPU_DMA_LATENCY, SOUND, be_urgent, keep_awake
 
 
 def in_a_thread(what: Callable[[], None]) -> None:
@@ -47,3 +49,26 @@ def test_where_it_is_not_allowed_it_says_so(monkeypatch: pytest.MonkeyPatch):
     told: list[bool] = []
     in_a_thread(lambda: told.append(be_urgent(SOUND)))
     assert told == [False]
+
+
+def test_the_kernel_is_told_how_long_waking_may_take(tmp_path: Path):
+    device = tmp_path / "cpu_dma_latency"
+    device.write_bytes(b"")
+    with keep_awake(20, device) as held:
+        assert device.read_bytes() == struct.pack("=i", 20)
+        assert not held.closed  # it holds for as long as the file is open
+    with pytest.raises(FileNotFoundError):
+        keep_awake(0, tmp_path / "nowhere")
+
+
+def in_force_us() -> int:
+    """What the kernel goes by now: the least that any program asks for."""
+    return int(struct.unpack("=i", CPU_DMA_LATENCY.read_bytes()[:4])[0])
+
+
+@pytest.mark.skipif(not os.access(CPU_DMA_LATENCY, os.R_OK | os.W_OK), reason="this user may not set it: see algoritmo doctor")
+def test_the_kernel_goes_by_it_until_it_is_closed():
+    before_us = in_force_us()
+    with keep_awake(0):
+        assert in_force_us() == 0
+    assert in_force_us() == before_us

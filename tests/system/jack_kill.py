@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,7 @@ def main() -> None:
             kills = [kill(the, jam, name, receiver) for _ in range(arguments.times) for name in ("network", "feed")]
             # As it stands: the end of the jam would fade the chord out.
             recording, _ = soundfile.read(jam.session / "session.wav", dtype="float32", always_2d=True)
-    late = Late(*(sum(counts) for counts in zip(*(astuple(k.late) for k in kills), strict=True)))
+    late = sum((k.late for k in kills), Late(0, 0, 0, 0))
     tell(figures(kills, recording), late, arguments.json)
 
 

@@ -5,8 +5,9 @@
 
 The festival network plays; the bundled performance comes through JACK's MIDI over and over; the mode changes every twenty
 seconds; the feed goes to three receivers and to one page. An xrun that the idle control client did not have is ours, or
-befell us because we compute when the machine stands still: `--busy 190` runs a second control beside it, a client in C
-that computes for 190 us of each period (what our blocks take on average is `dsp_load`), to tell the two apart.
+befell us because we compute when the machine stands still. To tell the two apart, `--busy 190` has a client in C that
+computes for 190 us of each period (what our blocks take on average is `dsp_load`) play instead of us, half as long before
+and half as long after.
 """
 
 # ruff: noqa: T201  (prints)
@@ -14,14 +15,13 @@ that computes for 190 us of each period (what our blocks take on average is `dsp
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from engine.bench import DEMO, cpu_s, memory_mb
 from engine.feed import osc
 from engine.parameters import MODES
-from tests.system.jack_stand import Stand, busy_on, end, everything, jam_on, parser_of, stand, tell
+from tests.system.jack_stand import Late, Stand, busy_on, end, everything, jam_on, parser_of, stand, tell
 from tests.system.rig import RATE, Jam, Stage, free_port
 
 RECEIVERS = 3
@@ -198,11 +198,19 @@ def _say(before: Sample, now: Sample) -> None:
     print(f"{now.at_s:5.0f} s: {shares} of a core; {now.memory_mb_all:.1f} MB ({memory})", flush=True)
 
 
+def busy_alone(the: Stand, busy_us: float, minutes: float) -> Late:
+    """Have the client in C play by itself for so long."""
+    with busy_on(the, busy_us):
+        the.mark()
+        time.sleep(60 * minutes)
+        return the.late()
+
+
 def main() -> None:
     """Set up, play, print, take down."""
     parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--busy", type=float, default=0.0, metavar="US", help="run a second control that computes for so long")
+    parser.add_argument("--busy", type=float, default=0.0, metavar="US", help="a second control that computes for so long")
     parser.add_argument("--audience", action="store_true", help="(this process receives what another sends)")
     arguments = parser.parse_args()
     if arguments.audience:
@@ -213,14 +221,16 @@ def main() -> None:
         try:
             control, web = free_port(), free_port()
             ports = (f"osc.control.port={control}", f"web.port={web}")
-            busy = busy_on(the, arguments.busy) if arguments.busy else contextlib.nullcontext()
-            with busy, jam_on(the, *everything(*audience.ports), *ports, *arguments.set) as jam:
+            busy_late = busy_alone(the, arguments.busy, arguments.minutes / 2) if arguments.busy else None
+            with jam_on(the, *everything(*audience.ports), *ports, *arguments.set) as jam:
                 audience.open_page(f"http://127.0.0.1:{web}/socket?fmt=u8")
                 the.mark()
                 before = jam.report
                 samples, notes = soak(the, jam, arguments.minutes, control)
                 time.sleep(2 * LOOK_S)  # the report is brought up to date every two seconds
                 late, report = the.late(), jam.report
+            if busy_late is not None:
+                busy_late += busy_alone(the, arguments.busy, arguments.minutes / 2)
             received = audience.leave()
         finally:
             audience.close()
@@ -247,7 +257,7 @@ def main() -> None:
         memory_mb_all=round(samples[-1].memory_mb_all, 1),
         memory_growth_mb=growth_mb(samples),
     )
-    tell(found, late, arguments.json)
+    tell(found, late, arguments.json, busy_alone=None if busy_late is None else asdict(busy_late))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,6 +27,7 @@ from engine.link import Layout, Link
 from engine.network.contract import parse_card
 from engine.parameters import Live
 from engine.process import Spec, registry_of, start
+from engine.urgent import keep_awake
 from tests.system.rig import JackServer, Jam, Stage, free_port, jack_settings, need
 
 TRACKS = ("drums", "bass", "chords", "pad", "lead")
@@ -49,6 +50,7 @@ class Late:
     ours_late: int  # ... by our audio process
     busy_late: int = 0  # ... by a client in C that computes as long as ours, where a bench has one
     ours_asleep: int = 0  # of ours_late those in which the system had not even woken it
+    busy_asleep: int = 0
 
     @classmethod
     def of(cls, log: str) -> Late:
@@ -61,7 +63,11 @@ class Late:
                 client = line.split("client = ")[1].split(" was")[0]
                 late[client] += 1
                 late[f"{client} asleep"] += "Triggered" in line  # NotTriggered: its turn had not come
-        return cls(late["machine"], late["control"], late["stage"], late["PortAudio"], late["busy"], late["PortAudio asleep"])
+        counts = ("machine", "control", "stage", "PortAudio", "busy", "PortAudio asleep", "busy asleep")
+        return cls(*(late[name] for name in counts))
+
+    def __add__(self, other: Late) -> Late:
+        return Late(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
 
 class AudioAlone:
@@ -120,8 +126,10 @@ def everything(*ports: int) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def stand() -> Iterator[Stand]:
-    """Set up the server and its two clients."""
+    """Set up the server and its two clients, on a machine set up for a stage as far as this user may: urgent, and awake."""
     with _ended_by_signals(), tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
+        with contextlib.suppress(OSError):
+            ending.callback(keep_awake(0).close)
         # Beside a server that is an ordinary program, our own urgent thread would keep it from waking the others.
         server = JackServer(Path(folder) / "jackd.log", urgent=True)
         ending.callback(server.close)
@@ -136,7 +144,10 @@ def stand() -> Iterator[Stand]:
 
 @contextlib.contextmanager
 def busy_on(the: Stand, busy_us: float) -> Iterator[None]:
-    """Run a client in C that computes for so long in each period: what is late of it is the machine's doing."""
+    """Run a client in C that computes for so long in each period: what is late of it is the machine's doing.
+
+    Not beside a jam: the two keep each other waiting.
+    """
     program = the.folder / "busy_client"
     compiler = need("cc", "apt install gcc")
     source = Path(__file__).with_name("busy_client.c")

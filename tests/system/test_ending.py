@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import socket
@@ -15,8 +16,10 @@ import soundfile
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from engine.urgent import CPU_DMA_LATENCY
 from tests.system.rig import RATE, ROOT, Jam, need, null_settings
 from tests.system.test_killed import assert_whole_midi
+from tests.test_urgent import in_force_us
 
 pytestmark = pytest.mark.system
 
@@ -44,6 +47,19 @@ def test_a_second_ctrl_c_changes_nothing(start_jam: Callable[..., Jam]):
     jam.process.send_signal(signal.SIGINT)
     assert jam.end(signal.SIGINT, AT_ONCE_S) == 0, jam.output
     assert soundfile.info(jam.session / "session.wav").frames > 0
+
+
+def test_the_processor_is_kept_awake_while_it_plays_where_that_is_allowed(start_jam: Callable[..., Jam]):
+    jam = start_jam(*null_settings(), "audio.cpu_dma_latency_us=0")
+    jam.wait_playing(4)
+    allowed = os.access(CPU_DMA_LATENCY, os.R_OK | os.W_OK)
+    assert jam.report["cpu_dma_latency_us"] == (0 if allowed else None)
+    assert ("audio.cpu_dma_latency_us" in jam.output) == (not allowed)  # a warning, with the remedy
+    if allowed:
+        assert in_force_us() == 0
+    assert jam.end(signal.SIGINT, AT_ONCE_S) == 0, jam.output
+    if allowed:
+        assert in_force_us() > 0
 
 
 def test_the_demo_goes_on_without_a_device_and_says_so(start_jam: Callable[..., Jam]):

@@ -22,14 +22,17 @@ JackEngine::XRun: client = PortAudio was not finished, state = Running
 JackEngine::XRun: client = PortAudio was not finished, state = Triggered
 JackEngine::XRun: client = stage was not finished, state = Running
 JackEngine::XRun: client = busy was not finished, state = Running
+JackEngine::XRun: client = busy was not finished, state = Triggered
 JackEngine::XRun: client = somebody was not finished, state = Running
 JackAudioDriver::ProcessGraphAsyncMaster: Process error
 """
 
 
 def test_the_server_s_log_tells_who_was_late():
-    assert Late.of(LOG) == Late(machine_late=1, control_late=1, bench_late=1, ours_late=3, busy_late=1, ours_asleep=1)
+    late = Late(machine_late=1, control_late=1, bench_late=1, ours_late=3, busy_late=2, ours_asleep=1, busy_asleep=1)
+    assert Late.of(LOG) == late
     assert Late.of("") == Late(0, 0, 0, 0)
+    assert late + late == Late.of(LOG + LOG)
 
 
 def test_latencies_are_summed_up_with_what_was_lost():
