@@ -20,6 +20,7 @@ from engine.network.runner import Runner
 from engine.parameters import MODES, Live
 
 TRADE, ACCOMPANY, SOLO = range(len(MODES))
+HELD_BARS = 2  # trade: so long with nothing new is a phrase's end, whatever is held: a last note, a pedal, a lost note-off
 PATIENCE_BEATS = 2  # silence of a network that is free to play, after which it is encouraged
 ENCOURAGEMENT = 1.5  # growth of the density per silent timestep from there on ...
 MOST_ENCOURAGED = 256.0  # ... up to this factor
@@ -161,7 +162,8 @@ class Jam:
         elif not bars:
             silent_since = self.roll.player_silent_since()
             rested = silent_since is not None and step - silent_since >= self._live.get("rest") * self._steps_per_beat
-            if rested and self.roll.player_began_since(self._turn_began):
+            held = not self.roll.player_began_since(step - HELD_BARS * self._steps_per_bar)
+            if (rested or held) and self.roll.player_began_since(self._turn_began):
                 self.listening = False
                 self._turn_began = step
                 # An answer is expected now, not after another rest.

@@ -165,6 +165,19 @@ def test_trade_listens_then_answers_then_gives_way(tiny_onnx):
     assert not stage.sounding
 
 
+def test_a_last_note_that_is_held_is_answered_while_it_sounds(tiny_onnx):
+    stage = Stage(tiny_onnx, mode="trade", rest=1)
+    stage.player(16, 60)  # its end never comes
+    held = stage.run(16 + 32)
+    assert (held["flags"] & LISTENING).all()
+    answer = stage.run(24)
+    assert not (answer["flags"][1:] & LISTENING).any()
+    assert ons(stage)
+    assert answer["notes"][:, LEAD.start, PLAY].all()  # and it goes on
+    stage.player(stage.step, 64)
+    assert stage.advance()["flags"] & LISTENING
+
+
 def test_an_interruption_silences_it_within_the_step(tiny_onnx):
     stage = Stage(tiny_onnx, mode="trade", bars=1)
     stage.run(20)
