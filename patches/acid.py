@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pyo import DCBlock, HarmTable, MidiAdsr, MidiLinseg, MoogLP, Osc, Port, PyoObject
 
-from engine.audio.patch import Notes, Param, Patch
+from engine.audio.patch import Notes, Param, Patch, Voice
 from patches._space import loudness, stereo
 
 
@@ -28,8 +28,12 @@ class Acid(Patch):
     def build(self, notes: Notes, p: SimpleNamespace) -> PyoObject:
         """Return one saw through a ladder filter."""
         self._saw = HarmTable([1 / n for n in range(1, 41)], size=8192)
-        pitch = Port(notes.pitch, p.glide, p.glide)
-        held = MidiAdsr(notes.velocity, attack=0.003, decay=0.5, sustain=0.85, release=0.06)
-        accent = MidiLinseg(notes.velocity, [(0, 0), (0.004, 1), (0.1, 0.45), (0.3, 0.12), (0.6, 0)], hold=4, mul=p.accent)
-        ladder = MoogLP(Osc(self._saw, pitch), pitch + accent + p.cutoff, p.resonance)
-        return stereo(DCBlock(ladder, mul=loudness(held) * 0.5), width=0)  # the ladder bends one side more than the other
+
+        def voice(note: Voice) -> PyoObject:
+            pitch = Port(note.pitch, p.glide, p.glide)
+            held = MidiAdsr(note.velocity, attack=0.003, decay=0.5, sustain=0.85, release=0.06)
+            accent = MidiLinseg(note.velocity, [(0, 0), (0.004, 1), (0.1, 0.45), (0.3, 0.12), (0.6, 0)], hold=4, mul=p.accent)
+            ladder = MoogLP(Osc(self._saw, pitch), pitch + accent + p.cutoff, p.resonance)
+            return DCBlock(ladder, mul=loudness(held) * 0.5)  # the ladder bends one side more than the other
+
+        return stereo(notes.each(voice), width=0)

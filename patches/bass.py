@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pyo import Biquad, HarmTable, MidiAdsr, MidiLinseg, Osc, PyoObject
 
-from engine.audio.patch import Notes, Param, Patch
+from engine.audio.patch import Notes, Param, Patch, Voice
 from patches._space import loudness, stereo
 
 
@@ -28,7 +28,10 @@ class Bass(Patch):
         """Return one oscillator, filter and envelope per voice, in the middle of the stage."""
         # A saw of 40 harmonics (none folds back below 600 Hz) that leans on its fundamental.
         self._saw = HarmTable([1.4] + [0.8 / n for n in range(2, 41)], size=8192)
-        held = MidiAdsr(notes.velocity, attack=0.004, decay=1.5, sustain=0.8, release=0.1)
-        stroke = MidiLinseg(notes.velocity, [(0, 0), (0.006, 1), (0.1, 0.45), (0.5, 0.15), (1.5, 0)], hold=4, mul=p.stroke)
-        voices = Biquad(Osc(self._saw, notes.pitch), notes.pitch + stroke + p.cutoff, p.resonance, mul=loudness(held) * 0.34)
-        return stereo(voices, width=0)
+
+        def voice(note: Voice) -> PyoObject:
+            held = MidiAdsr(note.velocity, attack=0.004, decay=1.5, sustain=0.8, release=0.1)
+            stroke = MidiLinseg(note.velocity, [(0, 0), (0.006, 1), (0.1, 0.45), (0.5, 0.15), (1.5, 0)], hold=4, mul=p.stroke)
+            return Biquad(Osc(self._saw, note.pitch), note.pitch + stroke + p.cutoff, p.resonance, mul=loudness(held) * 0.34)
+
+        return stereo(notes.each(voice), width=0)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyo import DataTable, MToT, PyoObject, Sig, TrigEnv
 
-from engine.audio.patch import Notes, Param, Patch
+from engine.audio.patch import Notes, Param, Patch, Voice
 
 Wave = NDArray[np.float64]  # (samples,) mono, or (2, samples) stereo, at RATE
 
@@ -58,31 +58,37 @@ class Drums(Patch):
         slower = MToT(60 - p.tune)
         noise = np.random.default_rng(808)
 
-        def voice_of(pitches: tuple[int, ...]) -> tuple[Notes, PyoObject, PyoObject]:
-            loud, bright = Sig(0), Sig(0)
-            setters = loud.getBaseObjects()[0].setValue, bright.getBaseObjects()[0].setValue
-            self._strike.update(dict.fromkeys(pitches, setters))
-            return notes.key(*pitches), loud, bright
+        def struck(pitches: tuple[int, ...], make: Callable[[Voice, PyoObject, PyoObject], PyoObject]) -> PyoObject:
+            def drum(voice: Voice) -> PyoObject:
+                loud, bright = Sig(0), Sig(0)
+                setters = loud.getBaseObjects()[0].setValue, bright.getBaseObjects()[0].setValue
+                self._strike.update(dict.fromkeys(pitches, setters))
+                return make(voice, loud, bright)
 
-        def drum(pitches: tuple[int, ...], body: Wave, snap: Wave, level: float, room: float, tuned: bool) -> PyoObject:
-            voice, loud, bright = voice_of(pitches)
-            stretch = slower * (_hz(pitches[0]) / voice.pitch) if tuned else slower
-            wet = _in_room(body + _longer(snap, body), noise) * room
-            return (
-                TrigEnv(voice.on, self._table(wet * level), stretch * _seconds(wet), mul=loud * p.room)
-                + TrigEnv(voice.on, self._table(body * level), stretch * _seconds(body), mul=loud)
-                + TrigEnv(voice.on, self._table(snap * level), stretch * _seconds(snap), mul=bright * p.snap)
-            )
+            return notes.key(*pitches).each(drum)[0]
+
+        def skin(pitches: tuple[int, ...], body: Wave, snap: Wave, level: float, room: float, tuned: bool) -> PyoObject:
+            def drum(voice: Voice, loud: PyoObject, bright: PyoObject) -> PyoObject:
+                stretch = slower * (_hz(pitches[0]) / voice.pitch) if tuned else slower
+                wet = _in_room(body + _longer(snap, body), noise) * room
+                return (
+                    TrigEnv(voice.on, self._table(wet * level), stretch * _seconds(wet), mul=loud * p.room)
+                    + TrigEnv(voice.on, self._table(body * level), stretch * _seconds(body), mul=loud)
+                    + TrigEnv(voice.on, self._table(snap * level), stretch * _seconds(snap), mul=bright * p.snap)
+                )
+
+            return struck(pitches, drum)
 
         def metal(pitches: tuple[int, ...], wash: Wave, ping: Wave, level: float) -> PyoObject:
-            voice, loud, bright = voice_of(pitches)
-            return TrigEnv(voice.on, self._table(wash * level), slower * _seconds(wash), mul=bright * p.cymbals) + TrigEnv(
-                voice.on, self._table(ping * level), slower * _seconds(ping), mul=loud * p.cymbals
-            )
+            def drum(voice: Voice, loud: PyoObject, bright: PyoObject) -> PyoObject:
+                return TrigEnv(voice.on, self._table(wash * level), slower * _seconds(wash), mul=bright * p.cymbals) + TrigEnv(
+                    voice.on, self._table(ping * level), slower * _seconds(ping), mul=loud * p.cymbals
+                )
 
-        def hat() -> PyoObject:
+            return struck(pitches, drum)
+
+        def hat(voice: Voice, loud: PyoObject, bright: PyoObject) -> PyoObject:
             # One pair of cymbals, one voice: the pitch decides how long it rings, so that closing it chokes it.
-            voice, loud, bright = voice_of(HAT)
             ring = 0.12 - (voice.pitch > _hz(43)) * 0.05 + (voice.pitch > _hz(45)) * (p.open - 0.07)
             fall = _fall(1.0, 0.19)
             fade = TrigEnv(voice.on, self._table(fall), ring * _seconds(fall))
@@ -92,14 +98,14 @@ class Drums(Patch):
             )
 
         kit = [
-            drum(KICK, _kick(), _beater(noise), 0.39, 0.05, tuned=False),
-            drum(SNARE, _shell(), _wires(noise), 0.37, 0.30, tuned=False),
-            drum(RIM, _stick(), _crack(noise), 0.30, 0.25, tuned=False),
-            drum(CLAP, _hands(noise, 0.0), _hands(noise, 0.003), 0.30, 0.35, tuned=False),
-            drum(LOW_TOM, _tom(87.3, 0.30), _skin(noise), 0.38, 0.20, tuned=True),
-            drum(MID_TOM, _tom(110.0, 0.24), _skin(noise), 0.36, 0.20, tuned=True),
-            drum(HIGH_TOM, _tom(146.8, 0.18), _skin(noise), 0.34, 0.20, tuned=True),
-            hat(),
+            skin(KICK, _kick(), _beater(noise), 0.39, 0.05, tuned=False),
+            skin(SNARE, _shell(), _wires(noise), 0.37, 0.30, tuned=False),
+            skin(RIM, _stick(), _crack(noise), 0.30, 0.25, tuned=False),
+            skin(CLAP, _hands(noise, 0.0), _hands(noise, 0.003), 0.30, 0.35, tuned=False),
+            skin(LOW_TOM, _tom(87.3, 0.30), _skin(noise), 0.38, 0.20, tuned=True),
+            skin(MID_TOM, _tom(110.0, 0.24), _skin(noise), 0.36, 0.20, tuned=True),
+            skin(HIGH_TOM, _tom(146.8, 0.18), _skin(noise), 0.34, 0.20, tuned=True),
+            struck(HAT, hat),
             metal(CRASH, _wash(noise, 0.75, 300, 2.6), _ping(noise, 0.12, 1900), 0.34),
             metal(SPLASH, _wash(noise, 0.45, 500, 1.8), _ping(noise, 0.10, 2600), 0.32),
             metal(RIDE, _wash(noise, 0.55, 2500, 2.0), _ping(noise, 0.35, 3100), 0.18),

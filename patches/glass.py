@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pyo import HarmTable, MidiAdsr, MidiLinseg, Osc, PyoObject
 
-from engine.audio.patch import Notes, Param, Patch
+from engine.audio.patch import Notes, Param, Patch, Voice
 from patches._space import echo, loudness, stereo
 
 
@@ -27,10 +27,13 @@ class Glass(Patch):
     def build(self, notes: Notes, p: SimpleNamespace) -> PyoObject:
         """Return two sines per voice, the upper bending the lower, and an echo for all."""
         self._sine = HarmTable([1], size=8192)  # pyo reads a table's memory without keeping the table alive
-        # Ringing on after the key is up is what bells do: the release is almost as long as the fall.
-        ring = MidiAdsr(notes.velocity, attack=0.002, decay=3.0, sustain=0.0, release=1.2)
-        stroke = MidiLinseg(notes.velocity, [(0, 0), (0.003, 1), (0.1, 0.45), (0.5, 0.2), (2.0, 0)], hold=4, mul=p.shine)
-        # Half a cycle on, because a phase below 0 or above 1 would be read outside the table.
-        upper = Osc(self._sine, notes.pitch * p.ratio, mul=stroke, add=0.5)
-        lower = Osc(self._sine, notes.pitch, phase=upper, mul=loudness(ring) * 0.4)
-        return echo(stereo(lower, width=0.5), time_s=0.268, feedback=0.4, level=p.echo)
+
+        def voice(note: Voice) -> PyoObject:
+            # Ringing on after the key is up is what bells do: the release is almost as long as the fall.
+            ring = MidiAdsr(note.velocity, attack=0.002, decay=3.0, sustain=0.0, release=1.2)
+            stroke = MidiLinseg(note.velocity, [(0, 0), (0.003, 1), (0.1, 0.45), (0.5, 0.2), (2.0, 0)], hold=4, mul=p.shine)
+            # Half a cycle on, because a phase below 0 or above 1 would be read outside the table.
+            upper = Osc(self._sine, note.pitch * p.ratio, mul=stroke, add=0.5)
+            return Osc(self._sine, note.pitch, phase=upper, mul=loudness(ring) * 0.4)
+
+        return echo(stereo(notes.each(voice), width=0.5), time_s=0.268, feedback=0.4, level=p.echo)

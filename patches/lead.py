@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from pyo import Biquad, HarmTable, MidiAdsr, Osc, PyoObject, Sine
 
-from engine.audio.patch import Notes, Param, Patch
-from patches._space import beside, echo, loudness, mono
+from engine.audio.patch import Notes, Param, Patch, Voice
+from patches._space import apart, beside, echo, loudness, mono, together
 
 
 class Lead(Patch):
@@ -33,9 +33,15 @@ class Lead(Patch):
         # Upper harmonics softer than a saw's, so that what folds back above 1 kHz stays faint.
         self._saw = HarmTable([math.cos(math.pi / 2 * (n - 1) / 20) / n for n in range(1, 21)], size=8192)
         self._soft = HarmTable([1, 0.5, 0.3, 0.15, 0.1, 0.06], size=8192)
-        pitch = notes.pitch * Sine(5.3, mul=p.vibrato, add=1)
-        held = MidiAdsr(notes.velocity, attack=0.008, decay=0.5, sustain=0.75, release=0.22)
-        loud = loudness(held) * 0.175
-        middle = mono(Biquad(Osc(self._saw, pitch), pitch + held * p.touch + p.cutoff, p.resonance, mul=loud))
-        side = mono(Osc(self._soft, pitch * 1.003, mul=loud)) * p.width
+        sway = Sine(5.3, mul=p.vibrato, add=1)
+
+        def voice(note: Voice) -> PyoObject:
+            pitch = note.pitch * sway
+            held = MidiAdsr(note.velocity, attack=0.008, decay=0.5, sustain=0.75, release=0.22)
+            loud = loudness(held) * 0.175
+            middle = Biquad(Osc(self._saw, pitch), pitch + held * p.touch + p.cutoff, p.resonance, mul=loud)
+            return together([middle, Osc(self._soft, pitch * 1.003, mul=loud)])
+
+        middles, sides = apart(notes.each(voice))
+        middle, side = mono(middles), mono(sides) * p.width
         return echo(beside(middle, side), time_s=0.402, feedback=0.35, level=p.echo)

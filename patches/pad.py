@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from pyo import ButLP, Freeverb, HarmTable, MidiAdsr, Osc, PyoObject, Sine
 
-from engine.audio.patch import Notes, Param, Patch
-from patches._space import beside, loudness, mono
+from engine.audio.patch import Notes, Param, Patch, Voice
+from patches._space import apart, beside, loudness, mono, together
 
 
 class Pad(Patch):
@@ -29,9 +29,14 @@ class Pad(Patch):
         """Return the middle plus the drifting saw on the left, less it on the right: in mono nothing beats."""
         self._saw = HarmTable([1 / n for n in range(1, 25)], size=8192)  # folds back only above 1 kHz, faintly
         self._soft = HarmTable([1, 0.5, 0.3, 0.15, 0.1, 0.06], size=8192)
-        swell = MidiAdsr(notes.velocity, attack=0.22, decay=2.0, sustain=0.8, release=1.1)
-        loud = loudness(swell) * 0.135
         breath = Sine(0.13, mul=p.brightness * 0.2, add=p.brightness)
-        middle = mono(ButLP(Osc(self._saw, notes.pitch), swell * breath + notes.pitch, mul=loud))
-        side = mono(Osc(self._soft, notes.pitch + p.drift, mul=loud)) * p.width
+
+        def voice(note: Voice) -> PyoObject:
+            swell = MidiAdsr(note.velocity, attack=0.22, decay=2.0, sustain=0.8, release=1.1)
+            loud = loudness(swell) * 0.135
+            middle = ButLP(Osc(self._saw, note.pitch), swell * breath + note.pitch, mul=loud)
+            return together([middle, Osc(self._soft, note.pitch + p.drift, mul=loud)])
+
+        middles, sides = apart(notes.each(voice))
+        middle, side = mono(middles), mono(sides) * p.width
         return Freeverb(beside(middle, side), size=0.82, damp=0.6, bal=p.room)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pyo import ButLP, HarmTable, MidiAdsr, Osc, PyoObject
 
-from engine.audio.patch import Notes, Param, Patch
+from engine.audio.patch import Notes, Param, Patch, Voice
 from patches._space import chorus, loudness, mono
 
 
@@ -27,8 +27,10 @@ class Strings(Patch):
     def build(self, notes: Notes, p: SimpleNamespace) -> PyoObject:
         """Return a filtered oscillator per voice, then a slow and a fast chorus for all."""
         self._saw = HarmTable([math.cos(math.pi / 2 * (n - 1) / 24) / n for n in range(1, 25)], size=8192)
-        bow = MidiAdsr(notes.velocity, attack=0.09, decay=1.0, sustain=0.85, release=0.45)
-        voices = ButLP(Osc(self._saw, notes.pitch), bow * p.brightness + notes.pitch, mul=loudness(bow) * 0.17)
-        return chorus(
-            chorus(mono(voices), p.ensemble, rate_hz=0.61, sway_s=0.0008), p.ensemble * 0.5, rate_hz=5.7, sway_s=0.0001
-        )
+
+        def voice(note: Voice) -> PyoObject:
+            bow = MidiAdsr(note.velocity, attack=0.09, decay=1.0, sustain=0.85, release=0.45)
+            return ButLP(Osc(self._saw, note.pitch), bow * p.brightness + note.pitch, mul=loudness(bow) * 0.17)
+
+        slow = chorus(mono(notes.each(voice)), p.ensemble, rate_hz=0.61, sway_s=0.0008)
+        return chorus(slow, p.ensemble * 0.5, rate_hz=5.7, sway_s=0.0001)

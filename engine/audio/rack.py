@@ -11,14 +11,13 @@ from collections.abc import Iterator, Sequence
 from pyo import Sig, SigTo
 
 from engine.audio.limiter import RUNAWAY
-from engine.audio.patch import GLIDE_S, Instrument, fault, load
+from engine.audio.patch import GLIDE_S, SILENT, Instrument, fault, load
 from engine.audio.plain import Click, Plain
 from engine.config import Config
 from engine.errors import PatchError
 from engine.messages import PLAYER
 
 BEND_SEMITONES = 2.0  # what the whole way of a pitch wheel does
-SILENT = 1e-5  # -100 dBFS
 OPEN_BLOCKS = 32  # silent for so long, a hushed channel is opened again
 SLEEP_BLOCKS = 4500  # ... and an instrument sleeps; 6 s at 48 kHz, longer than any echo waits to come back
 
@@ -125,10 +124,14 @@ class Channel:
         return not self.working or self._strip.size() < RUNAWAY
 
     def listen(self, blocks: int) -> None:
-        """Hear, `blocks` blocks after the last time, whether there is silence: then what was hushed is opened, and sleeps."""
+        """Hear, `blocks` blocks after the last time, whether there is silence: then what was hushed is opened, and sleeps.
+
+        Single voices sleep sooner.
+        """
         instrument = self._strip.instrument
         if instrument.is_asleep and self._open:
             return
+        instrument.listen(blocks)
         self._quiet_blocks = self._quiet_blocks + blocks if self._strip.size() < SILENT else 0
         if not self._open and self._quiet_blocks >= OPEN_BLOCKS:
             self._unhush()

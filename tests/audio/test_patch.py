@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyo import Dummy, Fader, Sig
 
 from engine.audio.engine import _output_of
-from engine.audio.patch import Instrument, Notes, Param, Patch, available, load
+from engine.audio.patch import VOICE_SLEEP_BLOCKS, Instrument, Notes, Param, Patch, available, load
 from engine.audio.plain import Plain
 from engine.errors import PatchError
 
@@ -114,11 +115,78 @@ def test_velocity_is_zero_on_the_first_sample_of_every_note(bench: Bench) -> Non
 def test_a_bend_moves_the_notes_that_sound_and_those_to_come() -> None:
     notes = Notes(2)
     heard = {}
-    notes._set_hz = [lambda hz, voice=voice: heard.update({voice: hz}) for voice in range(2)]
+    for number, voice in enumerate(notes.voices()):
+        voice.set_hz.append(lambda hz, number=number: heard.update({number: hz}))
     notes.note_on(69, 0.5)
     notes.bend(12.0)
     notes.note_on(57, 0.5)
     assert sorted(heard.values()) == [440.0, 880.0]
+
+
+class Single(Patch):
+    """Puts out its voices' velocity, made one by one."""
+
+    polyphony = 2
+
+    def build(self, notes, p):  # type: ignore[no-untyped-def]
+        return Dummy([base for sound in notes.each(self.voice) for base in sound.getBaseObjects()])
+
+    def voice(self, note):  # type: ignore[no-untyped-def]
+        return note.velocity * 0.5
+
+
+def test_a_voice_that_has_fallen_silent_sleeps_by_itself_and_wakes_in_time(bench: Bench) -> None:
+    bench().blocks(10)
+    instrument = Instrument("single", Single)
+    out = Sig(instrument.sound).out()  # as a rack has it: what is stopped itself leaves the output
+    server = out.getServer()
+    view = _output_of(server)
+    first, second = instrument.notes.voices()
+
+    def blocks(count: int) -> np.ndarray:
+        for _ in range(count):
+            server.process()
+            instrument.listen(1)
+        return view.copy()
+
+    instrument.note_on(60, 0.5)
+    instrument.note_on(64, 1.0)
+    blocks(2)
+    instrument.notes.note_off(60)
+    blocks(VOICE_SLEEP_BLOCKS - 1)
+    assert not first.is_asleep
+    heard = blocks(1)
+    assert (first.is_asleep, second.is_asleep) == (True, False)
+    assert heard[:, 1] == pytest.approx(0.5)
+    assert not heard[:, 0].any()
+    blocks(VOICE_SLEEP_BLOCKS)
+    assert not second.is_asleep  # it is held
+    instrument.note_on(60, 0.25)
+    heard = blocks(1)
+    assert not first.is_asleep
+    assert heard[0, 0] == 0
+    assert heard[1:, 0] == pytest.approx(0.125)
+    blocks(VOICE_SLEEP_BLOCKS)
+    assert not first.is_asleep
+    instrument.sleep()
+    assert (first.is_asleep, second.is_asleep) == (True, True)
+    assert not blocks(1).any()
+    instrument.note_on(64, 0.5)
+    assert (first.is_asleep, second.is_asleep) == (True, False)
+    assert blocks(1)[1:, 1] == pytest.approx(0.25)
+
+
+def test_a_voice_whose_play_begins_something_never_sleeps(bench: Bench) -> None:
+    bench()
+
+    class Beginner(Single):
+        def voice(self, note):  # type: ignore[no-untyped-def]
+            return Fader(dur=1).play() * note.velocity
+
+    instrument = Instrument("beginner", Beginner)
+    instrument.sleep()
+    assert not instrument.is_asleep
+    assert not any(voice.made for voice in instrument.notes.voices())
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -162,6 +230,7 @@ BUILD = "from engine.audio.patch import Patch\nfrom pyo import Sig\nclass A(Patc
     [
         ("return 1 / 0", "bad.py:5: ZeroDivisionError"),
         ("return 5", "must return a PyoObject, not int"),
+        ("return notes.each(lambda note: 5)[0]", "each\\(\\) wants a PyoObject for every voice, not int"),
         ("return Sig(0)", "must return 2 streams, not 1"),
         ("return None", "not NoneType"),
     ],

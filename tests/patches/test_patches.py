@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.audio.patch import available
+from engine.messages import BLOCK
 from tests.patches.stage import RATE, Stage, brightness_hz, cents_off, decibels, peak_db, rms_db, roughness
 
 PITCHES = {"bass": (28, 40, 52), "acid": (28, 40, 52), "lead": (60, 72, 84), "drums": (36, 38, 41)}
@@ -192,3 +193,18 @@ def test_sleep_changes_nothing(stage: Stage) -> None:
     assert not stage.listen(0.5).any()
     after = stage.note(pitches(stage)[0], 100, 0.3)
     assert abs(rms_db(before) - rms_db(after)) < 3
+
+
+def test_nor_does_the_sleep_of_a_voice(stage: Stage) -> None:
+    pitch = pitches(stage)[0]
+    before = stage.note(pitch, 100, 0.3)
+    stage.hush()
+    for _ in range(40):
+        stage.listen(0.05)
+        stage.instrument.listen(round(0.05 * RATE / BLOCK))
+    assert all(voice.is_asleep for voice in stage.instrument.notes.voices())
+    assert not stage.instrument.is_asleep
+    after = stage.note(pitch, 100, 0.3)
+    assert abs(rms_db(before) - rms_db(after)) < 3
+    assert roughness(after) < 3 * roughness(before)  # whatever the phase it begins with
+    assert sum(not voice.is_asleep for voice in stage.instrument.notes.voices()) == 1
