@@ -167,9 +167,9 @@ class _Timed(Render):
         self.steps: list[np.void] = []
         self._reader = self.link["steps"].reader(0)
 
-    def _render_block(self, out: np.ndarray) -> None:
+    def _render_block(self) -> None:
         begun = time.perf_counter_ns()
-        super()._render_block(out)
+        super()._render_block()
         self.blocks_ns.append(time.perf_counter_ns() - begun)
         self.steps.extend(self._reader.read())
 

@@ -23,7 +23,7 @@ from engine.feed.feed_file import Positions
 from engine.feed.schema import Schema
 from engine.feed.session import Recorder
 from engine.link import Layout, Link
-from engine.messages import BLOCK, NOTE_ON, OUTPUTS, PLAYER
+from engine.messages import NOTE_ON, PLAYER
 from engine.network import contract, harmony
 from engine.network.contract import HOLD, PLAY, VELOCITY, Card
 from engine.network.futures import Asked, imagine, key_of, onsets_of, pitch_classes
@@ -113,15 +113,14 @@ class Render:
         self.link["grid"].push((self._grid.frame, self._grid.beat, self._grid.tempo_bpm, step))
 
     def _render_to(self, frame: float) -> None:
-        block = np.empty((BLOCK, OUTPUTS), np.float32)
         while self._engine.frame < frame:
-            self._render_block(block)
+            self._render_block()
         self._feed.advance(self._engine.frame)
         self._recorder.drain()
         self._count()
 
-    def _render_block(self, out: np.ndarray) -> None:
-        self._engine.render_block(out)
+    def _render_block(self) -> None:
+        self._engine.render_block()
 
     def _count(self) -> None:
         tracks = list(self.notes_out)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import messages
 from engine.link import Layout, Link, Reader, Ring, Values
 from engine.network.contract import Card
 from tests import tiny
@@ -35,6 +36,38 @@ def test_queue_overflow_drops_oldest_and_counts(ring):
         ring.push((n, 0.0))
     assert numbers(reader) == list(range(13, 20))  # one slot is kept free for the record being written
     assert reader.lost == 13
+
+
+RECORDS = {
+    "EVENT": (-5, 2**40, 1, 255, 60, 127, -0.5),
+    "CLOCK": (2**40, 2**50, 20833.3, 48000, 64, 128, 0.1, 0.2, 0.3, 1, 2, 3, 4, 5, 0.5, True),
+    "GRID": (1.5, -4.0, 112.5, 7),
+    "NETWORK_STATS": (1, 2, 0.1, 0.2, 0.3, 4, 0.5, 0.6, 0.7, 8.5, 1, True, b"cpu", 0),
+    "NOTICE": (3, 2, b"the text of a notice"),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_tuple_is_written_as_numpy_would(name):
+    dtype = getattr(messages, name)
+    ring = Ring(memoryview(bytearray(Ring.size(dtype, 2))), dtype, 2)
+    assert ring._packed is not None
+    for _ in range(3):
+        ring.push(RECORDS[name])
+        assert ring.latest() == np.array(RECORDS[name], dtype)
+
+
+def test_a_record_can_be_given_as_bytes():
+    dtype = messages.wave_dtype()
+    ring = Ring(memoryview(bytearray(Ring.size(dtype, 3))), dtype, 3)
+    assert ring._packed is None  # it has more than one number in a field
+    reader = ring.reader()
+    samples = np.arange(messages.BLOCK * messages.OUTPUTS, dtype=np.float32).reshape(messages.BLOCK, messages.OUTPUTS)
+    for frame in (64, 128):
+        ring.push_bytes(frame.to_bytes(8, "little"), (samples + frame).tobytes())
+    found = reader.read()
+    assert found["frame"].tolist() == [64, 128]
+    assert np.array_equal(found["samples"][1], samples + 128)
 
 
 def test_two_readers_do_not_disturb_each_other(ring):

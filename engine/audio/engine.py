@@ -104,7 +104,9 @@ class AudioEngine:
         self._live = Live(registry, link.values)
         self._controllers = _controllers(config.midi.cc, registry)
         self._server = _boot(rate_hz, config.jam.seed)
+        self._process = self._server.process
         self._view = _output_of(self._server)
+        self._sound = self._view.reshape(-1).view(np.uint8).data
         self._rack = Rack([track.name for track in card.tracks], config)
         self.limiter = Limiter(rate_hz, config.audio.ceiling_db)
         self._parsers: list[Parser] = []
@@ -119,6 +121,7 @@ class AudioEngine:
         self._panic = registry.index["panic"]
         self._panics = float(link.values.numbers[self._panic])
         self._numbers = b""  # the parameters as they were last seen
+        self._wave, self._events = link["wave"], link["events"]
         self._muted: set[int] = set()
         self._closing = False  # asked to
         self._silent = False  # done
@@ -196,10 +199,13 @@ class AudioEngine:
         """Bytes that were no MIDI."""
         return self._ignored_before + sum(parser.ignored for parser in self._parsers)
 
-    def render_block(self, out: np.ndarray) -> None:
-        """Render BLOCK frames into `out`, float32 (BLOCK, OUTPUTS), and advance `frame` by as many."""
+    def render_block(self) -> memoryview:
+        """Render BLOCK frames and advance `frame` by as many; return their bytes, float32 (BLOCK, OUTPUTS).
+
+        They are good until the next call. What is done in every block avoids numpy for all but the limiter: see Ring.
+        """
         end = self.frame + BLOCK
-        numbers = self._live.values.numbers.tobytes()
+        numbers = self._live.values.bytes.tobytes()
         if numbers != self._numbers:
             self._numbers = numbers
             self._take_parameters()
@@ -209,21 +215,25 @@ class AudioEngine:
             replaced = self._rack.turn()
             if replaced is not None:
                 self.control.put(Free(replaced))
-            self._end_deferred()
-            self._hear_ports(end)
-            self._hear_keys()
-            self._hear_source(end)
+            if self._deferred:
+                self._end_deferred()
+            if self.midi_in:
+                self._hear_ports(end)
+            if self._keys.is_behind():
+                self._hear_keys()
+            if self._source is not None:
+                self._hear_source(self._source, end)
             self._play_network(end)
-        self._server.process()
-        np.copyto(out, self._view)
-        self.limiter.process(out)
+        self._process()
+        self.limiter.process(self._view)
         if self.limiter.broken_blocks != self._broken_blocks:
             self._find_the_broken()
-        self.link["wave"].push((self.frame, out))
+        self._wave.push_bytes(self.frame.to_bytes(8, "little"), self._sound)
         self.frame = end
         if not self._attended:
             while self.attend():
                 pass
+        return self._sound
 
     def _take_parameters(self) -> None:
         numbers = self._live.values.numbers
@@ -291,18 +301,14 @@ class AudioEngine:
 
     def _hear_keys(self) -> None:
         """Keys that were pressed on a page: a keyboard like any other."""
-        if self.link["keys"].count == self._keys.position:
-            return
         parser = self._parsers[self._keys_port]
         for key in self._keys.read():
             for heard in parser.feed(bytes(key["data"][: key["size"]])):
                 self._hear(heard)
 
-    def _hear_source(self, end: int) -> None:
-        if self._source is None:
-            return
+    def _hear_source(self, source: FileSource, end: int) -> None:
         parser = self._parsers[self._source_port]
-        for data in self._source.due(self.frame, end):
+        for data in source.due(self.frame, end):
             for heard in parser.feed(data):
                 self._hear(heard)
 
@@ -333,11 +339,12 @@ class AudioEngine:
     # --- the network -------------------------------------------------------------------------------------------------------
 
     def _play_network(self, end: int) -> None:
-        if self.link["notes"].count != self._notes.position:
+        if self._notes.is_behind():
             for record in self._notes.read().tolist():
                 self._accept(Event(*record))
-        for event in self._schedule.due(end):
-            self._play(event, max(event.frame, self.frame))
+        if len(self._schedule):
+            for event in self._schedule.due(end):
+                self._play(event, max(event.frame, self.frame))
 
     def _accept(self, event: Event) -> None:
         """Take one event of the network: into the schedule, and to the MIDI output."""
@@ -396,10 +403,9 @@ class AudioEngine:
         self._tell(frame, step, NOTE_OFF, track, pitch)
 
     def _end_deferred(self) -> None:
-        if self._deferred:
-            deferred, self._deferred = self._deferred, []
-            for track, step, pitch in deferred:
-                self._end(track, step, pitch, self.frame)
+        deferred, self._deferred = self._deferred, []
+        for track, step, pitch in deferred:
+            self._end(track, step, pitch, self.frame)
 
     def _end_all(self, track: int, channel: Channel) -> None:
         """End all notes of a channel now, those of this block too."""
@@ -409,7 +415,7 @@ class AudioEngine:
         channel.sounding.clear()
 
     def _tell(self, frame: int, step: int, kind: int, track: int, pitch: int, velocity: int = 0, bend: float = 0.0) -> None:
-        self.link["events"].push((frame, step, kind, track, pitch, velocity, bend))
+        self._events.push((frame, step, kind, track, pitch, velocity, bend))
 
 
 def scaled(parameter: Parameter, value: int) -> float:

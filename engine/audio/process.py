@@ -17,7 +17,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import TracebackType
 
-import numpy as np
 import rtmidi
 
 from engine.audio import ports
@@ -29,7 +28,7 @@ from engine.audio.streams import Driver, Output, ServerIsBack
 from engine.clock import SampleClock
 from engine.errors import DeviceError
 from engine.link import Link
-from engine.messages import BLOCK, INFO, OUTPUTS, WARNING
+from engine.messages import BLOCK, INFO, WARNING
 from engine.process import Spec, stop_requested
 
 SWITCH_S = 1e-4  # what another thread may keep the audio callback waiting; Python's own default is four blocks
@@ -93,9 +92,8 @@ class Studio:
             self.engine.resume(last)
             self._driver.resume(last)
         self._catch_up()
-        scratch = np.zeros((BLOCK, OUTPUTS), np.float32)
         for _ in range(WARM_BLOCKS):  # the first blocks are slower than any other: not on the device's time
-            self.engine.render_block(scratch)
+            self.engine.render_block()
 
     def _catch_up(self) -> None:
         """In the place of a process that died, go on where its sample clock would be now."""

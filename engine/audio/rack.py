@@ -18,6 +18,7 @@ from engine.errors import PatchError
 from engine.messages import PLAYER
 
 BEND_SEMITONES = 2.0  # what the whole way of a pitch wheel does
+LISTEN_BLOCKS = 4  # from listening to one channel to listening to the next
 OPEN_BLOCKS = 32  # silent for so long, a hushed channel is opened again
 SLEEP_BLOCKS = 4500  # ... and an instrument sleeps; 6 s at 48 kHz, longer than any echo waits to come back
 
@@ -178,9 +179,11 @@ class Rack:
         self.metronome.instrument.note_on(pitch, velocity / 127)
 
     def turn(self) -> Strip | None:
-        """Once a block: listen to one channel after the other; take in what was mended and return what it replaces."""
-        self._turn = (self._turn + 1) % len(self._channels)
-        self._channels[self._turn].listen(len(self._channels))
+        """Once a block: listen to the channels in turn; take in what was mended and return what it replaces."""
+        self._turn += 1
+        if self._turn % LISTEN_BLOCKS == 0:
+            channel = self._channels[self._turn // LISTEN_BLOCKS % len(self._channels)]
+            channel.listen(LISTEN_BLOCKS * len(self._channels))
         if not self.mended:
             return None
         channel, strip = self.mended.popleft()

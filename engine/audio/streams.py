@@ -23,6 +23,8 @@ from engine.link import Link
 from engine.messages import BLOCK, ERROR, INFO, OUTPUTS
 from engine.urgent import SOUND, be_urgent
 
+FRAME_BYTES = 4 * OUTPUTS
+BLOCK_BYTES = BLOCK * FRAME_BYTES
 NULL = "null"  # the configuration's word for a clock without a device
 PUBLISH_S = 0.005  # how often the clock is published
 STALL_S = 0.1  # behind by more than this the null clock gives up catching up
@@ -51,8 +53,8 @@ class Driver:
         self._now = now
         self._spent = spent
         self._rate_hz = engine.rate_hz
-        self._spare = np.zeros((BLOCK, OUTPUTS), np.float32)  # the block that a device's block ended within ...
-        self._left = 0  # ... and how many of its frames are still to be given out
+        self._spare = bytes(BLOCK_BYTES)  # the block that a device's block ended within ...
+        self._left = 0  # ... and how many of its bytes are still to be given out
         self.fills = 0
         self.xruns = 0
         # Blocks that took more of the processor than they last: a patch is too costly, not the machine busy. What the host of
@@ -80,15 +82,15 @@ class Driver:
         self.xruns, self.xruns_own = int(last["xruns"]), int(last["xruns_own"])
         self.dsp_max, self.dsp_own_max = float(last["dsp_max"]), float(last["dsp_own_max"])
 
-    def fill(self, out: np.ndarray, flagged: bool = False) -> None:
-        """Fill one block of the device, float32 (frames, OUTPUTS). `flagged`: the device says that samples were lost before."""
+    def fill(self, out: memoryview, flagged: bool = False) -> None:
+        """Fill one block of the device: the bytes of float32 (frames, OUTPUTS). `flagged`: it says that samples were lost."""
         began_ns, spent_ns = self._now(), self._spent()
         engine = self._engine
-        first = engine.frame - self._left
+        first = engine.frame - self._left // FRAME_BYTES
         time_ns = self._dll.update(began_ns)
-        if len(out) > BLOCK:
+        if len(out) > BLOCK_BYTES:
             # Notes that came within the last device block are laid out over this one as they came.
-            engine.arrival = SampleClock(first + len(out), time_ns, self._dll.period_ns / self._block)
+            engine.arrival = SampleClock(first + len(out) // FRAME_BYTES, time_ns, self._dll.period_ns / self._block)
         else:
             engine.arrival = None
         self._render(out)
@@ -107,18 +109,18 @@ class Driver:
         self.dsp_own_max = max(self.dsp_own_max, own)
         self.xruns_own += own > 1.0
 
-    def _render(self, out: np.ndarray) -> None:
+    def _render(self, out: memoryview) -> None:
         at = min(self._left, len(out))
         if at:
-            out[:at] = self._spare[BLOCK - self._left : BLOCK - self._left + at]
+            out[:at] = self._spare[BLOCK_BYTES - self._left : BLOCK_BYTES - self._left + at]
             self._left -= at
-        while len(out) - at >= BLOCK:
-            self._engine.render_block(out[at : at + BLOCK])
-            at += BLOCK
+        while len(out) - at >= BLOCK_BYTES:
+            out[at : at + BLOCK_BYTES] = self._engine.render_block()
+            at += BLOCK_BYTES
         if at < len(out):
-            self._engine.render_block(self._spare)
+            self._spare = bytes(self._engine.render_block())
             out[at:] = self._spare[: len(out) - at]
-            self._left = BLOCK - (len(out) - at)
+            self._left = BLOCK_BYTES - (len(out) - at)
 
     def _publish(self, first: int, time_ns: float) -> None:
         engine = self._engine
@@ -162,7 +164,7 @@ class Null:
 
     def __init__(
         self,
-        fill: Callable[[np.ndarray, bool], None],
+        fill: Callable[[memoryview, bool], None],
         block: int,
         rate_hz: float,
         now: Callable[[], int] = time.perf_counter_ns,
@@ -173,7 +175,7 @@ class Null:
         self.latency_frames = 0
         self._fill = fill
         self._period_ns = block / rate_hz * 1e9
-        self._out = np.zeros((block, OUTPUTS), np.float32)
+        self._out = memoryview(bytearray(block * FRAME_BYTES))
         self._end = threading.Event()
         self._now = now
         self._wait = wait or self._end.wait
@@ -209,7 +211,7 @@ class Device:
     """A stream of PortAudio's."""
 
     def __init__(
-        self, sd: Any, index: int, audio: Audio, fill: Callable[[np.ndarray, bool], None], now_s: Callable[[], float]
+        self, sd: Any, index: int, audio: Audio, fill: Callable[[memoryview, bool], None], now_s: Callable[[], float]
     ) -> None:
         """Open device number `index`. Raises DeviceError."""
         self._now_s = now_s
@@ -219,7 +221,7 @@ class Device:
         self._seen_s = now_s()
         self._ended = False
         try:
-            self._stream = sd.OutputStream(
+            self._stream = sd.RawOutputStream(
                 device=index,
                 samplerate=audio.rate,
                 blocksize=audio.block,
@@ -253,11 +255,11 @@ class Device:
             self._fills_seen, self._seen_s = self._fills, now_s
         return bool(self._stream.active) and not self._ended and now_s - self._seen_s < LOST_S
 
-    def _callback(self, out: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
+    def _callback(self, out: Any, _frames: int, _time: Any, status: Any) -> None:
         if not self._fills:
             be_urgent(SOUND)
         self._fills += 1
-        self._fill(out, bool(status))
+        self._fill(memoryview(out), bool(status))
 
     def _finished(self) -> None:
         self._ended = True

@@ -64,7 +64,7 @@ class Bench:
         """Render; return float32 (count * BLOCK, OUTPUTS)."""
         out = np.zeros((count, BLOCK, OUTPUTS), np.float32)
         for block in out:
-            self.engine.render_block(block)
+            block[:] = np.frombuffer(self.engine.render_block(), np.float32).reshape(BLOCK, OUTPUTS)
         return out.reshape(-1, OUTPUTS)
 
     def seconds(self, seconds: float) -> np.ndarray:

@@ -34,9 +34,15 @@ class Ramp:
     def __init__(self) -> None:
         self.frame = 0
 
-    def render_block(self, out: np.ndarray) -> None:
-        out[:] = np.arange(self.frame, self.frame + BLOCK, dtype=np.float32)[:, None]
+    def render_block(self) -> memoryview:
+        out = np.repeat(np.arange(self.frame, self.frame + BLOCK, dtype=np.float32), OUTPUTS)
         self.frame += BLOCK
+        return memoryview(out).cast("B")
+
+
+def bytes_of(out: np.ndarray) -> memoryview:
+    """Return what a device hands out for being filled."""
+    return memoryview(out.reshape(-1)).cast("B")
 
 
 def on_ramp(link: Any, *clocks: Callable[[], int]) -> Driver:
@@ -69,7 +75,7 @@ def test_device_blocks_of_any_size_give_the_same_frames_as_whole_blocks(clock_ri
     found = []
     for size in sizes:
         out = np.full((size, OUTPUTS), np.nan, np.float32)
-        driver.fill(out)
+        driver.fill(bytes_of(out))
         found.append(out)
     whole = np.concatenate(found)
     assert np.array_equal(whole[:, 0], np.arange(len(whole), dtype=np.float32))
@@ -85,7 +91,7 @@ def test_the_sound_is_the_same_bit_for_bit_whatever_the_device_asks_for(size: in
         stage.network(2000, 1, 2, pitch=67)
         out = np.zeros((44100 // 10 // size * size + size, OUTPUTS), np.float32)
         for at in range(0, len(out), size):
-            driver.fill(out[at : at + size])
+            driver.fill(bytes_of(out[at : at + size]))
         return out
 
     first = bench()
@@ -108,7 +114,7 @@ def test_the_clock_tells_when_each_frame_is_rendered(size: int, clock_ring: Any)
     drift = 1.00005  # the device's crystal
     for number in range(int(20 * RATE / size)):
         now.ns = int(number * size / RATE * 1e9 * drift + rng.uniform(0, 0.5e6))
-        driver.fill(out)
+        driver.fill(bytes_of(out))
     record = clock_ring["clock"].latest()
     true_ns = float(record["frame"]) / RATE * 1e9 * drift + 0.25e6
     assert record["frame"] % size == 0
@@ -125,7 +131,7 @@ def test_an_xrun_is_counted_once_whether_the_device_says_so_or_our_own_clock(clo
 
     def fill(share: float, flagged: bool = False) -> None:
         now.each_ns = int(share * BLOCK_NS)
-        driver.fill(out, flagged)
+        driver.fill(bytes_of(out), flagged)
         now.ns += int((1 - share) * BLOCK_NS)
 
     for share, flagged in ((0.1, False), (1.5, False), (0.1, True), (0.1, False), (0.1, True), (0.1, False)):
@@ -140,11 +146,11 @@ def test_a_block_is_too_costly_by_the_processor_s_time_not_by_the_clock_on_the_w
     out = np.zeros((BLOCK, OUTPUTS), np.float32)
     for wall, own in ((0.1, 0.1), (3.0, 0.2), (1.5, 1.25), (0.1, 0.1)):  # in turn: as ever, held up, too costly, as ever
         now.each_ns, spent.each_ns = int(wall * BLOCK_NS), int(own * BLOCK_NS)
-        driver.fill(out)
+        driver.fill(bytes_of(out))
     assert (driver.xruns, driver.xruns_own) == (2, 1)
     assert driver.dsp_own_max == pytest.approx(1.25, rel=0.01)
     driver.begin(BLOCK, 0)
-    driver.fill(out)
+    driver.fill(bytes_of(out))
     record = clock_ring["clock"].latest()
     assert (record["xruns_own"], record["dsp_own_max"]) == (1, pytest.approx(1.25, rel=0.01))
 
@@ -155,7 +161,7 @@ def test_the_load_is_the_mean_over_the_last_second(clock_ring: Any) -> None:
     out = np.zeros((BLOCK, OUTPUTS), np.float32)
     now.each_ns = int(0.25 * BLOCK_NS)
     for _ in range(5 * RATE // BLOCK):
-        driver.fill(out)
+        driver.fill(bytes_of(out))
     assert driver.dsp_mean == pytest.approx(0.25, abs=0.01)
 
 
@@ -219,7 +225,7 @@ class FakeStream:
 
     def ask(self, status: bool = False) -> np.ndarray:
         out = np.full((self.options["blocksize"], OUTPUTS), np.nan, np.float32)
-        self.callback(out, len(out), None, status)
+        self.callback(bytes_of(out), len(out), None, status)
         return out
 
 
@@ -246,7 +252,7 @@ class FakeSound:
         api = {"name": self.api, "default_output_device": 0 if len(self.names) == 1 else -1}
         return [api] if index is None else api
 
-    def OutputStream(self, **options: Any) -> FakeStream:  # noqa: N802  (as sounddevice has it)
+    def RawOutputStream(self, **options: Any) -> FakeStream:  # noqa: N802  (as sounddevice has it)
         self.streams.append(FakeStream(self, **options))
         return self.streams[-1]
 
