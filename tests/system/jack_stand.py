@@ -199,9 +199,20 @@ def _ended_by_signals() -> Iterator[None]:
     before = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield
+    except SystemExit:
+        _end_children()  # the one that was being started when the signal came: nobody had taken charge of it
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_children() -> None:
+    """Leave no child of this process running."""
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        os.kill(int(pid), signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(int(pid), 0)
 
 
 def end(process: subprocess.Popen[Any]) -> None:

@@ -47,7 +47,9 @@ def hold_a_chord(stage: Stage) -> tuple[int, int]:
 def test_a_process_is_killed_while_a_chord_sounds(
     name: str, stage: Stage, start_jam: Callable[..., Jam], osc_port: int, jack_env: dict[str, str]
 ):
-    settings = ("jam.mode=trade", "parameters.rest=8", "patches.player=pad", "network.harmony=chords")
+    # So slow that the network does not answer the chord while it is looked at.
+    trade = ("jam.mode=trade", "parameters.rest=8", "clock.tempo=30")
+    settings = (*trade, "patches.player=pad", "network.harmony=chords")
     jam = start_jam(*jack_settings(osc_port), *settings, env=jack_env)
     stage.connect_to_jam()
     jam.wait_playing(4)
