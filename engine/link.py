@@ -89,7 +89,8 @@ class Ring:
 
     def slot(self) -> np.void:
         """Return the record to be written next, for filling field by field; `advance()` publishes it."""
-        return self._records[self._count[0] % self.capacity]  # type: ignore[no-any-return]  # numpy: a view
+        record: np.void = self._records[self._count[0] % self.capacity]
+        return record
 
     def advance(self) -> None:
         """Publish the record that `slot()` returned."""
@@ -101,9 +102,9 @@ class Ring:
             count = self.count
             if count == 0:
                 return None
-            record = self._records[(count - 1) % self.capacity].copy()
+            record: np.void = self._records[(count - 1) % self.capacity].copy()
             if self.count - count < self.capacity - 1:  # not lapped while copying
-                return record  # type: ignore[no-any-return]  # numpy: void.copy()
+                return record
 
     def reader(self, start: int | None = None) -> Reader:
         """Return a reader that begins at record number `start` (None: with the next one written)."""

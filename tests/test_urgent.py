@@ -66,8 +66,11 @@ def in_force_us() -> int:
     return int(struct.unpack("=i", CPU_DMA_LATENCY.read_bytes()[:4])[0])
 
 
-@pytest.mark.skipif(not os.access(CPU_DMA_LATENCY, os.R_OK | os.W_OK), reason="this user may not set it: see algoritmo doctor")
 def test_the_kernel_goes_by_it_until_it_is_closed():
+    if not os.access(CPU_DMA_LATENCY, os.R_OK | os.W_OK):
+        with pytest.raises(OSError, match="cpu_dma_latency"):  # what a jam tells, with the remedy
+            keep_awake(0)
+        return
     before_us = in_force_us()
     with keep_awake(0):
         assert in_force_us() == 0

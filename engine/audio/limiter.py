@@ -14,8 +14,8 @@ from engine.messages import BLOCK, OUTPUTS
 KNEE = 0.8  # share of the ceiling below which a sample passes untouched
 AIM = 0.95  # share of the ceiling that the gain rides a loud block down to; the knee catches what is left
 RUNAWAY = 1e6  # +120 dBFS: no sound, but something that broke
-_largest = np.maximum.reduce  # what .max() comes to after two detours through Python
 RELEASE_S = 0.25  # time constant of the gain's way back
+_largest = np.maximum.reduce  # what .max() comes to after two detours through Python
 
 
 class Limiter:

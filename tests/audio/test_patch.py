@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyo import Dummy, Fader, Sig
+from pyo import Fader, PyoObject, Sig
 
 from engine.audio.engine import _output_of
-from engine.audio.patch import VOICE_SLEEP_BLOCKS, Instrument, Notes, Param, Patch, available, load
+from engine.audio.patch import VOICE_SLEEP_BLOCKS, Instrument, Notes, Param, Patch, Voice, available, load
 from engine.audio.plain import Plain
 from engine.errors import PatchError
+from patches._space import together
 
 Bench = Callable[..., object]
 
@@ -87,7 +89,7 @@ class Probe(Patch):
 
     polyphony = 2
 
-    def build(self, notes, p):  # type: ignore[no-untyped-def]
+    def build(self, notes: Notes, p: SimpleNamespace) -> PyoObject:
         return notes.velocity
 
 
@@ -128,10 +130,10 @@ class Single(Patch):
 
     polyphony = 2
 
-    def build(self, notes, p):  # type: ignore[no-untyped-def]
-        return Dummy([base for sound in notes.each(self.voice) for base in sound.getBaseObjects()])
+    def build(self, notes: Notes, p: SimpleNamespace) -> PyoObject:
+        return together(notes.each(self.voice))
 
-    def voice(self, note):  # type: ignore[no-untyped-def]
+    def voice(self, note: Voice) -> PyoObject:
         return note.velocity * 0.5
 
 
@@ -180,7 +182,7 @@ def test_a_voice_whose_play_begins_something_never_sleeps(bench: Bench) -> None:
     bench()
 
     class Beginner(Single):
-        def voice(self, note):  # type: ignore[no-untyped-def]
+        def voice(self, note: Voice) -> PyoObject:
             return Fader(dur=1).play() * note.velocity
 
     instrument = Instrument("beginner", Beginner)
