@@ -82,7 +82,7 @@ def bench(json_path: Path | None, seconds: float) -> int:
     print(
         f"  {report['steps']} steps, {report['late_steps']} late, {report['notes_late']} notes too late; "
         f"from window closed to notes sent {_times(report['step_ms'])} ms, "
-        f"of the {again['steps']} chosen again {_times(again['step_ms'])} ms"
+        f"of the {again['steps']} chosen again {_times(again['step_ms'])} ms, {again['kept']} of them too late"
     )
     print(
         f"  {report['xruns']} xruns; DSP {report['dsp_load']['mean']:.1%}; feed {report['feed']['sent']} datagrams, "

@@ -7,7 +7,7 @@ Runs on: every process. One writer per channel, any number of readers:
 | events | audio | EVENT: every note that began or ended to sound, the player's and the network's | network, feed |
 | wave | audio | the blocks as they went to the device | feed (recorder) |
 | clock | audio | CLOCK: the sample clock as a line over host time, and the audio counters | all |
-| notes | network | EVENT: notes to sound, stamped with their frame | audio |
+| notes | network | EVENT: notes to sound, stamped with their frame; what comes again for its timestep replaces | audio |
 | steps | network | one timestep as chosen: step_dtype(card) | feed |
 | futures | network | what might follow a timestep: futures_dtype(card) | feed |
 | grid | network | GRID: the beat as a line over the sample clock | all |
@@ -29,7 +29,7 @@ BLOCK = 64  # frames of one internal block, whatever the device's block is
 OUTPUTS = 2  # stereo
 
 # kinds of EVENT
-NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, CLICK = range(6)
+NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, CLICK, WITHDRAWN = range(7)
 PLAYER = 255  # `track` of the player's own notes; the network's tracks count from 0
 
 EVENT = np.dtype(
@@ -39,7 +39,7 @@ EVENT = np.dtype(
         ("kind", "u1"),
         ("track", "u1"),
         ("pitch", "u1"),  # MIDI pitch; for CONTROL the controller number
-        ("velocity", "u1"),  # 1..127; for CONTROL the value 0..127
+        ("velocity", "u1"),  # 1..127; for CONTROL the value 0..127; for WITHDRAWN the kind of what is not to sound after all
         ("bend", "<f4"),  # PITCH_BEND only: -1..1
     ]
 )
@@ -81,7 +81,8 @@ NETWORK_STATS = np.dtype(
         ("step_p50_ms", "<f4"),
         ("step_p99_ms", "<f4"),
         ("step_max_ms", "<f4"),
-        ("again_steps", "<i8"),  # those of them chosen again, for something was heard or turned after they had been
+        ("again_steps", "<i8"),  # those chosen again as the window closed, for something was heard or turned just before
+        ("kept_steps", "<i8"),  # those of them whose new choice came too late: the one before sounded, in time
         ("again_p50_ms", "<f4"),
         ("again_p99_ms", "<f4"),
         ("again_max_ms", "<f4"),

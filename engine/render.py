@@ -28,14 +28,14 @@ from engine.network import contract, harmony
 from engine.network.contract import HOLD, PLAY, VELOCITY, Card
 from engine.network.futures import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.network.jam import Jam, all_off
-from engine.network.process import track_of
+from engine.network.process import EARLY, track_of
 from engine.network.runner import Runner
 from engine.parameters import MODES, Live
 from engine.process import registry_of
 from engine.supervisor import set_defaults, versions, write_json
 
 FIRST_BEAT_S = 0.1  # where beat 0 lies: the first step's window needs room before it
-LEAD_S = 0.01  # how long before its sound a step is chosen; a number, not a measurement, so that renders agree
+LEAD_S = 0.01  # how long before its sound a step's window closes; a number, not a measurement, so that renders agree
 MOST_FUTURES = 1024
 TAIL_BARS = 4  # the network plays on for so long after the player's last note
 RING_OUT_S = 3.0  # for the last notes to fade
@@ -83,18 +83,22 @@ class Render:
     def run(self) -> None:
         """Render all bars and the ring-out."""
         steps = self.bars * self._card.steps_per_bar
+        lead = LEAD_S * self._rate
         self.heard = np.zeros((steps, *self.heard.shape[1:]), np.float32)
         for step in range(steps):
             self._bend(step)
-            self._render_to(self._grid.frame_at(step / self._card.steps_per_beat) - LEAD_S * self._rate)
-            self._jam.hear(self._events.read(), self._grid, 0)
-            self._jam.choose(step, self._grid)
-            self._jam.send(self._engine.frame)
+            begins = self._grid.frame_at(step / self._card.steps_per_beat)
+            for before in (max(EARLY * self._grid.frames_per_beat / self._card.steps_per_beat, lead), lead):
+                self._render_to(begins - before)
+                self._jam.hear(self._events.read(), self._grid, 0)
+                if not self._jam.stands(step, self._grid):
+                    self._jam.choose(step, self._grid)
+                    self._jam.send(self._engine.frame)
             self._jam.publish(0.0, late=False)
             if step:
                 self.heard[step - 1] = self.runner.inputs["x"][0]
         end = self._grid.frame_at(steps / self._card.steps_per_beat)
-        self._render_to(end - LEAD_S * self._rate)
+        self._render_to(end - lead)
         self._jam.hear(self._events.read(), self._grid, 0)
         self._jam.roll.fill(steps - 1, self.heard[-1])
         self.link["notes"].push(all_off(round(end)))

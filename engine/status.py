@@ -95,7 +95,10 @@ def summary(report: dict[str, Any], session: str) -> str:
         again = report["chosen_again"]
         if again["steps"]:
             took = again["step_ms"]
-            out.append(f"{again['steps']} of them chosen again at the last moment: {took['p50']:.2f} ms, p99 {took['p99']:.2f}")
+            kept = f"; {again['kept']} of those too late, what was chosen before sounded" if again["kept"] else ""
+            out.append(
+                f"{again['steps']} of them chosen again at the last moment: {took['p50']:.2f} ms, p99 {took['p99']:.2f}{kept}"
+            )
     if report.get("notes_late"):
         out.append(f"{report['notes_late']} notes and clicks of the network came too late to sound")
     if "dsp_load" in report:

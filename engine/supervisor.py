@@ -265,9 +265,9 @@ class Supervisor:
         if network is not None:
             out |= {"steps": int(network["steps"]), "late_steps": int(network["late_steps"])}
             out["step_ms"] = {key: round(float(network[f"step_{key}_ms"]), 4) for key in ("p50", "p99", "max")}
-            # Most steps are chosen just before their window closes, and only sent then; the others show what choosing takes.
+            # Most steps are chosen and sent before their window closes; the others show what choosing takes.
             again = {key: round(float(network[f"again_{key}_ms"]), 4) for key in ("p50", "p99", "max")}
-            out["chosen_again"] = {"steps": int(network["again_steps"]), "step_ms": again}
+            out["chosen_again"] = {"steps": int(network["again_steps"]), "kept": int(network["kept_steps"]), "step_ms": again}
             out["lead_ms"] = round(float(network["lead_ms"]), 3)
             out["provider"] = network["provider"].decode()
         if clock is not None:

@@ -15,6 +15,12 @@ settings.load_profile("algoritmo")
 
 
 @pytest.fixture(scope="session")
+def touch_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with velocities and offsets."""
+    return tiny.write(tmp_path_factory.mktemp("network") / "touch.onnx", touch=True)
+
+
+@pytest.fixture(scope="session")
 def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that keeps the contract."""
     return tiny.write(tmp_path_factory.mktemp("network") / "tiny.onnx")

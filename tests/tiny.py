@@ -31,8 +31,16 @@ def card(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def write(path: Path, seed: int = 0, bias: float = -1.5, drop: tuple[str, ...] = (), **changes: Any) -> Path:
-    """Write the network to `path`. `drop` leaves out outputs, `changes` replace entries of the card."""
+def write(
+    path: Path, seed: int = 0, bias: float = -1.5, drop: tuple[str, ...] = (), touch: bool = False, **changes: Any
+) -> Path:
+    """Write the network to `path`. `drop` leaves out outputs, `changes` replace entries of the card.
+
+    `touch`: it has velocities and offsets, drawn without any sense.
+    """
+    channels = 4 if touch else 2
+    if touch:
+        changes = {"channels": ["play", "hold", "velocity", "offset"], **changes}
     rng = np.random.default_rng(seed)
     weights = {
         "w_in": rng.normal(0, 0.3, (2 * SLOTS, HIDDEN)),
@@ -41,9 +49,12 @@ def write(path: Path, seed: int = 0, bias: float = -1.5, drop: tuple[str, ...] =
         "b_out": np.full(2 * SLOTS, bias),
         "one": np.float32(1.0),
         "eps": np.float32(1e-7),
+        "half": np.float32(0.5),
     }
     tensors = [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in weights.items()]
     ends = {"flat": [0, 2 * SLOTS], "pairs": [0, SLOTS, 2], "last": [2], "first": [1]}
+    # Loud as the noise of hold, early or late as that of both.
+    ends |= {"play_hold": [0, 1], "touch": [2, 3], "hold_play": [1, 3]}
     tensors += [numpy_helper.from_array(np.asarray(v, np.int64), k) for k, v in ends.items()]
     sizes = np.asarray([len(p) for _, _, p in TRACKS])
     member = np.repeat(np.eye(len(TRACKS)), sizes, axis=0)  # slots x tracks
@@ -65,11 +76,14 @@ def write(path: Path, seed: int = 0, bias: float = -1.5, drop: tuple[str, ...] =
         op("Sigmoid", [f"{name}_l_play"], f"{name}_play")
         op("Mul", [op("Sigmoid", [f"{name}_l_hold"], f"{name}_h"), "x_play"], f"{name}_hold")
 
-    channel("x", "x")
+    def head(value: str, name: str) -> str:  # play and hold alone
+        return op("Gather", [value, "play_hold"], name, axis=2) if touch else value
+
+    channel(head("x", "x_2"), "x")
     # The position goes in too, so that no two steps are alike.
     op("Cast", ["position"], "where", to=TensorProto.FLOAT)
     op("Unsqueeze", [op("Sin", ["where"], "wave"), "first"], "pulse")
-    op("MatMul", [op("Reshape", ["x", "flat"], "x_flat"), "w_in"], "a")
+    op("MatMul", [op("Reshape", [head("x", "x_in"), "flat"], "x_flat"), "w_in"], "a")
     op("Add", [op("MatMul", ["h0", "w_rec"], "r"), "pulse"], "rp")
     op("Tanh", [op("Add", ["a", "rp"], "ar")], "h0_next")
     op("Add", [op("MatMul", ["h0_next", "w_out"], "o"), "b_out"], "logits")
@@ -84,13 +98,19 @@ def write(path: Path, seed: int = 0, bias: float = -1.5, drop: tuple[str, ...] =
     channel(op("Reshape", ["u", "pairs"], "u_pairs"), "u")
     op("Cast", [op("Less", ["u_play", "asked_play"], "drawn_p")], "free_play", to=TensorProto.FLOAT)
     op("Cast", [op("Less", ["u_hold", "asked_hold"], "drawn_h")], "free_hold", to=TensorProto.FLOAT)
-    channel("clamp_value", "value")
+    channel(head("clamp_value", "value_2"), "value")
     op("Cast", ["clamp_mask"], "dictated", to=TensorProto.BOOL)
     op("Where", ["dictated", "value_play", "free_play"], "play")
     op("Mul", [op("Where", ["dictated", "value_hold", "free_hold"], "hold_any"), "play"], "hold")
     op("Unsqueeze", ["play", "last"], "n_a")
     op("Unsqueeze", ["hold", "last"], "n_b")
-    op("Concat", ["n_a", "n_b"], "notes", axis=2)
+    if touch:
+        op("Concat", [op("Abs", ["u_pairs"], "as_loud"), op("Sub", ["u_pairs", "half"], "as_late")], "touches", axis=2)
+        op("Gather", ["touches", "hold_play"], "drawn_touch", axis=2)
+        op("Gather", ["clamp_value", "touch"], "value_touch", axis=2)
+        op("Unsqueeze", ["dictated", "last"], "dictated_all")
+        op("Mul", [op("Where", ["dictated_all", "value_touch", "drawn_touch"], "any_touch"), "n_a"], "n_c")
+    op("Concat", ["n_a", "n_b", "n_c"] if touch else ["n_a", "n_b"], "notes", axis=2)
 
     def nats(chosen: str, p: str, name: str) -> str:  # log P of a Bernoulli choice
         op("Mul", [chosen, op("Log", [op("Add", [p, "eps"], f"{name}_pe")], f"{name}_lp")], f"{name}_yes")
@@ -105,17 +125,17 @@ def write(path: Path, seed: int = 0, bias: float = -1.5, drop: tuple[str, ...] =
     op("ReduceSum", ["log_prob_tracks", "first"], "log_prob", keepdims=0)
 
     inputs = [
-        ("x", TensorProto.FLOAT, [SLOTS, 2]),
+        ("x", TensorProto.FLOAT, [SLOTS, channels]),
         ("position", TensorProto.INT64, []),
         ("u", TensorProto.FLOAT, [2 * SLOTS]),
         ("temperature", TensorProto.FLOAT, []),
         ("density", TensorProto.FLOAT, []),
         ("clamp_mask", TensorProto.FLOAT, [SLOTS]),
-        ("clamp_value", TensorProto.FLOAT, [SLOTS, 2]),
+        ("clamp_value", TensorProto.FLOAT, [SLOTS, channels]),
         ("h0", TensorProto.FLOAT, [HIDDEN]),
     ]
     outputs = [
-        ("notes", [SLOTS, 2]),
+        ("notes", [SLOTS, channels]),
         ("probability", [SLOTS, 2]),
         ("log_prob", []),
         ("log_prob_tracks", [len(TRACKS)]),

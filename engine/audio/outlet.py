@@ -15,7 +15,7 @@ import numpy as np
 from engine.audio.midi import NOTES_OFF
 from engine.audio.schedule import Event, Schedule
 from engine.clock import SampleClock
-from engine.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER
+from engine.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.network.contract import Card
 from engine.urgent import SOUND, be_urgent
 
@@ -41,7 +41,7 @@ class Outlet:
         self._now = now
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._schedule = Schedule()
-        self._sounding: set[tuple[int, int]] = set()  # (track, pitch)
+        self._sounding: dict[tuple[int, int], int] = {}  # (track, pitch) -> its timestep
 
     def put(self, event: Event) -> None:
         """Take an event of the network. Any thread."""
@@ -61,10 +61,23 @@ class Outlet:
                 if event is None:
                     self._end(PLAYER)
                     return
-                self._schedule.put(event)
+                self.take(event)
             except Empty:
                 pass
             wait_s = self.send_due()
+
+    def take(self, event: Event) -> None:
+        """Keep an event until it is to leave.
+
+        To an instrument that takes long, a note may have left already: if it is withdrawn it is ended, if it comes again it is
+        not struck again.
+        """
+        if event.kind == WITHDRAWN and event.velocity == NOTE_ON:
+            if self._sounding.get((event.track, event.pitch)) == event.step:
+                self._stop(event.track, event.pitch)
+        elif event.kind == NOTE_ON and 0 <= event.step == self._sounding.get((event.track, event.pitch)):
+            return
+        self._schedule.put(event)
 
     def send_due(self) -> float | None:
         """Send what is due now; return the seconds until something else will be, None when nothing is known."""
@@ -86,20 +99,20 @@ class Outlet:
         if event.kind == ALL_OFF:
             self._end(event.track)
         elif event.kind in (NOTE_ON, NOTE_OFF) and event.track < len(self._channels):
-            key = (event.track, event.pitch)
-            if key in self._sounding:
-                self._sounding.discard(key)
-                self._send((0x80 | self._channels[event.track], event.pitch, 0))
+            self._stop(event.track, event.pitch)
             if event.kind == NOTE_ON:
-                self._sounding.add(key)
+                self._sounding[event.track, event.pitch] = event.step
                 self._send((0x90 | self._channels[event.track], event.pitch, event.velocity))
+
+    def _stop(self, track: int, pitch: int) -> None:
+        if self._sounding.pop((track, pitch), None) is not None:
+            self._send((0x80 | self._channels[track], pitch, 0))
 
     def _end(self, of: int) -> None:
         """End the notes of a track; of all, with a word to receivers that lost count, when it is PLAYER."""
         for track, pitch in sorted(self._sounding):
             if of in (track, PLAYER):
-                self._send((0x80 | self._channels[track], pitch, 0))
-                self._sounding.discard((track, pitch))
+                self._stop(track, pitch)
         if of == PLAYER:
             for channel in sorted(set(self._channels)):
                 self._send((0xB0 | channel, NOTES_OFF, 0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from engine.messages import ALL_OFF, CLICK, NOTE_ON, PLAYER
+from engine.messages import ALL_OFF, CLICK, NOTE_ON, PLAYER, WITHDRAWN
 
 
 class Event(NamedTuple):
@@ -22,26 +22,44 @@ class Event(NamedTuple):
     velocity: int
     bend: float
 
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What it is known by: no timestep has two alike."""
+        return (self.step, self.kind, self.track, self.pitch)
+
     def concerns(self, track: int) -> bool:
         """Whether an ALL_OFF for this track (PLAYER: all the network's tracks) drops this event; the beat goes on."""
         return self.kind != CLICK and track in (PLAYER, self.track)
 
 
 class Schedule:
-    """Events ordered by frame; of one frame, in the order they came."""
+    """Events ordered by frame; of one frame, in the order they came.
+
+    A timestep has at most one event of a kind for a track and pitch: what comes again replaces what waits.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Event]] = []
         self._count = 0
+        self._valid: dict[tuple[int, int, int, int], int] = {}  # of a timestep's events: the one that holds, by its count
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def put(self, event: Event) -> None:
-        """Keep an event until its frame. ALL_OFF at once drops what came before it and is due at or after its frame."""
+        """Keep an event until its frame, or drop what waits and is WITHDRAWN.
+
+        ALL_OFF at once drops what came before it and is due at or after its frame.
+        """
+        if event.kind == WITHDRAWN:
+            self._valid.pop((event.step, event.velocity, event.track, event.pitch), None)
+            return
         if event.kind == ALL_OFF:
             self._heap = [e for e in self._heap if e[0] < event.frame or not e[2].concerns(event.track)]
             heapify(self._heap)
+            self._valid = {e.identity: count for _, count, e in self._heap if self._valid.get(e.identity) == count}
+        elif event.step >= 0:
+            self._valid[event.identity] = self._count
         heappush(self._heap, (event.frame, self._count, event))
         self._count += 1
 
@@ -49,7 +67,12 @@ class Schedule:
         """Return and forget the events before `end_frame`."""
         events = []
         while self._heap and self._heap[0][0] < end_frame:
-            events.append(heappop(self._heap)[2])
+            _, count, event = heappop(self._heap)
+            if event.step >= 0 and event.kind != ALL_OFF:
+                if self._valid.get(event.identity) != count:  # replaced or withdrawn
+                    continue
+                del self._valid[event.identity]
+            events.append(event)
         return events
 
     @property
@@ -60,6 +83,7 @@ class Schedule:
     def clear(self) -> None:
         """Forget everything."""
         self._heap.clear()
+        self._valid.clear()
 
 
 def is_late(event: Event, frame: int) -> bool:

@@ -25,7 +25,7 @@ from engine.network.runner import Runner
 from engine.parameters import Live
 
 REST_S = 0.008  # after a step, when the feed tells of it
-SPARE_S = 0.008  # before the next step, in which nothing is begun
+SPARE_S = 0.008  # before the network is next needed, in which nothing is begun
 RECENT = 0.9  # how much of the slowest timestep so far is expected of the next; it fades
 WARM_UP = 4  # calls after loading
 PATIENCE = 16  # futures in a row that were not done in time, after which the person is told
@@ -54,7 +54,8 @@ class Imagination:
 
     def begin(self, step: int, frame: int) -> None:
         """Timestep `step`, which sounds at `frame`, has been settled: imagine what may follow it."""
-        self._done = FUTURE_STEPS
+        if self._done < FUTURE_STEPS:
+            self._give_up()
         count = int(self._live.get("futures"))
         if count == 0 or not self._ready(count):
             return
@@ -98,7 +99,8 @@ class Imagination:
         self._loaded = runner
 
     def think(self, left_s: float) -> float:
-        """Imagine one timestep if that is done within `left_s`; return in how many seconds to ask again: 0 at once."""
+        """Imagine one timestep if that is done within `left_s`; return in how many seconds to ask again: 0 at once, or NEVER
+        before the network is next needed."""
         if self._done == FUTURE_STEPS:
             return NEVER
         begun_ns = self._now_ns()
@@ -106,14 +108,13 @@ class Imagination:
         if rest_s > 0:
             return rest_s
         if left_s < 2 * self._slice_s + SPARE_S:
-            self._give_up()
             return NEVER
         self._imagine()
         self._slice_s = max((self._now_ns() - begun_ns) * 1e-9, RECENT * self._slice_s)
         return 0.0
 
     def _give_up(self) -> None:
-        """The next step comes, and half futures are none."""
+        """The next step is settled, and half futures are none."""
         self._done = FUTURE_STEPS
         self._missed += 1
         if self._missed == PATIENCE:

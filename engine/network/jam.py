@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.clock import Grid
 from engine.link import Link
-from engine.messages import ALL_OFF, CLICK, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
+from engine.messages import ALL_OFF, CLICK, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.network.contract import HOLD, OFFSET, PLAY, VELOCITY
 from engine.network.harmony import TRACK, Harmony
 from engine.network.noise import noise
@@ -25,13 +25,15 @@ PATIENCE_BEATS = 2  # silence of a network that is free to play, after which it 
 ENCOURAGEMENT = 1.5  # growth of the density per silent timestep from there on ...
 MOST_ENCOURAGED = 256.0  # ... up to this factor
 Event = tuple[int, int, int, int, int, int, float]  # a record of the `notes` ring, in field order
+Identity = tuple[int, int, int, int]  # ... and what it is known by: step, kind, track, pitch
 
 
 class Jam:
     """The network's side of the music.
 
-    For each timestep in turn: `hear` what sounded, `choose`, `send` the choice unless it came too late, and `publish`.
-    What was sent is not what is remembered: that is what the audio process reports to have sounded.
+    For each timestep in turn: `hear` what sounded, `choose`, `send` the choice unless it came too late, the same again while
+    more is heard, and `publish`. What was sent is not what is remembered: that is what the audio process reports to have
+    sounded.
     """
 
     def __init__(self, runner: Runner, live: Live, link: Link, player_track: str, harmony: Harmony | None = None) -> None:
@@ -47,6 +49,7 @@ class Jam:
         self._player_track = player_track
         self._harmony = harmony
         self._dictated = np.zeros(card.slots, np.float32)  # 1 where the player, not the network, decided
+        self._sounded = np.zeros((card.slots, len(card.channels)), np.float32)  # to see whether `x` would be another by now
         self._before = np.zeros((card.slots, len(card.channels)), np.float32)  # what the player played a timestep ago
         self._track_of = card.slot_tracks().tolist()
         self._pitch_of = card.slot_pitches().tolist()
@@ -60,9 +63,13 @@ class Jam:
         self._mode = -1
         self._silent_steps = 0  # timesteps in which it was free to play and did not
         self._events: list[Event] = []
+        self._sent: dict[Identity, tuple[Event, int]] = {}  # of the step chosen: as chosen, and the frame it was sent for
+        self._sent_step = -1
+        self._written = False  # whether the record of the step is
         self._drawn = (-1, -1)  # seed and timestep that the noise in the graph's input is of
         self._chosen: tuple[int, Grid, float] | None = None
-        self._turned = -1  # version of the parameters it was chosen with
+        self._turned = -1  # version of the parameters it was chosen with; none once more was heard of the player
+        self._doubted = False  # whether more was heard of the network's own
         self._played = False  # whether it has notes, or none were asked for
 
     @property
@@ -82,10 +89,12 @@ class Jam:
         its frame he meant his note.
         """
         began = False
-        if len(events):
-            self._turned = -1
         for event in events:
             kind, track, pitch = int(event["kind"]), int(event["track"]), int(event["pitch"])
+            if track == PLAYER:
+                self._turned = -1
+            else:
+                self._doubted = True
             if event["step"] >= 0:
                 position = float(event["step"])
                 if kind == NOTE_ON and self._offset_learned:  # how early or late it was: what was chosen, if it was in time
@@ -108,6 +117,8 @@ class Jam:
 
         It may be called again for the same step, when more was heard since.
         """
+        if self._sent_step != step:
+            self._forget_sent()
         runner = self.runner
         frame = grid.frame_at(step / self._steps_per_beat)
         self._pull_triggers(step, round(frame))
@@ -117,10 +128,25 @@ class Jam:
         self._events = self._notes_of(step, grid, frame)
         self._chosen = (step, grid, frame)
         self._turned = self._live.values.version
+        self._doubted = False
 
     def stands(self, step: int, grid: Grid) -> bool:
-        """Whether the choice for `step` was made already, with the parameters as they are and nothing heard since."""
-        return self._chosen is not None and self._chosen[:2] == (step, grid) and self._turned == self._live.values.version
+        """Whether the choice for `step` was made already, with the parameters as they are and all that was heard since."""
+        if self._chosen is None or self._chosen[:2] != (step, grid) or self._turned != self._live.values.version:
+            return False
+        if self._doubted:  # a note of this step's own may sound by now, or an end was reported that was known
+            self.roll.fill(step - 1, self._sounded)
+            self._doubted = not np.array_equal(self._sounded, self.runner.inputs["x"][0])
+        return not self._doubted
+
+    def is_sent(self, step: int) -> bool:
+        """Whether a choice for `step` was handed to the audio process, to sound in time."""
+        return self._sent_step == step
+
+    def _forget_sent(self) -> None:
+        self._sent.clear()
+        self._sent_step = -1
+        self._written = False
 
     def _pull_triggers(self, step: int, frame: int) -> None:
         for name, seen in self._triggers.items():
@@ -130,6 +156,7 @@ class Jam:
             self._triggers[name] = now
             # What is no longer remembered could never be ended: it ends now.
             self._link["notes"].push(all_off(frame))
+            self._forget_sent()
             if name == "reset":
                 self.runner.reset()
                 self.roll.clear()
@@ -222,7 +249,7 @@ class Jam:
         ours = (notes[:, PLAY] > 0.5) & (clamped < 0.5)
         held = ours & (notes[:, HOLD] > 0.5)
         self._played = bool(ours.any() or clamped.all())
-        for slot in self.roll.network_sounding():
+        for slot in self.roll.network_sounding(step):
             if not ours[slot]:
                 ends.append((at, step, NOTE_OFF, self._track_of[slot], self._pitch_of[slot], 0, 0.0))
         for slot in np.flatnonzero(ours & ~held).tolist():
@@ -234,17 +261,48 @@ class Jam:
             velocity = min(max(round(127 * float(loudness)), 1), 127)
             begins.append((begin, step, NOTE_ON, self._track_of[slot], self._pitch_of[slot], velocity, 0.0))
         if step % self._steps_per_beat == 0 and (level := self._live.get("metronome")) > 0:
-            begins.append(click(at, step % self._steps_per_bar == 0, level))
+            begins.append(click(at, step % self._steps_per_bar == 0, level, step))
         return ends + begins
 
     def send(self, earliest_frame: float) -> None:
-        """Hand the chosen notes to the audio process; what was to sound before `earliest_frame` sounds there."""
+        """Hand the chosen notes to the audio process; what was to sound before `earliest_frame` sounds there.
+
+        What an earlier choice for the step sent stays where it is the same, and where it sounds before `earliest_frame`;
+        the rest of it is replaced or withdrawn.
+        """
+        assert self._chosen is not None  # choose() comes first
         notes, earliest = self._link["notes"], math.ceil(earliest_frame)
-        for frame, *rest in self._events:
-            notes.push((max(frame, earliest), *rest))
+        before, now = self._sent, dict[Identity, tuple[Event, int]]()
+        for event in self._events:
+            identity = event[1:5]
+            sent = before.get(identity)
+            if sent is None or (sent[0] != event and sent[1] >= earliest):
+                sent = (event, max(event[0], earliest))
+                notes.push((sent[1], *event[1:]))
+            now[identity] = sent
+        for identity, sent in before.items():
+            if identity in now:
+                continue
+            if sent[1] < earliest:  # it sounds; when it ends is for the next step to choose
+                now[identity] = sent
+            else:
+                step, kind, track, pitch = identity
+                notes.push((sent[1], step, WITHDRAWN, track, pitch, kind, 0.0))
+        self._sent, self._sent_step = now, self._chosen[0]
+        self._write()
 
     def publish(self, step_ms: float, late: bool) -> None:
-        """Publish the record of the step that was chosen; a late one's notes were not sent."""
+        """Publish the record of the step as it was sent; a late one's notes were not."""
+        if not self._written:
+            self._write()
+        record = self._link["steps"].slot()
+        record["flags"] |= LATE if late else 0
+        record["step_ms"] = step_ms
+        self._link["steps"].advance()
+        self._settle()
+
+    def _write(self) -> None:
+        """Write the record of the step that was chosen, which `publish` completes."""
         assert self._chosen is not None  # choose() comes first
         step, grid, frame = self._chosen
         inputs, outputs = self.runner.inputs, self.runner.outputs
@@ -253,9 +311,8 @@ class Jam:
         record["frame"] = round(frame)
         record["beat"] = step / self._steps_per_beat
         record["tempo_bpm"] = grid.tempo_bpm
-        record["flags"] = (LATE if late else 0) | (LISTENING if self._mode == TRADE and self.listening else 0)
+        record["flags"] = LISTENING if self._mode == TRADE and self.listening else 0
         record["mode"] = self._mode
-        record["step_ms"] = step_ms
         record["log_prob"] = outputs["log_prob"][0]
         record["log_prob_tracks"] = outputs["log_prob_tracks"][0]
         record["x"] = inputs["x"][0, :, :2]
@@ -264,8 +321,7 @@ class Jam:
         record["probability"] = outputs["probability"][0]
         for name in self._activations:
             record[name] = outputs[name][0]
-        self._link["steps"].advance()
-        self._settle()
+        self._written = True
 
     def _settle(self) -> None:
         """What was chosen has happened: the states move on."""
@@ -280,6 +336,7 @@ class Jam:
     def interrupt(self, frame: float, step: int) -> None:
         """Silence the network now: the player has begun to play in its turn."""
         self._link["notes"].push(all_off(round(frame)))
+        self._forget_sent()
         self._listen(step)
 
 
@@ -297,6 +354,6 @@ def all_off(frame: int) -> Event:
     return (frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0)
 
 
-def click(frame: int, downbeat: bool, level: float) -> Event:
-    """One click of the metronome."""
-    return (frame, -1, CLICK, 0, int(downbeat), min(max(round(127 * level), 1), 127), 0.0)
+def click(frame: int, downbeat: bool, level: float, step: int = -1) -> Event:
+    """One click of the metronome; of the count-in it belongs to no timestep."""
+    return (frame, step, CLICK, 0, int(downbeat), min(max(round(127 * level), 1), 127), 0.0)

@@ -1,4 +1,5 @@
-"""The network process: waits for each timestep's moment, closes the input window, steps, stamps, sends.
+"""The network process: chooses each timestep in good time, stamps it, sends it, and chooses it again for what it hears until
+the input window closes.
 
 Runs on: network process, main thread; the only other loads what imagines futures, once.
 """
@@ -19,7 +20,7 @@ from engine.errors import NetworkError
 from engine.link import Link
 from engine.messages import BLOCK, INFO, WARNING
 from engine.network import harmony
-from engine.network.contract import OFFSET, Card
+from engine.network.contract import Card
 from engine.network.imagine import Imagination
 from engine.network.jam import Jam, all_off, click
 from engine.network.runner import MEASURED, Runner, Timing, choose
@@ -28,10 +29,12 @@ from engine.process import Spec, live_of, stop_requested
 from engine.urgent import BEAT, be_urgent
 
 WINDOW = 4096  # steps that the step-time figures look back on
-MARGIN_MS = 2.0  # on top of what steps were seen to need: scheduling on a busy machine
-EARLY = 0.1  # of a step: room for notes that sound before it, where the network has learned to play some so
-WARY_MS = 20.0  # a stall up to here is prepared for after it was seen once: a late step is heard, an earlier window is not
-AHEAD_S = 0.003  # so long before its window closes a step is chosen; what is heard after that has it chosen again
+MARGIN_MS = 2.0  # on top of what choosing again was seen to need: scheduling on a busy machine
+# Of a step: so long before it sounds it is chosen and sent. The step before has sounded by then, what may begin before its step
+# has the room, and whatever the machine does after that, it sounds in time.
+EARLY = 0.45
+LONGEST_LEAD = 0.4  # of a step
+AHEAD_S = 0.003  # so long before its window closes it is chosen again if more was heard, and as it closes once more
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
 CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed
 
@@ -64,14 +67,12 @@ def track_of(config: Config, card: Card) -> str:
     raise NetworkError(f"jam.track: {card.name} has no track {wanted!r}; it has: {', '.join(names)}")
 
 
-def lead_ms(need_ms: float, worst_ms: float, step_ms: float, early: bool) -> float:
-    """Return how long before its sound a step's window closes: what nearly all steps need and what the worst of late needed.
+def lead_ms(need_ms: float, step_ms: float) -> float:
+    """Return how long before its sound a step's window closes.
 
-    `need_ms`: the 99th percentile of the time from the window's closing to notes sent; `worst_ms`: the longest. `early`: notes
-    may sound before their step. Always less than half a step.
+    `need_ms`: the 99th percentile of the time from there to notes sent, of the steps chosen again then.
     """
-    least_ms = max(MARGIN_MS + 0.5, EARLY * step_ms * early)
-    return min(max(need_ms + MARGIN_MS, min(worst_ms + MARGIN_MS / 2, WARY_MS), least_ms), 0.45 * step_ms)
+    return min(need_ms + MARGIN_MS, LONGEST_LEAD * step_ms)
 
 
 def _timing(timing: Timing) -> dict[str, float | str]:
@@ -92,15 +93,17 @@ class Performance:
         before = link["network"].latest() if spec.restarted else None  # a restart goes on counting
         self._times = Times()  # closing the window to notes sent
         self._again = Times()  # ... of the steps chosen only then, or once more
-        self._needs = Times()  # the moment it was due to notes sent
+        self._needs = Times()  # ... of those, the moment the window was to close to notes sent
         self._late = 0
+        self._kept = 0  # chosen again too late: the choice before sounded
+        self._is_sent = False  # whether what was chosen last is
         if before is not None:
             self._times.resume(int(before["steps"]), float(before["step_max_ms"]))
             self._again.resume(int(before["again_steps"]), float(before["again_max_ms"]))
-            self._late = int(before["late_steps"])
-        self._runner_ms = timing.p50_ms
-        self._early = len(self._card.channels) > OFFSET
-        self._lead_ms = lead_ms(timing.p99_ms, timing.p99_ms, self._step_ms(live.get("tempo")), self._early)
+            self._late, self._kept = int(before["late_steps"]), int(before["kept_steps"])
+        self._runner_ms, self._need_ms = timing.p50_ms, timing.p99_ms
+        self._lead_ms = lead_ms(self._need_ms, self._step_ms(live.get("tempo")))
+        self._due_ns = 0.0
 
     def run(self, pipe: Connection) -> None:
         """Play until told to stop."""
@@ -170,47 +173,58 @@ class Performance:
         self._link["grid"].push((grid.frame, grid.beat, grid.tempo_bpm, step))
 
     def _wait(self, pipe: Connection, grid: Grid, step: int) -> bool:
-        """Sleep until the step's window closes; return True when told to stop."""
+        """Choose the step in good time, and again if more was heard, until its window closes; return True when told to stop."""
+        early_s = EARLY * self._step_ms(grid.tempo_bpm) * 1e-3
+        ahead_s = self._lead_ms * 1e-3 + AHEAD_S + self._runner_ms * 1e-3
+        for before_s in (max(early_s, ahead_s), ahead_s):
+            if self._sleep(pipe, grid, step, before_s):
+                return True
+            self._look(grid, step)
+        return self._sleep(pipe, grid, step, self._lead_ms * 1e-3, think=False)
+
+    def _sleep(self, pipe: Connection, grid: Grid, step: int, before_s: float, think: bool = True) -> bool:
+        """Sleep until so long before a device's block with the step in it is rendered; return True when told to stop."""
         frame = grid.frame_at(step / self._card.steps_per_beat)
-        early = True
         while True:
             clock, record = self._clock()
             now_ns = time.perf_counter_ns()
-            self._due_ns = clock.time_at(frame - self._lead_frames(record))
+            self._due_ns = clock.time_at(frame - float(record["device_block"])) - before_s * 1e9
             left_s = (self._due_ns - now_ns) * 1e-9
             if left_s <= 0:
                 return False
-            ahead_in_s = left_s - AHEAD_S - self._runner_ms * 1e-3
-            wait_s = min(ahead_in_s, self._imagination.think(ahead_in_s)) if early else left_s
+            wait_s = min(left_s, self._imagination.think(left_s)) if think else left_s
             if self._jam.interruptible:
                 if self._jam.hear(self._events.read(), grid, int(record["latency_frames"])):
                     self._jam.interrupt(clock.frame_at(now_ns), step)
                 wait_s = min(wait_s, WATCH_S)
-            if early and ahead_in_s <= 0:
-                # Most steps hear nothing new after this: they are sent the moment their window closes.
-                self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
-                self._jam.choose(step, grid)
-                early = False
-            elif wait_s < 0.003:
+            if wait_s < 0.003:
                 time.sleep(wait_s)  # poll() below rounds up to whole milliseconds
             elif stop_requested(pipe, min(wait_s - 0.002, 1.0)):
                 return True
 
-    def _play(self, grid: Grid, step: int) -> int:
-        """Hear, choose, send one step; return the number of the next."""
-        begun_ns = time.perf_counter_ns()
+    def _look(self, grid: Grid, step: int) -> bool:
+        """Hear; unless the choice stands choose, and send what is in time. Return whether it stood."""
         clock, record = self._clock()
         self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
-        stood = self._jam.stands(step, grid)
-        if not stood:
-            self._jam.choose(step, grid)
-        frame = grid.frame_at(step / self._card.steps_per_beat)
+        if self._jam.stands(step, grid):
+            return True
+        self._jam.choose(step, grid)
         # A block is rendered as a whole when it begins: what is to sound in it must be there before. Counted from now, not from
         # when it was chosen; and one more block, for the device does not ask to the microsecond.
         earliest = clock.frame_at(time.perf_counter_ns()) + float(record["device_block"]) + BLOCK
-        late = earliest > frame
-        if not late:
+        self._is_sent = earliest <= grid.frame_at(step / self._card.steps_per_beat)
+        if self._is_sent:
             self._jam.send(earliest)
+        return False
+
+    def _play(self, grid: Grid, step: int) -> int:
+        """Close the window of one step; return the number of the next."""
+        begun_ns = time.perf_counter_ns()
+        stood = self._look(grid, step)
+        clock, record = self._clock()
+        frame = grid.frame_at(step / self._card.steps_per_beat)
+        late = not self._jam.is_sent(step)
+        self._kept += not late and not self._is_sent
         done_ns = time.perf_counter_ns()
         step_ms = (done_ns - begun_ns) * 1e-6
         self._jam.publish(step_ms, late)
@@ -222,7 +236,7 @@ class Performance:
         self._times.add(step_ms)
         if not stood:
             self._again.add(step_ms)
-        self._needs.add((done_ns - self._due_ns) * 1e-6)
+            self._needs.add((done_ns - self._due_ns) * 1e-6)
         if self._times.count % 8 == 0 or self._times.count == 1:
             self._tell(grid)
         if self._times.count % 1024 == 0:
@@ -245,8 +259,7 @@ class Performance:
         """Publish the figures, and measure the lead anew."""
         p50, p99 = self._times.percentiles_ms(50, 99)
         again_p50, again_p99 = self._again.percentiles_ms(50, 99)
-        need, worst = self._needs.percentiles_ms(99, 100)
-        self._lead_ms = lead_ms(need, worst, self._step_ms(grid.tempo_bpm), self._early)
+        self._lead_ms = lead_ms(max(*self._needs.percentiles_ms(99), self._need_ms), self._step_ms(grid.tempo_bpm))
         self._link["network"].push(
             (
                 self._times.count,
@@ -255,6 +268,7 @@ class Performance:
                 p99,
                 self._times.max_ms,
                 self._again.count,
+                self._kept,
                 again_p50,
                 again_p99,
                 self._again.max_ms,

@@ -113,9 +113,9 @@ class Roll:
             if channels > OFFSET:
                 row[OFFSET] = note.offset
 
-    def network_sounding(self) -> dict[int, int]:
-        """The network's notes that have begun and not ended: slot -> pitch."""
-        return {n.slot: n.pitch for n in self._network if n.end == _NEVER}
+    def network_sounding(self, before: int) -> dict[int, int]:
+        """The network's notes that have begun, in a timestep `before` this one, and not ended: slot -> pitch."""
+        return {n.slot: n.pitch for n in self._network if n.end == _NEVER and n.begin < before}
 
     def player_began_since(self, step: int) -> bool:
         """Whether a note of the player began in timestep `step` or later."""

@@ -70,8 +70,8 @@ def test_the_beat_goes_on_when_the_network_is_silenced(bench: Build) -> None:
 
 def test_a_note_on_for_a_note_that_sounds_strikes_it_anew(bench: Build) -> None:
     stage = bench()
-    stage.network(0, NOTE_ON, 1)
-    stage.network(640, NOTE_ON, 1)
+    stage.network(0, NOTE_ON, 1, step=0)
+    stage.network(640, NOTE_ON, 1, step=1)
     stage.blocks(12)
     assert stage.heard() == [(0, NOTE_ON, 1, 60), (640, NOTE_OFF, 1, 60), (640, NOTE_ON, 1, 60)]
 

@@ -8,7 +8,7 @@ import pytest
 from engine.audio.midi import NOTES_OFF
 from engine.audio.outlet import Outlet
 from engine.audio.schedule import Event
-from engine.messages import ALL_OFF, CLOCK, NOTE_OFF, NOTE_ON, PLAYER
+from engine.messages import ALL_OFF, CLOCK, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from tests.audio.conftest import RATE, card
 
 MS = 1_000_000
@@ -30,8 +30,9 @@ class Stand:
     def _send(self, message: tuple[int, ...]) -> None:
         self.sent.append((self.now_ns / MS, tuple(message)))
 
-    def put(self, ms: float, kind: int, track: int = 1, pitch: int = 60) -> None:
-        self.outlet._schedule.put(Event(round(ms * MS / NS_PER_FRAME), 0, kind, track, pitch, 100, 0.0))
+    def put(self, ms: float, kind: int, track: int = 1, pitch: int = 60, velocity: int = 100, step: int | None = None) -> None:
+        step = round(ms) if step is None else step
+        self.outlet.take(Event(round(ms * MS / NS_PER_FRAME), step, kind, track, pitch, velocity, 0.0))
 
     def play(self, until_ms: float) -> list[tuple[float, tuple[int, ...]]]:
         """Go from due time to due time; return what was sent and when."""
@@ -90,6 +91,31 @@ def test_a_note_struck_again_is_ended_first_and_an_end_without_a_beginning_is_no
     stand.put(10, NOTE_ON)
     stand.put(20, NOTE_ON)
     assert [message[0] for _, message in stand.play(100)] == [0x90, 0x80, 0x90]
+
+
+def test_what_is_withdrawn_before_it_left_never_leaves() -> None:
+    stand = Stand()
+    stand.put(10, NOTE_ON, step=1)
+    stand.put(10, WITHDRAWN, velocity=NOTE_ON, step=1)
+    assert not stand.play(100)
+
+
+def test_an_instrument_that_takes_long_has_a_withdrawn_note_already_and_it_is_ended() -> None:
+    stand = Stand(latency_ms=30)
+    stand.put(100, NOTE_ON, step=7)
+    assert [ms for ms, _ in stand.play(80)] == [pytest.approx(70, abs=0.05)]
+    stand.put(100, WITHDRAWN, velocity=NOTE_ON, step=7)
+    assert stand.play(200) == [(80, (0x80, 60, 0))]
+
+
+def test_what_left_already_and_comes_again_is_not_struck_again() -> None:
+    stand = Stand(latency_ms=30)
+    stand.put(100, NOTE_ON, step=7)
+    stand.play(80)
+    stand.put(100, NOTE_ON, step=7, velocity=90)
+    assert not stand.play(200)
+    stand.put(250, NOTE_OFF, step=8)
+    assert [message for _, message in stand.play(300)] == [(0x80, 60, 0)]
 
 
 def test_stopping_ends_every_note() -> None:

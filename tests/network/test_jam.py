@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.audio.schedule import Event, Schedule, is_late
 from engine.clock import Grid
 from engine.link import Layout, Link
 from engine.messages import ALL_OFF, CLICK, EVENT, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
@@ -338,3 +339,196 @@ def test_encouragement_has_an_end_however_long_the_silence():
     assert encouragement(8, 4) == 1.0
     assert encouragement(9, 4) == 1.5
     assert encouragement(10**9, 4) == MOST_ENCOURAGED
+
+
+class Band:
+    """Jam and the audio process's own schedule on one virtual clock that both look at as they would on a stage."""
+
+    def __init__(self, path, mode: str = "solo", **values: float) -> None:
+        self.stage = Stage(path, mode, **values)
+        self.jam, self.link = self.stage.jam, self.stage.link
+        self.schedule = Schedule()
+        self.frame = -STEP
+        self.sounding: dict[tuple[int, int], tuple[int, int]] = {}  # (track, pitch) -> frame, timestep
+        self.sounded: list[tuple[int, int, int, int, int]] = []  # frame, end, timestep, track, pitch
+        self.down: dict[int, int] = {}
+        self.played: list[tuple[int, int, int]] = []  # by the player: frame, end, pitch
+
+    def until(self, frame: float) -> None:
+        """Let all before `frame` sound."""
+        for record in self.stage.sent.read().tolist():
+            event = Event(*record)
+            if not is_late(event, self.frame):
+                self.schedule.put(event)
+        self.frame = max(self.frame, round(frame))
+        for event in self.schedule.due(self.frame):
+            ends = [key for key in self.sounding if event.kind == ALL_OFF or key == (event.track, event.pitch)]
+            for track, pitch in ends:
+                self._end(track, pitch, event.frame, event.step)
+            if event.kind == NOTE_ON:
+                self.sounding[event.track, event.pitch] = (event.frame, event.step)
+                self.link["events"].push(event)
+
+    def _end(self, track: int, pitch: int, frame: int, step: int) -> None:
+        began, of = self.sounding.pop((track, pitch))
+        self.sounded.append((began, frame, of, track, pitch))
+        self.link["events"].push((frame, step, NOTE_OFF, track, pitch, 0, 0.0))
+
+    def key(self, pitch: int) -> None:
+        """Press a key, or let go one that is down."""
+        if pitch in self.down:
+            self.played.append((self.down.pop(pitch), self.frame, pitch))
+            self.link["events"].push((self.frame, -1, NOTE_OFF, PLAYER, pitch, 0, 0.0))
+        else:
+            self.down[pitch] = self.frame
+            self.link["events"].push((self.frame, -1, NOTE_ON, PLAYER, pitch, 100, 0.0))
+
+    def look(self, step: int, slack: int = 64) -> bool:
+        """Hear, choose where that is needed, send where there is time; return whether the choice stood."""
+        self.jam.hear(self.stage.heard.read(), GRID, 0)
+        if self.jam.stands(step, GRID):
+            return True
+        self.jam.choose(step, GRID)
+        if self.frame + slack <= step * STEP:
+            self.jam.send(self.frame + slack)
+        return False
+
+    def publish(self, step: int) -> np.void:
+        self.jam.publish(0.1, late=not self.jam.is_sent(step))
+        return self.stage.records.read()[-1]
+
+
+def notes_of(band: Band, step: int) -> set[tuple[int, int]]:
+    """What began in a timestep, ended or not."""
+    begun = [(of, track, pitch) for (track, pitch), (_, of) in band.sounding.items()]
+    begun += [(of, track, pitch) for _, _, of, track, pitch in band.sounded]
+    return {(track, pitch) for of, track, pitch in begun if of == step}
+
+
+def test_what_was_chosen_early_sounds_though_nobody_looks_again(tiny_onnx):
+    band = Band(tiny_onnx, density=4)
+    for step in range(8):
+        band.until((step - 0.45) * STEP)
+        band.look(step)
+    band.until(8 * STEP)
+    assert all(notes_of(band, step) for step in range(8))
+
+
+def test_a_choice_made_again_takes_the_place_of_the_one_before(tiny_onnx):
+    band = Band(tiny_onnx, mode="accompany", density=4)
+    differs = 0
+    for step in range(48):
+        band.until((step - 0.45) * STEP)
+        band.look(step)
+        first = band.jam.runner.outputs["notes"].copy()
+        band.until((step - 0.2) * STEP)
+        if step % 3 == 1:
+            band.key(60 + step % 5)
+            band.stage.live.set("seed", step)  # the small network's bass does not mind the lead
+        stood = band.look(step)
+        assert stood == (step % 3 != 1)
+        record = band.publish(step)
+        band.until((step + 0.3) * STEP)
+        differs += not np.array_equal(first[0, : LEAD.start], record["notes"][: LEAD.start])
+        begun = (record["notes"][:, PLAY] > record["notes"][:, HOLD]) & (record["clamped"] == 0)
+        card = band.jam.runner.card
+        assert notes_of(band, step) == {(card.slot_tracks()[s], card.slot_pitches()[s]) for s in np.flatnonzero(begun)}
+    assert differs  # or nothing was tested
+
+
+def test_a_choice_made_again_too_late_leaves_the_one_before_and_is_not_told(tiny_onnx):
+    band = Band(tiny_onnx, mode="accompany", density=4)
+    for step in range(12):
+        band.until((step - 0.45) * STEP)
+        band.look(step)
+        first = band.jam.runner.outputs["notes"][0, :, :2].copy()
+        band.until(step * STEP - 1)  # the machine stood still
+        band.key(60 + step % 5)
+        assert not band.look(step)
+        record = band.publish(step)
+        assert not record["flags"] & LATE
+        assert np.array_equal(record["notes"], first)
+        band.until((step + 0.3) * STEP)
+        begun = (first[:, PLAY] > first[:, HOLD]) & (record["clamped"] == 0)
+        assert len(notes_of(band, step)) == begun.sum()
+    # What he played is remembered, in its place.
+    assert record["x"][LEAD].any()
+
+
+def test_a_note_that_sounds_early_is_not_struck_again_nor_taken_back(touch_onnx):
+    band = Band(touch_onnx, density=4)
+    early = 0
+    for step in range(40):
+        band.until((step - 0.45) * STEP)
+        band.look(step)
+        band.until((step - 0.1) * STEP)
+        before = notes_of(band, step)
+        early += len(before)
+        band.stage.live.set("seed", step)  # another choice altogether
+        assert not band.look(step)
+        record = band.publish(step)
+        band.until((step + 0.55) * STEP)
+        assert before <= notes_of(band, step)
+        assert len([s for s in band.sounded if s[2] == step]) + len(band.sounding) >= len(notes_of(band, step))
+        struck = [(of, track, pitch) for _, _, of, track, pitch in band.sounded]
+        struck += [(of, *key) for key, (_, of) in band.sounding.items()]
+        assert len(set(struck)) == len(struck)
+    assert early > 20
+    assert record["x"].any()
+
+
+LOOKS = st.lists(
+    st.tuples(
+        st.floats(0, 24, exclude_max=True),  # when, in timesteps
+        st.sampled_from(["key", "density", "seed", "mode", "panic", "metronome"]),
+        st.integers(0, 4),
+    ),
+    max_size=20,
+)
+STALLS = st.lists(st.tuples(st.floats(0, 23), st.floats(0, 2.5)), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(happens=LOOKS, stalls=STALLS, touch=st.booleans())
+def test_what_is_told_is_what_sounded_however_often_it_chose_and_whenever_it_stood_still(
+    tiny_onnx, touch_onnx, happens, stalls, touch
+):
+    band = Band(touch_onnx if touch else tiny_onnx, density=2)
+
+    def go_on(position: float) -> float:
+        """Let time pass to here, or to where a stall of the network's process ends; return when it is."""
+        position = max([position, band.frame / STEP, *(at + long for at, long in stalls if at <= position < at + long)])
+        for at, what, value in sorted(h for h in happens if band.frame / STEP <= h[0] < position):
+            band.until(at * STEP)
+            happens.remove((at, what, value))
+            if what == "key":
+                band.key(60 + value)
+            elif what == "panic":
+                band.stage.live.fire("panic")
+            else:
+                band.stage.live.set(what, {"mode": value % 3, "density": 1 + value}.get(what, value))
+        band.until(position * STEP)
+        return position
+
+    happens, told = list(happens), []
+    for step in range(27):
+        for before in (0.45, 0.1, 0.05):
+            in_time = go_on(step - before) <= step - 0.05
+            band.look(step)
+        record = band.publish(step)
+        assert not (in_time and record["flags"] & LATE)
+        told.append(band.jam.runner.inputs["x"][0].copy())
+    for step, mode in ((27, "solo"), (28, "trade"), (29, "trade")):
+        band.stage.live.set("mode", MODES.index(mode))
+        band.until((step - 0.45) * STEP)
+        band.look(step)
+        band.publish(step)
+    band.until(30 * STEP)
+    assert not band.sounding  # nothing hangs
+    card = band.jam.runner.card
+    slot_of = {(t, p): s for s, (t, p) in enumerate(zip(card.slot_tracks(), card.slot_pitches(), strict=True))}
+    pressed = [(began, pitch) for began, _, pitch in band.played] + [(began, pitch) for pitch, began in band.down.items()]
+    for step, x in enumerate(told[1:]):
+        begun = {slot_of[track, pitch] for _, _, of, track, pitch in band.sounded if of == step}
+        begun |= {slot_of[2, pitch] for began, pitch in pressed if np.floor(began / STEP + 0.5) == step}
+        assert set(np.flatnonzero(x[:, PLAY] > x[:, HOLD]).tolist()) == begun

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.network.process import WINDOW, Times, lead_ms
+from engine.network.process import LONGEST_LEAD, MARGIN_MS, WINDOW, Times, lead_ms
 
 
 def test_times_are_of_the_last_ones_and_the_longest_of_all():
@@ -28,21 +28,6 @@ def test_who_takes_over_counts_on_but_measures_anew():
     assert times.percentiles_ms(50) == (0.25,)
 
 
-@pytest.mark.parametrize(
-    ("need_ms", "worst_ms", "lead"),
-    [
-        (0.1, 0.3, 2.5),  # an idle machine: the margin
-        (4.0, 5.0, 6.0),  # a busy one: what nearly all steps need, and the margin
-        (0.5, 8.0, 9.0),  # a stall that may come again
-        (0.5, 15.0, 16.0),  # a long one, too
-        (0.5, 80.0, 20.0),  # one that cannot be waited out
-        (90.0, 90.0, 60.0),  # never half a step
-    ],
-)
-def test_the_window_closes_early_enough_for_the_worst_of_late(need_ms, worst_ms, lead):
-    assert lead_ms(need_ms, worst_ms, step_ms=60.0 / 0.45, early=False) == pytest.approx(lead)
-
-
-def test_notes_that_sound_before_their_step_have_room():
-    assert lead_ms(0.1, 0.3, step_ms=134.0, early=True) == pytest.approx(13.4)
-    assert lead_ms(0.1, 0.3, step_ms=134.0, early=False) == pytest.approx(2.5)
+def test_the_window_closes_as_late_as_choosing_again_allows():
+    assert lead_ms(1.5, step_ms=125.0) == 1.5 + MARGIN_MS
+    assert lead_ms(90.0, step_ms=125.0) == LONGEST_LEAD * 125.0  # later, the step before would sound on in it

@@ -45,7 +45,8 @@ def test_a_note_shorter_than_a_step_counts_for_one(roll):
 def test_a_note_that_still_sounds_is_held(roll):
     roll.note_on(1, 42, 0.8, 3)
     assert state(roll, BASS + 2) == "...x----"
-    assert roll.network_sounding() == {BASS + 2: 42}
+    assert roll.network_sounding(4) == {BASS + 2: 42}
+    assert not roll.network_sounding(3)  # of that step itself
 
 
 def test_the_same_pitch_again_is_a_new_onset(roll):
