@@ -31,7 +31,7 @@ Identity = tuple[int, int, int, int]  # ... and what it is known by: step, kind,
 class Jam:
     """The network's side of the music.
 
-    For each timestep in turn: `hear` what sounded, `choose`, `send` the choice unless it came too late, the same again while
+    For each timestep in turn: `hear` what sounded, `choose`, `send` and `write` unless it came too late, the same again while
     more is heard, and `publish`. What was sent is not what is remembered: that is what the audio process reports to have
     sounded.
     """
@@ -89,22 +89,20 @@ class Jam:
         its frame he meant his note.
         """
         began = False
-        for event in events:
-            kind, track, pitch = int(event["kind"]), int(event["track"]), int(event["pitch"])
+        for frame, step, kind, track, pitch, velocity, _ in events.tolist():  # a field of a record costs numpy microseconds
             if track == PLAYER:
                 self._turned = -1
             else:
                 self._doubted = True
-            if event["step"] >= 0:
-                position = float(event["step"])
+            if step >= 0:
+                position = float(step)
                 if kind == NOTE_ON and self._offset_learned:  # how early or late it was: what was chosen, if it was in time
-                    offset = grid.beat_at(int(event["frame"])) * self._steps_per_beat - position
+                    offset = grid.beat_at(frame) * self._steps_per_beat - position
                     position += min(max(offset, -0.5), 0.499)
             else:
-                frame = int(event["frame"]) - (latency_frames if track == PLAYER else 0)
-                position = grid.beat_at(frame) * self._steps_per_beat
+                position = grid.beat_at(frame - (latency_frames if track == PLAYER else 0)) * self._steps_per_beat
             if kind == NOTE_ON:
-                self.roll.note_on(track, pitch, int(event["velocity"]) / 127, position)
+                self.roll.note_on(track, pitch, velocity / 127, position)
                 began |= track == PLAYER
             elif kind == NOTE_OFF:
                 self.roll.note_off(track, pitch, position)
@@ -289,20 +287,20 @@ class Jam:
                 step, kind, track, pitch = identity
                 notes.push((sent[1], step, WITHDRAWN, track, pitch, kind, 0.0))
         self._sent, self._sent_step = now, self._chosen[0]
-        self._write()
+        self._written = False
 
     def publish(self, step_ms: float, late: bool) -> None:
-        """Publish the record of the step as it was sent; a late one's notes were not."""
+        """Publish the record of the step as written; a late one's notes were not sent."""
         if not self._written:
-            self._write()
+            self.write()
         record = self._link["steps"].slot()
         record["flags"] |= LATE if late else 0
         record["step_ms"] = step_ms
         self._link["steps"].advance()
         self._settle()
 
-    def _write(self) -> None:
-        """Write the record of the step that was chosen, which `publish` completes."""
+    def write(self) -> None:
+        """Write the record of the step as it was chosen; after `send`, so that a choice that comes too late is not told."""
         assert self._chosen is not None  # choose() comes first
         step, grid, frame = self._chosen
         inputs, outputs = self.runner.inputs, self.runner.outputs

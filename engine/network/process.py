@@ -202,12 +202,12 @@ class Performance:
             elif stop_requested(pipe, min(wait_s - 0.002, 1.0)):
                 return True
 
-    def _look(self, grid: Grid, step: int) -> bool:
-        """Hear; unless the choice stands choose, and send what is in time. Return whether it stood."""
+    def _look(self, grid: Grid, step: int) -> int:
+        """Hear; unless the choice stands choose, and send what is in time. Return when that was done; 0 when it stood."""
         clock, record = self._clock()
         self._jam.hear(self._events.read(), grid, int(record["latency_frames"]))
         if self._jam.stands(step, grid):
-            return True
+            return 0
         self._jam.choose(step, grid)
         # A block is rendered as a whole when it begins: what is to sound in it must be there before. Counted from now, not from
         # when it was chosen; and one more block, for the device does not ask to the microsecond.
@@ -215,18 +215,21 @@ class Performance:
         self._is_sent = earliest <= grid.frame_at(step / self._card.steps_per_beat)
         if self._is_sent:
             self._jam.send(earliest)
-        return False
+        done_ns = time.perf_counter_ns()
+        if self._is_sent:
+            self._jam.write()
+        return done_ns
 
     def _play(self, grid: Grid, step: int) -> int:
         """Close the window of one step; return the number of the next."""
         begun_ns = time.perf_counter_ns()
-        stood = self._look(grid, step)
+        chosen_ns = self._look(grid, step)
+        done_ns = chosen_ns or time.perf_counter_ns()
+        step_ms = (done_ns - begun_ns) * 1e-6
         clock, record = self._clock()
         frame = grid.frame_at(step / self._card.steps_per_beat)
         late = not self._jam.is_sent(step)
         self._kept += not late and not self._is_sent
-        done_ns = time.perf_counter_ns()
-        step_ms = (done_ns - begun_ns) * 1e-6
         self._jam.publish(step_ms, late)
         if self._harmony is not None:
             self._harmony.keep(self._link["harmony"].slot())
@@ -234,7 +237,7 @@ class Performance:
         self._imagination.begin(step, round(frame))
         self._late += late
         self._times.add(step_ms)
-        if not stood:
+        if chosen_ns:
             self._again.add(step_ms)
             self._needs.add((done_ns - self._due_ns) * 1e-6)
         if self._times.count % 8 == 0 or self._times.count == 1:

@@ -391,6 +391,7 @@ class Band:
         self.jam.choose(step, GRID)
         if self.frame + slack <= step * STEP:
             self.jam.send(self.frame + slack)
+            self.jam.write()
         return False
 
     def publish(self, step: int) -> np.void:
