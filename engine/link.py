@@ -145,7 +145,11 @@ class Reader:
         end = count if most is None else min(count, self.position + most)
         if end <= self.position:
             return ring._records[:0]
-        records = ring._records[np.arange(self.position, end) % ring.capacity]
+        first, last = self.position % ring.capacity, (end - 1) % ring.capacity
+        if first <= last:
+            records = ring._records[first : last + 1].copy()
+        else:
+            records = np.concatenate((ring._records[first:], ring._records[: last + 1]))
         overrun = ring.count - ring.capacity + 1 - self.position
         self.position = end
         if overrun > 0:  # lapped while copying: those at the front may be torn

@@ -5,6 +5,7 @@ Runs on: network process.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,7 +129,7 @@ class Roll:
 
 def nearest(position: float) -> int:
     """The timestep nearest to a position; halfway belongs to the later one."""
-    return int(np.floor(position + 0.5))
+    return math.floor(position + 0.5)
 
 
 def _folded(slot_of: dict[int, int]) -> dict[int, int]:
