@@ -5,6 +5,7 @@ Runs on: supervisor. Every fault of a file is reported at once, each with its pa
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -196,7 +197,7 @@ def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(_merged_patches(data))
     except ValidationError as error:
-        lines = [f"  {_path(e['loc'])}: {e['msg']}{_got(e)}" for e in error.errors(include_url=False)]
+        lines = [f"  {_path(e['loc'])}: {_what(e)}" for e in error.errors(include_url=False)]
         where = str(path) if path else "--set"
         raise ConfigError(
             f"{where}: {len(lines)} fault{'s' * (len(lines) > 1)} in the configuration\n" + "\n".join(lines)
@@ -230,7 +231,19 @@ def _path(loc: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in loc)
 
 
-def _got(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "; remove it, or see config.toml for the keys there are"
-    return f" (it is {error['input']!r})"
+def _what(error: Any) -> str:
+    """What is wrong with one key, and what to do about it."""
+    if error["type"] != "extra_forbidden":
+        return f"{error['msg'].removeprefix('Input ')} (it is {error['input']!r})"
+    like = difflib.get_close_matches(_path(error["loc"]), _keys(Config), 1, 0.7)
+    return f"there is no such key; {f'did you mean {like[0]}?' if like else 'remove it:'} config.toml has all there are"
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every key and section of the configuration, by its path."""
+    found = []
+    for name, field in model.model_fields.items():
+        found.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += _keys(field.annotation, f"{prefix}{name}.")
+    return found

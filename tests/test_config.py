@@ -34,6 +34,17 @@ def test_all_faults_at_once_each_with_its_path(tmp_path):
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [("audio.blok=3", "audio.block"), ("metwork.name=x", "network"), ("osc.contrl.port=1", "osc.control"), ("tempo=90", "")],
+)
+def test_a_key_that_is_nearly_one_is_guessed(setting, meant):
+    with pytest.raises(ConfigError) as error:
+        config.load(None, [setting])
+    guess = f"did you mean {meant}? " if meant else "remove it: "
+    assert f"there is no such key; {guess}config.toml has all there are" in str(error.value)
+
+
 def test_a_setting_lies_over_the_file(tmp_path):
     file = tmp_path / "c.toml"
     file.write_text("[audio]\nblock = 256\n")
