@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine import __version__
-from engine.errors import AlgoritmoError
+from engine.errors import AlgoritmoError, ConfigError
 
 # Commands with a parser of their own: module, extra of this package that it needs, what it is for.
 ELSEWHERE = {
@@ -134,13 +134,25 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example --set audio.block=128")
 
 
-def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = ()):  # type: ignore[no-untyped-def]  # lazy import
-    from engine import config
+def _configuration(  # type: ignore[no-untyped-def]  # lazy import
+    arguments: argparse.Namespace, extra: Sequence[str] = (), plays: bool = False
+):
+    """Return the configuration; where the network `plays`, checked against it. Raises ConfigError with every fault."""
+    from engine import config, settings
 
     path = arguments.config
     if path is None and Path("config.toml").exists():
         path = Path("config.toml")
-    return config.load(path, [*arguments.set, *extra])
+    found, faults = config.sift(path, [*arguments.set, *extra])
+    try:
+        faults += settings.faults(found) if plays else []
+    except AlgoritmoError as error:  # the network itself
+        if not faults:
+            raise
+        faults.append(str(error))
+    if faults:
+        raise ConfigError.of(faults, config.place(path))
+    return found
 
 
 def _jam(arguments: argparse.Namespace) -> int:
@@ -151,7 +163,7 @@ def _jam(arguments: argparse.Namespace) -> int:
     from engine.supervisor import Supervisor
 
     extra = [f"session.dir={arguments.session}"] if arguments.session else []
-    config = _configuration(arguments, extra)
+    config = _configuration(arguments, extra, plays=True)
     duration_s = arguments.duration
     if arguments.demo:
         duration_s = DEMO_S if duration_s is None else duration_s
@@ -177,7 +189,7 @@ def _render(arguments: argparse.Namespace) -> int:
     extra += [f"jam.seed={arguments.seed}"] if arguments.seed is not None else []
     # The file's own tempo, unless one is asked for on the command line.
     tempo = any(setting.startswith("clock.tempo=") for setting in arguments.set)
-    config = _configuration(arguments, extra)
+    config = _configuration(arguments, extra, plays=True)
     tempo_bpm = config.clock.tempo if tempo else None
     if arguments.futures is not None:
         found = futures(

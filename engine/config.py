@@ -184,6 +184,22 @@ def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
 
     A setting's value is read as TOML, and as plain text where it is none. Raises ConfigError that names every fault.
     """
+    loaded, faults = sift(path, settings)
+    if faults:
+        raise ConfigError.of(faults, place(path))
+    return loaded
+
+
+def place(path: Path | None) -> str:
+    """Where a fault is to be looked for."""
+    return str(path) if path else "--set"
+
+
+def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[str]]:
+    """Return the configuration without the keys that are wrong, and what is wrong with each.
+
+    Raises ConfigError when it cannot be read at all.
+    """
     data: dict[str, Any] = {}
     if path is not None:
         try:
@@ -195,13 +211,23 @@ def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
     for setting in settings:
         _lay_over(data, setting)
     try:
-        return Config.model_validate(_merged_patches(data))
+        return Config.model_validate(_merged_patches(data)), []
     except ValidationError as error:
-        lines = [f"  {_path(e['loc'])}: {_what(e)}" for e in error.errors(include_url=False)]
-        where = str(path) if path else "--set"
-        raise ConfigError(
-            f"{where}: {len(lines)} fault{'s' * (len(lines) > 1)} in the configuration\n" + "\n".join(lines)
-        ) from error
+        faults = error.errors(include_url=False)
+        for fault in faults:
+            _leave_out(data, fault["loc"])
+        return Config.model_validate(_merged_patches(data)), [f"{_path(fault['loc'])}: {_what(fault)}" for fault in faults]
+
+
+def _leave_out(data: dict[str, Any], loc: tuple[int | str, ...]) -> None:
+    """Take a key out; of what is wrong within a list, the list."""
+    for part in loc[:-1]:
+        within = data.get(str(part))
+        if not isinstance(within, dict):
+            data.pop(str(part), None)
+            return
+        data = within
+    data.pop(str(loc[-1]), None)
 
 
 def _merged_patches(data: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from engine.link import Layout, Link
 from engine.network import contract
 from engine.parameters import Live
 from engine.process import registry_of
-from engine.supervisor import set_defaults
+from engine.settings import set_defaults, track_of
 from engine.urgent import AWAKE_REMEDY, CPU_DMA_LATENCY
 
 OK, NOTE, FAULT = range(3)  # NOTE: it plays without
@@ -194,7 +194,6 @@ def _listed(names: Sequence[str]) -> str:
 def music(config: Config) -> Iterator[Finding]:
     """Load the network and the instruments as a jam would."""
     from engine.audio.engine import AudioEngine, Say
-    from engine.network.process import track_of
 
     try:
         path = config.network_path()

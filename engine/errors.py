@@ -3,6 +3,10 @@
 Runs on: every process.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class AlgoritmoError(Exception):
     """Base of every error that is reported to the user without a traceback."""
@@ -10,6 +14,12 @@ class AlgoritmoError(Exception):
 
 class ConfigError(AlgoritmoError):
     """The configuration file or a --set option is wrong."""
+
+    @classmethod
+    def of(cls, faults: Sequence[str], where: str = "") -> ConfigError:
+        """One error of all that is wrong, a line each; `where`: the file."""
+        count = f"{len(faults)} fault{'s' * (len(faults) > 1)} in the configuration"
+        return cls("\n  ".join([f"{where}: {count}" if where else count, *faults]))
 
 
 class DeviceError(AlgoritmoError):

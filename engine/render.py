@@ -28,11 +28,12 @@ from engine.network import contract, harmony
 from engine.network.contract import HOLD, PLAY, VELOCITY, Card
 from engine.network.futures import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.network.jam import Jam, all_off
-from engine.network.process import EARLY, track_of
+from engine.network.process import EARLY
 from engine.network.runner import Runner
 from engine.parameters import MODES, Live
 from engine.process import registry_of
-from engine.supervisor import set_defaults, versions, write_json
+from engine.settings import set_defaults, track_of
+from engine.supervisor import versions, write_json
 
 FIRST_BEAT_S = 0.1  # where beat 0 lies: the first step's window needs room before it
 LEAD_S = 0.01  # how long before its sound a step's window closes; a number, not a measurement, so that renders agree

@@ -24,13 +24,14 @@ from typing import Any, BinaryIO
 
 from engine import __version__
 from engine.config import Config
-from engine.errors import AlgoritmoError, ConfigError, SessionError
+from engine.errors import AlgoritmoError, SessionError
 from engine.keyboard import Keyboard
 from engine.link import Layout, Link
 from engine.messages import ERROR, NOTE_ON, PLAYER, WARNING
 from engine.network import contract
 from engine.parameters import MODES, Live
 from engine.process import PROCESSES, Spec, registry_of, start
+from engine.settings import set_defaults
 from engine.urgent import AWAKE_REMEDY, keep_awake
 
 STATUS_S = 0.25  # how often the status line is drawn
@@ -294,30 +295,6 @@ class Supervisor:
                 if path not in self._unwritten:
                     self._unwritten.add(path)
                     self._tell(WARNING, f"{path} cannot be written ({error.strerror}); the jam goes on")
-
-
-def set_defaults(live: Live, config: Config) -> None:
-    """Write every parameter's starting value: the registry's, then what the configuration says. Raises ConfigError."""
-    live.reset_to_defaults()
-    live.set("tempo", config.clock.tempo)
-    live.set("mode", MODES.index(config.jam.mode))
-    live.set("seed", config.jam.seed)
-    faults = []
-    for key, value in config.parameters.items():
-        if key not in live.registry:
-            faults.append(f"  parameters.{key}: there is no such parameter; there are: {', '.join(live.registry.index)}")
-            continue
-        parameter = live.registry[key]
-        try:
-            number = parameter.parse(value) if isinstance(value, str) else float(value)
-        except ValueError as error:
-            faults.append(f"  parameters.{error}")
-            continue
-        if not parameter.minimum <= number <= parameter.maximum:
-            faults.append(f"  parameters.{key}: {number:g} is not within {parameter.minimum:g} to {parameter.maximum:g}")
-        live.set(key, number)
-    if faults:
-        raise ConfigError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in the configuration\n" + "\n".join(faults))
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

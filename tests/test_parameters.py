@@ -6,7 +6,7 @@ from engine.config import Config
 from engine.errors import ConfigError
 from engine.link import Values
 from engine.parameters import Live, Parameter, Registry
-from engine.supervisor import set_defaults
+from engine.settings import set_defaults
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ from engine.messages import (
 )
 from engine.network.contract import Card
 from engine.parameters import Live, Parameter, Registry
+from engine.settings import of_controllers
 
 Arrival = tuple[int, int, Sequence[int] | None]  # (time_ns, number of the port, bytes; None when the port is gone)
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
@@ -428,15 +429,9 @@ def scaled(parameter: Parameter, value: int) -> float:
 
 def _controllers(cc: dict[str, int], registry: Registry) -> dict[int, list[Parameter]]:
     """Return the parameters each controller moves. Raises ConfigError that names every fault."""
-    known = ", ".join(registry.index)
-    faults = [f"  midi.cc.{key}: there is no such parameter; there are: {known}" for key in cc if key not in registry]
-    faults += [
-        f"  midi.cc.{key}: controller {number} cannot be used; give one from 0 to 119, and not 64, the sustain pedal"
-        for key, number in cc.items()
-        if not 0 <= number < 120 or number == 64
-    ]
+    faults = of_controllers(cc, registry)
     if faults:
-        raise ConfigError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in the configuration\n" + "\n".join(faults))
+        raise ConfigError.of(faults)
     found: dict[int, list[Parameter]] = {}
     for key, number in cc.items():
         found.setdefault(number, []).append(registry[key])

@@ -15,17 +15,15 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from engine.clock import Grid, SampleClock
-from engine.config import Config
-from engine.errors import NetworkError
 from engine.link import Link
 from engine.messages import BLOCK, INFO, WARNING
 from engine.network import harmony
-from engine.network.contract import Card
 from engine.network.imagine import Imagination
 from engine.network.jam import Jam, all_off, click
 from engine.network.runner import MEASURED, Runner, Timing, choose
 from engine.parameters import Live
 from engine.process import Spec, live_of, stop_requested
+from engine.settings import track_of
 from engine.urgent import BEAT, be_urgent
 
 WINDOW = 4096  # steps that the step-time figures look back on
@@ -54,17 +52,6 @@ def main(spec: Spec, pipe: Connection) -> None:
     gc.freeze()  # what was loaded stays: the collector never walks it again
     gc.disable()
     Performance(spec, link, live, runner, timings[0], player_track).run(pipe)
-
-
-def track_of(config: Config, card: Card) -> str:
-    """Return the track the player's notes belong to. Raises NetworkError when the network has none of that name."""
-    names = [t.name for t in card.tracks]
-    wanted = config.jam.track
-    if wanted in names:
-        return wanted
-    if wanted == "lead":  # the default, made for the band; another network plays on its last track
-        return "player" if "player" in names else names[-1]
-    raise NetworkError(f"jam.track: {card.name} has no track {wanted!r}; it has: {', '.join(names)}")
 
 
 def lead_ms(need_ms: float, step_ms: float) -> float:

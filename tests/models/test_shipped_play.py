@@ -11,8 +11,8 @@ import pytest
 from engine.config import SHIPPED, Config
 from engine.messages import NOTE_ON, PLAYER
 from engine.network.contract import HOLD, PLAY, read_card
-from engine.network.process import track_of
 from engine.parameters import MODES
+from engine.settings import track_of
 from tests.network.test_jam import Stage
 
 NETWORKS = sorted(SHIPPED.glob("*/*.onnx"))
