@@ -250,10 +250,29 @@ class Device:
 
     def is_alive(self) -> bool:
         """Whether the device still asks for blocks; to be called every now and then."""
-        now_s = self._now_s()
-        if self._fills != self._fills_seen:
-            self._fills_seen, self._seen_s = self._fills, now_s
-        return bool(self._stream.active) and not self._ended and now_s - self._seen_s < LOST_S
+        if self._has_asked():
+            self._seen_s = self._now_s()
+        return self._goes_on() and self._now_s() - self._seen_s < LOST_S
+
+    def leave(self) -> None:
+        """Give it silence from here on: it is held to be gone, and cannot be stopped."""
+        self._fill = _silence
+
+    def asks_again(self) -> bool:
+        """Whether one that was left asks for blocks again: its server only stood still."""
+        return self._has_asked() and self._goes_on()
+
+    def go_on(self, fill: Callable[[memoryview, bool], None]) -> None:
+        """Fill its blocks again."""
+        self._seen_s = self._now_s()
+        self._fill = fill
+
+    def _has_asked(self) -> bool:
+        before, self._fills_seen = self._fills_seen, self._fills
+        return self._fills_seen != before
+
+    def _goes_on(self) -> bool:
+        return bool(self._stream.active) and not self._ended
 
     def _callback(self, out: Any, _frames: int, _time: Any, status: Any) -> None:
         if not self._fills:
@@ -263,6 +282,10 @@ class Device:
 
     def _finished(self) -> None:
         self._ended = True
+
+
+def _silence(out: memoryview, _flagged: bool) -> None:
+    out[:] = bytes(len(out))
 
 
 class ServerIsBack(Exception):  # noqa: N818  (no error: an order to begin anew)
@@ -293,6 +316,8 @@ class Output:
         self._sd: Any = None
         self._stream: Stream | None = None
         self._lost_name = ""  # full name of the device that is gone
+        self._left: Device | None = None  # ... and the device, where it is one of JACK's
+        self._answered = False  # whether a JACK server does, since then
         self._tried_s = 0.0
 
     def open(self) -> None:
@@ -342,14 +367,19 @@ class Output:
 
         Raises ServerIsBack when a JACK server returned: only a new process can connect to it.
         """
-        if self._lost_name:
+        if self._left is not None and self._left.asks_again():
+            self._return_to(self._left)
+        elif self._lost_name:
             if self._now_s() - self._tried_s >= RETRY_S:
                 self._tried_s = self._now_s()
                 self._try_again()
         elif not self.stream.is_alive():
-            self._lost_name = self.stream.name
-            if not self.is_stuck:
-                self.stream.stop()
+            stream, self._lost_name = self.stream, self.stream.name
+            if self.is_stuck and isinstance(stream, Device):
+                stream.leave()
+                self._left = stream
+            else:
+                stream.stop()
             self._go_null()
             self._tell(ERROR, f"audio device {self._lost_name} is gone: the beat goes on without sound, waiting for it")
 
@@ -365,8 +395,10 @@ class Output:
 
     def _try_again(self) -> None:
         if self.is_stuck:
-            if self._jack_answers():
+            if self._answered:
                 raise ServerIsBack(self._lost_name)
+            self._answered = self._jack_answers()
+            self._tried_s -= RETRY_S * self._answered  # one that only stood still has until the next check to ask again
             return
         try:
             # PortAudio lists the devices once: only a new beginning shows what was plugged in since.
@@ -386,6 +418,17 @@ class Output:
             self.stream.stop()
             self._go_null()
             return
+        self._found()
+
+    def _return_to(self, device: Device) -> None:
+        """Play on a device that had only stood still; whatever is connected to it still is."""
+        self.stream.stop()
+        self._stream, self._left, self._answered = device, None, False
+        self._driver.begin(self._audio.block, device.latency_frames)
+        device.go_on(self._driver.fill)
+        self._found()
+
+    def _found(self) -> None:
         self._driver.lost = False
         self._tell(INFO, f"audio device {self._lost_name} is back")
         self._lost_name = ""

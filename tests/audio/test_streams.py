@@ -392,9 +392,39 @@ def test_a_jack_server_that_is_gone_is_not_touched_and_its_return_asks_for_a_new
     assert stand.sd.streams[0].running  # PortAudio would hang in stopping it
     stand.check(RETRY_S + 0.1)
     stand.jack_answers = True
+    stand.check(RETRY_S + 0.1)  # it might have stood still, and ask for the next block any moment
     with pytest.raises(ServerIsBack):
-        stand.check(RETRY_S + 0.1)
+        stand.check(0.5)
     assert stand.sd.begun == 0
+
+
+def test_a_jack_server_that_only_stood_still_is_played_on_as_it_was(clock_ring: Any) -> None:
+    stand = Stand(clock_ring, FakeSound("system"))
+    stand.sd.api = "JACK Audio Connection Kit"
+    stand.jack_answers = True  # it would be enough to begin a new process
+    stand.output.open()
+    stand.output.start()
+    stand.sd.streams[0].ask()
+    stand.check(0.1)
+    stand.check(LOST_S + 0.1)
+    null = stand.output.stream
+    assert isinstance(null, FakeNull)
+    assert stand.driver.lost
+    frame = stand.engine.frame
+    assert not stand.sd.streams[0].ask().any()  # the other clock renders now
+    assert stand.engine.frame == frame
+    stand.check(RETRY_S)
+    assert not null.running
+    assert not stand.driver.lost
+    assert not stand.output.is_stuck
+    assert "is back" in stand.told.pop()
+    stand.sd.streams[0].ask()
+    assert stand.engine.frame == frame + BLOCK
+    assert len(stand.sd.streams) == 1
+    stand.check(LOST_S - 0.1)
+    assert not stand.driver.lost
+    stand.check(LOST_S + 0.1)  # and gone again
+    assert stand.driver.lost
 
 
 def test_a_device_that_does_not_open_says_what_to_change(clock_ring: Any) -> None:

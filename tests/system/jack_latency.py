@@ -37,12 +37,13 @@ class Figures:
     p99: float
     maximum: float
     late_steps: int | None  # None: there was no network
+    restarts: int | None  # of our processes: a new one is not connected, and all after it is lost
 
     @classmethod
-    def of(cls, latencies: list[int], lost: int, unexcused: int, late_steps: int | None) -> Figures:
+    def of(cls, latencies: list[int], lost: int, unexcused: int, late_steps: int | None, restarts: int | None) -> Figures:
         """Sum up what was measured."""
         median, p99, maximum = np.percentile(latencies, [50, 99, 100]) if latencies else [float("nan")] * 3
-        return cls(len(latencies) + lost, lost, unexcused, median, p99, maximum, late_steps)
+        return cls(len(latencies) + lost, lost, unexcused, median, p99, maximum, late_steps, restarts)
 
 
 def measure(stage: Stage, notes: int, seed: int = 0) -> tuple[list[int], int, int]:
@@ -81,7 +82,8 @@ def figures(the: Stand, notes: int, jam: Jam | None) -> tuple[Figures, Late]:
     before = jam.report["late_steps"] if jam else 0
     measured = measure(the.stage, notes)
     late_steps = jam.report["late_steps"] - before if jam else None
-    return Figures.of(*measured, late_steps), the.late()
+    restarts = sum(jam.report["restarts"].values()) if jam else None
+    return Figures.of(*measured, late_steps, restarts), the.late()
 
 
 def main() -> None:

@@ -160,6 +160,14 @@ class JackServer:
 
         return wait_for(connect, 30, f"jackd {self.name}: {self.log}")
 
+    def stand_still(self, for_s: float) -> None:
+        """Let the server do nothing for so long."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(for_s)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End the server as a crash does."""
         self._process.kill()

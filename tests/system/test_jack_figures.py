@@ -36,9 +36,9 @@ def test_the_server_s_log_tells_who_was_late():
 
 
 def test_latencies_are_summed_up_with_what_was_lost():
-    found = jack_latency.Figures.of([30, 40, 50], 2, 1, None)
+    found = jack_latency.Figures.of([30, 40, 50], 2, 1, None, None)
     assert (found.notes, found.lost, found.lost_without_xrun, found.median, found.maximum) == (5, 2, 1, 40, 50)
-    assert np.isnan(jack_latency.Figures.of([], 5, 0, None).median)
+    assert np.isnan(jack_latency.Figures.of([], 5, 0, None, None).median)
 
 
 def strokes(frames: list[int], length: int) -> np.ndarray:

@@ -138,3 +138,26 @@ def test_the_jack_server_dies_and_the_jam_goes_on_and_is_heard_again(tmp_path: P
     finally:
         listener.close()
         server.close()
+
+
+def test_the_jack_server_stands_still_and_the_jam_plays_on_where_it_was_connected(
+    tmp_path: Path, start_jam: Callable[..., Jam]
+):
+    server = JackServer(tmp_path / "jackd.log")
+    server.wait_ready()
+    jam = start_jam(*jack_settings(), "jam.mode=solo", env=server.env)
+    listener = Stage(server)
+    try:
+        listener.connect_to_jam(midi=False)
+        jam.wait_playing(8)
+        server.stand_still(3.0)
+        jam.wait(lambda _: "is gone" in jam.output, 20, "a word about the device")
+        jam.wait(lambda _: "is back\n" in jam.output, 20, "a word about the device's return")
+        begin = listener.now
+        listener.wait_until(begin + 4 * RATE)
+        assert np.nanmax(np.abs(listener.sound(begin, begin + 4 * RATE))) > LOUD
+        assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+        assert jam.end() == 0, jam.output
+    finally:
+        listener.close()
+        server.close()
