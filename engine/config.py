@@ -214,20 +214,26 @@ def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[
         return Config.model_validate(_merged_patches(data)), []
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        for fault in faults:
-            _leave_out(data, fault["loc"])
+        for wrong in {_known(data, fault["loc"]) for fault in faults}:
+            _leave_out(data, wrong)
         return Config.model_validate(_merged_patches(data)), [f"{_path(fault['loc'])}: {_what(fault)}" for fault in faults]
 
 
-def _leave_out(data: dict[str, Any], loc: tuple[int | str, ...]) -> None:
-    """Take a key out; of what is wrong within a list, the list."""
-    for part in loc[:-1]:
-        within = data.get(str(part))
-        if not isinstance(within, dict):
-            data.pop(str(part), None)
-            return
-        data = within
-    data.pop(str(loc[-1]), None)
+def _known(data: Any, loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Return the path of the key that a fault lies in; of one within a list the list's."""
+    found: list[str] = []
+    for part in map(str, loc):
+        if not isinstance(data, dict) or part not in data:  # as the name of one of the kinds that a value may be of
+            break
+        found.append(part)
+        data = data[part]
+    return tuple(found)
+
+
+def _leave_out(data: dict[str, Any], path: tuple[str, ...]) -> None:
+    for part in path[:-1]:
+        data = data.get(part, {})
+    data.pop(path[-1], None)
 
 
 def _merged_patches(data: dict[str, Any]) -> dict[str, Any]:

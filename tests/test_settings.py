@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine import cli, config, settings
 from engine.errors import ConfigError
@@ -53,6 +57,22 @@ def test_a_network_that_is_not_there_is_one_fault_more(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "2 faults in the configuration\n  audio.blok: " in said
     assert f"\n  {tmp_path / 'none.onnx'}: cannot be read" in said
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*config._keys(config.Config), "patches.lead", "parameters.density", "midi.cc.tempo", "a.b.c"]),
+            st.sampled_from(["3", "-1", "1e9", "nan", "'x'", "true", "[1]", "[{port='a'},{x=1}]", "{}", "{a=1}", "1979-05-27"]),
+        ),
+        max_size=5,
+    )
+)
+def test_whatever_is_wrong_there_is_a_configuration_without_it(settings_given):
+    with contextlib.suppress(ConfigError):  # a setting may need a section where another put a number
+        found, wrong = config.sift(None, [f"{key}={value}" for key, value in settings_given])
+        assert isinstance(found, config.Config)
+        assert len(wrong) <= 4 * len(settings_given)  # some values may be of several kinds, and are none of them
 
 
 def test_what_is_wrong_is_left_out_of_what_is_read(tmp_path):
