@@ -32,6 +32,8 @@ MARGIN_MS = 2.0  # on top of what choosing again was seen to need: scheduling on
 # has the room, and whatever the machine does after that, it sounds in time.
 EARLY = 0.45
 LONGEST_LEAD = 0.4  # of a step
+COLD = 2.0  # between steps the caches forget the network: so many times what it takes when nothing else runs
+ENOUGH = 16  # steps chosen again, after which what that takes is known
 AHEAD_S = 0.003  # so long before its window closes it is chosen again if more was heard, and as it closes once more
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
 CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed
@@ -88,7 +90,7 @@ class Performance:
             self._times.resume(int(before["steps"]), float(before["step_max_ms"]))
             self._again.resume(int(before["again_steps"]), float(before["again_max_ms"]))
             self._late, self._kept = int(before["late_steps"]), int(before["kept_steps"])
-        self._runner_ms, self._need_ms = timing.p50_ms, timing.p99_ms
+        self._runner_ms, self._need_ms = timing.p50_ms, COLD * timing.p99_ms
         self._lead_ms = lead_ms(self._need_ms, self._step_ms(live.get("tempo")))
         self._due_ns = 0.0
 
@@ -249,7 +251,10 @@ class Performance:
         """Publish the figures, and measure the lead anew."""
         p50, p99 = self._times.percentiles_ms(50, 99)
         again_p50, again_p99 = self._again.percentiles_ms(50, 99)
-        self._lead_ms = lead_ms(max(*self._needs.percentiles_ms(99), self._need_ms), self._step_ms(grid.tempo_bpm))
+        (need_ms,) = self._needs.percentiles_ms(99)
+        if self._needs.count < ENOUGH:
+            need_ms = max(need_ms, self._need_ms)
+        self._lead_ms = lead_ms(need_ms, self._step_ms(grid.tempo_bpm))
         self._link["network"].push(
             (
                 self._times.count,
