@@ -10,9 +10,13 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import __version__
-from engine.errors import AlgoritmoError, ConfigError
+from engine.errors import AlgoritmoError
+
+if TYPE_CHECKING:
+    from engine.config import Config
 
 # Commands with a parser of their own: module, extra of this package that it needs, what it is for.
 ELSEWHERE = {
@@ -134,25 +138,15 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example --set audio.block=128")
 
 
-def _configuration(  # type: ignore[no-untyped-def]  # lazy import
-    arguments: argparse.Namespace, extra: Sequence[str] = (), plays: bool = False
-):
-    """Return the configuration; where the network `plays`, checked against it. Raises ConfigError with every fault."""
+def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = (), plays: bool = False) -> Config:
+    """Return the configuration; where its network `plays`, held against that."""
     from engine import config, settings
 
     path = arguments.config
     if path is None and Path("config.toml").exists():
         path = Path("config.toml")
-    found, faults = config.sift(path, [*arguments.set, *extra])
-    try:
-        faults += settings.faults(found) if plays else []
-    except AlgoritmoError as error:  # the network itself
-        if not faults:
-            raise
-        faults.append(str(error))
-    if faults:
-        raise ConfigError.of(faults, config.place(path))
-    return found
+    load = settings.load if plays else config.load
+    return load(path, [*arguments.set, *extra])
 
 
 def _jam(arguments: argparse.Namespace) -> int:

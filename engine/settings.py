@@ -6,15 +6,31 @@ Runs on: main process; whoever builds the instruments checks the controllers onc
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from engine import config
 from engine.config import Config
-from engine.errors import ConfigError, NetworkError
+from engine.errors import AlgoritmoError, ConfigError, NetworkError
 from engine.network.contract import Card, read_card
 from engine.parameters import MODES, Live, Registry
 from engine.process import registry_of
 
 PEDAL = 64  # a controller that has a meaning of its own
+
+
+def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
+    """Return the configuration as `config.load` does, held against its network. Raises AlgoritmoError with every fault."""
+    found, wrong = config.sift(path, settings)
+    try:
+        wrong += faults(found)
+    except AlgoritmoError as error:  # the network itself
+        if not wrong:
+            raise
+        wrong.append(str(error))
+    if wrong:
+        raise ConfigError.of(wrong, config.place(path))
+    return found
 
 
 def faults(config: Config) -> list[str]:

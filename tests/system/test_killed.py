@@ -115,6 +115,15 @@ def test_everything_is_killed_and_the_recording_plays(start_jam: Callable[..., J
     assert jam.report["steps"] >= report["steps"]
 
 
+def assert_heard_after(jam: Jam, listener: Stage, audio_restarts: int) -> None:
+    """The network sounds again, the audio process was begun anew so often and nothing else was, and the jam ends well."""
+    begin = listener.now
+    listener.wait_until(begin + 4 * RATE)
+    assert np.nanmax(np.abs(listener.sound(begin, begin + 4 * RATE))) > LOUD
+    assert jam.report["restarts"] == {"audio": audio_restarts, "network": 0, "feed": 0}
+    assert jam.end() == 0, jam.output
+
+
 def test_the_jack_server_dies_and_the_jam_goes_on_and_is_heard_again(tmp_path: Path, start_jam: Callable[..., Jam]):
     server = JackServer(tmp_path / "jackd.log")
     server.wait_ready()
@@ -130,11 +139,7 @@ def test_the_jack_server_dies_and_the_jam_goes_on_and_is_heard_again(tmp_path: P
         # Only a new process can connect to a new server; network and feed go on as they are.
         jam.wait(lambda report: report["restarts"]["audio"] == 1, 30, "the audio process anew")
         listener.connect_to_jam(midi=False)
-        begin = listener.now
-        listener.wait_until(begin + 4 * RATE)
-        assert np.nanmax(np.abs(listener.sound(begin, begin + 4 * RATE))) > LOUD
-        assert jam.report["restarts"] == {"audio": 1, "network": 0, "feed": 0}
-        assert jam.end() == 0, jam.output
+        assert_heard_after(jam, listener, audio_restarts=1)
     finally:
         listener.close()
         server.close()
@@ -153,11 +158,7 @@ def test_the_jack_server_stands_still_and_the_jam_plays_on_where_it_was_connecte
         server.stand_still(3.0)
         jam.wait(lambda _: "is gone" in jam.output, 20, "a word about the device")
         jam.wait(lambda _: "is back\n" in jam.output, 20, "a word about the device's return")
-        begin = listener.now
-        listener.wait_until(begin + 4 * RATE)
-        assert np.nanmax(np.abs(listener.sound(begin, begin + 4 * RATE))) > LOUD
-        assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
-        assert jam.end() == 0, jam.output
+        assert_heard_after(jam, listener, audio_restarts=0)
     finally:
         listener.close()
         server.close()
