@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import __version__
-from engine.errors import AlgoritmoError
+from engine.core.errors import AlgoritmoError
 
 if TYPE_CHECKING:
-    from engine.config import Config
+    from engine.core.config import Config
 
 # Commands with a parser of their own: module, extra of this package that it needs, what it is for.
 ELSEWHERE = {
@@ -24,7 +24,7 @@ ELSEWHERE = {
     "evaluate": ("models.evaluate", "train", "nats per timestep of any music under any network"),
     "data": ("models.data", "train", "what a folder of music would give for training"),
 }
-DEMO = Path(__file__).parent / "demo.mid"
+DEMO = Path(__file__).parent / "app" / "demo.mid"
 DEMO_S = 40.0
 
 
@@ -140,7 +140,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = (), plays: bool = False) -> Config:
     """Return the configuration; where its network `plays`, held against that."""
-    from engine import config, settings
+    from engine.core import config, settings
 
     path = arguments.config
     if path is None and Path("config.toml").exists():
@@ -152,9 +152,9 @@ def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = (), pla
 def _jam(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from engine.keyboard import HELP, Keyboard
-    from engine.status import Status, summary
-    from engine.supervisor import Supervisor
+    from engine.app.status import Status, summary
+    from engine.app.supervisor import Supervisor
+    from engine.control.keyboard import HELP, Keyboard
 
     extra = [f"session.dir={arguments.session}"] if arguments.session else []
     config = _configuration(arguments, extra, plays=True)
@@ -176,7 +176,7 @@ def _jam(arguments: argparse.Namespace) -> int:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from engine.render import futures, render
+    from engine.app.render import futures, render
 
     extra = [f"network.name={arguments.network}"] if arguments.network else []
     extra += [f"jam.mode={arguments.mode}"] if arguments.mode else []
@@ -206,7 +206,7 @@ def _render(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from engine.feed.replay import replay, targets_setting
+    from engine.app.replay import replay, targets_setting
 
     extra = [targets_setting(arguments.osc)] if arguments.osc else []
     config = _configuration(arguments, extra)
@@ -219,7 +219,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _picture(arguments: argparse.Namespace) -> int:
-    from engine.feed.picture import default_name, parse_neuron, picture
+    from engine.record.picture import default_name, parse_neuron, picture
 
     neuron = parse_neuron(arguments.neuron) if arguments.neuron else None
     asked = (arguments.step, neuron, arguments.first, arguments.last)
@@ -228,19 +228,19 @@ def _picture(arguments: argparse.Namespace) -> int:
 
 
 def _devices(arguments: argparse.Namespace) -> int:
-    from engine.devices import show
+    from engine.app.devices import show
 
     return show(arguments.json)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from engine.doctor import examine
+    from engine.app.doctor import examine
 
     return examine(_configuration(arguments))
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    from engine.catalogue import show
+    from engine.app.catalogue import show
 
     for line in show(arguments.name, arguments.json):
         print(line)
@@ -248,7 +248,7 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from engine.bench import bench
+    from engine.app.bench import bench
 
     return bench(arguments.json, arguments.seconds)
 

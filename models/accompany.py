@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import NetworkError
-from engine.network.contract import Card
+from engine.core.contract import Card
+from engine.core.errors import NetworkError
 from models.data import Piece
 from models.playing import StepGraph, play
 from models.representation import STRUCK

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 from models.representation import HELD, SILENT, STRUCK
 
 Array = np.ndarray

@@ -31,7 +31,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from engine.network.contract import Track
+from engine.core.contract import Track
 from models.musicxml import read_lead_sheet
 from models.representation import (
     BAND,

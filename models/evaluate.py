@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import AlgoritmoError, NetworkError
-from engine.network.contract import Card, Track
+from engine.core.contract import Card, Track
+from engine.core.errors import AlgoritmoError, NetworkError
 from models.accompany import accompany
 from models.baselines import BASELINES
 from models.biaxial.rolls import read_keyboard

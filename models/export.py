@@ -16,8 +16,8 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.errors import NetworkError
-from engine.network.contract import CARD_KEY, Card, expected_inputs, expected_outputs, faults, parse_card
+from engine.core.contract import CARD_KEY, Card, expected_inputs, expected_outputs, faults, parse_card
+from engine.core.errors import NetworkError
 
 OPSET = 18
 IR_VERSION = 9

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from engine.errors import NetworkError
+from engine.core.errors import NetworkError
 from models.playing import StepGraph, dictated
 
 Array = np.ndarray

@@ -1,6 +1,6 @@
 """Runs a step graph on many pieces at once: how likely it finds them, what it plays alone, what it plays to a given track.
 
-It plays as the engine does (engine/network/jam.py): the same noise for the same seed and step, the same encouragement
+It plays as the engine does (engine/jam/jam.py): the same noise for the same seed and step, the same encouragement
 after a silence, what sounded heard again. Runs without torch.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from engine.errors import NetworkError
-from engine.network.contract import PLAY, Card, faults, read_card
-from engine.network.jam import encouragement
+from engine.core.contract import PLAY, Card, faults, read_card
+from engine.core.errors import NetworkError
+from engine.jam.jam import encouragement
 from engine.network.noise import noise
 from models.representation import channels, from_channels
 

@@ -20,11 +20,11 @@ import onnx
 from onnx import helper
 from PIL import Image
 
-from engine.errors import AlgoritmoError
-from engine.feed.picture import SHOWN_BARS, Moment, snapshot
-from engine.messages import step_dtype
-from engine.network.contract import CARD_KEY, Card
+from engine.core.contract import CARD_KEY, Card
+from engine.core.errors import AlgoritmoError
+from engine.core.messages import step_dtype
 from engine.network.noise import noise
+from engine.record.picture import SHOWN_BARS, Moment, snapshot
 from models.evaluate import read_for
 from models.export import save_network
 from models.order import STEPS, orders

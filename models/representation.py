@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import symusic
 
-from engine.network.contract import Track
+from engine.core.contract import Track
 
 SILENT, HELD, STRUCK = 0, 1, 2
 OFFSETS = 120  # offsets are counted in this fraction of a step, -60..60

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import AlgoritmoError
-from engine.network.contract import read_card
+from engine.core.contract import read_card
+from engine.core.errors import AlgoritmoError
 from models.evaluate import read_for
 from models.playing import nats, open_network
 from models.portrait import complete, some_music, write_card

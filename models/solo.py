@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 from models.statistics import statistics
 
 Array = np.ndarray

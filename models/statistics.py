@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 from models.representation import SILENT, STRUCK
 
 Array = np.ndarray

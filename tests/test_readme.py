@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli, config
+from engine import cli
+from engine.core import config, contract
+from engine.core.parameters import registry_of
 from engine.feed.schema import COMMANDS, ROOT, Schema
-from engine.network import contract
-from engine.process import registry_of
 
 HERE = Path(__file__).parent.parent
 README = (HERE / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""The audio process: device stream, pyo rack, MIDI ports, the recorder's hand-off."""
+"""Sound: the block loop, the instruments, the device."""
 
 import os
 

@@ -1,14 +1,14 @@
 """The audio engine: from what the player and the network do to 64 frames of sound, block after block.
 
 Runs on: audio process. `render_block` belongs to the audio callback (offline: to whoever renders); all it touches lives in this
-object, and other threads only append to its deques or take from its queue. `attend` belongs to the control thread.
+object, and other threads only append to its deques or take from its queue. `run_pending` belongs to the control thread.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -16,15 +16,12 @@ import numpy as np
 from pyo import Server
 
 from engine.audio.limiter import Limiter
-from engine.audio.midi import Heard, Parser
 from engine.audio.rack import Channel, Rack, Strip
-from engine.audio.schedule import Event, Schedule, is_late
-from engine.audio.sources import FileSource
-from engine.clock import SampleClock
-from engine.config import Config
-from engine.errors import ConfigError, PatchError
-from engine.link import Link
-from engine.messages import (
+from engine.core.config import Config
+from engine.core.contract import Card
+from engine.core.errors import ConfigError, PatchError
+from engine.core.link import Link
+from engine.core.messages import (
     ALL_OFF,
     BLOCK,
     CLICK,
@@ -37,16 +34,18 @@ from engine.messages import (
     PLAYER,
     WARNING,
 )
-from engine.network.contract import Card
-from engine.parameters import Live, Parameter, Registry
-from engine.settings import of_controllers
+from engine.core.parameters import Live, Parameter, Registry
+from engine.core.settings import of_controllers
+from engine.midi.file_source import FileSource
+from engine.midi.parser import Arrival, MidiMessage, Parser
+from engine.midi.schedule import Event, Schedule, is_late
+from engine.transport.sample_clock import SampleClock
 
-Arrival = tuple[int, int, Sequence[int] | None]  # (time_ns, number of the port, bytes; None when the port is gone)
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class LogMessage:
     """For the control thread: tell the person at the terminal."""
 
     level: int
@@ -54,7 +53,7 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class Mend:
+class RebuildTrack:
     """For the control thread: the patch of this channel failed, build another."""
 
     channel: Channel
@@ -81,9 +80,9 @@ class AudioEngine:
         config: Config,
         rate_hz: float,
         source: FileSource | None = None,
-        attended: bool = False,
+        run_by_thread: bool = False,
     ) -> None:
-        """Build the rack. `attended`: another thread calls `attend`; if not, every block does.
+        """Build the rack. `run_by_thread`: another thread calls `run_pending`; if not, every block does.
 
         Raises ConfigError when midi.cc names what there is not. A patch that fails is told, not raised.
         """
@@ -100,8 +99,8 @@ class AudioEngine:
         self.arrival: SampleClock | None = None
         # The MIDI output's: called with every note of the network as it comes, and the ALL_OFFs.
         self.outlet: Callable[[Event], object] | None = None
-        self.control: SimpleQueue[Say | Mend | Free | None] = SimpleQueue()
-        self._attended = attended
+        self.control: SimpleQueue[LogMessage | RebuildTrack | Free | None] = SimpleQueue()
+        self._run_by_thread = run_by_thread
         self._live = Live(registry, link.values)
         self._controllers = _controllers(config.midi.cc, registry)
         self._server = _boot(rate_hz, config.jam.seed)
@@ -130,7 +129,7 @@ class AudioEngine:
         self._retired: list[Strip] = []  # see Instrument.free
         for channel in self._rack:
             if channel.fault:
-                self.control.put(Say(WARNING, f"{channel.fault}; the {channel.name} is played by plain keys"))
+                self.control.put(LogMessage(WARNING, f"{channel.fault}; the {channel.name} is played by plain keys"))
 
     # --- for other threads -------------------------------------------------------------------------------------------------
 
@@ -157,7 +156,7 @@ class AudioEngine:
         """End every note and fade out; FADE_S later there is silence for good. Any thread."""
         self._closing = True
 
-    def attend(self, timeout_s: float = 0.0) -> bool:
+    def run_pending(self, timeout_s: float = 0.0) -> bool:
         """Do one thing that a block asked for, waiting for it up to `timeout_s`; return whether there was one.
 
         None in the queue only ends the waiting.
@@ -166,9 +165,9 @@ class AudioEngine:
             order = self.control.get(timeout=timeout_s) if timeout_s > 0 else self.control.get_nowait()
         except Empty:
             return False
-        if isinstance(order, Say):
+        if isinstance(order, LogMessage):
             self.link.notice("audio", order.level, order.text)
-        elif isinstance(order, Mend):
+        elif isinstance(order, RebuildTrack):
             self._mend(order.channel)
         elif isinstance(order, Free):
             self._free(order.strip)
@@ -231,8 +230,8 @@ class AudioEngine:
             self._find_the_broken()
         self._wave.push_bytes(self.frame.to_bytes(8, "little"), self._sound)
         self.frame = end
-        if not self._attended:
-            while self.attend():
+        if not self._run_by_thread:
+            while self.run_pending():
                 pass
         return self._sound
 
@@ -277,7 +276,7 @@ class AudioEngine:
         first = self._broken_blocks == 0
         self._broken_blocks = self.limiter.broken_blocks
         if first:
-            self.control.put(Say(WARNING, "a patch put out what is no sound; that block was silenced"))
+            self.control.put(LogMessage(WARNING, "a patch put out what is no sound; that block was silenced"))
         for track, channel in [*enumerate(self._rack.tracks), (PLAYER, self._rack.player)]:
             if not channel.is_sound():
                 channel.fail(f"patch {channel.patch}: what it puts out is no sound any more")
@@ -286,7 +285,7 @@ class AudioEngine:
     def _give_up(self, track: int, channel: Channel) -> None:
         """End the notes of a channel whose patch failed, and have it mended."""
         self._end_all(track, channel)
-        self.control.put(Mend(channel))
+        self.control.put(RebuildTrack(channel))
 
     # --- the player --------------------------------------------------------------------------------------------------------
 
@@ -313,7 +312,7 @@ class AudioEngine:
             for heard in parser.feed(data):
                 self._hear(heard)
 
-    def _hear(self, heard: Heard) -> None:
+    def _hear(self, heard: MidiMessage) -> None:
         kind = heard.kind
         if kind == NOTE_ON:
             self.notes_in += 1

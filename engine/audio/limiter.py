@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from engine.messages import BLOCK, OUTPUTS
+from engine.core.messages import BLOCK, OUTPUTS
 
 KNEE = 0.8  # share of the ceiling below which a sample passes untouched
 AIM = 0.95  # share of the ceiling that the gain rides a loud block down to; the knee catches what is left

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import pyo
 from pyo import Dummy, PyoObject, Sig, SigTo, Trig
 
-from engine.errors import PatchError
+from engine.core.errors import PatchError
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "patches"
 _NOT_PATCHES = (str(Path(__file__).resolve().parent.parent), str(Path(pyo.__file__).parent), "<frozen")  # engine, pyo, import

@@ -19,17 +19,17 @@ from types import TracebackType
 
 import rtmidi
 
-from engine.audio import ports
-from engine.audio.engine import FADE_S, AudioEngine, Say
-from engine.audio.outlet import Outlet
+from engine.audio.engine import FADE_S, AudioEngine, LogMessage
 from engine.audio.patch import fault
-from engine.audio.sources import FileSource
 from engine.audio.streams import Driver, Output, ServerIsBack
-from engine.clock import SampleClock
-from engine.errors import DeviceError
-from engine.link import Link
-from engine.messages import BLOCK, INFO, WARNING
-from engine.process import Spec, stop_requested
+from engine.core.errors import DeviceError
+from engine.core.link import Link
+from engine.core.messages import BLOCK, INFO, WARNING
+from engine.core.process import Spec, stop_requested
+from engine.midi import ports
+from engine.midi.file_source import FileSource
+from engine.midi.output import MidiOutput
+from engine.transport.sample_clock import SampleClock
 
 SWITCH_S = 1e-4  # what another thread may keep the audio callback waiting; Python's own default is four blocks
 WATCH_S = 0.5  # how often the control thread looks after the device
@@ -67,12 +67,12 @@ class Studio:
         self._link = link = spec.link()
         rate_hz = float(spec.config.audio.rate)
         source = FileSource(spec.demo, rate_hz, grid=link["grid"]) if spec.demo is not None else None
-        self.engine = AudioEngine(link, spec.registry(), spec.card, spec.config, rate_hz, source, attended=True)
+        self.engine = AudioEngine(link, spec.registry(), spec.card, spec.config, rate_hz, source, run_by_thread=True)
         self._driver = Driver(self.engine, link)
         self._output = Output(self._driver, spec.config.audio, self._tell)
         self._inputs: ports.Ports | None = None
         self._outputs: ports.Outputs | None = None
-        self._outlet: Outlet | None = None
+        self._outlet: MidiOutput | None = None
         self._threads: list[threading.Thread] = []
         self._ending = False
         self._told: set[str] = set()
@@ -115,7 +115,7 @@ class Studio:
         if midi.outputs:
             self._outputs = ports.Outputs(midi.outputs, ports.maker(backend, rtmidi.MidiOut), self._tell)
             self._outputs.open()
-            self._outlet = Outlet(self._spec.card, self._link["clock"].latest, self._outputs.send, midi.output_latency_ms)
+            self._outlet = MidiOutput(self._spec.card, self._link["clock"].latest, self._outputs.send, midi.output_latency_ms)
             self.engine.outlet = self._outlet.put
 
     def start(self) -> None:
@@ -124,7 +124,7 @@ class Studio:
             self._begin(self._outlet.run, "midi-output")
         self._catch_up()
         self._output.start()
-        self._begin(self._attend, "control")
+        self._begin(self._run_pending, "control")
 
     def description(self) -> dict[str, object]:
         """What the supervisor reports of this process."""
@@ -157,7 +157,7 @@ class Studio:
         self._output.stop()
         for these in self._ports():
             these.close()
-        while self.engine.attend():
+        while self.engine.run_pending():
             pass
         self.engine.close()
 
@@ -169,18 +169,18 @@ class Studio:
             self._tell(WARNING, text)
 
     def _tell(self, level: int, text: str) -> None:
-        self.engine.control.put(Say(level, text))  # said by the control thread: a ring has one writer
+        self.engine.control.put(LogMessage(level, text))  # said by the control thread: a ring has one writer
 
     def _begin(self, run: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _attend(self) -> None:
+    def _run_pending(self) -> None:
         """The control thread."""
         look_s = poll_s = time.monotonic()
         while not self._ending:
-            self.engine.attend(WATCH_S)
+            self.engine.run_pending(WATCH_S)
             now_s = time.monotonic()
             if now_s >= look_s:
                 look_s = now_s + WATCH_S

@@ -13,9 +13,9 @@ from pyo import Sig, SigTo
 from engine.audio.limiter import RUNAWAY
 from engine.audio.patch import GLIDE_S, SILENT, Instrument, fault, load
 from engine.audio.plain import Click, Plain
-from engine.config import Config
-from engine.errors import PatchError
-from engine.messages import PLAYER
+from engine.core.config import Config
+from engine.core.errors import PatchError
+from engine.core.messages import PLAYER
 
 BEND_SEMITONES = 2.0  # what the whole way of a pitch wheel does
 LISTEN_BLOCKS = 4  # from listening to one channel to listening to the next

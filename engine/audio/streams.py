@@ -16,12 +16,12 @@ import numpy as np
 import rtmidi
 
 from engine.audio.engine import AudioEngine
-from engine.clock import Dll, SampleClock
-from engine.config import Audio
-from engine.errors import DeviceError
-from engine.link import Link
-from engine.messages import BLOCK, ERROR, INFO, OUTPUTS
-from engine.urgent import SOUND, be_urgent
+from engine.core.config import Audio
+from engine.core.errors import DeviceError
+from engine.core.link import Link
+from engine.core.messages import BLOCK, ERROR, INFO, OUTPUTS
+from engine.core.realtime import SOUND, be_urgent
+from engine.transport.sample_clock import Dll, SampleClock
 
 FRAME_BYTES = 4 * OUTPUTS
 BLOCK_BYTES = BLOCK * FRAME_BYTES
@@ -159,7 +159,7 @@ class Stream(Protocol):
     def is_alive(self) -> bool: ...
 
 
-class Null:
+class NullDevice:
     """A clock that asks for blocks at the pace of a device, on absolute deadlines."""
 
     def __init__(
@@ -301,7 +301,7 @@ class Output:
         audio: Audio,
         tell: Callable[[int, str], None],
         library: Callable[[], Any] | None = None,
-        null: Callable[..., Stream] = Null,
+        null: Callable[..., Stream] = NullDevice,
         now_s: Callable[[], float] = time.monotonic,
         jack_answers: Callable[[], bool] | None = None,
     ) -> None:

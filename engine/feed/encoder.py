@@ -1,7 +1,7 @@
 """The encoder: what one timestep looks like on the wire.
 
 Runs on: feed process, or the caller of the offline render and of replay. The encoder turns a step record into numbers once;
-each plan lays out the datagrams of one kind of receiver once, and then only has the numbers copied in.
+each template lays out the datagrams of one kind of receiver once, and then only has the numbers copied in.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.feed import osc
+from engine.core.contract import HOLD, PLAY
+from engine.core.messages import NOTE_OFF, NOTE_ON, PLAYER
 from engine.feed.schema import CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, Schema, Vector
-from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
-from engine.network.contract import HOLD, PLAY
+from engine.net import osc
 
 UDP = 65507  # largest payload of any UDP datagram
 _BITS = 8.0  # this entropy is shown as one half
@@ -29,7 +29,7 @@ class Encoder:
         self.schema = schema
         card = schema.card
         self.values = np.zeros(schema.size, np.float32)
-        self.wire = np.zeros(schema.size, ">f4")  # the same numbers as OSC sends them; plans copy from here
+        self.wire = np.zeros(schema.size, ">f4")  # the same numbers as OSC sends them; templates copy from here
         self.step = self.frame = 0  # number of the step, and where it sounds
         self._note = (0.0, 0.0)  # pitch and velocity of the network's newest note, 0..1
         acts = [v for v in schema.vectors if v.layer is not None]
@@ -128,8 +128,8 @@ def _spans(values: np.ndarray, vectors: Sequence[Vector]) -> list[np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a receiver wants. Receivers with the same wish share one plan."""
+class SubscriptionSpec:
+    """What a receiver wants. Receivers with the same spec share one template."""
 
     root: str = ROOT
     chunk: int = CHUNK
@@ -139,43 +139,43 @@ class Wish:
     presentation: bool = False  # timetag: when the step is heard, instead of "immediately"
 
 
-class Plan:
-    """The datagrams of one wish, laid out once; `fill` copies the encoder's numbers in, `notes` makes those of notes.
+class PacketTemplate:
+    """The datagrams of one spec, laid out once; `fill` copies the encoder's numbers in, `notes` makes those of notes.
 
-    Raises ValueError when the wish cannot be met.
+    Raises ValueError when the spec cannot be met.
     """
 
-    def __init__(self, encoder: Encoder, wish: Wish) -> None:
-        self.wish = wish
+    def __init__(self, encoder: Encoder, spec: SubscriptionSpec) -> None:
+        self.spec = spec
         self._encoder = encoder
         schema = encoder.schema
-        self._frame_head = osc.head(wish.root + FRAME, "i")
+        self._frame_head = osc.head(spec.root + FRAME, "i")
         elements: list[tuple[bytes, int, int]] = []
-        if "scalars" in wish.tiers:
-            elements += [(osc.head(wish.root + s.path, "f"), n, n + 1) for n, s in enumerate(schema.scalars)]
+        if "scalars" in spec.tiers:
+            elements += [(osc.head(spec.root + s.path, "f"), n, n + 1) for n, s in enumerate(schema.scalars)]
         scalars = len(elements)
-        if "vectors" in wish.tiers:
-            for vector in schema.vectors_for(wish.signals, wish.layers):
+        if "vectors" in spec.tiers:
+            for vector in schema.vectors_for(spec.signals, spec.layers):
                 elements += [
-                    (osc.head(wish.root + path, "f" * (end - first)), first, end)
-                    for path, first, end in vector.chunks(wish.chunk)
+                    (osc.head(spec.root + path, "f" * (end - first)), first, end)
+                    for path, first, end in vector.chunks(spec.chunk)
                 ]
         limit = self._futures_limit = self._limit(elements)
         groups = _packed(elements[:scalars], limit) + _packed(elements[scalars:], limit)
         self._lay_out(groups)
         self._notes_limit = osc.DATAGRAM - 16
-        self._note_heads = {n: osc.head(wish.root + path, "ii") for n, path in enumerate(schema.track_notes())}
-        self._note_heads[PLAYER] = osc.head(wish.root + PLAYER_NOTE, "ii")
+        self._note_heads = {n: osc.head(spec.root + path, "ii") for n, path in enumerate(schema.track_notes())}
+        self._note_heads[PLAYER] = osc.head(spec.root + PLAYER_NOTE, "ii")
 
     def _limit(self, elements: Sequence[tuple[bytes, int, int]]) -> int:
         """Bytes that the elements of one datagram may take: as many as pass everywhere, or one chunk where that is larger."""
         lead = len(osc.BUNDLE) + 8 + 4 + len(self._frame_head) + 4
         largest = max((_size(e) for e in elements), default=0)
         limit = max(osc.DATAGRAM - lead, largest)
-        if self.wish.chunk <= CHUNK and limit + lead > osc.DATAGRAM:
-            raise ValueError(f"root {self.wish.root!r} is too long: {CHUNK} floats with it pass {osc.DATAGRAM} bytes")
+        if self.spec.chunk <= CHUNK and limit + lead > osc.DATAGRAM:
+            raise ValueError(f"root {self.spec.root!r} is too long: {CHUNK} floats with it pass {osc.DATAGRAM} bytes")
         if limit + lead > UDP:
-            raise ValueError(f"chunk {self.wish.chunk} does not fit a datagram of {UDP} bytes")
+            raise ValueError(f"chunk {self.spec.chunk} does not fit a datagram of {UDP} bytes")
         return limit
 
     def _lay_out(self, groups: list[list[tuple[bytes, int, int]]]) -> None:
@@ -196,7 +196,7 @@ class Plan:
         begins = [0, *ends][:-1]
         self.datagrams = [view[a:b].toreadonly() for a, b in zip(begins, ends, strict=True)]
         self._frames = [view[at : at + 4] for at in frames]
-        self._timetags = [view[a + 8 : a + 16] for a in begins] if self.wish.presentation else []
+        self._timetags = [view[a + 8 : a + 16] for a in begins] if self.spec.presentation else []
         self._copies = [(view[at : at + 4 * (e - s)], wire[4 * s : 4 * e]) for at, s, e in marks]
 
     def fill(self, heard_unix_ns: int = 0) -> None:
@@ -216,27 +216,27 @@ class Plan:
 
     def futures(self, record: np.void, heard_unix_ns: int = 0) -> list[bytes]:
         """Return the datagrams that tell what may follow a step."""
-        if "vectors" not in self.wish.tiers or (self.wish.signals and FUTURE not in self.wish.signals):
+        if "vectors" not in self.spec.tiers or (self.spec.signals and FUTURE not in self.spec.signals):
             return []
-        tag = osc.timetag(heard_unix_ns) if self.wish.presentation else osc.IMMEDIATELY
+        tag = osc.timetag(heard_unix_ns) if self.spec.presentation else osc.IMMEDIATELY
         lead = self._frame_head + struct.pack(">i", _i32(int(record["step"])))
         notes = (record["notes"] * np.float32(0.5)).astype(">f4")
         messages = []
         for future in range(int(record["count"])):
             for path, slots in self._encoder.schema.futures(future):
                 numbers = notes[future, :, slots].tobytes()
-                for at in range(0, len(numbers), 4 * self.wish.chunk):
-                    part = numbers[at : at + 4 * self.wish.chunk]
-                    address = f"{self.wish.root}{path}/{at // (4 * self.wish.chunk):03}"
+                for at in range(0, len(numbers), 4 * self.spec.chunk):
+                    part = numbers[at : at + 4 * self.spec.chunk]
+                    address = f"{self.spec.root}{path}/{at // (4 * self.spec.chunk):03}"
                     messages.append(osc.head(address, "f" * (len(part) // 4)) + part)
         groups = _packed([(m, 0, 0) for m in messages], self._futures_limit)
         return [osc.bundle([lead, *(message for message, _, _ in group)], tag) for group in groups]
 
     def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> list[bytes]:
         """Return the datagrams that tell which notes began and ended; EVENT records of other kinds tell nothing."""
-        if "scalars" not in self.wish.tiers:
+        if "scalars" not in self.spec.tiers:
             return []
-        tag = osc.timetag(heard_unix_ns) if self.wish.presentation else osc.IMMEDIATELY
+        tag = osc.timetag(heard_unix_ns) if self.spec.presentation else osc.IMMEDIATELY
         out: list[bytes] = []
         messages: list[bytes] = []
         size = 0

@@ -7,21 +7,45 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from engine.core.link import Link
+from engine.core.messages import NOTE_ON, PLAYER
 from engine.feed.encoder import Encoder
-from engine.feed.feed_file import FeedLog, Positions
 from engine.feed.schema import Schema
 from engine.feed.targets import Clocks, Targets
-from engine.link import Link
-from engine.messages import NOTE_ON, PLAYER
 
 OLD_S = 0.25  # after a stall, steps that sounded longer ago than this are not shown any more; the newest always is
 REMEMBERED = 256  # steps that the figures look back on
 RATE_S = 4.0  # seconds that the published rate looks back on
 NOW = Clocks(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Where the publisher stands in its rings: everything before was published."""
+
+    steps: int = 0
+    events: int = 0
+
+
+class Log(Protocol):
+    """What remembers all that is published, with where the publisher stood."""
+
+    def step(self, record: np.void, positions: Positions) -> None:
+        """A step was published."""
+
+    def notes(self, events: np.ndarray, positions: Positions) -> None:
+        """Notes were published together."""
+
+    def futures(self, record: np.void, positions: Positions) -> None:
+        """Futures were published."""
+
+    def reset(self, positions: Positions) -> None:
+        """The encoder was reset."""
 
 
 class Listener(Protocol):
@@ -43,7 +67,7 @@ class Feed:
     `advance(frame)` does both up to a frame. After a stall who looks sees the newest steps; the recording has them all.
     """
 
-    def __init__(self, link: Link, schema: Schema, log: FeedLog | None = None, begin: Positions | None = None) -> None:
+    def __init__(self, link: Link, schema: Schema, log: Log | None = None, begin: Positions | None = None) -> None:
         """`begin`: where in the rings to start (None: with what comes next)."""
         self.schema = schema
         self.encoder = Encoder(schema)
@@ -67,7 +91,7 @@ class Feed:
         """Where it stands in the rings."""
         return Positions(self._published, self._events.position)
 
-    def record(self, log: FeedLog, begin: Positions) -> None:
+    def record(self, log: Log, begin: Positions) -> None:
         """Publish from `begin` on, and tell the log of it. The encoder starts anew, here as in the recording."""
         self._log = log
         self._steps.position = self._published = begin.steps

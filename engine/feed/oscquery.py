@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.config import Query as QueryConfig
-from engine.feed import osc
+from engine.core.config import Query as QueryConfig
+from engine.core.messages import FUTURE_STEPS, FUTURES, NOTE_OFF, NOTE_ON, PLAYER
+from engine.core.parameters import Live, Parameter
 from engine.feed.feed import Feed
 from engine.feed.schema import CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
-from engine.messages import FUTURE_STEPS, FUTURES, NOTE_OFF, NOTE_ON, PLAYER
-from engine.parameters import Live, Parameter
-from engine.web.guard import Bucket, Guard, own_address
-from engine.web.sockets import listen, send_newest
+from engine.net import osc
+from engine.net.guard import Bucket, Guard, own_address
+from engine.net.sockets import listen, send_newest
 
 if TYPE_CHECKING:
     from aiohttp import web

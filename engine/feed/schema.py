@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
 
-from engine.messages import FUTURE_STEPS, FUTURES
-from engine.network.contract import Card
-from engine.parameters import MODES, Parameter, Registry
+from engine.core.contract import Card
+from engine.core.messages import FUTURE_STEPS, FUTURES
+from engine.core.parameters import MODES, Parameter, Registry
 
 ROOT = "/algoritmo"
 CHUNK = 256  # floats in one message: with its frame counter it fits one Ethernet frame
@@ -355,10 +355,3 @@ def _address_of(parameter: Parameter) -> Address:
     else:
         example = f"{parameter.default:g}"
     return Address(parameter.address, kind, low, high, parameter.unit, "at any time", "control", doc, example)
-
-
-if __name__ == "__main__":
-    from engine.config import Config
-    from engine.feed.contract_page import write
-
-    write(Config().network_path())

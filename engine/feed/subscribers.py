@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.config import Target as TargetConfig
-from engine.feed.targets import Endpoint, Target, Targets, wish_of
+from engine.core.config import Target as TargetConfig
+from engine.feed.targets import Endpoint, Target, Targets, subscription_of
 
 LEASE_S = 15.0  # how long a subscriber is sent to without a word of it
 MOST = 256
@@ -48,16 +48,16 @@ class Subscribers:
         Returns the subscription's number and its lease in seconds. Raises ValueError that says what is wrong.
         """
         config = self._wanted(words)
-        wish = wish_of(config)
+        spec = subscription_of(config)
         before = self._by_sender.get(sender)
         if before is None and len(self._by_sender) >= MOST:
             raise ValueError(f"{MOST} have subscribed already")
-        wishes = {s.target.plan.wish for s in self._by_sender.values()}
-        if wish not in wishes and len(wishes) >= MOST_WISHES:
+        specs = {s.target.template.spec for s in self._by_sender.values()}
+        if spec not in specs and len(specs) >= MOST_WISHES:
             raise ValueError(f"subscribers want {MOST_WISHES} different things already; want what another wants")
         receiver = (sender[0], config.port if "port" in config.model_fields_set else sender[1])
         name = f"{receiver[0]}:{receiver[1]}"
-        target = self._targets.add(name, wish, config.max_rate_hz, lambda datagram: self._send(datagram, receiver))
+        target = self._targets.add(name, spec, config.max_rate_hz, lambda datagram: self._send(datagram, receiver))
         if before is not None:
             self._targets.remove(before.target)
             number = before.number

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.config import Target as TargetConfig
-from engine.feed.encoder import Encoder, Plan, Wish
+from engine.core.config import Target as TargetConfig
+from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 
 SEND_BUFFER = 1 << 20  # room for a burst of a large network's datagrams
 SLACK_S = 0.05  # by which a step may come early or late without being held back: a rate equal to the steps' must pass them all
@@ -23,11 +23,13 @@ Endpoint = tuple[str, int]
 
 
 class Target:
-    """One receiver: its plan, its rate, its counts. `send` puts one datagram on the wire and raises OSError when it cannot."""
+    """A receiver: its template, rate, counts. `send` puts one datagram on the wire and raises OSError when it cannot."""
 
-    def __init__(self, name: str, plan: Plan, max_rate_hz: float, send: Callable[[memoryview | bytes], object]) -> None:
+    def __init__(
+        self, name: str, template: PacketTemplate, max_rate_hz: float, send: Callable[[memoryview | bytes], object]
+    ) -> None:
         self.name = name
-        self.plan = plan
+        self.template = template
         self.sent = 0
         self.dropped = 0  # the system would not take them, or a stall made them too old
         self.refused = 0  # nobody listens there
@@ -45,8 +47,8 @@ class Target:
         return True
 
     def send_step(self) -> None:
-        """Send the plan's datagrams as they stand."""
-        self.send_all(self.plan.datagrams)
+        """Send the template's datagrams as they stand."""
+        self.send_all(self.template.datagrams)
 
     def send_all(self, datagrams: list[memoryview] | list[bytes]) -> None:
         """Send these; give up on the rest when the system is full or nobody listens."""
@@ -77,7 +79,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Now, and when each frame is heard: a line from frames to wall-clock time, for plans that carry it."""
+    """Now, and when each frame is heard: a line from frames to wall-clock time, for templates that carry it."""
 
     now_s: float  # any steady clock
     frame: float = 0.0  # this frame ...
@@ -91,56 +93,56 @@ class Clocks:
 
 @dataclass(slots=True)
 class _Shared:
-    plan: Plan
+    template: PacketTemplate
     users: int = 0
     fresh: bool = False
 
 
 @dataclass(slots=True)
 class Plans:
-    """Plans by wish: receivers that wish the same share one, so a step is encoded once for all of them."""
+    """Plans by spec: receivers that spec the same share one, so a step is encoded once for all of them."""
 
     encoder: Encoder
-    _plans: dict[Wish, _Shared] = field(default_factory=dict)
+    _templates: dict[SubscriptionSpec, _Shared] = field(default_factory=dict)
 
-    def take(self, wish: Wish) -> Plan:
-        """Return the plan for a wish; `give_back` it when the receiver goes. Raises ValueError when it cannot be met."""
-        shared = self._plans.get(wish)
+    def take(self, spec: SubscriptionSpec) -> PacketTemplate:
+        """Return the template for a spec; `give_back` it when the receiver goes. Raises ValueError when it cannot be met."""
+        shared = self._templates.get(spec)
         if shared is None:
-            shared = self._plans[wish] = _Shared(Plan(self.encoder, wish))
+            shared = self._templates[spec] = _Shared(PacketTemplate(self.encoder, spec))
         shared.users += 1
-        return shared.plan
+        return shared.template
 
-    def give_back(self, plan: Plan) -> None:
-        """Drop the plan once nobody uses it."""
-        shared = self._plans[plan.wish]
+    def give_back(self, template: PacketTemplate) -> None:
+        """Drop the template once nobody uses it."""
+        shared = self._templates[template.spec]
         shared.users -= 1
         if not shared.users:
-            del self._plans[plan.wish]
+            del self._templates[template.spec]
 
     def new_step(self) -> None:
-        """The encoder has a new step: every plan is to be filled before it is sent."""
-        for shared in self._plans.values():
+        """The encoder has a new step: every template is to be filled before it is sent."""
+        for shared in self._templates.values():
             shared.fresh = False
 
-    def fill(self, plan: Plan, heard_unix_ns: int) -> None:
-        """Bring the plan up to date, once a step."""
-        shared = self._plans[plan.wish]
+    def fill(self, template: PacketTemplate, heard_unix_ns: int) -> None:
+        """Bring the template up to date, once a step."""
+        shared = self._templates[template.spec]
         if not shared.fresh:
-            plan.fill(heard_unix_ns)
+            template.fill(heard_unix_ns)
             shared.fresh = True
 
     def fill_all(self, heard_unix_ns: int) -> None:
-        """Bring every plan up to date."""
-        for shared in self._plans.values():
-            self.fill(shared.plan, heard_unix_ns)
+        """Bring every template up to date."""
+        for shared in self._templates.values():
+            self.fill(shared.template, heard_unix_ns)
 
 
 class Targets:
     """All receivers of the feed."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.plans = Plans(encoder)
+        self.templates = Plans(encoder)
         self.signals = encoder.schema.signals
         self.targets: list[Target] = []
         self._encoder = encoder
@@ -152,27 +154,29 @@ class Targets:
         """Return those of `signals` that this network does not have."""
         return [s for s in signals if s not in self.signals]
 
-    def add(self, name: str, wish: Wish, max_rate_hz: float, send: Callable[[memoryview | bytes], object]) -> Target:
-        """Add a receiver. Raises ValueError when its wish cannot be met."""
-        target = Target(name, self.plans.take(wish), max_rate_hz, send)
+    def add(
+        self, name: str, spec: SubscriptionSpec, max_rate_hz: float, send: Callable[[memoryview | bytes], object]
+    ) -> Target:
+        """Add a receiver. Raises ValueError when its spec cannot be met."""
+        target = Target(name, self.templates.take(spec), max_rate_hz, send)
         self.targets.append(target)
         return target
 
     def remove(self, target: Target) -> None:
         """Let a receiver go."""
         self.targets.remove(target)
-        self.plans.give_back(target.plan)
+        self.templates.give_back(target.template)
         self._gone["sent"] += target.sent
         self._gone["dropped"] += target.dropped
 
     def prepare(self, clocks: Clocks) -> None:
         """Lay out the encoder's new step for all, so that `publish` only has to send it."""
         self._renew(clocks)
-        self.plans.fill_all(self._heard_unix_ns)
+        self.templates.fill_all(self._heard_unix_ns)
         self._prepared = True
 
     def _renew(self, clocks: Clocks) -> None:
-        self.plans.new_step()
+        self.templates.new_step()
         self._heard_unix_ns = clocks.heard_unix_ns(self._encoder.frame)
 
     def publish(self, clocks: Clocks) -> None:
@@ -191,14 +195,14 @@ class Targets:
                 self._send_step(target)
 
     def _send_step(self, target: Target) -> None:
-        self.plans.fill(target.plan, self._heard_unix_ns)
+        self.templates.fill(target.template, self._heard_unix_ns)
         target.send_step()
 
     def skip(self, now_s: float) -> None:
         """A step is too old to be sent: count it as dropped for every target that would have had it."""
         for target in self.targets:
             if target.due(now_s):
-                target.dropped += len(target.plan.datagrams)
+                target.dropped += len(target.template.datagrams)
 
     def stale_until_s(self) -> float | None:
         """Return when the first target that missed a step is due, None when there is none."""
@@ -206,21 +210,21 @@ class Targets:
 
     def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> None:
         """Send notes that began or ended, to every target at once: they are few, and a lost end would hang."""
-        self._send_made(lambda plan: plan.notes(events, heard_unix_ns))
+        self._send_made(lambda template: template.notes(events, heard_unix_ns))
 
     def futures(self, record: np.void, heard_unix_ns: int = 0) -> None:
-        """Send what may follow a step, to every target that wishes it."""
-        self._send_made(lambda plan: plan.futures(record, heard_unix_ns))
+        """Send what may follow a step, to every target that specs it."""
+        self._send_made(lambda template: template.futures(record, heard_unix_ns))
 
-    def _send_made(self, make: Callable[[Plan], list[bytes]]) -> None:
-        """Send every target what `make` makes of its plan: once for all that share one."""
-        made: dict[Wish, list[bytes]] = {}
+    def _send_made(self, make: Callable[[PacketTemplate], list[bytes]]) -> None:
+        """Send every target what `make` makes of its template: once for all that share one."""
+        made: dict[SubscriptionSpec, list[bytes]] = {}
         for target in self.targets:
-            wish = target.plan.wish
-            if wish not in made:
-                made[wish] = make(target.plan)
-            if made[wish]:
-                target.send_all(made[wish])
+            spec = target.template.spec
+            if spec not in made:
+                made[spec] = make(target.template)
+            if made[spec]:
+                target.send_all(made[spec])
 
     @property
     def sent(self) -> int:
@@ -233,9 +237,11 @@ class Targets:
         return self._gone["dropped"] + sum(t.dropped for t in self.targets)
 
 
-def wish_of(config: TargetConfig) -> Wish:
+def subscription_of(config: TargetConfig) -> SubscriptionSpec:
     """Return what a configured target wants."""
-    return Wish(config.root, config.chunk, config.tiers, config.signals, config.layers, config.timetag == "presentation")
+    return SubscriptionSpec(
+        config.root, config.chunk, config.tiers, config.signals, config.layers, config.timetag == "presentation"
+    )
 
 
 def open_udp(host: str, port: int, interface: str = "") -> socket.socket:

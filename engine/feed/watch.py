@@ -11,8 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from engine.clock import Grid, SampleClock
-from engine.link import Link
+from engine.core.link import Link
+from engine.transport.sample_clock import SampleClock
+from engine.transport.timeline import BeatTimeline
 
 LOOK_S = 0.01  # how often the rings are looked at for notes: so late may a note be told
 
@@ -62,7 +63,7 @@ class Watch:
             self._grids = self._grid.count
             grid = self._grid.latest()
             if grid is not None:
-                line = Grid(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), rate_hz)
+                line = BeatTimeline(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), rate_hz)
                 self._next = line.frame_at(int(grid["step"]) / self._steps_per_beat)
         return self._next
 

@@ -1,1 +1,1 @@
-"""The network process: the ONNX step runner, the jam modes, the beat."""
+"""The network: the runner of its step graph and the noise it draws from."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from engine.errors import NetworkError
-from engine.network import contract
+from engine.core import contract
+from engine.core.errors import NetworkError
 
 # name in config.toml -> execution provider of onnxruntime
 PROVIDERS = {

@@ -29,8 +29,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine.messages import EVENT
-from engine.network.contract import Card
+from engine.core.contract import Card
+from engine.core.messages import EVENT
 
 MAGIC = 0x4F474C41  # "ALGO"
 VERSION = 1

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from engine.link import Ring
+from engine.core.link import Ring
 
 # short channel messages that play: note off, note on, control, pitch bend; all of three bytes
 NOTE_OFF, NOTE_ON, CONTROL, BEND = 0x80, 0x90, 0xB0, 0xE0

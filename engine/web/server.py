@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
 
+from engine.net.guard import Bucket
+from engine.net.sockets import send_newest
 from engine.web.frames import Format
-from engine.web.guard import Bucket
-from engine.web.sockets import send_newest
 
 if TYPE_CHECKING:
     from engine.web.stage import Stage

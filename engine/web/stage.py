@@ -36,17 +36,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine import __version__
-from engine.clock import Grid
-from engine.config import Web
-from engine.link import Link, Reader
-from engine.messages import INFO
-from engine.network.contract import Card
-from engine.parameters import MODES, Live
+from engine.core.config import Web
+from engine.core.contract import Card
+from engine.core.link import Link, Reader
+from engine.core.messages import INFO
+from engine.core.parameters import MODES, Live
+from engine.net.guard import Bucket, Guard, own_address
+from engine.net.sockets import listen
+from engine.transport.timeline import BeatTimeline
 from engine.web import frames
 from engine.web.frames import Encoder, Format
-from engine.web.guard import Bucket, Guard, own_address
 from engine.web.keyboards import Keyboards, valid
-from engine.web.sockets import listen
 
 if TYPE_CHECKING:
     from engine.web.server import Server
@@ -247,11 +247,11 @@ class Stage:
             for client in self.clients.values():
                 client.imagine(packed)
 
-    def _grid(self) -> Grid | None:
+    def _grid(self) -> BeatTimeline | None:
         grid, clock = self._link["grid"].latest(), self._link["clock"].latest()
         if grid is None or clock is None:
             return None
-        return Grid(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
+        return BeatTimeline(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
 
     def _past(self, fmt: Format) -> Iterator[tuple[int, bytes]]:
         """Return the steps that sounded before, oldest first, as many as are still there and not too much to send."""

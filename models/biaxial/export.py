@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, RECALL_GAIN, Biaxial, BiaxialConfig
 from models.export import Graph, build_model
 

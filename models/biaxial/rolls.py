@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.network.contract import Track
+from engine.core.contract import Track
 from models.data import SPLITS, Collection, Piece, joined, read_files
 from models.representation import HELD, SongError, grid_fit, quantise, read_song, sections, trim
 

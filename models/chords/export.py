@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 from models.biaxial.export import CellGraph, lstm_weights
 from models.chords.harmony import PITCHES, PLAYER, Classes
 from models.chords.network import PLACES, ChordNetwork

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 from models.export import Graph, build_model, round_weights, save_network
 from models.festival.expression import (
     DRUM_SLOTS,

@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 
 from engine.audio.engine import AudioEngine
-from engine.config import Config, load
-from engine.link import Layout, Link
-from engine.messages import BLOCK, EVENT, NOTE_ON, OUTPUTS
-from engine.network.contract import Card, parse_card
-from engine.parameters import Live
-from engine.process import registry_of
+from engine.core.config import Config, load
+from engine.core.contract import Card, parse_card
+from engine.core.link import Layout, Link
+from engine.core.messages import BLOCK, EVENT, NOTE_ON, OUTPUTS
+from engine.core.parameters import Live, registry_of
 
 RATE = 48000
 TRACKS = ("drums", "bass", "lead")

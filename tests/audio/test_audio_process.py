@@ -13,11 +13,11 @@ import mido
 import numpy as np
 import pytest
 
-from engine.config import load
-from engine.link import Layout, Link
-from engine.messages import BLOCK, NOTE_OFF, NOTE_ON, PLAYER
-from engine.parameters import Live
-from engine.process import Spec, registry_of, start
+from engine.core.config import load
+from engine.core.link import Layout, Link
+from engine.core.messages import BLOCK, NOTE_OFF, NOTE_ON, PLAYER
+from engine.core.parameters import Live, registry_of
+from engine.core.process import Spec, start
 from tests.audio.conftest import RATE, card, sounding
 
 LIMIT_S = 60.0  # more than this is a failure, however busy the machine

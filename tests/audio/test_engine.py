@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.audio.engine import FADE_S, scaled
-from engine.audio.schedule import Event
-from engine.clock import SampleClock
-from engine.errors import ConfigError
-from engine.messages import ALL_OFF, BLOCK, CLICK, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.core.errors import ConfigError
+from engine.core.messages import ALL_OFF, BLOCK, CLICK, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.midi.schedule import Event
+from engine.transport.sample_clock import SampleClock
 from tests.audio.conftest import RATE, Bench, first_sound, sounding
 
 Build = Callable[..., Bench]

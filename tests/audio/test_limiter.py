@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.audio.limiter import KNEE, Limiter
-from engine.messages import BLOCK, OUTPUTS
+from engine.core.messages import BLOCK, OUTPUTS
 
 RATE = 48000
 

@@ -15,7 +15,7 @@ from pyo import Fader, PyoObject, Sig
 from engine.audio.engine import _output_of
 from engine.audio.patch import VOICE_SLEEP_BLOCKS, Instrument, Notes, Param, Patch, Voice, available, load
 from engine.audio.plain import Plain
-from engine.errors import PatchError
+from engine.core.errors import PatchError
 from patches._space import together
 
 Bench = Callable[..., object]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.audio.rack import SLEEP_BLOCKS
-from engine.messages import BLOCK, NOTE_OFF, NOTE_ON, PLAYER
+from engine.core.messages import BLOCK, NOTE_OFF, NOTE_ON, PLAYER
 from tests.audio.conftest import RATE, Bench, first_sound, sounding
 
 Build = Callable[..., Bench]

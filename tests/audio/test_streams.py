@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.audio.streams import LOST_S, RETRY_S, STALL_S, Driver, Null, Output, ServerIsBack, find
-from engine.config import Audio
-from engine.errors import DeviceError
-from engine.messages import BLOCK, OUTPUTS
+from engine.audio.streams import LOST_S, RETRY_S, STALL_S, Driver, NullDevice, Output, ServerIsBack, find
+from engine.core.config import Audio
+from engine.core.errors import DeviceError
+from engine.core.messages import BLOCK, OUTPUTS
 from tests.audio.conftest import RATE, Bench
 
 Build = Callable[..., Bench]
@@ -180,7 +180,7 @@ class Wait:
 def test_the_null_clock_keeps_its_pace_however_late_it_wakes() -> None:
     now = Time()
     times: list[int] = []
-    Null(lambda _out, _flagged: times.append(now.ns), 48, RATE, now, Wait(now, 1000, late_ns=200_000)).run()
+    NullDevice(lambda _out, _flagged: times.append(now.ns), 48, RATE, now, Wait(now, 1000, late_ns=200_000)).run()
     assert times[-1] == pytest.approx(999 * 1e6 + 0.2e6, abs=1000)  # 48 frames are 1 ms; no error adds up
 
 
@@ -195,7 +195,7 @@ def test_the_null_clock_catches_up_with_a_short_delay_and_gives_up_on_a_long_one
         if len(flags) == 200:
             now.ns += int(2 * STALL_S * 1e9)
 
-    Null(fill, 48, RATE, now, Wait(now, 400)).run()
+    NullDevice(fill, 48, RATE, now, Wait(now, 400)).run()
     assert [i for i, flagged in enumerate(flags) if flagged] == [200]
     assert now.ns == pytest.approx((399 + 2 * STALL_S * 1e3 - 1) * 1e6, abs=2e6)
 
@@ -495,7 +495,7 @@ def no_thread_left() -> Iterator[None]:
 
 def test_a_null_clock_stops_when_told_to(no_thread_left: None) -> None:
     filled = threading.Event()
-    null = Null(lambda _out, _flagged: filled.set(), 480, RATE)
+    null = NullDevice(lambda _out, _flagged: filled.set(), 480, RATE)
     null.start()
     assert filled.wait(10)
     null.stop()

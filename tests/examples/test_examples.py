@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli, config
-from engine.feed.encoder import Encoder, Plan, Wish
-from engine.feed.osc import DATAGRAM
+from engine import cli
+from engine.core import config, contract
+from engine.core.parameters import registry_of
+from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import COMMANDS, REPLIES, ROOT, Schema
-from engine.network import contract
-from engine.process import registry_of
+from engine.net.osc import DATAGRAM
 
 HERE = Path(__file__).resolve().parents[2]
 EXAMPLES = HERE / "examples"
@@ -169,10 +169,10 @@ def test_pictures_are_as_large_as_the_network(path: str, layers: str, units: str
 
 
 def test_sizes_in_the_readme_are_those_of_the_feed():
-    plan = Plan(Encoder(SCHEMA), Wish())
-    assert max(map(len, plan.datagrams)) <= DATAGRAM
+    template = PacketTemplate(Encoder(SCHEMA), SubscriptionSpec())
+    assert max(map(len, template.datagrams)) <= DATAGRAM
     assert f"at most {DATAGRAM} bytes" in README
-    assert f"about {round(SCHEMA.floats, -3)} floats or {round(sum(map(len, plan.datagrams)), -3) // 1000} kB" in README
+    assert f"about {round(SCHEMA.floats, -3)} floats or {round(sum(map(len, template.datagrams)), -3) // 1000} kB" in README
 
 
 # --- the README -----------------------------------------------------------------------------------------------------------

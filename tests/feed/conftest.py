@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from engine.core.link import Layout, Link
+from engine.core.parameters import Live, Registry
 from engine.feed.schema import Schema
-from engine.link import Layout, Link
-from engine.parameters import Live, Registry
 from tests.feed.fakes import make_card
 
 

@@ -7,12 +7,12 @@ import time
 import numpy as np
 from pythonosc.osc_message import OscMessage
 
-from engine.config import Config
-from engine.feed import osc
-from engine.link import Layout, Link
-from engine.messages import BLOCK, CLOCK, OUTPUTS, PLAYER
-from engine.parameters import Live
-from engine.process import Spec, registry_of, start
+from engine.core.config import Config
+from engine.core.link import Layout, Link
+from engine.core.messages import BLOCK, CLOCK, OUTPUTS, PLAYER
+from engine.core.parameters import Live, registry_of
+from engine.core.process import Spec, start
+from engine.net import osc
 from tests.feed.fakes import make_card, make_step
 from tests.system.rig import free_port
 

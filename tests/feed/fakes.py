@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from engine.messages import FUTURE_STEPS, futures_dtype, step_dtype
-from engine.network.contract import Card
+from engine.core.contract import Card
+from engine.core.messages import FUTURE_STEPS, futures_dtype, step_dtype
 
 RANGES = {"h": (-1, 1), "c": (-4, 4), "i": (0, 1), "f": (0, 1), "g": (-1, 1), "o": (0, 1)}
 OUTPUTS = {"h": "h{}_next", "c": "c{}_next"}

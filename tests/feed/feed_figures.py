@@ -34,16 +34,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from engine.bench import cpu_s, memory_mb
-from engine.config import Target
-from engine.feed import osc
-from engine.feed.encoder import Encoder, Plan
+from engine.app.bench import cpu_s, memory_mb
+from engine.core.config import Target
+from engine.core.parameters import registry_of
+from engine.feed.encoder import Encoder, PacketTemplate
 from engine.feed.schema import Schema
-from engine.feed.targets import wish_of
-from engine.process import registry_of
+from engine.feed.targets import subscription_of
+from engine.net import osc
 from tests.feed.driven import Driven
 from tests.feed.fakes import make_card
-from tests.system.receiver import Heard, Receiver, late_ms
+from tests.system.receiver import MidiMessage, Receiver, late_ms
 from tests.system.rig import free_port
 from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam
 
@@ -99,8 +99,8 @@ def wire(arguments: argparse.Namespace) -> dict[str, Any]:
             jam.close()
 
 
-def _lateness(heard: Heard, begun_s: float) -> dict[str, Any]:
-    kept = Heard(heard.datagrams[heard.datagrams["timetag_unix_s"] >= begun_s], heard.lost, heard.behind_ms, [])
+def _lateness(heard: MidiMessage, begun_s: float) -> dict[str, Any]:
+    kept = MidiMessage(heard.datagrams[heard.datagrams["timetag_unix_s"] >= begun_s], heard.lost, heard.behind_ms, [])
     counts = kept.per_step()
     return {
         "steps": len(counts),
@@ -177,7 +177,7 @@ def _driven(card: Any, steps_per_s: int, receivers: list[Receiver], seconds: flo
             driven.close()
     found = [receiver.stop() for receiver in receivers]
     counts = [{step: n for step, n in heard.per_step().items() if first <= step < last} for heard in found]
-    plan = Plan(Encoder(Schema(card, registry_of(card))), wish_of(Target(**wish)))
+    plan = PacketTemplate(Encoder(Schema(card, registry_of(card))), subscription_of(Target(**wish)))
     whole = len(plan.datagrams)
     expected = whole * (last - first)
     return {

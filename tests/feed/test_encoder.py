@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from engine.feed import osc
-from engine.feed.encoder import Encoder, Plan, Wish
+from engine.core.messages import EVENT, NOTE_OFF, NOTE_ON, PLAYER
+from engine.core.parameters import Registry
+from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import Schema
-from engine.messages import EVENT, NOTE_OFF, NOTE_ON, PLAYER
-from engine.parameters import Registry
+from engine.net import osc
 from tests.feed.fakes import make_card, make_futures, make_step
 
 
@@ -39,11 +39,11 @@ def events(*tuples):
 
 def test_every_number_is_at_its_address(card, schema, chance):
     encoder = Encoder(schema)
-    plan = Plan(encoder, Wish())
+    template = PacketTemplate(encoder, SubscriptionSpec())
     step = make_step(card, 37, chance)
     encoder.take(step)
-    plan.fill()
-    found, frame = messages(plan.datagrams)
+    template.fill()
+    found, frame = messages(template.datagrams)
     assert frame == 37
     for k in range(6):
         assert found[f"/algoritmo/act/{k}/h/000"] == step[f"h{k}_next"].tolist()
@@ -110,19 +110,19 @@ def test_layers_are_summed_up_whatever_the_card_shows_of_them(chance):
     for layer, values in enumerate(expected):
         assert scalar[f"/layer/{layer}/mean"] == pytest.approx(np.abs(values).mean(), rel=1e-4)
         assert scalar[f"/layer/{layer}/max"] == pytest.approx(np.abs(values).max(), rel=1e-4)
-    plan = Plan(encoder, Wish())
-    plan.fill()
-    found = messages(plan.datagrams)[0]
+    template = PacketTemplate(encoder, SubscriptionSpec())
+    template.fill()
+    found = messages(template.datagrams)[0]
     assert found["/algoritmo/act/0/seen/000"] == found["/algoritmo/act/0/h/000"] == step["h0_next"].tolist()
     assert found["/algoritmo/act/2/z/000"] == step["extra"].ravel().tolist()
 
 
 def test_bytes_equal_those_of_python_osc(card, schema, chance):
     encoder = Encoder(schema)
-    plan = Plan(encoder, Wish(root="/stage"))
+    template = PacketTemplate(encoder, SubscriptionSpec(root="/stage"))
     encoder.take(make_step(card, 5, chance))
-    plan.fill()
-    for data in plan.datagrams:
+    template.fill()
+    for data in template.datagrams:
         again = []
         for message in OscBundle(bytes(data)):
             builder = OscMessageBuilder(message.address)
@@ -133,7 +133,7 @@ def test_bytes_equal_those_of_python_osc(card, schema, chance):
 
 
 def test_scalars_of_the_festival_network_are_one_datagram(schema):
-    assert len(Plan(Encoder(schema), Wish(tiers=("scalars",))).datagrams) == 1
+    assert len(PacketTemplate(Encoder(schema), SubscriptionSpec(tiers=("scalars",))).datagrams) == 1
 
 
 @settings(max_examples=40, deadline=None)
@@ -148,11 +148,11 @@ def test_scalars_of_the_festival_network_are_one_datagram(schema):
 def test_datagrams_pass_everywhere_and_hold_what_was_asked(chunk, root, signals, layers, tiers, shape):
     card = make_card(shape=shape)
     schema = schema_of(card)
-    plan = Plan(Encoder(schema), Wish(root, chunk, tiers, tuple(signals), tuple(layers)))
-    plan.fill()
+    template = PacketTemplate(Encoder(schema), SubscriptionSpec(root, chunk, tiers, tuple(signals), tuple(layers)))
+    template.fill()
     if chunk <= 256:
-        assert all(len(d) <= osc.DATAGRAM for d in plan.datagrams)
-    found = messages(plan.datagrams)[0]
+        assert all(len(d) <= osc.DATAGRAM for d in template.datagrams)
+    found = messages(template.datagrams)[0]
     floats = sum(len(v) for v in found.values())
     wanted = schema.vectors_for(signals, layers) if "vectors" in tiers else []
     assert floats == sum(v.size for v in wanted) + len(schema.scalars) * ("scalars" in tiers)
@@ -163,11 +163,11 @@ def test_chunks_have_numbers_of_as_many_digits_and_end_short(chance):
     card = make_card(layers=1, shape=[13, 100])
     schema = schema_of(card)
     encoder = Encoder(schema)
-    plan = Plan(encoder, Wish(signals=("h",)))
+    template = PacketTemplate(encoder, SubscriptionSpec(signals=("h",)))
     step = make_step(card, 0, chance)
     encoder.take(step)
-    plan.fill()
-    found = messages(plan.datagrams)[0]
+    template.fill()
+    found = messages(template.datagrams)[0]
     parts = [found[f"/algoritmo/act/0/h/{n:03}"] for n in range(6)]
     assert [len(p) for p in parts] == [256] * 5 + [20]
     assert [v for part in parts for v in part] == step["h0_next"].ravel().tolist()
@@ -176,11 +176,11 @@ def test_chunks_have_numbers_of_as_many_digits_and_end_short(chance):
 def test_raw_cells_are_raw(card, chance):
     schema = schema_of(card, cells="raw")
     encoder = Encoder(schema)
-    plan = Plan(encoder, Wish(signals=("c",)))
+    template = PacketTemplate(encoder, SubscriptionSpec(signals=("c",)))
     step = make_step(card, 0, chance)
     encoder.take(step)
-    plan.fill()
-    assert messages(plan.datagrams)[0]["/algoritmo/act/3/c/000"] == step["c3_next"].tolist()
+    template.fill()
+    assert messages(template.datagrams)[0]["/algoritmo/act/3/c/000"] == step["c3_next"].tolist()
 
 
 def test_large_network_sends_its_layers_only_where_they_are_named(chance):
@@ -190,7 +190,7 @@ def test_large_network_sends_its_layers_only_where_they_are_named(chance):
     encoder = Encoder(schema)
     step = make_step(card, 0, chance)
     encoder.take(step)
-    modest, all_of_h = Plan(encoder, Wish()), Plan(encoder, Wish(signals=("h",)))
+    modest, all_of_h = PacketTemplate(encoder, SubscriptionSpec()), PacketTemplate(encoder, SubscriptionSpec(signals=("h",)))
     modest.fill()
     all_of_h.fill()
     assert not any("/act/" in a for a in messages(modest.datagrams)[0])
@@ -201,13 +201,13 @@ def test_large_network_sends_its_layers_only_where_they_are_named(chance):
 
 def test_a_network_gone_wild_sends_numbers(card, schema, chance):
     encoder = Encoder(schema)
-    plan = Plan(encoder, Wish())
+    template = PacketTemplate(encoder, SubscriptionSpec())
     step = make_step(card, 0, chance)
     step["h2_next"][7] = np.nan
     step["probability"][3] = np.nan
     encoder.take(step)
-    plan.fill()
-    found = messages(plan.datagrams)[0]
+    template.fill()
+    found = messages(template.datagrams)[0]
     assert np.isfinite([v for part in found.values() for v in part]).all()
     encoder.take(make_step(card, 1, chance))
     assert np.isfinite(encoder.values).all()
@@ -215,18 +215,18 @@ def test_a_network_gone_wild_sends_numbers(card, schema, chance):
 
 def test_presentation_time_is_in_every_timetag(card, schema, chance):
     encoder = Encoder(schema)
-    plan = Plan(encoder, Wish(presentation=True))
+    template = PacketTemplate(encoder, SubscriptionSpec(presentation=True))
     encoder.take(make_step(card, 0, chance))
-    plan.fill(1_700_000_000_250_000_000)
-    assert {OscBundle(bytes(d)).timestamp for d in plan.datagrams} == {1_700_000_000.25}
-    (data,) = plan.notes(events((1, NOTE_ON, PLAYER, 60, 1)), 1_700_000_001_000_000_000)
+    template.fill(1_700_000_000_250_000_000)
+    assert {OscBundle(bytes(d)).timestamp for d in template.datagrams} == {1_700_000_000.25}
+    (data,) = template.notes(events((1, NOTE_ON, PLAYER, 60, 1)), 1_700_000_001_000_000_000)
     assert OscBundle(data).timestamp == 1_700_000_001
 
 
 @pytest.mark.parametrize("chunk", [100, 256, 768])
 def test_futures_arrive_row_by_row_under_the_step_they_follow(card, schema, chance, chunk):
     record = make_futures(card, 41, chance, count=3)
-    found, datagrams = {}, Plan(Encoder(schema), Wish(root="/x", chunk=chunk)).futures(record)
+    found, datagrams = {}, PacketTemplate(Encoder(schema), SubscriptionSpec(root="/x", chunk=chunk)).futures(record)
     for data in datagrams:
         lead, *rest = OscBundle(data)
         assert (lead.address, lead.params) == ("/x/frame", [41])
@@ -243,36 +243,36 @@ def test_futures_arrive_row_by_row_under_the_step_they_follow(card, schema, chan
 
 def test_futures_go_only_to_those_who_wish_them(card, schema, chance):
     record, encoder = make_futures(card, 1, chance), Encoder(schema)
-    assert Plan(encoder, Wish(signals=("h", "future"))).futures(record)
-    assert Plan(encoder, Wish(signals=("h",))).futures(record) == []
-    assert Plan(encoder, Wish(tiers=("scalars",))).futures(record) == []
-    (data, *_) = Plan(encoder, Wish(presentation=True)).futures(record, 1_700_000_000_250_000_000)
+    assert PacketTemplate(encoder, SubscriptionSpec(signals=("h", "future"))).futures(record)
+    assert PacketTemplate(encoder, SubscriptionSpec(signals=("h",))).futures(record) == []
+    assert PacketTemplate(encoder, SubscriptionSpec(tiers=("scalars",))).futures(record) == []
+    (data, *_) = PacketTemplate(encoder, SubscriptionSpec(presentation=True)).futures(record, 1_700_000_000_250_000_000)
     assert OscBundle(data).timestamp == 1_700_000_000.25
 
 
 def test_notes_tell_pitch_and_velocity_and_zero_at_the_end(schema):
-    plan = Plan(Encoder(schema), Wish())
+    template = PacketTemplate(Encoder(schema), SubscriptionSpec())
     heard = events(
         (1, NOTE_ON, PLAYER, 60, 93), (2, NOTE_ON, 1, 40, 80), (3, NOTE_OFF, PLAYER, 60, 64), (3, 3, PLAYER, 64, 127)
     )
-    (data,) = plan.notes(heard)
+    (data,) = template.notes(heard)
     assert [(m.address, m.params) for m in OscBundle(data)] == [
         ("/algoritmo/player/note", [60, 93]),
         ("/algoritmo/track/bass/note", [40, 80]),
         ("/algoritmo/player/note", [60, 0]),
     ]
-    assert plan.notes(events((3, 3, PLAYER, 64, 127))) == []
+    assert template.notes(events((3, 3, PLAYER, 64, 127))) == []
 
 
 def test_many_notes_at_once_still_pass_everywhere(schema):
-    plan = Plan(Encoder(schema), Wish(root="/" + "x" * 63))
-    data = plan.notes(events(*((n, NOTE_ON, n % 5, n % 128, 1) for n in range(300))))
+    template = PacketTemplate(Encoder(schema), SubscriptionSpec(root="/" + "x" * 63))
+    data = template.notes(events(*((n, NOTE_ON, n % 5, n % 128, 1) for n in range(300))))
     assert max(len(d) for d in data) <= osc.DATAGRAM
     assert sum(OscBundle(d).num_contents for d in data) == 300
 
 
 def test_impossible_wishes_are_refused(schema):
     with pytest.raises(ValueError, match="root"):
-        Plan(Encoder(schema_of(make_card(shape=[300]))), Wish(root="/" + "x" * 300))
+        PacketTemplate(Encoder(schema_of(make_card(shape=[300]))), SubscriptionSpec(root="/" + "x" * 300))
     with pytest.raises(ValueError, match="chunk"):
-        Plan(Encoder(schema_of(make_card(layers=1, shape=[20000]))), Wish(chunk=20000, signals=("h",)))
+        PacketTemplate(Encoder(schema_of(make_card(layers=1, shape=[20000]))), SubscriptionSpec(chunk=20000, signals=("h",)))

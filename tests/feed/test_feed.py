@@ -5,12 +5,12 @@ import socket
 import pytest
 from pythonosc.osc_bundle import OscBundle
 
-from engine.feed import osc
-from engine.feed.encoder import Wish
+from engine.core.messages import NOTE_OFF, NOTE_ON, PLAYER
+from engine.feed.encoder import SubscriptionSpec
 from engine.feed.feed import Feed
-from engine.feed.feed_file import NOTES, STEP, FeedLog, Positions
 from engine.feed.targets import Clocks
-from engine.messages import NOTE_OFF, NOTE_ON, PLAYER
+from engine.net import osc
+from engine.record.feed_file import NOTES, STEP, FeedLog, Positions
 from tests.feed.fakes import make_futures, make_step
 
 
@@ -76,7 +76,7 @@ def test_what_a_stall_has_kept_is_not_sent_all_at_once(feed, link, card, chance)
 
 def test_steps_that_a_stall_made_too_old_are_counted_as_dropped(feed, link, card, chance):
     sent = []
-    target = feed.targets.add("it", Wish(tiers=("scalars",)), 1e6, sent.append)
+    target = feed.targets.add("it", SubscriptionSpec(tiers=("scalars",)), 1e6, sent.append)
     for number in range(20):
         link["steps"].push(make_step(card, number, chance, frame=4800 * number))
     feed.advance(4800 * 9, at(4800 * 9))  # as at the start of a feed that comes late
@@ -87,7 +87,7 @@ def test_steps_that_a_stall_made_too_old_are_counted_as_dropped(feed, link, card
 
 def test_timetag_is_when_the_frame_is_heard_not_when_it_was_published(feed, link, card, chance):
     sent = []
-    feed.targets.add("it", Wish(tiers=("scalars",), presentation=True), 1e6, lambda data: sent.append(bytes(data)))
+    feed.targets.add("it", SubscriptionSpec(tiers=("scalars",), presentation=True), 1e6, lambda data: sent.append(bytes(data)))
     link["steps"].push(make_step(card, 0, chance, frame=48000))
     push_note(link, 24000, NOTE_ON, PLAYER, 60)
     now = Clocks(0.0, frame=60000.0, unix_ns=1_800_000_000_000_000_000, ns_per_frame=1e9 / 48000)
@@ -101,7 +101,7 @@ def test_step_that_was_prepared_is_sent_as_it_would_have_been(link, schema, card
         link["steps"].push(make_step(card, number, chance, frame=480 * number))
     for prepared in sent:
         feed = Feed(link, schema, log := FeedLog(card, schema.large), Positions())
-        feed.targets.add("it", Wish(presentation=True), 1e6, lambda data, to=sent[prepared]: to.append(bytes(data)))
+        feed.targets.add("it", SubscriptionSpec(presentation=True), 1e6, lambda data, to=sent[prepared]: to.append(bytes(data)))
         for number in range(3):
             if prepared:
                 assert feed.prepare(480 * number - 48, 480 * number - 24, at(480 * number)) is None
@@ -157,7 +157,7 @@ def test_targets_get_frames_in_order(feed, link, card, chance):
     sock.setblocking(False)
     out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     out.connect(sock.getsockname())
-    feed.targets.add("it", Wish(tiers=("scalars",)), 120.0, out.send)
+    feed.targets.add("it", SubscriptionSpec(tiers=("scalars",)), 120.0, out.send)
     for number in range(20):
         link["steps"].push(make_step(card, number, chance, frame=number * 10))
         feed.advance(number * 10, Clocks(number * 0.125))
@@ -187,7 +187,7 @@ def test_same_rings_same_bytes(link, schema, card, chance):
     for _ in range(2):
         feed = Feed(link, schema, begin=Positions())
         sent = []
-        feed.targets.add("it", Wish(), 1000.0, lambda data, sent=sent: sent.append(bytes(data)))
+        feed.targets.add("it", SubscriptionSpec(), 1000.0, lambda data, sent=sent: sent.append(bytes(data)))
         for number in range(10):
             feed.advance(100 * number, Clocks(number * 0.1))
         made.append(sent)

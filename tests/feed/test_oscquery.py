@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 
-from engine.config import Query as QueryConfig
-from engine.errors import ConfigError
+from engine.core.config import Query as QueryConfig
+from engine.core.errors import ConfigError
+from engine.core.messages import NOTE_ON, PLAYER
 from engine.feed.feed import Feed
-from engine.feed.feed_file import Positions
 from engine.feed.oscquery import MOST_CLIENTS, Query, _Client
-from engine.messages import NOTE_ON, PLAYER
+from engine.record.feed_file import Positions
 from tests.feed.fakes import make_futures, make_step
 
 

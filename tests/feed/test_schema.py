@@ -5,18 +5,17 @@ import re
 import numpy as np
 import pytest
 
-from engine.config import Config
-from engine.feed.contract_page import PAGE, page
-from engine.feed.control import Control
-from engine.feed.encoder import Encoder, Plan, Wish
+from engine.control.address_page import PAGE, page
+from engine.control.osc_control import Control
+from engine.core.config import Config
+from engine.core.contract import read_card
+from engine.core.link import Layout, Link
+from engine.core.messages import NOTE_ON, PLAYER
+from engine.core.parameters import Live, registry_of
+from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import COMMANDS, ROOT, Schema
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Targets
-from engine.link import Layout, Link
-from engine.messages import NOTE_ON, PLAYER
-from engine.network.contract import read_card
-from engine.parameters import Live
-from engine.process import registry_of
 from tests.feed.fakes import make_card, make_futures
 from tests.feed.test_encoder import events, messages
 
@@ -40,7 +39,7 @@ def test_page_is_what_the_code_makes(festival):
 
 
 def test_what_is_sent_is_on_the_page_with_its_types(festival, listed):
-    plan = Plan(Encoder(festival), Wish())
+    plan = PacketTemplate(Encoder(festival), SubscriptionSpec())
     plan.fill()
     found = messages(plan.datagrams)[0]
     for address, values in found.items():

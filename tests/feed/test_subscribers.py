@@ -3,7 +3,7 @@
 import pytest
 from pythonosc.osc_bundle import OscBundle
 
-from engine.feed.encoder import Encoder, Wish
+from engine.feed.encoder import Encoder, SubscriptionSpec
 from engine.feed.subscribers import LEASE_S, MOST, MOST_WISHES, Subscribers
 from engine.feed.targets import Clocks, Targets
 from tests.feed.fakes import make_step
@@ -46,7 +46,7 @@ def test_sender_gets_what_it_asked_for(targets, subscribers, wire):
     assert (number, lease_s) == (1, LEASE_S)
     targets.publish(Clocks(0.0))
     assert wire.addresses(ME) == {"/x/frame", *(f"/x/act/{k}/{s}/000" for k in (0, 5) for s in "hc")}
-    assert targets.targets[0].plan.wish == Wish("/x", 256, ("vectors",), ("h", "c"), (0, 5))
+    assert targets.targets[0].template.spec == SubscriptionSpec("/x", 256, ("vectors",), ("h", "c"), (0, 5))
 
 
 def test_another_port_of_the_sender(targets, subscribers, wire):
@@ -87,7 +87,7 @@ def test_200_that_come_and_vanish_leave_nothing(targets, subscribers, wire):
         targets.publish(Clocks(now_s))
         subscribers.expire(now_s + LEASE_S + 1)
         wire.sent.clear()
-    assert len(subscribers) == len(targets.targets) == len(targets.plans._plans) == 0
+    assert len(subscribers) == len(targets.targets) == len(targets.templates._templates) == 0
 
 
 def test_house_has_a_size(subscribers):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pythonosc.osc_bundle import OscBundle
 
-from engine.feed.encoder import Encoder, Wish
+from engine.core.messages import EVENT, NOTE_ON, PLAYER
+from engine.feed.encoder import Encoder, SubscriptionSpec
 from engine.feed.targets import Clocks, Targets, open_udp, prepare_multicast
-from engine.messages import EVENT, NOTE_ON, PLAYER
 from tests.feed.fakes import make_step, received
 
 
@@ -30,9 +30,9 @@ def frames(datagrams):
     return [OscBundle(d).content(0).params[0] for d in datagrams]
 
 
-def connect(targets, sock, wish=None, rate_hz=120.0):
+def connect(targets, sock, spec=None, rate_hz=120.0):
     out = open_udp(*sock.getsockname()[:2])
-    return targets.add("it", wish or Wish(), rate_hz, out.send)
+    return targets.add("it", spec or SubscriptionSpec(), rate_hz, out.send)
 
 
 def test_every_target_gets_every_datagram(encoder):
@@ -41,7 +41,7 @@ def test_every_target_gets_every_datagram(encoder):
     for sock in socks:
         connect(targets, sock)
     targets.publish(Clocks(0.0))
-    expected = [bytes(d) for d in targets.targets[0].plan.datagrams]
+    expected = [bytes(d) for d in targets.targets[0].template.datagrams]
     assert all(received(sock) == expected for sock in socks)
     assert (targets.sent, targets.dropped) == (3 * len(expected), 0)
 
@@ -49,19 +49,19 @@ def test_every_target_gets_every_datagram(encoder):
 def test_equal_wishes_are_encoded_once(encoder):
     targets = Targets(encoder)
     sock = receiver()
-    first, second, other = connect(targets, sock), connect(targets, sock), connect(targets, sock, Wish(root="/x"))
-    assert first.plan is second.plan
-    assert other.plan is not first.plan
+    first, second, other = connect(targets, sock), connect(targets, sock), connect(targets, sock, SubscriptionSpec(root="/x"))
+    assert first.template is second.template
+    assert other.template is not first.template
     targets.remove(first)
     targets.publish(Clocks(0.0))
-    assert second.sent == len(second.plan.datagrams)
+    assert second.sent == len(second.template.datagrams)
 
 
 def test_slow_target_gets_the_newest_step_when_it_is_due(encoder, card, chance):
     targets = Targets(encoder)
     slow, fast = receiver(), receiver()
-    connect(targets, slow, Wish(tiers=("scalars",)), rate_hz=2.0)
-    connect(targets, fast, Wish(tiers=("scalars",)), rate_hz=100.0)
+    connect(targets, slow, SubscriptionSpec(tiers=("scalars",)), rate_hz=2.0)
+    connect(targets, fast, SubscriptionSpec(tiers=("scalars",)), rate_hz=100.0)
     for number, now_s in ((1, 0.0), (2, 0.1), (3, 0.2)):
         encoder.take(make_step(card, number, chance))
         targets.publish(Clocks(now_s))
@@ -78,7 +78,7 @@ def test_slow_target_gets_the_newest_step_when_it_is_due(encoder, card, chance):
 def test_rate_equal_to_the_steps_loses_none_to_jitter(encoder, card, chance):
     targets = Targets(encoder)
     sock = receiver()
-    connect(targets, sock, Wish(tiers=("scalars",)), rate_hz=8.0)
+    connect(targets, sock, SubscriptionSpec(tiers=("scalars",)), rate_hz=8.0)
     for number in range(64):
         encoder.take(make_step(card, number, chance))
         targets.publish(Clocks(number / 8 + 0.005 * float(chance.uniform(-1, 1))))
@@ -99,7 +99,7 @@ def test_receiver_that_is_gone_is_counted_and_one_that_comes_back_misses_nothing
     back.bind(address)
     back.setblocking(False)
     targets.publish(Clocks(9.0))
-    assert received(back) == [bytes(d) for d in target.plan.datagrams]
+    assert received(back) == [bytes(d) for d in target.template.datagrams]
 
 
 def test_full_system_drops_and_counts(encoder):
@@ -111,18 +111,18 @@ def test_full_system_drops_and_counts(encoder):
             raise BlockingIOError
         taken.append(datagram)
 
-    target = targets.add("full", Wish(), 120.0, full)
+    target = targets.add("full", SubscriptionSpec(), 120.0, full)
     targets.publish(Clocks(0.0))
-    assert (target.sent, target.dropped) == (4, len(target.plan.datagrams) - 4)
+    assert (target.sent, target.dropped) == (4, len(target.template.datagrams) - 4)
     targets.remove(target)
-    assert (targets.sent, targets.dropped) == (4, len(target.plan.datagrams) - 4)
+    assert (targets.sent, targets.dropped) == (4, len(target.template.datagrams) - 4)
 
 
 def test_notes_go_to_every_target_however_slow(encoder):
     targets = Targets(encoder)
     sock, vectors_only = receiver(), receiver()
     connect(targets, sock, rate_hz=0.1)
-    connect(targets, vectors_only, Wish(tiers=("vectors",)))
+    connect(targets, vectors_only, SubscriptionSpec(tiers=("vectors",)))
     event = np.array([(5, -1, NOTE_ON, PLAYER, 60, 90, 0)], EVENT)
     for _ in range(3):
         targets.notes(event)
@@ -138,9 +138,9 @@ def test_multicast_group_is_reached(encoder):
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
     out = open_udp("239.0.77.1", sock.getsockname()[1], "127.0.0.1")
     targets = Targets(encoder)
-    target = targets.add("group", Wish(), 120.0, out.send)
+    target = targets.add("group", SubscriptionSpec(), 120.0, out.send)
     targets.publish(Clocks(0.0))
-    assert received(sock) == [bytes(d) for d in target.plan.datagrams]
+    assert received(sock) == [bytes(d) for d in target.template.datagrams]
 
 
 def test_multicast_leaves_by_the_interface_asked_for_and_crosses_no_router():
@@ -184,7 +184,7 @@ def test_ipv6_target(encoder):
     targets = Targets(encoder)
     target = connect(targets, sock)
     targets.publish(Clocks(0.0))
-    assert len(received(sock)) == len(target.plan.datagrams)
+    assert len(received(sock)) == len(target.template.datagrams)
 
 
 def test_unknown_host_is_an_error():

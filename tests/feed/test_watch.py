@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.link import Layout, Link
+from engine.core.messages import CLOCK, NOTE_ON, PLAYER
 from engine.feed.watch import LOOK_S, Watch
-from engine.link import Layout, Link
-from engine.messages import CLOCK, NOTE_ON, PLAYER
 from tests.feed.fakes import make_card, make_step
 
 RATE = 48000

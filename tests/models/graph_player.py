@@ -3,7 +3,7 @@
 import numpy as np
 import onnxruntime as ort
 
-from engine.network.contract import CARD_KEY, parse_card
+from engine.core.contract import CARD_KEY, parse_card
 
 
 class Player:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.errors import NetworkError
-from engine.network.contract import Card
+from engine.core.contract import Card
+from engine.core.errors import NetworkError
 from models.accompany import accompany, choose_songs, in_key, player_keys
 from models.data import Piece
 from models.playing import open_network

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.network.contract import read_card
+from engine.core.contract import read_card
 from models import average, train
 from models.playing import nats, open_network
 from models.train import TrainingError, read_tensors

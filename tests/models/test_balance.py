@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.network.contract import read_card
+from engine.core.contract import read_card
 from models.export import open_session, random_inputs
 from models.festival import balance
 from models.festival.network import DECISIONS, SLOTS, WIDTHS

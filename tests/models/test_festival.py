@@ -9,14 +9,13 @@ import pytest
 import symusic
 import torch
 
-from engine.clock import Grid
-from engine.link import Layout, Link
-from engine.messages import NOTE_ON
-from engine.network.contract import read_card
-from engine.network.jam import Jam
+from engine.core.contract import read_card
+from engine.core.link import Layout, Link
+from engine.core.messages import NOTE_ON
+from engine.core.parameters import MODES, Live, registry_of
+from engine.jam.jam import Jam
 from engine.network.runner import Runner
-from engine.parameters import MODES, Live
-from engine.process import registry_of
+from engine.transport.timeline import BeatTimeline
 from models.evaluate import nats, open_network, play_alone
 from models.export import largest_difference, open_session, random_inputs
 from models.festival import export, recipe, touch
@@ -447,7 +446,7 @@ def test_in_a_jam_notes_come_as_early_and_as_loud_as_chosen_and_are_remembered_s
     live = Live(registry, link.values)
     live.reset_to_defaults()
     live.set("mode", MODES.index("solo"))
-    jam, grid, per_step = Jam(runner, live, link, "lead"), Grid(0.0, 0.0, 120.0, 48000.0), 6000
+    jam, grid, per_step = Jam(runner, live, link, "lead"), BeatTimeline(0.0, 0.0, 120.0, 48000.0), 6000
     sent, heard = link["notes"].reader(0), link["events"].reader(0)
     offsets: list[float] = []
     before = np.zeros((SLOTS, 4), np.float32)

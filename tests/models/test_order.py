@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.errors import NetworkError
+from engine.core.errors import NetworkError
 from models.order import layer_traces, likeness, neighbours, orders, unit_order
 from models.playing import open_network
 from models.representation import STRUCK

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from engine.errors import NetworkError
+from engine.core.errors import NetworkError
 from models.playing import nats, open_network, play, play_alone
 from models.representation import HELD, SILENT, STRUCK, from_channels
 from tests import tiny
-from tests.network.test_jam import LEAD, Stage
+from tests.jam.test_jam import LEAD, Stage
 
 STEPS = 48
 

@@ -2,7 +2,7 @@
 
 import shutil
 
-from engine.network.contract import read_card
+from engine.core.contract import read_card
 from models.playing import open_network
 from models.portrait import SHOWN_BARS, main, solo_moment
 from tests.models.test_evaluate import write_song

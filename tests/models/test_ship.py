@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from engine.network.contract import read_card
+from engine.core.contract import read_card
 from models import evaluate, ship, train
 
 

@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from engine.config import SHIPPED, Config
-from engine.messages import NOTE_ON, PLAYER
-from engine.network.contract import HOLD, PLAY, read_card
-from engine.parameters import MODES
-from engine.settings import track_of
-from tests.network.test_jam import Stage
+from engine.core.config import SHIPPED, Config
+from engine.core.contract import HOLD, PLAY, read_card
+from engine.core.messages import NOTE_ON, PLAYER
+from engine.core.parameters import MODES
+from engine.core.settings import track_of
+from tests.jam.test_jam import Stage
 
 NETWORKS = sorted(SHIPPED.glob("*/*.onnx"))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 from models.representation import STRUCK
 from models.solo import compare, draw, like_pieces, table
 

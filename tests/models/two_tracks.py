@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.network.contract import Card
+from engine.core.contract import Card
 
 CARD = Card.model_validate(
     {

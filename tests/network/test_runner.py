@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.errors import NetworkError
+from engine.core.errors import NetworkError
 from engine.network.runner import Runner, choose
 from tests import tiny
 

@@ -8,7 +8,7 @@ import numpy as np
 from pyo import Server, Sig
 
 from engine.audio.patch import Instrument, Patch
-from engine.messages import BLOCK
+from engine.core.messages import BLOCK
 
 RATE = 48000
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.audio.patch import available
-from engine.messages import BLOCK
+from engine.core.messages import BLOCK
 from tests.patches.stage import RATE, Stage, brightness_hz, cents_off, decibels, peak_db, rms_db, roughness
 
 PITCHES = {"bass": (28, 40, 52), "acid": (28, 40, 52), "lead": (60, 72, 84), "drums": (36, 38, 41)}

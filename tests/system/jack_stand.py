@@ -22,12 +22,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from engine import config
-from engine.link import Layout, Link
-from engine.network.contract import parse_card
-from engine.parameters import Live
-from engine.process import Spec, registry_of, start
-from engine.urgent import keep_awake
+from engine.core import config
+from engine.core.contract import parse_card
+from engine.core.link import Layout, Link
+from engine.core.parameters import Live, registry_of
+from engine.core.process import Spec, start
+from engine.core.realtime import keep_awake
 from tests.system.rig import JackServer, Jam, Stage, free_port, jack_settings, need
 
 TRACKS = ("drums", "bass", "chords", "pad", "lead")

@@ -16,10 +16,10 @@ import soundfile
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from engine.urgent import CPU_DMA_LATENCY
+from engine.core.realtime import CPU_DMA_LATENCY
+from tests.core.test_realtime import in_force_us
 from tests.system.rig import RATE, ROOT, Jam, need, null_settings
 from tests.system.test_killed import assert_whole_midi
-from tests.test_urgent import in_force_us
 
 pytestmark = pytest.mark.system
 

@@ -21,7 +21,7 @@ import pytest
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
-from engine.feed import osc
+from engine.net import osc
 from tests.system.rig import ROOT, Jam, OscDump, free_port, need, null_settings, wait_for
 
 pytestmark = pytest.mark.system

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.clock import Grid
-from engine.config import Web
-from engine.link import Layout, Link
-from engine.messages import ALL_OFF, CLICK, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
-from engine.network.contract import Card, parse_card
-from engine.network.jam import Jam
+from engine.core.config import Web
+from engine.core.contract import Card, parse_card
+from engine.core.link import Layout, Link
+from engine.core.messages import ALL_OFF, CLICK, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
+from engine.core.parameters import MODES, Live, registry_of
+from engine.jam.jam import Jam
 from engine.network.runner import Runner
-from engine.parameters import MODES, Live
-from engine.process import registry_of
+from engine.transport.timeline import BeatTimeline
 from engine.web.stage import Stage
 
 RATE_HZ = 48000
@@ -43,7 +42,7 @@ class Desk:
         stats["step_p50_ms"], stats["step_p99_ms"], stats["mode"], stats["provider"] = 0.3, 0.6, 1, b"cpu"
         self.link["network"].push(stats)
         self.frames_per_step = 60 * RATE_HZ / tempo / card.steps_per_beat
-        self.grid = Grid(0.0, 0.0, tempo, float(RATE_HZ))
+        self.grid = BeatTimeline(0.0, 0.0, tempo, float(RATE_HZ))
         self.link["grid"].push((0.0, 0.0, tempo, 0))
 
     def event(self, step: float, kind: int, track: int, pitch: int, velocity: int = 100, of_step: int = -1) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.messages import COUNT_IN, EVENT, FUTURE_STEPS, LATE, NOTE_ON, PLAYER, futures_dtype, step_dtype
+from engine.core.messages import COUNT_IN, EVENT, FUTURE_STEPS, LATE, NOTE_ON, PLAYER, futures_dtype, step_dtype
 from engine.web import frames
 from engine.web.frames import HEADER, Encoder
 from tests.web.stand import MadeUp, biaxial_card, card_of

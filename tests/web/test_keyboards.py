@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.audio.midi import Parser
-from engine.link import Ring
-from engine.messages import KEY
+from engine.core.link import Ring
+from engine.core.messages import KEY
+from engine.midi.parser import Parser
 from engine.web.keyboards import Keyboards, valid
 
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from engine.messages import KEY
+from engine.core.messages import KEY
 from engine.web.server import STATIC
 from tests.system.rig import need
 from tests.web.stand import MadeUp, Network, Stand, biaxial_card, card_of

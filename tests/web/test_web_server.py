@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession, WSMsgType
 
-from engine.config import Web
-from engine.errors import ConfigError
-from engine.messages import FUTURE_STEPS, NOTE_ON, PLAYER
-from engine.web import frames, server, sockets
+from engine.core.config import Web
+from engine.core.errors import ConfigError
+from engine.core.messages import FUTURE_STEPS, NOTE_ON, PLAYER
+from engine.net import sockets
+from engine.web import frames, server
 from engine.web.frames import HEADER, Encoder
 from engine.web.stage import NOTES_QUEUE, Stage
 from tests.web.stand import MadeUp, biaxial_card, card_of, free_port

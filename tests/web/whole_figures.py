@@ -27,7 +27,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from engine.bench import cpu_s
+from engine.app.bench import cpu_s
 from tests.system.receiver import Receiver
 from tests.system.rig import Jam, wait_for
 from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam

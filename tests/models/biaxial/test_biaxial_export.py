@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.network.contract import faults
+from engine.core.contract import faults
 from models.biaxial.export import LEAST_THRIFT, PIVOT, step_graph
 from models.biaxial.network import Biaxial, BiaxialConfig, log_prob, to_flags
 from tests.models.graph_player import Player

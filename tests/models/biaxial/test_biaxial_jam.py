@@ -6,7 +6,7 @@ import torch
 
 from models.biaxial.export import step_graph
 from models.biaxial.network import Biaxial, BiaxialConfig
-from tests.network.test_jam import Stage, ons
+from tests.jam.test_jam import Stage, ons
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from engine.network.contract import faults
+from engine.core.contract import faults
 from models.chords.export import EAR, MOST_PUSHED, PATIENCE, PUSH, step_graph
 from models.chords.harmony import PITCHES, PLAYER, QUALITIES, Classes
 from models.chords.network import ChordNetwork, log_prob

@@ -1,0 +1,176 @@
+"""The feed process: publishes every step when it sounds, takes orders, records the jam, serves whoever looks.
+
+Runs on: feed process: an event loop that sends and answers, a thread that watches the rings, one that writes the recording, and
+one that waits for the order to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from engine.app.services import Services
+from engine.core.messages import FEED_STATS
+from engine.core.process import Spec, live_of, stop_requested
+from engine.feed.feed import Feed
+from engine.feed.schema import Schema
+from engine.feed.targets import Clocks
+from engine.feed.watch import Watch, WatchThread
+from engine.record.session import OFF, ON, Recorder, RecorderThread
+from engine.transport.sample_clock import SampleClock
+
+STATS_S = 0.25
+EARLY_S = 0.0015  # before a step sounds it is encoded; the loop then waits for the moment with all in hand
+PACE_S = 0.004  # between steps that a stall has kept: several at once would not fit the buffer of who receives them
+SOUND_S = 0.02  # how often the first sound is looked for
+SWITCH_S = 0.001  # what one thread may keep another waiting; Python's own default would be seen in the steps' times
+COUNTED = ("sent", "dropped", "notes_in", "control_received", "control_ignored")
+
+
+def main(spec: Spec, pipe: Connection) -> None:
+    """Run the feed until told to stop."""
+    with contextlib.suppress(OSError, AttributeError):  # only root may; behind audio and network, before what else runs here
+        os.nice(-5)
+    sys.setswitchinterval(SWITCH_S)
+    # The Windows default loop cannot wait for a socket that is read without a transport.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(_Process(spec, pipe).run())
+
+
+class _Process:
+    """The feed in real time."""
+
+    def __init__(self, spec: Spec, pipe: Connection) -> None:
+        self._spec = spec
+        self._pipe = pipe
+        self._link = link = spec.link()
+        live = live_of(spec, link)
+        self._feed = Feed(link, Schema(spec.card, spec.registry(), spec.config.osc.cells))
+        self._doors = Services(spec.config, self._feed, link, live, self._tell)
+        self._before = link["feed"].latest() if spec.restarted else None  # a restart goes on counting
+        self._stopped = asyncio.Event()
+        self._woken = False  # the loop has been told that there is something to publish
+        self._watch: WatchThread | None = None
+        self._recorder: RecorderThread | None = None
+
+    async def run(self) -> None:
+        """Open everything, publish until told to stop, close everything. Raises ConfigError when it cannot start."""
+        description = self._doors.open()
+        self._pipe.send(("ready", description))
+        threading.Thread(target=self._wait_for_stop, args=(asyncio.get_running_loop(),), name="pipe", daemon=True).start()
+        gc.collect()
+        gc.freeze()
+        try:
+            await self._publish()
+        finally:
+            await self._close()
+
+    def _wait_for_stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not stop_requested(self._pipe, None):
+            continue
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            loop.call_soon_threadsafe(self._stopped.set)
+
+    def _tell(self, level: int, text: str) -> None:
+        self._link.notice("feed", level, text)
+
+    async def _publish(self) -> None:
+        """Publish until told to stop."""
+        while self._link["clock"].count == 0 and not self._stopped.is_set():
+            await asyncio.sleep(SOUND_S)
+        if not self._stopped.is_set():
+            self._begin()
+        while not self._stopped.is_set():
+            self._push_stats()
+            if self._doors.subscribers is not None:
+                self._doors.subscribers.expire(time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), STATS_S)
+
+    def _begin(self) -> None:
+        """There is sound: begin what needs the sample clock, and what was to wait for it."""
+        if self._spec.session is not None:
+            self._record(self._spec.session)
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:  # called by the watch's thread
+            if not self._woken:
+                self._woken = True
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._advance)
+
+        self._watch = WatchThread(Watch(self._link, self._spec.card.steps_per_beat, EARLY_S), wake)
+        self._doors.serve()
+
+    def _record(self, folder: Path) -> None:
+        """Begin the recording, or go on with that of a process that died; publish from where it stood."""
+        loop = asyncio.get_running_loop()
+
+        def tell(level: int, text: str) -> None:  # called by the recorder's thread
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._tell, level, text)
+
+        rate_hz = float(self._clock()["rate_hz"])
+        recorder = Recorder(folder, self._link, self._feed.schema, rate_hz, tell, self._spec.restarted)
+        if recorder.state == ON:
+            self._feed.record(recorder.log, recorder.positions)
+        self._recorder = RecorderThread(recorder)
+
+    def _clock(self) -> np.void:
+        clock = self._link["clock"].latest()
+        assert clock is not None  # asked for when there is sound
+        return clock
+
+    def _advance(self, paced: bool = True) -> None:
+        self._woken = False
+        clock = self._clock()
+        line = SampleClock.of(clock)
+        frame, clocks = self._now(clock, line)
+        following = self._feed.prepare(frame, frame + EARLY_S * 1e9 / line.ns_per_frame, clocks) if paced else None
+        if following is not None:
+            time.sleep(max(line.time_at(following) - time.perf_counter_ns(), 0) * 1e-9)
+            frame, clocks = self._now(clock, line)
+        if self._feed.advance(frame, clocks, paced):
+            asyncio.get_running_loop().call_later(PACE_S, self._advance)
+        self._doors.catch_up_later(clocks.now_s)
+
+    def _now(self, clock: np.void, line: SampleClock) -> tuple[float, Clocks]:
+        """Return the frame that is rendered now, and what is heard when: a device's latency later."""
+        now_ns = time.perf_counter_ns()
+        frame = line.frame_at(now_ns)
+        return frame, Clocks(now_ns * 1e-9, frame - int(clock["latency_frames"]), time.time_ns(), line.ns_per_frame)
+
+    def _push_stats(self) -> None:
+        feed, control = self._feed, self._doors.control
+        record = np.zeros((), FEED_STATS)
+        record["sent"], record["dropped"], record["notes_in"] = feed.targets.sent, feed.targets.dropped, feed.notes_in
+        if control is not None:
+            record["control_received"], record["control_ignored"] = control.received, control.ignored
+        if self._before is not None:
+            for name in COUNTED:
+                record[name] += self._before[name]
+        record["rate_hz"] = feed.rate_hz(time.perf_counter_ns() * 1e-9)
+        record["step_us"] = feed.step_us
+        recorder = self._recorder.recorder if self._recorder is not None else None
+        record["recording"], record["recorded_frames"] = (recorder.state, recorder.frames) if recorder else (OFF, 0)
+        self._link["feed"].push(record)
+
+    async def _close(self) -> None:
+        """Publish and record the last of it, then close what is open."""
+        if self._watch is not None:
+            self._watch.stop()
+            self._advance(paced=False)
+        if self._recorder is not None:
+            self._recorder.stop()
+            self._push_stats()
+        await self._doors.close()
+        self._link.close()

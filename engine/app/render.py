@@ -1,0 +1,253 @@
+"""The offline render: the jam on a virtual clock, as fast as the machine goes.
+
+Runs on: main process, one thread. The classes are those of the stage; only who calls them differs. The same arguments give the
+same notes and the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+
+from engine.app.supervisor import versions, write_json
+from engine.audio.engine import FADE_S, AudioEngine
+from engine.core import contract
+from engine.core.config import Config
+from engine.core.contract import HOLD, PLAY, VELOCITY, Card
+from engine.core.errors import ConfigError, MidiFileError, SessionError
+from engine.core.link import Layout, Link
+from engine.core.messages import NOTE_ON, PLAYER
+from engine.core.parameters import MODES, Live, registry_of
+from engine.core.settings import set_defaults, track_of
+from engine.feed.feed import Feed, Positions
+from engine.feed.schema import Schema
+from engine.jam import harmony
+from engine.jam.continuations import Asked, imagine, key_of, onsets_of, pitch_classes
+from engine.jam.jam import Jam, all_off
+from engine.jam.process import EARLY
+from engine.midi.file_source import FileSource
+from engine.network.runner import Runner
+from engine.record.session import Recorder
+from engine.transport.timeline import BeatTimeline
+
+FIRST_BEAT_S = 0.1  # where beat 0 lies: the first step's window needs room before it
+LEAD_S = 0.01  # how long before its sound a step's window closes; a number, not a measurement, so that renders agree
+MOST_FUTURES = 1024
+TAIL_BARS = 4  # the network plays on for so long after the player's last note
+RING_OUT_S = 3.0  # for the last notes to fade
+
+
+class Render:
+    """One render, block by block: `run()` to the end."""
+
+    def __init__(
+        self, config: Config, source: Path, out: Path, bars: int | None, tempo_bpm: float | None, tail_bars: int = TAIL_BARS
+    ) -> None:
+        path = config.network_path()
+        card = contract.read_card(path)
+        registry = registry_of(card)
+        self._rate = config.audio.rate
+        self.link = Link.private(Layout.of(card, len(registry)))
+        self.live = Live(registry, self.link.values)
+        set_defaults(self.live, config)
+        tempo = tempo_bpm or first_tempo(source) or config.clock.tempo
+        self.live.set("tempo", tempo)
+        grid_ring = self.link["grid"]
+        player = FileSource(source, self._rate, grid=grid_ring)
+        self.bars = bars or math.ceil(player.length_beats / card.beats_per_bar) + tail_bars
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
+        provider = "cpu" if config.network.provider == "auto" else config.network.provider
+        self.runner = Runner(path, provider, config.network.threads)
+        self._engine = AudioEngine(self.link, registry, card, config, self._rate, source=player)
+        track = track_of(config, card)
+        self._jam = Jam(self.runner, self.live, self.link, track, harmony.of(config, card, track))
+        self._events = self.link["events"].reader(0)
+        self._counted = self.link["events"].reader(0)
+        self._faults: list[str] = []
+        schema = Schema(card, registry)
+        self._recorder = Recorder(out, self.link, schema, self._rate, lambda _level, text: self._faults.append(text))
+        self._feed = Feed(self.link, schema, self._recorder.log, Positions())
+        self._grid = BeatTimeline(FIRST_BEAT_S * self._rate, 0.0, self.live.get("tempo"), self._rate)
+        self._card = card
+        self.heard = np.zeros((0, card.slots, len(card.channels)), np.float32)  # what sounded in each timestep
+        self.notes_in = 0
+        self.notes_out = {track.name: 0 for track in card.tracks}
+
+    def run(self) -> None:
+        """Render all bars and the ring-out."""
+        steps = self.bars * self._card.steps_per_bar
+        lead = LEAD_S * self._rate
+        self.heard = np.zeros((steps, *self.heard.shape[1:]), np.float32)
+        for step in range(steps):
+            self._bend(step)
+            begins = self._grid.frame_at(step / self._card.steps_per_beat)
+            for before in (max(EARLY * self._grid.frames_per_beat / self._card.steps_per_beat, lead), lead):
+                self._render_to(begins - before)
+                self._jam.hear(self._events.read(), self._grid, 0)
+                if not self._jam.stands(step, self._grid):
+                    self._jam.choose(step, self._grid)
+                    self._jam.send(self._engine.frame)
+            self._jam.publish(0.0, late=False)
+            if step:
+                self.heard[step - 1] = self.runner.inputs["x"][0]
+        end = self._grid.frame_at(steps / self._card.steps_per_beat)
+        self._render_to(end - lead)
+        self._jam.hear(self._events.read(), self._grid, 0)
+        self._jam.roll.fill(steps - 1, self.heard[-1])
+        self.link["notes"].push(all_off(round(end)))
+        self._render_to(end + RING_OUT_S * self._rate)
+        self._engine.release_all()
+        self._render_to(self._engine.frame + 2 * FADE_S * self._rate)
+        self._recorder.close()
+        self._engine.close()
+        if self._faults:
+            raise SessionError("; ".join(self._faults))
+
+    def _bend(self, step: int) -> None:
+        tempo = self.live.get("tempo")
+        if tempo != self._grid.tempo_bpm:
+            self._grid = self._grid.with_tempo(tempo, step / self._card.steps_per_beat)
+        self.link["grid"].push((self._grid.frame, self._grid.beat, self._grid.tempo_bpm, step))
+
+    def _render_to(self, frame: float) -> None:
+        while self._engine.frame < frame:
+            self._render_block()
+        self._feed.advance(self._engine.frame)
+        self._recorder.drain()
+        self._count()
+
+    def _render_block(self) -> None:
+        self._engine.render_block()
+
+    def _count(self) -> None:
+        tracks = list(self.notes_out)
+        for event in self._counted.read():
+            if event["kind"] != NOTE_ON:
+                continue
+            if event["track"] == PLAYER:
+                self.notes_in += 1
+            else:
+                self.notes_out[tracks[event["track"]]] += 1
+
+
+def render(config: Config, source: Path, out: Path, bars: int | None = None, tempo_bpm: float | None = None) -> dict[str, Any]:
+    """Render what a MIDI file's player and the network play together into `out`; return the report, which is written there too.
+
+    The tempo is the file's first one unless `tempo_bpm` is given. Raises AlgoritmoError.
+    """
+    job = Render(config, source, out, bars, tempo_bpm)
+    job.run()
+    report = {
+        "bars": job.bars,
+        "network": job.runner.card.name,
+        "mode": MODES[int(job.live.get("mode"))],
+        "seed": int(job.live.get("seed")),
+        "tempo_bpm": job.live.get("tempo"),
+        "notes_in": job.notes_in,
+        "notes_out": job.notes_out,
+        "versions": versions(),
+    }
+    try:
+        write_json(out / "report.json", report)
+    except OSError as error:
+        raise SessionError(f"{out / 'report.json'}: cannot be written ({error.strerror})") from error
+    return report
+
+
+def futures(
+    config: Config,
+    source: Path,
+    out: Path,
+    count: int,
+    bars: int,
+    tempo_bpm: float | None = None,
+    onsets_per_beat: float | None = None,
+    key: int | None = None,
+) -> dict[str, Any]:
+    """Let the network hear a MIDI file, then imagine `count` continuations of `bars` bars; best first.
+
+    Each is written into `out` as a MIDI file, and all of them as futures.json, which is returned. What is not asked for is
+    asked as it was heard. Raises AlgoritmoError.
+    """
+    if not 1 <= count <= MOST_FUTURES:
+        raise ConfigError(f"--futures {count}: give a number from 1 to {MOST_FUTURES}")
+    if key is not None and not 0 <= key <= 11:
+        raise ConfigError(f"--key {key}: give a pitch class from 0 (C) to 11 (B)")
+    job = Render(config, source, out, None, tempo_bpm, tail_bars=0)
+    job.run()
+    card = job.runner.card
+    steps = job.bars * card.steps_per_bar
+    heard = job.heard[-steps:]
+    began = onsets_of(heard)
+    asked = Asked(
+        float(began.sum()) * card.steps_per_beat / max(len(heard), 1) if onsets_per_beat is None else onsets_per_beat,
+        key_of(pitch_classes(card, began)) if key is None else key,
+    )
+    controls = {c: job.live.get(c) for c in ("temperature", *(c.name for c in card.controls)) if c in job.live.registry}
+    runner = Runner(config.network_path(), job.runner.provider, config.network.threads, batch=count)
+    found = imagine(
+        runner, job.runner.states(), heard[-1], steps, bars * card.steps_per_bar, int(job.live.get("seed")), controls, asked
+    )
+    entries = []
+    for place, notes in enumerate(found.notes):
+        file = f"future-{place + 1:03d}.mid"
+        to_midi(card, notes, job.live.get("tempo")).save(out / file)
+        entries.append(
+            {
+                "file": file,
+                "log_prob_per_step": float(found.log_prob[place]) / len(notes),
+                "onsets_per_beat": float(found.onsets_per_beat[place]),
+                "in_key": float(found.in_key[place]),
+            }
+        )
+    report = {"bars": bars, "asked": {"onsets_per_beat": asked.onsets_per_beat, "key": asked.key}, "futures": entries}
+    write_json(out / "futures.json", report)
+    return report
+
+
+def to_midi(card: Card, notes: np.ndarray, tempo_bpm: float) -> mido.MidiFile:
+    """Return a MIDI file of notes (steps, S, C), one track for each of the network's."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    ticks = 480 // card.steps_per_beat
+    pitches = card.slot_pitches()
+    for number, (track, slots) in enumerate(zip(card.tracks, card.track_slices().values(), strict=True)):
+        channel = 9 if track.kind == "drums" else number if number < 9 else number + 1
+        timed: list[tuple[int, int, int, int]] = []  # tick, 0 off or 1 on, pitch, velocity
+        for slot in range(slots.start, slots.stop):
+            plays = notes[:, slot, PLAY] > 0.5
+            begins = np.flatnonzero(plays & (notes[:, slot, HOLD] < 0.5))
+            for begin in begins.tolist():
+                end = begin + 1
+                while end < len(notes) and plays[end] and notes[end, slot, HOLD] > 0.5:
+                    end += 1
+                velocity = round(127 * float(notes[begin, slot, VELOCITY])) if notes.shape[2] > VELOCITY else 90
+                timed += [
+                    (begin * ticks, 1, int(pitches[slot]), min(max(velocity, 1), 127)),
+                    (end * ticks, 0, int(pitches[slot]), 0),
+                ]
+        line = mido.MidiTrack([mido.MetaMessage("track_name", name=track.name)])
+        if number == 0:
+            line.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo_bpm)))
+        now = 0
+        for tick, on, pitch, velocity in sorted(timed):
+            kind = "note_on" if on else "note_off"
+            line.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=tick - now))
+            now = tick
+        file.tracks.append(line)
+    return file
+
+
+def first_tempo(path: Path) -> float | None:
+    """Return the first tempo of a MIDI file in beats per minute, None where it says none. Raises MidiFileError."""
+    try:
+        messages = [m for track in mido.MidiFile(path).tracks for m in track if m.type == "set_tempo"]
+    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise MidiFileError(f"{path}: cannot be read as a MIDI file ({error})") from error
+    return float(mido.tempo2bpm(messages[0].tempo)) if messages else None

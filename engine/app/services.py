@@ -1,0 +1,199 @@
+"""Everything of the feed that is open to the outside: targets, the control socket, OSCQuery and the page.
+
+Runs on: feed process and replay, event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import ipaddress
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from engine.control.osc_control import Control, ControlSocket
+from engine.core.config import Config
+from engine.core.config import Target as TargetConfig
+from engine.core.errors import ConfigError
+from engine.core.link import Link
+from engine.core.messages import INFO, WARNING
+from engine.core.parameters import MODES, Live
+from engine.feed.feed import Feed
+from engine.feed.oscquery import Query
+from engine.feed.schema import ROOT
+from engine.feed.subscribers import Subscribers
+from engine.feed.targets import open_udp, subscription_of
+from engine.net.guard import Guard
+from engine.web.stage import Stage
+
+CLOSE_S = 0.4  # what the servers have for saying goodbye
+MOST_TOLD = 16  # targets in an answer to /status
+
+
+class Services:
+    """Opens what the configuration asks for around one feed; `open` first, then `serve` once there is sound."""
+
+    def __init__(
+        self, config: Config, feed: Feed, link: Link, live: Live, tell: Callable[[int, str], None], **replay: bool
+    ) -> None:
+        """`tell` takes a level and a line for the person at the terminal; `replay`: what the page is to know of one."""
+        self._replay = replay
+        self._config = config
+        self._feed = feed
+        self._link = link
+        self._live = live
+        self._tell = tell
+        self._begun_s = time.monotonic()
+        self._socket: ControlSocket | None = None
+        self._servers: list[Query | Stage] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._catching_up: asyncio.TimerHandle | None = None
+        self.control: Control | None = None
+        self.subscribers: Subscribers | None = None
+
+    def open(self) -> dict[str, Any]:
+        """Take every port; return what is open, for the report. Raises ConfigError when one cannot be had."""
+        osc, web = self._config.osc, self._config.web
+        out: dict[str, Any] = {"targets": [f"{t.host}:{t.port}" for t in osc.targets]}
+        self._open_targets()
+        if osc.control.enabled:
+            self._socket = ControlSocket(osc.control)
+            self.subscribers = Subscribers(self._feed.targets, self._socket.socket.sendto)
+            guard = Guard(osc.control.host, osc.control.token)
+            self.control = Control(self._feed.schema, self._live, self.subscribers, self._status, self._show, guard)
+            if not guard.open_to_all:
+                self._show(f"OSC orders are open to the network; to change things from there: {ROOT}/token {guard.token}")
+            self._socket.start(self.control)
+            out["control"] = f"{osc.control.host}:{osc.control.port}"
+        if osc.query.enabled:
+            self._servers.append(Query(osc.query, self._feed, self._live, (osc.control.host, osc.control.port)))
+            out["query"] = f"{osc.query.host}:{osc.query.port}"
+        if web.enabled:
+            stage = Stage(self._link, self._live, self._feed.schema.card, web, **self._replay)
+            stage.open()
+            self._servers.append(stage)
+            out["page"] = stage.address
+        return out
+
+    def serve(self) -> list[asyncio.Task[None]]:
+        """Start the servers; return what is done when they are open. What they import may keep a step waiting for long."""
+        return [self._spawn(self._start(server)) for server in self._servers]
+
+    async def _start(self, server: Query | Stage) -> None:
+        await asyncio.to_thread(importlib.import_module, "aiohttp.web")
+        await server.start()
+        gc.freeze()  # what was imported stays: the collector would walk it while a step waits
+        self._feed.listeners.append(server)
+
+    def _spawn(self, task: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        running = asyncio.get_running_loop().create_task(task)
+        self._tasks.add(running)
+        running.add_done_callback(self._tasks.discard)
+        return running
+
+    async def close(self) -> None:
+        """Say goodbye and close everything."""
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        goodbyes = asyncio.gather(*(server.stop() for server in self._servers), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(goodbyes, CLOSE_S)
+        if self._socket is not None:
+            self._socket.close()
+
+    # --- targets -----------------------------------------------------------------------------------------------------------
+
+    def _open_targets(self) -> None:
+        for number, target in enumerate(self._config.osc.targets):
+            unknown = self._feed.targets.unknown_signals(target.signals)
+            if unknown:
+                raise ConfigError(
+                    f"osc.targets.{number}.signals: {self._feed.schema.card.name} has no signal {', '.join(unknown)}; "
+                    f"it has: {', '.join(self._feed.schema.signals)}"
+                )
+            if _is_address(target.host):
+                self._add(number, target)
+            else:  # a name server may take seconds
+                self._spawn(self._resolve(number, target))
+
+    def _add(self, number: int, target: TargetConfig) -> None:
+        where = f"{target.host}:{target.port}"
+        try:
+            out = open_udp(target.host, target.port, target.interface)
+            self._feed.targets.add(where, subscription_of(target), target.max_rate_hz, out.send)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"osc.targets.{number}: {where} cannot be sent to ({_reason(error)}); correct it or take it out"
+            ) from error
+
+    async def _resolve(self, number: int, target: TargetConfig) -> None:
+        """Find a target that is given by name; the jam goes on without it when there is none."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
+            self._add(number, target.model_copy(update={"host": str(found[0][4][0])}))
+        except (OSError, ConfigError) as error:
+            text = f"osc.targets.{number}: {target.host} is not reached ({_reason(error)}); nothing is sent there"
+            self._tell(WARNING, text)
+
+    def catch_up_later(self, now_s: float) -> None:
+        """See to it that a target whose rate did not allow this step gets the newest one when it does."""
+        until_s = self._feed.targets.stale_until_s()
+        if until_s is not None and self._catching_up is None:
+            pause_s = max(until_s - now_s, 0)
+            self._catching_up = asyncio.get_running_loop().call_later(pause_s, self._catch_up, now_s + pause_s)
+
+    def _catch_up(self, now_s: float) -> None:
+        self._catching_up = None
+        self._feed.targets.catch_up(now_s)
+        self.catch_up_later(now_s)
+
+    # --- what is asked -----------------------------------------------------------------------------------------------------
+
+    def _show(self, line: str) -> None:
+        self._tell(INFO, line)
+
+    def _status(self) -> dict[str, Any]:
+        """What /status answers."""
+        targets = self._feed.targets
+        rate_hz = self._feed.rate_hz(time.perf_counter_ns() * 1e-9)
+        out: dict[str, Any] = {
+            "uptime_s": round(time.monotonic() - self._begun_s, 1),
+            "mode": MODES[int(self._live.get("mode"))],
+            "tempo": self._live.get("tempo"),
+            "feed": {"rate_hz": round(rate_hz, 1), "sent": targets.sent, "dropped": targets.dropped},
+            "targets": [
+                {"to": t.name, "sent": t.sent, "dropped": t.dropped, "refused": t.refused} for t in targets.targets[:MOST_TOLD]
+            ],
+        }
+        clock, network, feed = (self._link[name].latest() for name in ("clock", "network", "feed"))
+        if network is not None:
+            out |= {
+                "steps": int(network["steps"]),
+                "late_steps": int(network["late_steps"]),
+                "step_ms": round(float(network["step_p50_ms"]), 3),
+                "lead_ms": round(float(network["lead_ms"]), 3),
+                "provider": network["provider"].decode(),
+            }
+        if clock is not None:
+            out |= {"dsp_load": round(float(clock["dsp_mean"]), 3), "xruns": int(clock["xruns"])}
+        if feed is not None:
+            out |= {"recording": int(feed["recording"]), "recorded_frames": int(feed["recorded_frames"])}
+        return out
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host == "localhost"
+    return True

@@ -1,0 +1,118 @@
+"""The status line of a jam and its summary, for the person at the terminal.
+
+Runs on: main process.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live as Screen
+from rich.text import Text
+
+from engine.app.supervisor import Supervisor
+from engine.core.messages import ERROR, WARNING
+from engine.core.parameters import MODES
+from engine.transport.sample_clock import SampleClock
+from engine.transport.timeline import BeatTimeline
+
+QUIET_S = 5.0  # without a terminal: how often a line is printed
+_COLOURS = {WARNING: "yellow", ERROR: "bold red"}
+
+
+class Status:
+    """Draws one line that stays where it is; what happens meanwhile scrolls by above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._screen: Screen | None = None
+        self._next_s = 0.0
+
+    def __enter__(self) -> Status:
+        if self._console.is_terminal:
+            self._screen = Screen(console=self._console, auto_refresh=False, transient=True)
+            self._screen.__enter__()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._screen is not None:
+            self._screen.__exit__(None, None, None)
+
+    def tell(self, level: int, text: str) -> None:
+        """Print one line for the person."""
+        self._console.print(Text(text, style=_COLOURS.get(level, "")), highlight=False)
+
+    def show(self, jam: Supervisor) -> None:
+        """Draw the line; without a terminal print it every few seconds."""
+        if self._screen is not None:
+            self._screen.update(Text(line(jam), no_wrap=True, overflow="ellipsis"), refresh=True)
+        elif time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + QUIET_S
+            self._console.print(line(jam), highlight=False, soft_wrap=True)
+
+
+def line(jam: Supervisor) -> str:
+    """Return the status line: beat, mode, step time, DSP load, xruns, late steps, feed rate."""
+    clock, grid, network, feed = (jam.link[name].latest() for name in ("clock", "grid", "network", "feed"))
+    parts = [beat_text(clock, grid)]
+    mode = MODES[int(jam.live.get("mode"))]
+    if network is not None:
+        if mode == "trade":
+            mode += " (listening)" if network["listening"] else " (answering)"
+        parts.append(mode)
+        parts.append(f"step {network['step_p50_ms']:.2f} ms, p99 {network['step_p99_ms']:.2f}")
+    if clock is not None:
+        parts.append(f"DSP {100 * clock['dsp_mean']:.0f} %")
+        parts.append(f"xruns {clock['xruns']}" + (", DEVICE LOST" if clock["device_lost"] else ""))
+    if network is not None:
+        parts.append(f"late {network['late_steps']}")
+    if feed is not None:
+        recording = ("", " | REC", " | recording stopped")[int(feed["recording"])]
+        parts.append(f"feed {feed['rate_hz']:.0f}/s{recording}")
+    return " | ".join(parts)
+
+
+def beat_text(clock: Any, grid: Any) -> str:
+    """Return bar and beat as musicians count them, and the tempo."""
+    if clock is None or grid is None:
+        return "starting"
+    beats = BeatTimeline(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
+    beat = beats.beat_at(SampleClock.of(clock).frame_at(time.perf_counter_ns()))
+    where = f"count-in {int(beat % 4) + 1}" if beat < 0 else f"bar {int(beat // 4) + 1}.{int(beat % 4) + 1}"
+    return f"{where} at {grid['tempo_bpm']:.0f} bpm"
+
+
+def summary(report: dict[str, Any], session: str) -> str:
+    """Return the few lines that a jam ends with."""
+    out = []
+    if "steps" in report:
+        step = report["step_ms"]
+        out.append(
+            f"{report['steps']} steps on {report['provider']}, {step['p50']:.2f} ms each (p99 {step['p99']:.2f}), "
+            f"{report['late_steps']} late"
+        )
+        again = report["chosen_again"]
+        if again["steps"]:
+            took = again["step_ms"]
+            kept = f"; {again['kept']} of those too late, what was chosen before sounded" if again["kept"] else ""
+            out.append(
+                f"{again['steps']} of them chosen again at the last moment: {took['p50']:.2f} ms, p99 {took['p99']:.2f}{kept}"
+            )
+    if report.get("notes_late"):
+        out.append(f"{report['notes_late']} notes and clicks of the network came too late to sound")
+    if "dsp_load" in report:
+        load = report["dsp_load"]
+        own = f"{report['xruns_own']} of them" if report["xruns_own"] else "none"
+        out.append(
+            f"DSP load {load['mean']:.0%}, the costliest block {load['own_max']:.0%}; "
+            f"{report['xruns']} xruns" + (f", {own} because a block was too costly" if report["xruns"] else "")
+        )
+    tracks = ", ".join(f"{name} {count}" for name, count in report["notes_out"].items())
+    out.append(f"you played {report['notes_in']} notes; the network: {tracks}")
+    if "feed" in report:
+        out.append(f"feed: {report['feed']['sent']} datagrams sent, {report['feed']['dropped']} dropped")
+    if session:
+        out.append(f"recorded in {session}")
+    return "\n".join(out)

@@ -1,0 +1,332 @@
+"""The supervisor: starts the processes of a jam, restarts the one that died, shows how it goes, ends it cleanly.
+
+Runs on: main process. It sleeps until a child dies or the status line is due.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from importlib import metadata
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO
+
+from engine import __version__
+from engine.control.keyboard import Keyboard
+from engine.core import contract
+from engine.core.config import Config
+from engine.core.errors import AlgoritmoError, SessionError
+from engine.core.link import Layout, Link
+from engine.core.messages import ERROR, NOTE_ON, PLAYER, WARNING
+from engine.core.parameters import MODES, Live, registry_of
+from engine.core.process import PROCESSES, Spec, start
+from engine.core.realtime import AWAKE_REMEDY, keep_awake
+from engine.core.settings import set_defaults
+
+STATUS_S = 0.25  # how often the status line is drawn
+REPORT_S = 2.0  # how often report.json is brought up to date
+READY_S = 60.0  # a provider that must compile its graph takes long
+STOP_S = 0.8  # what a child has for ending; Ctrl-C is to be over within a second
+AUDIBLE = 1e-3  # full scale is 1
+RESTARTS = 5  # within RESTARTS_S: then it is given up
+RESTARTS_S = 60.0
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    process: BaseProcess
+    pipe: Connection
+    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS))
+    ready: dict[str, Any] | None = None
+    given_up: bool = False
+
+
+class Supervisor:
+    """A jam from start to end: `run()` returns when it was told to stop, its time is over, or nothing is left to run."""
+
+    def __init__(self, config: Config, tell: Callable[[int, str], None], demo: Path | None = None) -> None:
+        self.config = config
+        self._tell = tell
+        path = config.network_path()
+        card = contract.read_card(path)
+        registry = registry_of(card)
+        chords = config.harmony_path()
+        layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None)
+        self.session = _new_session(config) if config.session.record else None
+        self.link = Link.create(layout)
+        self.live = Live(registry, self.link.values)
+        self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo)
+        self._children: dict[str, _Child] = {}
+        self._stop = False
+        self._events = self.link["events"].reader(0)
+        self._notices = {name: self.link[f"notices.{name}"].reader(0) for name in PROCESSES}
+        self._notes_out = {track.name: 0 for track in card.tracks}
+        self._notes_in = 0
+        self._begun_s = time.monotonic()
+        self._begun_unix_s = time.time()
+        self.first_sound_s: float | None = None
+        self._unwritten: set[Path] = set()
+        self._awake: BinaryIO | None = None
+
+    def run(
+        self,
+        duration_s: float | None,
+        show: Callable[[Supervisor], None],
+        extra_report: Path | None = None,
+        keyboard: Keyboard | None = None,
+    ) -> None:
+        """Start everything, show the status until the end, stop everything. Raises AlgoritmoError when it cannot start."""
+        set_defaults(self.live, self.config)
+        before = {sig: signal.signal(sig, self._on_signal) for sig in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._keep_awake()
+            self._start()
+            end_s = None if duration_s is None else time.monotonic() + duration_s
+            next_report_s = 0.0
+            while not self._stop and (end_s is None or time.monotonic() < end_s):
+                self._wait(STATUS_S if end_s is None else min(STATUS_S, max(end_s - time.monotonic(), 0)), keyboard)
+                self._read()
+                show(self)
+                if time.monotonic() >= next_report_s:
+                    self._write_report(extra_report)
+                    next_report_s = time.monotonic() + REPORT_S
+        finally:
+            self._end()
+            self._read()
+            self._write_report(extra_report)
+            if self._awake is not None:
+                self._awake.close()
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+
+    def close(self) -> None:
+        """Let go of the shared memory; call it when the last figure has been read."""
+        self.link.close(unlink=True)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop = True
+
+    def _keep_awake(self) -> None:
+        latency_us = self.config.audio.cpu_dma_latency_us
+        if latency_us < 0:
+            return
+        key = "audio.cpu_dma_latency_us"
+        try:
+            self._awake = keep_awake(latency_us)
+        except FileNotFoundError:
+            self._tell(WARNING, f"{key}: this system has no such setting; the jam goes on without it")
+        except OSError as error:
+            self._tell(WARNING, f"{key}: {error.strerror}; the jam goes on without it; to allow it: {AWAKE_REMEDY}")
+
+    def _start(self) -> None:
+        for name in PROCESSES:
+            process, pipe = start(name, self._spec)
+            self._children[name] = _Child(name, process, pipe)
+        deadline_s = time.monotonic() + READY_S
+        waiting = dict(self._children)
+        while waiting and not self._stop:
+            if time.monotonic() > deadline_s:
+                raise AlgoritmoError(f"the {', '.join(waiting)} process was not ready after {READY_S:.0f} s; see {self._log()}")
+            for spoken in connection.wait([c.pipe for c in waiting.values()], timeout=0.2):
+                child = next(c for c in waiting.values() if c.pipe is spoken)
+                child.ready = self._first_word(child)
+                del waiting[child.name]
+            self._read()
+
+    def _first_word(self, child: _Child) -> dict[str, Any]:
+        try:
+            word, said = child.pipe.recv()
+        except (EOFError, OSError):
+            raise AlgoritmoError(f"the {child.name} process ended before it was ready; see {self._log()}") from None
+        if word == "error":
+            raise AlgoritmoError(said)
+        return dict(said)
+
+    def _log(self) -> str:
+        return str(self.session / "log.txt") if self.session else "its output above"
+
+    def _wait(self, timeout_s: float, keyboard: Keyboard | None) -> None:
+        """Sleep until something happens to a child, a key is pressed, or for so long."""
+        alive = [c for c in self._children.values() if not c.given_up]
+        awaited: list[Any] = [c.process.sentinel for c in alive] + [c.pipe for c in alive]
+        if keyboard is not None and keyboard.here:
+            awaited.append(keyboard)
+        ready: list[Any] = connection.wait(awaited, timeout_s)
+        for something in ready:
+            if something is keyboard and keyboard is not None:
+                self._stop |= keyboard.act(self.live)
+                continue
+            for child in alive:
+                if something is child.pipe:
+                    self._listen(child)
+                elif something == child.process.sentinel and not child.process.is_alive() and not self._stop:
+                    self._restart(child)
+
+    def _listen(self, child: _Child) -> None:
+        """Take what a restarted child says; a closed pipe is dealt with by its sentinel."""
+        try:
+            word, said = child.pipe.recv()
+        except (EOFError, OSError):
+            child.process.join(0.2)
+            if not child.process.is_alive() and not self._stop:
+                self._restart(child)
+            return
+        if word == "ready":
+            child.ready = dict(said)
+        else:
+            self._tell(ERROR, said)
+
+    def _restart(self, child: _Child) -> None:
+        now = time.monotonic()
+        often = len(child.deaths) == RESTARTS and now - child.deaths[0] < RESTARTS_S
+        child.deaths.append(now)
+        child.pipe.close()
+        if often:
+            child.given_up = True
+            self._tell(
+                ERROR, f"the {child.name} process died {RESTARTS + 1} times within a minute and is given up; see {self._log()}"
+            )
+            return
+        self._tell(WARNING, f"the {child.name} process died (exit {child.process.exitcode}) and is started again")
+        child.process.close()
+        child.process, child.pipe = start(child.name, replace(self._spec, restarted=True))
+
+    def _read(self) -> None:
+        for name, reader in self._notices.items():
+            for notice in reader.read():
+                self._tell(int(notice["level"]), f"{name}: {notice['text'].decode(errors='replace')}")
+        clock = self.link["clock"].latest()
+        if self.first_sound_s is None and clock is not None and clock["peak"] > AUDIBLE:
+            self.first_sound_s = time.monotonic() - self._begun_s
+        tracks = list(self._notes_out)
+        for event in self._events.read():
+            if event["kind"] != NOTE_ON:
+                continue
+            if event["track"] == PLAYER:
+                self._notes_in += 1
+            elif event["track"] < len(tracks):
+                self._notes_out[tracks[event["track"]]] += 1
+
+    def _end(self) -> None:
+        """Stop the children: first the network, then the sound fades, last the recorder, which has then heard all of it."""
+        for name in ("network", "audio", "feed"):
+            child = self._children.get(name)
+            if child is None or child.given_up:
+                continue
+            if child.ready is None:  # it never came so far as to have anything to end
+                child.process.kill()
+            with contextlib.suppress(OSError):
+                child.pipe.send(("stop",))
+            child.process.join(STOP_S)
+            if child.process.is_alive():
+                self._tell(WARNING, f"the {name} process did not end in time and was killed")
+                child.process.kill()
+                child.process.join(1)
+
+    @property
+    def ready(self) -> dict[str, dict[str, Any] | None]:
+        """What each process said when it was ready."""
+        return {name: child.ready for name, child in self._children.items()}
+
+    def pid(self, name: str) -> int | None:
+        """Process id of a child."""
+        return self._children[name].process.pid
+
+    def report(self) -> dict[str, Any]:
+        """The figures of the jam so far, as report.json has them."""
+        link = self.link
+        clock, network, feed = (link[name].latest() for name in ("clock", "network", "feed"))
+        out: dict[str, Any] = {
+            "network": self._spec.card.name,
+            "network_file": self._spec.network_path.name,
+            "seed": int(self.live.get("seed")),
+            "mode": MODES[int(self.live.get("mode"))],
+            "notes_in": self._notes_in,
+            "notes_out": dict(self._notes_out),
+            "begun_unix_s": self._begun_unix_s,
+            "first_sound_s": self.first_sound_s,
+            "duration_s": round(time.monotonic() - self._begun_s, 3),
+            "restarts": {name: len(child.deaths) for name, child in self._children.items()},
+            "processes": {name: {"pid": c.process.pid, **(c.ready or {})} for name, c in self._children.items()},
+            "cpu_dma_latency_us": None if self._awake is None else self.config.audio.cpu_dma_latency_us,
+            "versions": versions(),
+        }
+        if network is not None:
+            out |= {"steps": int(network["steps"]), "late_steps": int(network["late_steps"])}
+            out["step_ms"] = {key: round(float(network[f"step_{key}_ms"]), 4) for key in ("p50", "p99", "max")}
+            # Most steps are chosen and sent before their window closes; the others show what choosing takes.
+            again = {key: round(float(network[f"again_{key}_ms"]), 4) for key in ("p50", "p99", "max")}
+            out["chosen_again"] = {"steps": int(network["again_steps"]), "kept": int(network["kept_steps"]), "step_ms": again}
+            out["lead_ms"] = round(float(network["lead_ms"]), 3)
+            out["provider"] = network["provider"].decode()
+        if clock is not None:
+            out["xruns"], out["xruns_own"] = int(clock["xruns"]), int(clock["xruns_own"])
+            out["dsp_load"] = {key: round(float(clock[f"dsp_{key}"]), 4) for key in ("mean", "max", "own_max")}
+            out["midi_ignored"] = int(clock["midi_ignored"])
+            out["notes_late"] = int(clock["notes_late"])
+        if feed is not None:
+            out["feed"] = {
+                "sent": int(feed["sent"]),
+                "dropped": int(feed["dropped"]),
+                "step_us": round(float(feed["step_us"]), 1),
+            }
+            out["recorded_s"] = round(int(feed["recorded_frames"]) / self.config.audio.rate, 3)
+        return out
+
+    def _write_report(self, extra: Path | None) -> None:
+        for path in [self.session / "report.json" if self.session else None, extra]:
+            if path is None:
+                continue
+            try:
+                write_json(path, self.report())
+            except OSError as error:
+                if path not in self._unwritten:
+                    self._unwritten.add(path)
+                    self._tell(WARNING, f"{path} cannot be written ({error.strerror}); the jam goes on")
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Replace a JSON file in one go; whoever reads it never sees half of it. Raises OSError."""
+    new = path.with_suffix(path.suffix + ".new")
+    new.write_text(json.dumps(data, indent=2) + "\n")
+    new.replace(path)
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that makes a sound or a decision."""
+    names = ("numpy", "onnxruntime", "onnxruntime-gpu", "pyo", "sounddevice", "python-rtmidi", "python-osc")
+    out = {"algoritmo": __version__, "python": platform.python_version(), "system": platform.platform()}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            out[name] = metadata.version(name)
+    return out
+
+
+def _new_session(config: Config) -> Path:
+    """Make the session's folder, named by the time of day."""
+    base = config.session.dir / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for number in range(100):
+        folder = base if number == 0 else base.with_name(f"{base.name}_{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise SessionError(
+                f"session.dir: {folder} cannot be made ({error.strerror}); set session.dir to a folder you may write, "
+                "or session.record to false"
+            ) from error
+        return folder
+    raise SessionError(f"session.dir: {base} exists a hundred times over; set session.dir to another folder")

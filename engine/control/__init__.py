@@ -1,0 +1,1 @@
+"""How what is turned reaches a parameter: OSC, controllers, the computer's keyboard."""

@@ -1,0 +1,137 @@
+"""The page OSC.md, made from the schema.
+
+Runs on: main process, by `python -m engine.feed.schema`; nothing of it is used while music plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.control.osc_control import WORK_HZ
+from engine.core.config import Control, Query, Target, Web
+from engine.core.messages import FUTURE_STEPS, FUTURES
+from engine.feed.schema import CHUNK, COMMANDS, LARGE, ROOT, Address, Schema
+from engine.feed.subscribers import LEASE_S
+from engine.net.osc import DATAGRAM
+
+PAGE = Path(__file__).resolve().parent.parent / "feed" / "OSC.md"
+
+_INTRO = """# The OSC contract
+
+Every address that Algoritmo sends and understands. This page is made from the code, for the network `{name}`; another
+network has other tracks and layers, and `{root}/info` and OSCQuery tell those of the one that plays. To make the page
+anew: `python -m engine.feed.schema`.
+
+| what | where | configuration |
+|---|---|---|
+| the feed | UDP to {target}, one `[[osc.targets]]` for each receiver | `osc.targets` |
+| orders and questions | UDP at {control} | `osc.control` |
+| OSCQuery | HTTP and WebSocket at {query}, announced as `_oscjson._tcp` and `_osc._udp` | `osc.query` |
+| everything at full resolution | the page, WebSocket at {web} | `web` |
+
+Everything is bound to this machine until the configuration says otherwise. A target can also be a multicast group;
+`interface` then names the network it goes to.
+
+## How it comes
+
+- Each timestep is sent when it sounds: at the moment its first sample is handed to the sound card. With
+  `timetag = "presentation"` every bundle carries the time at which that sample leaves the loudspeaker; without, the
+  timetag is "immediately", which every receiver understands.
+- A datagram is one bundle of at most {datagram} bytes (a target with `chunk` above {chunk} gets larger ones). It begins
+  with `{root}/frame`: a number that is missing there was lost, or `max_rate_hz` did not allow it.
+- The neurons of a vector come as the network stores them. `{root}/info` tells, under `order`, for each layer in which order
+  those that behave alike lie side by side: value k of the picture is value `order[k]` of the vector.
+- On the feed there are only floats and ints: no strings, no blobs.
+- Vectors come in messages of {chunk} floats (`chunk`); the last part of the address counts the messages. A layer of
+  several dimensions is sent row by row; `{root}/info` tells its shape.
+- Nothing is queued. A receiver that may not have every step gets the newest one when its time comes.
+- Cells (signal `c`) have no bounds: they are sent through tanh. `osc.cells = "raw"` sends them as they are.
+- A network with more than {large} floats a step sends the layers' vectors only to targets that name their `signals`,
+  rounded to half precision.
+- `root`, `tiers` (scalars, vectors), `signals`, `layers`, `max_rate_hz`, `chunk` and `timetag` are each target's own.
+  Notes go with the scalars.
+"""
+
+_FUTURES = """
+## Imagined futures
+
+Where `{root}/param/futures` is above 0 (at most {most}), the network imagines that many other ways to go on, {steps} timesteps
+each, between one step and the next. They go to targets of tier 1 that name no signals, or name `future`. The frame number
+that leads them is that of the step they follow. Here are those of future 0; `{root}/future/1/...` and so on are the same.
+
+"""
+
+_ORDERS = """
+## Orders and questions
+
+To {control}. Address patterns (`{root}/param/*/mute`) are understood. A bundle is followed at once, whatever its timetag.
+What is out of range is set to the nearest that is possible, and the reply says so: the address, the value, `clamped`.
+What is not understood changes nothing and is answered with `{root}/fail`. Of more than {work} messages a second the rest
+is left undone.
+
+| address | arguments | reply | what it does | example |
+|---|---|---|---|---|
+{commands}
+
+A subscription (`{root}/notify`) lasts {lease:g} seconds from the last word of the subscriber; anything it sends counts,
+`{root}/sync` for one.
+"""
+
+
+def page(schema: Schema) -> str:
+    """Return the page for a network."""
+    addresses = list(schema.addresses())
+    words = {
+        "name": schema.card.name,
+        "root": ROOT,
+        "target": f"{Target().host}:{Target().port}",
+        "control": f"{Control().host}:{Control().port}",
+        "query": f"{Query().host}:{Query().port}",
+        "web": f"{Web().host}:{Web().port}",
+        "datagram": DATAGRAM,
+        "chunk": CHUNK,
+        "large": LARGE,
+    }
+    parts = [_INTRO.format(**words)]
+    parts.append("\n## Lead\n\n" + _table(a for a in addresses if a.tier == "lead"))
+    parts.append("\n## Tier 0: scalars, 0 to 1\n\n" + _table(a for a in addresses if a.tier == "scalars"))
+    parts.append("\n## Notes\n\n" + _table(a for a in addresses if a.tier == "notes"))
+    parts.append("\n## Tier 1: vectors\n\n" + _table(a for a in addresses if a.tier == "vectors"))
+    parts.append(_FUTURES.format(root=ROOT, most=FUTURES, steps=FUTURE_STEPS))
+    parts.append(_table(a for a in addresses if a.tier == "futures"))
+    commands = "\n".join(
+        f"| `{ROOT}{c.path}` | {c.arguments or 'none'} | {_coded(c.reply)} | {c.doc} | `{ROOT}{c.example}` |" for c in COMMANDS
+    )
+    parts.append(_ORDERS.format(**words, commands=commands, lease=LEASE_S, work=WORK_HZ))
+    parts.append("\n## Live parameters\n\n" + _table(a for a in addresses if a.tier == "control"))
+    parts.append("\n## Replies to any order\n\n" + _table(a for a in addresses if a.tier == "reply"))
+    return "".join(parts)
+
+
+def _coded(reply: str) -> str:
+    return f"`{ROOT}{reply}`" if reply.startswith("/") else reply
+
+
+def _table(addresses: Iterable[Address]) -> str:
+    lines = ["| address | types | range | unit | rate | what it is | example |", "|---|---|---|---|---|---|---|"]
+    for a in addresses:
+        limits = "" if a.minimum is None or a.maximum is None else f"{a.minimum:g} to {a.maximum:g}"
+        example = f"`{ROOT}{a.path} {a.example}`" if a.example else ""
+        lines.append(f"| `{ROOT}{a.path}` | {a.types} | {limits} | {a.unit} | {a.rate} | {a.doc} | {example} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(network: Path) -> None:
+    """Write OSC.md for the network in a file."""
+    from engine.core.contract import read_card
+    from engine.core.parameters import registry_of
+
+    card = read_card(network)
+    PAGE.write_text(page(Schema(card, registry_of(card))))
+
+
+if __name__ == "__main__":
+    from engine.core.config import Config
+
+    write(Config().network_path())

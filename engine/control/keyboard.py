@@ -1,0 +1,103 @@
+"""The computer keyboard as a row of knobs while a jam runs in a terminal.
+
+Runs on: main process. Where standard input is no terminal, or the system has no termios, there are no keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+
+from engine.core.parameters import MODES, Live
+
+try:
+    import termios
+    import tty
+except ImportError:  # Windows
+    termios = None  # type: ignore[assignment]  # the module is looked at before it is used
+
+HELP = "space panic, m mode, up/down temperature, right/left density, +/- tempo, 1-9 mute a track, r reset, q quit"
+STEP = 1.1  # one key press turns a knob by so much
+ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left"}
+
+
+class Keyboard:
+    """Reads keys as they are pressed; the terminal is as it was when the block is left."""
+
+    def __init__(self, tell: Callable[[int, str], None]) -> None:
+        self._tell = tell
+        self._before: list[object] | None = None
+
+    def __enter__(self) -> Keyboard:
+        if termios is not None and sys.stdin is not None and sys.stdin.isatty():
+            with contextlib.suppress(termios.error):
+                self._before = termios.tcgetattr(sys.stdin)
+                tty.setcbreak(sys.stdin)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._before is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)  # type: ignore[arg-type]  # as tcgetattr gave it
+
+    @property
+    def here(self) -> bool:
+        """Whether keys can be read."""
+        return self._before is not None
+
+    def fileno(self) -> int:
+        """What to wait on."""
+        return sys.stdin.fileno()
+
+    def act(self, live: Live) -> bool:
+        """Do what the keys pressed mean; return True when one asked to quit."""
+        data = os.read(self.fileno(), 256)
+        if not data:  # the terminal is gone: it would be ready for ever
+            self._before = None
+        return any(press(key, live, self._tell) for key in split(data.decode(errors="ignore")))
+
+
+def split(text: str) -> list[str]:
+    """Return the keys in what the terminal sent: characters, and names of arrows."""
+    keys = []
+    while text:
+        size = 3 if text[:3] in ARROWS else 1
+        keys.append(ARROWS.get(text[:size], text[:size]))
+        text = text[size:]
+    return keys
+
+
+def press(key: str, live: Live, tell: Callable[[int, str], None]) -> bool:
+    """Do what one key means and say so; return True for quit."""
+    turns = {
+        "up": ("temperature", STEP),
+        "down": ("temperature", 1 / STEP),
+        "right": ("density", STEP),
+        "left": ("density", 1 / STEP),
+        "+": ("tempo", 1.02),
+        "=": ("tempo", 1.02),
+        "-": ("tempo", 1 / 1.02),
+    }
+    tracks = [p.id for p in live.registry if p.id.endswith(".mute")]
+    if key == "q":
+        return True
+    if key in turns:
+        name, factor = turns[key]
+        value, _ = live.set(name, live.get(name) * factor)
+        tell(0, f"{name} {value:.2f}")
+    elif key in (" ", "r"):
+        name = "panic" if key == " " else "reset"
+        live.fire(name)
+        tell(0, name)
+    elif key == "m":
+        mode = (int(live.get("mode")) + 1) % len(MODES)
+        live.set("mode", mode)
+        tell(0, f"mode {MODES[mode]}")
+    elif key in "123456789" and int(key) <= len(tracks):
+        name = tracks[int(key) - 1]
+        value, _ = live.set(name, 1 - live.get(name))
+        tell(0, f"{name} {live.registry[name].text(value)}")
+    elif key in "?h":
+        tell(0, HELP)
+    return False

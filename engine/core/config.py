@@ -1,0 +1,281 @@
+"""The configuration: config.toml as pydantic models; the only place with defaults.
+
+Runs on: supervisor. Every fault of a file is reported at once, each with its path and what is expected.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from engine.core.errors import ConfigError
+
+SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Audio(_Section):
+    """Where the sound goes."""
+
+    device: int | str = "default"
+    rate: int = Field(48000, ge=22050, le=192000)
+    block: int = Field(64, ge=16, le=8192)
+    ceiling_db: float = Field(-0.3, ge=-24, le=0)
+    cpu_dma_latency_us: int = Field(-1, ge=-1, le=2000)
+
+
+class Midi(_Section):
+    """Where notes come in and go out."""
+
+    backend: Literal["auto", "alsa", "jack", "coremidi", "winmm", "none"] = "auto"
+    inputs: Names = ("virtual",)
+    outputs: Names = ()
+    output_latency_ms: float = Field(0, ge=-500, le=500)
+    cc: dict[str, int] = Field(default_factory=dict)
+
+
+class Network(_Section):
+    """Which network plays, and on what it is computed."""
+
+    name: str = "festival"
+    harmony: str = ""
+    provider: Literal["auto", "cpu", "cuda", "coreml", "directml"] = "auto"
+    threads: int = Field(1, ge=1, le=64)
+
+
+class Clock(_Section):
+    """The beat."""
+
+    tempo: float = Field(112, ge=30, le=300)
+    count_in: int = Field(1, ge=0, le=8)
+
+
+class Jam(_Section):
+    """How it plays with you."""
+
+    mode: Literal["trade", "accompany", "solo"] = "accompany"
+    track: str = "lead"
+    seed: int = Field(1, ge=0, le=2**31 - 1)
+
+
+class Target(_Section):
+    """One receiver of the OSC feed."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9000
+    tiers: Annotated[
+        tuple[Literal["scalars", "vectors"], ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
+    ] = (
+        "scalars",
+        "vectors",
+    )
+    signals: Names = ()  # none: all (of a network with more than 10,000 activations: those of the layers only where named)
+    layers: Annotated[tuple[int, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = ()
+    max_rate_hz: float = Field(120, gt=0, le=1000)
+    chunk: int = Field(256, ge=16, le=8192)
+    root: str = Field("/algoritmo", pattern=r"^(/[^\s#*,/?\[\]{}]+)+$", max_length=64)
+    timetag: Literal["immediate", "presentation"] = "immediate"
+    interface: str = ""  # for a multicast group: the own address on the network it is to go to
+
+
+class Control(_Section):
+    """The socket that OSC control messages come to."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9001
+    enabled: bool = True
+    token: str = ""
+
+
+class Query(_Section):
+    """OSCQuery: a receiver finds every address by itself."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 9002
+    announce: bool = True  # by zeroconf
+    origins: Origins = ()  # pages of others that may listen
+
+
+class Osc(_Section):
+    """What is published, and where orders are taken."""
+
+    targets: Annotated[tuple[Target, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (Target(),)
+    control: Control = Control()
+    query: Query = Query()
+    cells: Literal["tanh", "raw"] = "tanh"  # how cells, which have no bounds, are published
+
+
+class Web(_Section):
+    """The page that shows the network in a browser."""
+
+    enabled: bool = True
+    host: str = Field("127.0.0.1", min_length=1)
+    port: Port = 8000
+    token: str = ""
+    max_clients: int = Field(16, ge=1, le=1000)
+
+
+class Session(_Section):
+    """Where a jam is recorded."""
+
+    dir: Path = Path("sessions")
+    record: bool = True
+
+
+def _default_patches() -> dict[str, str]:
+    return {"player": "keys", "drums": "drums", "bass": "bass", "chords": "keys", "pad": "pad", "lead": "lead"}
+
+
+class Config(_Section):
+    """The whole of config.toml."""
+
+    audio: Audio = Audio()
+    midi: Midi = Midi()
+    network: Network = Network()
+    clock: Clock = Clock()
+    jam: Jam = Jam()
+    osc: Osc = Osc()
+    web: Web = Web()
+    patches: dict[str, str] = Field(default_factory=_default_patches)
+    parameters: dict[str, float | bool | str] = Field(default_factory=dict)
+    session: Session = Session()
+
+    def network_path(self) -> Path:
+        """The file that `network.name` means."""
+        return self.path_of(self.network.name, "network.name")
+
+    def harmony_path(self) -> Path | None:
+        """The .onnx file that chooses the chords, where one does. Raises ConfigError for an unknown name."""
+        return self.path_of(self.network.harmony, "network.harmony") if self.network.harmony else None
+
+    @staticmethod
+    def path_of(name: str, key: str) -> Path:
+        """The file that `name`, given under `key`, means: a path to an .onnx file, or the name of a shipped network."""
+        if name.endswith(".onnx") or "/" in name:
+            return Path(name)
+        shipped = SHIPPED / name.split("-", maxsplit=1)[0] / f"{name}.onnx"
+        if not shipped.exists():
+            here = sorted(p.stem for p in SHIPPED.glob("*/*.onnx"))
+            raise ConfigError(f"{key}: no network {name!r} is shipped; there are: {', '.join(here) or 'none'}; or give a path")
+        return shipped
+
+    def patch_of(self, track: str) -> str:
+        """Name of the patch that plays a track; a track the configuration does not know gets the keys."""
+        return self.patches.get(track, "keys")
+
+
+def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
+    """Return the configuration of `path` (None: all defaults) with `settings` ("audio.block=128") laid over it.
+
+    A setting's value is read as TOML, and as plain text where it is none. Raises ConfigError that names every fault.
+    """
+    loaded, faults = sift(path, settings)
+    if faults:
+        raise ConfigError.of(faults, place(path))
+    return loaded
+
+
+def place(path: Path | None) -> str:
+    """Where a fault is to be looked for."""
+    return str(path) if path else "--set"
+
+
+def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[str]]:
+    """Return the configuration without the keys that are wrong, and what is wrong with each.
+
+    Raises ConfigError when it cannot be read at all.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a file with --config") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: is not TOML: {error}") from error
+    for setting in settings:
+        _lay_over(data, setting)
+    try:
+        return Config.model_validate(_merged_patches(data)), []
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        for wrong in {_known(data, fault["loc"]) for fault in faults}:
+            _leave_out(data, wrong)
+        return Config.model_validate(_merged_patches(data)), [f"{_path(fault['loc'])}: {_what(fault)}" for fault in faults]
+
+
+def _known(data: Any, loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Return the path of the key that a fault lies in; of one within a list the list's."""
+    found: list[str] = []
+    for part in map(str, loc):
+        if not isinstance(data, dict) or part not in data:  # as the name of one of the kinds that a value may be of
+            break
+        found.append(part)
+        data = data[part]
+    return tuple(found)
+
+
+def _leave_out(data: dict[str, Any], path: tuple[str, ...]) -> None:
+    for part in path[:-1]:
+        data = data.get(part, {})
+    data.pop(path[-1], None)
+
+
+def _merged_patches(data: dict[str, Any]) -> dict[str, Any]:
+    """Let `patches` name only the tracks it changes."""
+    if isinstance(data.get("patches"), dict):
+        data = data | {"patches": _default_patches() | data["patches"]}
+    return data
+
+
+def _lay_over(data: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    parts = key.strip().split(".", maxsplit=1) if key.startswith("parameters.") else key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {setting}: write KEY=VALUE, for example --set audio.block=128")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    for part in parts[:-1]:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"--set {setting}: {part} is not a section")
+    data[parts[-1]] = value
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc)
+
+
+def _what(error: Any) -> str:
+    """What is wrong with one key, and what to do about it."""
+    if error["type"] != "extra_forbidden":
+        return f"{error['msg'].removeprefix('Input ')} (it is {error['input']!r})"
+    like = difflib.get_close_matches(_path(error["loc"]), _keys(Config), 1, 0.7)
+    return f"there is no such key; {f'did you mean {like[0]}?' if like else 'remove it:'} config.toml has all there are"
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every key and section of the configuration, by its path."""
+    found = []
+    for name, field in model.model_fields.items():
+        found.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += _keys(field.annotation, f"{prefix}{name}.")
+    return found

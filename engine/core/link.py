@@ -1,0 +1,285 @@
+"""What connects the processes: rings of fixed-size records and a table of parameter values, in one shared segment.
+
+Runs on: every process. A ring has one writer and any number of readers. It never blocks: a writer overwrites the oldest
+record, a reader that was too slow is told how many it lost. The latest record of a ring is also how a value is published.
+The same classes work on private memory, so that the offline render runs the very code of the stage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import struct
+import time
+from dataclasses import dataclass
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.core import messages
+from engine.core.contract import Card
+
+_NAME = "algoritmo-"  # of shared segments; the supervisor's process id follows
+_CODES = {"|i1": "b", "|u1": "B", "<i4": "i", "<u4": "I", "<i8": "q", "<u8": "Q", "<f4": "f", "<f8": "d"}
+_HEADER = 64  # bytes before the first record: the count, alone on its cache line
+
+
+class _Segment(SharedMemory):
+    """Shared memory that may still be looked at when the interpreter ends: the mapping goes with the process."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(BufferError):
+            self.close()
+
+
+def _sweep() -> None:
+    """Remove the segments of runs that were killed whole, with nobody left to do it; where the system shows them as files."""
+    for path in Path("/dev/shm").glob(f"{_NAME}*"):
+        pid = path.name.removeprefix(_NAME).partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            with contextlib.suppress(OSError):  # another user's
+                path.unlink()
+
+
+class Ring:
+    """Records of `dtype`; single writer (one thread of one process), many readers.
+
+    Whatever each block does stays clear of numpy, whose paths through the processor's caches are long: after a millisecond's
+    sleep they are cold, and a call takes 20 us instead of 2.
+    """
+
+    def __init__(self, memory: memoryview, dtype: np.dtype, capacity: int) -> None:
+        self._count = memory[:8].cast("Q")
+        self._bytes = memory[_HEADER:]
+        self._records = np.frombuffer(memory, dtype, capacity, offset=_HEADER)
+        self._packed = _packed(dtype)
+        self.dtype = dtype
+        self.capacity = capacity
+
+    @staticmethod
+    def size(dtype: np.dtype, capacity: int) -> int:
+        """Bytes one ring takes, rounded up to whole cache lines."""
+        return _HEADER + -(-dtype.itemsize * capacity // 64) * 64
+
+    @property
+    def count(self) -> int:
+        """Records written so far."""
+        return self._count[0]
+
+    def push(self, record: Any) -> None:
+        """Write one record: a tuple in field order, or a numpy void of this dtype."""
+        slot = self._count[0] % self.capacity
+        if self._packed is not None and type(record) is tuple:
+            self._packed.pack_into(self._bytes, slot * self.dtype.itemsize, *record)
+        else:
+            self._records[slot] = record
+        self._count[0] += 1  # only now can a reader see it
+
+    def push_bytes(self, *fields: bytes | memoryview) -> None:
+        """Write one record, given as the bytes of its fields one after the other."""
+        at = self._count[0] % self.capacity * self.dtype.itemsize
+        for field in fields:
+            end = at + len(field)
+            self._bytes[at:end] = field
+            at = end
+        self._count[0] += 1
+
+    def slot(self) -> np.void:
+        """Return the record to be written next, for filling field by field; `advance()` publishes it."""
+        record: np.void = self._records[self._count[0] % self.capacity]
+        return record
+
+    def advance(self) -> None:
+        """Publish the record that `slot()` returned."""
+        self._count[0] += 1
+
+    def latest(self) -> np.void | None:
+        """Return a copy of the newest record, or None when there is none."""
+        while True:
+            count = self.count
+            if count == 0:
+                return None
+            record: np.void = self._records[(count - 1) % self.capacity].copy()
+            if self.count - count < self.capacity - 1:  # not lapped while copying
+                return record
+
+    def reader(self, start: int | None = None) -> Reader:
+        """Return a reader that begins at record number `start` (None: with the next one written)."""
+        return Reader(self, self.count if start is None else start)
+
+
+def _packed(dtype: np.dtype) -> struct.Struct | None:
+    """Return what packs a tuple into a record of this dtype; None where a field is more than one number or string."""
+    kinds = [field[0] for field in (dtype.fields or {}).values()]
+    codes = [f"{kind.itemsize}s" if kind.kind == "S" else _CODES.get(kind.str, "") for kind in kinds]
+    packed = struct.Struct("<" + "".join(codes))
+    return packed if all(codes) and packed.size == dtype.itemsize else None
+
+
+class Reader:
+    """A position in a ring. Owned by one thread."""
+
+    def __init__(self, ring: Ring, position: int) -> None:
+        self._ring = ring
+        self.position = position
+        self.lost = 0
+
+    def is_behind(self) -> bool:
+        """Whether there is something to read."""
+        return self._ring.count != self.position
+
+    def read(self, most: int | None = None) -> np.ndarray:
+        """Return copies of the records written since the last call, oldest first; (n,), n may be 0.
+
+        Records that were overwritten before they could be read are counted in `lost`.
+        """
+        ring = self._ring
+        count = ring.count
+        oldest = count - ring.capacity + 1  # the slot after the newest may be half written
+        if self.position < oldest:
+            self.lost += oldest - self.position
+            self.position = oldest
+        end = count if most is None else min(count, self.position + most)
+        if end <= self.position:
+            return ring._records[:0]
+        first, last = self.position % ring.capacity, (end - 1) % ring.capacity
+        if first <= last:
+            records = ring._records[first : last + 1].copy()
+        else:
+            records = np.concatenate((ring._records[first:], ring._records[: last + 1]))
+        overrun = ring.count - ring.capacity + 1 - self.position
+        self.position = end
+        if overrun > 0:  # lapped while copying: those at the front may be torn
+            self.lost += min(overrun, len(records))
+            records = records[overrun:]
+        return records
+
+
+class Values:
+    """The live parameters as numbers: one float64 each, read at the top of a block or a step.
+
+    Any process may write any value; each write is one aligned eight-byte store, and the last one wins.
+    """
+
+    def __init__(self, memory: memoryview, count: int) -> None:
+        self._version = memory[:8].cast("Q")
+        self.numbers = np.frombuffer(memory, np.float64, count, offset=_HEADER)
+        self.bytes = memory[_HEADER : _HEADER + 8 * count]  # of the numbers
+
+    @staticmethod
+    def size(count: int) -> int:
+        """Bytes the table takes."""
+        return _HEADER + -(-8 * count // 64) * 64
+
+    @property
+    def version(self) -> int:
+        """Grows with every write; a reader that saw this number has nothing to do."""
+        return self._version[0]
+
+    def write(self, index: int, number: float) -> None:
+        """Set one value."""
+        self.numbers[index] = number
+        self._version[0] += 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which channels there are and how large: the same in every process of a run."""
+
+    rings: tuple[tuple[str, np.dtype, int], ...]
+    parameters: int
+
+    @classmethod
+    def of(cls, card: Card, parameters: int, harmony: Card | None = None) -> Layout:
+        """Return the layout for a network, a number of parameters, and the network that chooses the chords, where one does."""
+        step = messages.step_dtype(card)
+        chords = (("harmony", messages.harmony_dtype(harmony), 8),) if harmony else ()
+        # At least half a second of steps at 16 a second for a reader that was restarted; at most 64 MB.
+        steps = int(np.clip(64e6 // step.itemsize, 8, 256))
+        return cls(
+            rings=(
+                ("events", messages.EVENT, 8192),
+                ("wave", messages.wave_dtype(), 16384),  # 21 s at 48 kHz: a recorder may be killed and restarted
+                ("clock", messages.CLOCK, 8),
+                ("notes", messages.EVENT, 4096),
+                ("steps", step, steps),
+                ("futures", messages.futures_dtype(card), 8),
+                ("grid", messages.GRID, 8),
+                ("network", messages.NETWORK_STATS, 8),
+                ("feed", messages.FEED_STATS, 8),
+                ("keys", messages.KEY, 256),
+                ("notices.audio", messages.NOTICE, 256),
+                ("notices.network", messages.NOTICE, 256),
+                ("notices.feed", messages.NOTICE, 256),
+                *chords,
+            ),
+            parameters=parameters,
+        )
+
+    def size(self) -> int:
+        """Bytes of the whole segment."""
+        return Values.size(self.parameters) + sum(Ring.size(dtype, capacity) for _, dtype, capacity in self.rings)
+
+
+class Link:
+    """All channels of a run, by name: `link["events"]`, `link.values`."""
+
+    def __init__(self, layout: Layout, memory: memoryview, segment: SharedMemory | None = None) -> None:
+        self.layout = layout
+        self._segment = segment
+        at = Values.size(layout.parameters)
+        self.values = Values(memory[:at], layout.parameters)
+        self._rings: dict[str, Ring] = {}
+        for name, dtype, capacity in layout.rings:
+            size = Ring.size(dtype, capacity)
+            self._rings[name] = Ring(memory[at : at + size], dtype, capacity)
+            at += size
+
+    @classmethod
+    def create(cls, layout: Layout) -> Link:
+        """Make a shared segment; the supervisor does, and unlinks it with `close()`."""
+        _sweep()
+        segment = _Segment(f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}", create=True, size=layout.size())
+        assert segment.buf is not None
+        return cls(layout, segment.buf, segment)
+
+    @classmethod
+    def attach(cls, layout: Layout, name: str) -> Link:
+        """Open the segment of this name, made by `create` with the same layout."""
+        segment = _Segment(name=name)
+        assert segment.buf is not None
+        return cls(layout, segment.buf, segment)
+
+    @classmethod
+    def private(cls, layout: Layout) -> Link:
+        """Return channels in this process's own memory (offline render, tests)."""
+        return cls(layout, memoryview(bytearray(layout.size())))
+
+    @property
+    def name(self) -> str:
+        """Name to attach by; empty for private memory."""
+        return self._segment.name if self._segment else ""
+
+    def __getitem__(self, name: str) -> Ring:
+        return self._rings[name]
+
+    def notice(self, process: str, level: int, text: str) -> None:
+        """Tell the person at the terminal one line; called by the one thread of `process` that speaks."""
+        encoded = text.encode()[:239].decode(errors="ignore").encode()  # never half a character
+        self._rings[f"notices.{process}"].push((time.perf_counter_ns(), level, encoded))
+
+    def close(self, unlink: bool = False) -> None:
+        """Let go of the segment; `unlink` also removes it from the system (its maker does, once)."""
+        if self._segment is None:
+            return
+        # The arrays hold views of the buffer: where somebody still keeps a ring, the mapping goes with the process.
+        self._rings.clear()
+        del self.values
+        if unlink:
+            self._segment.unlink()
+        with contextlib.suppress(BufferError):
+            self._segment.close()
+        self._segment = None

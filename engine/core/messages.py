@@ -1,0 +1,174 @@
+"""The records that cross a process boundary: fixed-size, so that a ring can carry them without allocation.
+
+Runs on: every process. One writer per channel, any number of readers:
+
+| channel | writer | record | readers |
+|---|---|---|---|
+| events | audio | EVENT: every note that began or ended to sound, the player's and the network's | network, feed |
+| wave | audio | the blocks as they went to the device | feed (recorder) |
+| clock | audio | CLOCK: the sample clock as a line over host time, and the audio counters | all |
+| notes | network | EVENT: notes to sound, stamped with their frame; what comes again for its timestep replaces | audio |
+| steps | network | one timestep as chosen: step_dtype(card) | feed |
+| futures | network | what might follow a timestep: futures_dtype(card) | feed |
+| grid | network | GRID: the beat as a line over the sample clock | all |
+| network | network | NETWORK_STATS | feed, supervisor |
+| feed | feed | FEED_STATS | supervisor |
+| keys | feed | KEY: MIDI that came over the network (the page's piano), as bytes of a keyboard | audio |
+| notices.* | each | NOTICE: one line for a person | supervisor |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.core.contract import Card
+
+BLOCK = 64  # frames of one internal block, whatever the device's block is
+OUTPUTS = 2  # stereo
+
+# kinds of EVENT
+NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, CLICK, WITHDRAWN = range(7)
+PLAYER = 255  # `track` of the player's own notes; the network's tracks count from 0
+
+EVENT = np.dtype(
+    [
+        ("frame", "<i8"),  # sample at which it sounds; in `notes` the sample at which it is to sound
+        ("step", "<i8"),  # timestep a network's note belongs to; -1 for the player's
+        ("kind", "u1"),
+        ("track", "u1"),
+        ("pitch", "u1"),  # MIDI pitch; for CONTROL the controller number
+        ("velocity", "u1"),  # 1..127; for CONTROL the value 0..127; for WITHDRAWN the kind of what is not to sound after all
+        ("bend", "<f4"),  # PITCH_BEND only: -1..1
+    ]
+)
+
+CLOCK = np.dtype(
+    [
+        ("frame", "<i8"),  # first frame of the device block that was begun last
+        ("time_ns", "<i8"),  # host time (time.perf_counter_ns) at which it was begun, filtered
+        ("ns_per_frame", "<f8"),  # filtered
+        ("rate_hz", "<f8"),  # nominal
+        ("device_block", "<i4"),  # frames of one device block
+        ("latency_frames", "<i4"),  # from rendering to the loudspeaker, as the device reports it
+        ("dsp_mean", "<f4"),  # share of the block's time spent rendering, over the last second
+        ("dsp_max", "<f4"),  # since the start
+        ("dsp_own_max", "<f4"),  # ... of the processor's time alone: what the block took by itself
+        ("xruns", "<i8"),
+        ("xruns_own", "<i8"),  # blocks that by themselves took longer than they last
+        ("notes_in", "<i8"),
+        ("midi_ignored", "<i8"),  # bytes or messages that were no MIDI
+        ("notes_late", "<i8"),  # network's notes and clicks that came after their block had been rendered
+        ("peak", "<f4"),  # of the last block, 1.0 = full scale
+        ("device_lost", "u1"),  # 1: the device is gone, the null clock keeps time
+    ]
+)
+
+GRID = np.dtype(
+    [
+        ("frame", "<f8"),  # a point of the line: this frame ...
+        ("beat", "<f8"),  # ... is this beat (beat 0 is the first downbeat; the count-in is negative)
+        ("tempo_bpm", "<f8"),
+        ("step", "<i8"),  # next timestep to be computed
+    ]
+)
+
+NETWORK_STATS = np.dtype(
+    [
+        ("steps", "<i8"),
+        ("late_steps", "<i8"),
+        ("step_p50_ms", "<f4"),
+        ("step_p99_ms", "<f4"),
+        ("step_max_ms", "<f4"),
+        ("again_steps", "<i8"),  # those chosen again as the window closed, for something was heard or turned just before
+        ("kept_steps", "<i8"),  # those of them whose new choice came too late: the one before sounded, in time
+        ("again_p50_ms", "<f4"),
+        ("again_p99_ms", "<f4"),
+        ("again_max_ms", "<f4"),
+        ("lead_ms", "<f4"),
+        ("mode", "<i4"),  # index in parameters.MODES
+        ("listening", "u1"),  # trade: 1 while it listens
+        ("provider", "S32"),
+        ("restored", "u1"),  # 1: this process took over the state of one that died
+    ]
+)
+
+FEED_STATS = np.dtype(
+    [
+        ("sent", "<i8"),  # datagrams
+        ("dropped", "<i8"),  # datagrams the system would not take
+        ("rate_hz", "<f4"),  # steps published per second, over the last seconds
+        ("step_us", "<f4"),  # time to encode and send one step, median of the last 256
+        ("control_received", "<i8"),
+        ("control_ignored", "<i8"),  # malformed or unknown
+        ("recording", "u1"),  # 1: on, 0: off, 2: stopped by an error
+        ("recorded_frames", "<i8"),
+        ("notes_in", "<i8"),
+    ]
+)
+
+KEY = np.dtype(
+    [
+        ("time_ns", "<i8"),  # host time (time.perf_counter_ns) of arrival
+        ("size", "u1"),  # bytes used
+        ("data", "u1", (3,)),  # one short MIDI message
+    ]
+)
+
+INFO, WARNING, ERROR = range(3)
+NOTICE = np.dtype([("time_ns", "<i8"), ("level", "u1"), ("text", "S239")])
+
+
+def wave_dtype() -> np.dtype:
+    """One internal block as it went to the device: first frame, float32 samples (BLOCK, OUTPUTS)."""
+    return np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS))])
+
+
+FUTURES, FUTURE_STEPS = 8, 8  # at most so many at a time, each so many timesteps long
+
+
+def futures_dtype(card: Card) -> np.dtype:
+    """What might follow a timestep; of `notes` and `log_prob` the first `count` futures are filled."""
+    return np.dtype(
+        [
+            ("step", "<i8"),  # number of the timestep that they follow
+            ("frame", "<i8"),  # sample from which on this may be told
+            ("count", "u1"),
+            ("log_prob", "<f4", (FUTURES,)),  # nats of each future as a whole
+            ("notes", "u1", (FUTURES, FUTURE_STEPS, card.slots)),  # 0 silent, 1 goes on, 2 begins
+        ]
+    )
+
+
+# flags of a step record
+LATE, LISTENING, COUNT_IN = 1, 2, 4
+
+
+def step_dtype(card: Card) -> np.dtype:
+    """One timestep as the network chose it; activation fields are named by their output in the card."""
+    fields: list[Any] = [
+        ("step", "<i8"),  # number of the timestep, from beat 0
+        ("frame", "<i8"),  # sample at which it sounds
+        ("beat", "<f8"),
+        ("tempo_bpm", "<f4"),
+        ("flags", "<u4"),
+        ("mode", "<i4"),
+        ("step_ms", "<f4"),
+        ("log_prob", "<f4"),  # nats
+        ("log_prob_tracks", "<f4", (len(card.tracks),)),
+        ("x", "u1", (card.slots, 2)),  # what the network was told of the step before
+        ("clamped", "u1", (card.slots,)),  # 1: dictated by the player or the mode
+        ("notes", "u1", (card.slots, 2)),  # play, hold
+        ("probability", "<f4", (card.slots, 2)),
+    ]
+    seen = {state.name + "_next": state.shape for state in card.states}
+    seen |= {a.output: a.shape for a in card.activations}
+    fields += [(name, "<f4", shape) for name, shape in seen.items()]
+    return np.dtype(fields)
+
+
+def harmony_dtype(card: Card) -> np.dtype:
+    """What a harmony goes on from: the chord it heard last and its states."""
+    fields: list[Any] = [("x", "<f4", (card.slots, len(card.channels)))]
+    return np.dtype([*fields, *((state.name, "<f4", state.shape) for state in card.states)])

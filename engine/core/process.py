@@ -1,0 +1,106 @@
+"""What every child process of a run shares: its specification, its start, its end.
+
+Runs on: supervisor (start) and every child (the wrapper around its main).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from engine.core.config import Config
+from engine.core.contract import Card
+from engine.core.errors import AlgoritmoError
+from engine.core.link import Layout, Link
+from engine.core.parameters import Live, Registry, registry_of
+
+# The module whose `main` is a child process: imported there, never here.
+MAINS = {"audio": "engine.audio.process", "network": "engine.jam.process", "feed": "engine.app.publisher"}
+PROCESSES = tuple(MAINS)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything a child is told at its start; picklable."""
+
+    layout: Layout
+    segment: str  # name of the shared memory
+    config: Config
+    card: Card
+    network_path: Path
+    session: Path | None = None  # folder the jam is written to
+    demo: Path | None = None  # MIDI file that plays the keyboard's part
+    restarted: bool = False  # this process takes the place of one that died
+
+    def link(self) -> Link:
+        """Attach to the channels of the run."""
+        return Link.attach(self.layout, self.segment)
+
+    def registry(self) -> Registry:
+        """Return the live parameters of this run, in the order of the value table."""
+        return registry_of(self.card)
+
+
+def live_of(spec: Spec, link: Link) -> Live:
+    """Return the live parameters with their values."""
+    return Live(spec.registry(), link.values)
+
+
+def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:
+    """Start the child `name`; return it and the supervisor's end of its pipe."""
+    context = multiprocessing.get_context("spawn")  # fork would copy threads' locks and the audio library's state
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_child, args=(name, spec, theirs), name=f"algoritmo-{name}", daemon=True)
+    child.start()
+    theirs.close()  # so that the child's end closes when the child dies
+    return child, ours
+
+
+def _child(name: str, spec: Spec, pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; only the supervisor acts on it
+    if spec.session is not None:
+        _keep_quiet(spec.session / "log.txt")
+    try:
+        importlib.import_module(MAINS[name]).main(spec, pipe)
+    except AlgoritmoError as error:
+        _report(pipe, str(error))
+        sys.exit(2)
+    except BaseException:
+        traceback.print_exc()
+        _report(pipe, f"the {name} process failed:\n{traceback.format_exc()}")
+        sys.exit(1)
+
+
+def _keep_quiet(log: Path) -> None:
+    """Send what C libraries print to the session's log instead of across the status line."""
+    with contextlib.suppress(OSError):  # a full disk must not keep the music from starting
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.close(file)
+
+
+def _report(pipe: Connection, text: str) -> None:
+    with contextlib.suppress(OSError):  # the supervisor may be gone already
+        pipe.send(("error", text))
+
+
+def stop_requested(pipe: Connection, timeout_s: float | None) -> bool:
+    """Wait up to `timeout_s` (None: for ever) for the order to stop; the supervisor's death counts as one."""
+    try:
+        if timeout_s is not None and not pipe.poll(timeout_s):
+            return False
+        return bool(pipe.recv()[0] == "stop")
+    except (EOFError, OSError):
+        return True

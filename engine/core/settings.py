@@ -1,0 +1,114 @@
+"""What the configuration says of a network and its instruments, held against the network's card before anything is started.
+
+Runs on: main process; whoever builds the instruments checks the controllers once more.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from engine.core import config
+from engine.core.config import Config
+from engine.core.contract import Card, read_card
+from engine.core.errors import AlgoritmoError, ConfigError, NetworkError
+from engine.core.parameters import MODES, Live, Registry, registry_of
+
+PEDAL = 64  # a controller that has a meaning of its own
+
+
+def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
+    """Return the configuration as `config.load` does, held against its network. Raises AlgoritmoError with every fault."""
+    found, wrong = config.sift(path, settings)
+    try:
+        wrong += faults(found)
+    except AlgoritmoError as error:  # the network itself
+        if not wrong:
+            raise
+        wrong.append(str(error))
+    if wrong:
+        raise ConfigError.of(wrong, config.place(path))
+    return found
+
+
+def faults(config: Config) -> list[str]:
+    """Return all that this network, its parameters and tracks, cannot make sense of; each with its path and what to do.
+
+    Raises ConfigError and NetworkError when the network itself cannot be read.
+    """
+    card = read_card(config.network_path())
+    registry = registry_of(card)
+    found = _of_parameters(config, registry) + of_controllers(config.midi.cc, registry) + _of_patches(config, card)
+    try:
+        track_of(config, card)
+    except NetworkError as error:
+        found.append(str(error))
+    return found
+
+
+def _of_parameters(config: Config, registry: Registry) -> list[str]:
+    found = []
+    for key, value in config.parameters.items():
+        if key not in registry:
+            found.append(f"parameters.{key}: there is no such parameter; {_instead(key, list(registry.index))}")
+            continue
+        parameter = registry[key]
+        try:
+            number = parameter.parse(str(value))
+        except ValueError as error:
+            found.append(f"parameters.{error}")
+            continue
+        if not parameter.minimum <= number <= parameter.maximum:
+            found.append(f"parameters.{key}: {number:g} is not within {parameter.minimum:g} to {parameter.maximum:g}")
+    return found
+
+
+def of_controllers(cc: Mapping[str, int], registry: Registry) -> list[str]:
+    """Return what is wrong with `midi.cc`."""
+    known = list(registry.index)
+    found = [f"midi.cc.{key}: there is no such parameter; {_instead(key, known)}" for key in cc if key not in registry]
+    return found + [
+        f"midi.cc.{key}: controller {number} cannot be used; give one from 0 to 119, and not {PEDAL}, the sustain pedal"
+        for key, number in cc.items()
+        if not 0 <= number < 120 or number == PEDAL
+    ]
+
+
+def _of_patches(config: Config, card: Card) -> list[str]:
+    """The file that is shipped names the tracks of the band, whichever network plays."""
+    known = {"player", *(track.name for track in card.tracks), *Config().patches}
+    return [
+        f"patches.{track}: {card.name} has no such track; {_instead(track, sorted(known))}"
+        for track in config.patches
+        if track not in known
+    ]
+
+
+def _instead(key: str, known: list[str]) -> str:
+    like = difflib.get_close_matches(key, known, 1, 0.7)
+    return f"did you mean {like[0]}?" if like else f"there are: {', '.join(known)}"
+
+
+def track_of(config: Config, card: Card) -> str:
+    """Return the track the player's notes belong to. Raises NetworkError when the network has none of that name."""
+    names = [t.name for t in card.tracks]
+    wanted = config.jam.track
+    if wanted in names:
+        return wanted
+    if wanted == "lead":  # the default, made for the band; another network plays on its last track
+        return "player" if "player" in names else names[-1]
+    raise NetworkError(f"jam.track: {card.name} has no track {wanted!r}; it has: {', '.join(names)}")
+
+
+def set_defaults(live: Live, config: Config) -> None:
+    """Write every parameter's starting value: the registry's, then what the configuration says. Raises ConfigError."""
+    wrong = _of_parameters(config, live.registry)
+    if wrong:
+        raise ConfigError.of(wrong)
+    live.reset_to_defaults()
+    live.set("tempo", config.clock.tempo)
+    live.set("mode", MODES.index(config.jam.mode))
+    live.set("seed", config.jam.seed)
+    for key, value in config.parameters.items():
+        live.set(key, live.registry[key].parse(str(value)))

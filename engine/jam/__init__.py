@@ -1,0 +1,1 @@
+"""Playing together: what the network is told, what it may choose, which notes go out."""

@@ -1,0 +1,1 @@
+"""MIDI: messages, parser, ports, files, output."""

@@ -1,0 +1,261 @@
+"""MIDI ports: what the player's keyboard and the network's instruments are plugged into.
+
+Runs on: audio process. Opened, watched and closed by the control thread; python-rtmidi's own threads call in with what arrives
+and only stamp it and append it to a deque.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import rtmidi
+
+from engine.core.errors import DeviceError
+from engine.core.messages import INFO, WARNING
+from engine.core.realtime import SOUND, be_urgent
+from engine.midi.parser import Arrival
+
+CLIENT = "Algoritmo"  # our name in the lists of other programs
+VIRTUAL = "virtual"  # the configuration's word for a port of our own
+APIS = {
+    "alsa": rtmidi.API_LINUX_ALSA,
+    "jack": rtmidi.API_UNIX_JACK,
+    "coremidi": rtmidi.API_MACOSX_CORE,
+    "winmm": rtmidi.API_WINDOWS_MM,
+}
+REMEDIES = {
+    "alsa": "load the kernel's sequencer (modprobe snd-seq), or set midi.backend to jack or none",
+    "jack": "start the JACK server (jackd -d alsa), or set midi.backend to alsa or none",
+    "coremidi": "set midi.backend to auto or none",
+    "winmm": "set midi.backend to auto or none",
+}
+
+Make = Callable[[], Any]  # makes a rtmidi.MidiIn or MidiOut
+Tell = Callable[[int, str], None]
+
+
+def backend_of(wanted: str, device_is_jack: bool) -> tuple[str, str]:
+    """Return the backend that `midi.backend` means here, and what to tell about it, if anything."""
+    if wanted != "auto":
+        return wanted, ""
+    if sys.platform == "darwin":
+        return "coremidi", ""
+    if sys.platform == "win32":
+        return "winmm", ""
+    with contextlib.suppress(OSError), open("/dev/snd/seq", "rb"):
+        return "alsa", ""
+    if device_is_jack:
+        return "jack", ""
+    return "none", "no MIDI here: /dev/snd/seq cannot be opened (modprobe snd-seq) and the sound does not go to JACK"
+
+
+def maker(backend: str, direction: type[Any]) -> Make:
+    """Return what makes a client of this backend; `direction` is rtmidi.MidiIn or rtmidi.MidiOut. It raises DeviceError."""
+
+    def make() -> Any:
+        if APIS[backend] not in rtmidi.get_compiled_api():
+            raise DeviceError(f"midi.backend: {backend} is not to be had on this system; set it to auto")
+        try:
+            return direction(APIS[backend], name=CLIENT)
+        except rtmidi.RtMidiError as error:
+            raise DeviceError(f"midi.backend: {backend} does not answer ({error}); {REMEDIES[backend]}") from error
+
+    return make
+
+
+def find(wanted: str, ports: Sequence[str]) -> int | None:
+    """Return the index of the port that `wanted` means: its number, its name, or a part of its name; None when there is none.
+
+    Raises DeviceError that lists the candidates when there are several.
+    """
+    if wanted.isdigit():
+        return int(wanted) if int(wanted) < len(ports) else None
+    others = {i: name for i, name in enumerate(ports) if not name.startswith(CLIENT)}
+    # ALSA appends numbers that change whenever the device is plugged in.
+    for matches in (
+        [i for i, name in others.items() if wanted in (name, re.sub(r" \d+:\d+$", "", name))],
+        [i for i, name in others.items() if wanted.casefold() in name.casefold()],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            names = "\n".join(f"  {others[i]}" for i in matches)
+            raise DeviceError(f"MIDI port {wanted!r} may mean any of these; write more of its name\n{names}")
+    return None
+
+
+class Ports:
+    """The ports of one direction: one of our own, and named ones that may come and go."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        what: str,
+        make: Make,
+        tell: Tell,
+        on_open: Callable[[int, Any], None],
+        on_lost: Callable[[int], None],
+    ) -> None:
+        """`what`: input or output. `on_open(place, port)` and `on_lost(place)` are told; `place` counts the names."""
+        self._names = list(names)
+        self._what = what
+        self._make, self._tell, self._on_open, self._on_lost = make, tell, on_open, on_lost
+        self._open: dict[int, tuple[Any, str]] = {}  # place -> (port, its full name)
+        self._complaints: set[str] = set()
+        self._query: Any = None  # one client for all looking: a new one each time would exhaust ALSA
+
+    @property
+    def watches(self) -> bool:
+        """Whether there are names to look for."""
+        return any(name != VIRTUAL for name in self._names)
+
+    @property
+    def connected(self) -> list[str]:
+        """Full names of what is open."""
+        return [name for _, name in self._open.values()]
+
+    def open(self) -> None:
+        """Open what is there, and say what is waited for. Raises DeviceError."""
+        if self.watches:
+            self._query = self._make()
+        for place, name in enumerate(self._names):
+            if name == VIRTUAL:
+                self._open_virtual(place)
+        present = self._present()
+        for place, name in self._missing():
+            index = find(name, present)
+            if index is None:
+                self._tell(WARNING, f"MIDI {self._what} {name!r} is not there: waiting for it{_listed(present)}")
+            else:
+                self._connect(place, index, present[index])
+
+    def poll(self) -> None:
+        """Notice what was unplugged and what came (back); about once a second."""
+        if not self.watches:
+            return
+        present = self._present()
+        for place, (port, full_name) in list(self._open.items()):
+            if self._names[place] != VIRTUAL and full_name not in present:
+                del self._open[place]
+                self._close(port)
+                self._on_lost(place)
+                self._tell(WARNING, f"MIDI {self._what} {full_name!r} is gone: waiting for {self._names[place]!r}")
+        for place, name in self._missing():
+            try:
+                index = find(name, present)
+                if index is not None:
+                    self._connect(place, index, present[index])
+                    self._tell(INFO, f"MIDI {self._what} {present[index]!r} is connected")
+            except DeviceError as error:  # busy, or two of a kind appeared: said once, and tried again
+                if str(error) not in self._complaints:
+                    self._complaints.add(str(error))
+                    self._tell(WARNING, str(error))
+
+    def close(self) -> None:
+        """Close everything."""
+        for port, _ in self._open.values():
+            self._close(port)
+        self._open.clear()
+        self._query = None
+
+    def _missing(self) -> list[tuple[int, str]]:
+        return [(i, name) for i, name in enumerate(self._names) if name != VIRTUAL and i not in self._open]
+
+    def _present(self) -> list[str]:
+        if self._query is None:
+            return []
+        try:
+            return list(self._query.get_ports())
+        except rtmidi.RtMidiError:  # the server is gone, and all ports with it
+            return []
+
+    def _open_virtual(self, place: int) -> None:
+        port = self._make()
+        name = f"{CLIENT} {self._what}"
+        self._on_open(place, port)
+        try:
+            port.open_virtual_port(name)
+        except (rtmidi.RtMidiError, NotImplementedError) as error:
+            raise DeviceError(
+                f"midi.{self._what}s: this system has no virtual MIDI ports ({error}); "
+                "name a port instead (algoritmo devices lists them), on Windows one of loopMIDI's"
+            ) from error
+        self._open[place] = (port, f"{CLIENT}:{name}")
+
+    def _close(self, port: Any) -> None:
+        # The callback first: a message that arrives while the port closes would call into what is being taken down.
+        if self._what == "input":
+            port.cancel_callback()
+        with contextlib.suppress(rtmidi.RtMidiError):
+            port.close_port()
+
+    def _connect(self, place: int, index: int, full_name: str) -> None:
+        port = self._make()
+        self._on_open(place, port)
+        try:
+            port.open_port(index, f"{CLIENT} {self._what} {place + 1}")
+        except rtmidi.RtMidiError as error:
+            self._close(port)
+            fault = f"MIDI {self._what} {full_name!r} cannot be opened ({error}); close the program that uses it"
+            raise DeviceError(fault) from error
+        self._open[place] = (port, full_name)
+
+
+def _no_less_urgent() -> None:
+    """Let the calling thread wait for nothing that the sound does not wait for: it holds Python's lock for a moment."""
+    be_urgent(SOUND)
+
+
+def inputs(
+    names: Sequence[str],
+    make: Make,
+    tell: Tell,
+    arrivals: deque[Arrival],
+    numbers: Sequence[int],
+    on_thread: Callable[[], None] = _no_less_urgent,
+) -> Ports:
+    """Return the input ports; what comes in is stamped and appended to `arrivals` under the port's number.
+
+    `on_thread` is called once on the thread of each port, when its first message comes.
+    """
+
+    def on_open(place: int, port: Any) -> None:
+        number = numbers[place]
+        known = False
+
+        def arrived(event: tuple[list[int], float], _data: object = None) -> None:
+            nonlocal known
+            arrivals.append((time.perf_counter_ns(), number, event[0]))
+            if not known:
+                known = True
+                on_thread()
+
+        port.set_callback(arrived)
+
+    def on_lost(place: int) -> None:
+        arrivals.append((time.perf_counter_ns(), numbers[place], None))
+
+    return Ports(names, "input", make, tell, on_open, on_lost)
+
+
+class Outputs(Ports):
+    """The output ports; every message goes to all of them."""
+
+    def __init__(self, names: Sequence[str], make: Make, tell: Tell) -> None:
+        super().__init__(names, "output", make, tell, lambda _place, _port: None, lambda _place: None)
+
+    def send(self, message: Sequence[int]) -> None:
+        """Send one message now. The MIDI output's thread."""
+        for port, _ in list(self._open.values()):
+            with contextlib.suppress(rtmidi.RtMidiError):  # unplugged a moment ago; `poll` will tell
+                port.send_message(message)
+
+
+def _listed(ports: Sequence[str]) -> str:
+    return f" (there are: {', '.join(ports)})" if ports else ""

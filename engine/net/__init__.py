@@ -1,0 +1,1 @@
+"""Sockets, guards and OSC packets."""

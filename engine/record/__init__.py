@@ -1,0 +1,1 @@
+"""What is kept of a jam: sound, notes, the feed, pictures of it."""

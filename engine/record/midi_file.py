@@ -1,0 +1,304 @@
+"""A MIDI file that is whole at every moment while it grows: type 1, the player and each track by name, the tempo as played.
+
+Runs on: feed process, recorder thread, or the caller of the offline render. Each note is encoded once, when it is heard; a
+version of the file is those bytes with an ending put behind, written beside the old one and then moved over it. Second n of the
+sound file is second n of this one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.core.contract import Card
+from engine.core.errors import SessionError
+from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.transport.timeline import BeatTimeline
+
+TICKS = 960  # to a beat
+DRUMS = 9  # the channel that General MIDI plays drums on, counted from 0
+_SLOWEST = 0xFFFFFF  # microseconds per beat that a tempo event can hold
+_OURS = b"\x7d"  # manufacturer's number for anybody's own use
+_OFF_TICKS = 16  # a grid that has run away by so much is caught up with
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of steady tempo: at `frame` it is tick `tick`, and a beat lasts `us_per_beat`."""
+
+    frame: float
+    tick: int
+    us_per_beat: int
+
+
+class TempoMap:
+    """Frames to ticks. The seconds of a tick are always those of its frame; where the beat jumps, the tempo makes up for it."""
+
+    def __init__(self, rate_hz: float, tempo_bpm: float, beats_per_bar: int) -> None:
+        self.rate_hz = rate_hz
+        self.beats_per_bar = beats_per_bar
+        self.segments = [Segment(0.0, 0, _us(tempo_bpm))]
+        self.shift_beats = 0  # whole bars by which the file counts further than the grid
+        self._asked = 0.0  # latest frame whose tick was given away
+        self._line: BeatTimeline | None = None
+
+    def _frames_per_tick(self, segment: Segment) -> float:
+        return segment.us_per_beat * 1e-6 * self.rate_hz / TICKS
+
+    def _place(self, frame: float) -> float:
+        segment = next((s for s in reversed(self.segments) if s.frame <= frame), self.segments[0])
+        return segment.tick + (frame - segment.frame) / self._frames_per_tick(segment)
+
+    def tick_at(self, frame: float) -> int:
+        """Tick of a frame."""
+        self._asked = max(self._asked, frame)
+        return max(round(self._place(frame)), 0)
+
+    def follow(self, line: BeatTimeline) -> list[Segment]:
+        """Take the beat's line as it is now; return the segments that begin with it."""
+        last = self.segments[-1]
+        bend = max(self._bend(line), self._asked, last.frame)
+        if self._line is not None and line.tempo_bpm == self._line.tempo_bpm:
+            here = max(line.frame, bend)
+            if abs(self._wanted(line, here) - self._place(here)) < _OFF_TICKS:
+                return []
+        before = len(self.segments)
+        self._line = line
+        tick = math.ceil(self._place(bend) - 1e-6)
+        frame = last.frame + (tick - last.tick) * self._frames_per_tick(last)
+        self._join(Segment(frame, tick, _us(line.tempo_bpm)), line)
+        return self.segments[before:]
+
+    def _wanted(self, line: BeatTimeline, frame: float) -> float:
+        return (line.beat_at(frame) + self.shift_beats) * TICKS
+
+    def _bend(self, line: BeatTimeline) -> float:
+        """Frame at which the new line leaves the one before it."""
+        old = self._line
+        if old is None or old.tempo_bpm == line.tempo_bpm:
+            return 0.0
+        slope = 1 / old.frames_per_beat - 1 / line.frames_per_beat
+        return (line.beat_at(0) - old.beat_at(0)) / slope
+
+    def _join(self, start: Segment, line: BeatTimeline) -> None:
+        if abs(self._wanted(line, start.frame) - start.tick) < 2:
+            self.segments.append(start)
+            return
+        # The beat is elsewhere: some time of another tempo leads there, so that bars lie on bars again. What lies before the
+        # first beat becomes a bar of its own, and the music begins with the next.
+        end = line.frame if self._line_is_ahead(start, line) else start.frame + line.frames_per_beat
+        while round(self._wanted(line, end)) < start.tick + TICKS * 3 // 4:  # a slower tempo has coarser ticks
+            self.shift_beats += self.beats_per_bar
+        tick = round(self._wanted(line, end))
+        us_per_beat = (end - start.frame) / self.rate_hz * 1e6 * TICKS / (tick - start.tick)
+        bridge = Segment(start.frame, start.tick, min(max(round(us_per_beat), 1), _SLOWEST))
+        self.segments.append(bridge)
+        after = bridge.frame + (tick - bridge.tick) * self._frames_per_tick(bridge)
+        self.segments.append(Segment(after, tick, start.us_per_beat))
+
+    def _line_is_ahead(self, start: Segment, line: BeatTimeline) -> bool:
+        return len(self.segments) == 1 and line.frame > start.frame
+
+    def to_json(self) -> dict[str, Any]:
+        """What `restore` needs to go on."""
+        line = None if self._line is None else asdict(self._line)
+        last = [[s.frame, s.tick, s.us_per_beat] for s in self.segments[-3:]]
+        return {"segments": last, "shift": self.shift_beats, "asked": self._asked, "line": line}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `to_json` returned."""
+        self.segments = [Segment(*s) for s in state["segments"]]
+        self.shift_beats, self._asked = state["shift"], state["asked"]
+        self._line = None if state["line"] is None else BeatTimeline(**state["line"])
+
+
+def _us(tempo_bpm: float) -> int:
+    return min(round(60e6 / tempo_bpm), _SLOWEST)
+
+
+@dataclass(slots=True)
+class _Track:
+    name: str
+    channel: int
+    data: bytearray = field(default_factory=bytearray)
+    tick: int = 0
+    sounding: set[int] = field(default_factory=set)  # pitches
+
+    def add(self, tick: int, message: bytes) -> None:
+        self.data += _variable(max(tick - self.tick, 0)) + message
+        self.tick = max(self.tick, tick)
+
+    def ended(self, tick: int) -> bytes:
+        """Return the track with what sounds let go at `tick`."""
+        out = bytearray(self.data)
+        delta = max(tick - self.tick, 0)
+        for pitch in sorted(self.sounding):
+            out += _variable(delta) + bytes((0x80 | self.channel, pitch, 64))
+            delta = 0
+        return bytes(out + _variable(delta) + b"\xff\x2f\x00")
+
+
+class MidiFile:
+    """A growing MIDI file. `hear` takes what sounds, `write` brings the file on the disk up to date (raises OSError)."""
+
+    def __init__(self, path: Path, card: Card, rate_hz: float, tempo_bpm: float) -> None:
+        self.path = path
+        self.position = 0  # in the ring of events: everything before is in the file; kept by the recorder
+        self.tempo = TempoMap(rate_hz, tempo_bpm, card.beats_per_bar)
+        self._conductor = _Track("", 0)
+        self._conductor.add(0, _text(3, card.title or card.name))
+        self._conductor.add(0, b"\xff\x58\x04" + bytes((card.beats_per_bar, 2, 24, 8)))
+        self._conductor.add(0, _tempo_event(self.tempo.segments[0]))
+        self._tracks = {PLAYER: _Track("player", 0)}
+        free = itertools.cycle(c for c in range(1, 16) if c != DRUMS)
+        for number, track in enumerate(card.tracks):
+            self._tracks[number] = _Track(track.name, DRUMS if track.kind == "drums" else next(free))
+        for named in self._tracks.values():
+            named.add(0, _text(3, named.name))
+
+    def resume(self) -> bool:
+        """Go on with the version a killed process left; False when there is none. Raises SessionError when it is not ours."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return False
+        try:
+            chunks = list(_chunks(data))
+            state = _own_state(chunks[0])
+            self.tempo.restore(state["tempo"])
+            self.position = state["position"]
+            for track, chunk, saved in zip(self._all(), chunks, state["tracks"], strict=True):
+                track.data, track.tick = bytearray(chunk[: saved["bytes"]]), saved["tick"]
+                track.sounding = set(saved["sounding"])
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise SessionError(f"{self.path}: is not a recording that could be continued ({error}); move it away") from error
+        return True
+
+    def _all(self) -> list[_Track]:
+        return [self._conductor, *self._tracks.values()]
+
+    def follow(self, lines: Iterable[BeatTimeline]) -> None:
+        """Take the lines of the beat that were published, oldest first."""
+        for line in lines:
+            for segment in self.tempo.follow(line):
+                self._conductor.add(segment.tick, _tempo_event(segment))
+
+    def hear(self, events: np.ndarray) -> None:
+        """Take EVENT records of what sounded."""
+        for event in events:
+            kind, pitch = int(event["kind"]), int(event["pitch"]) & 0x7F
+            tracks = self._concerned(kind, int(event["track"]))
+            if not tracks:
+                continue
+            tick = self.tempo.tick_at(int(event["frame"]))
+            for track in tracks:
+                if kind == ALL_OFF:
+                    for sounding in sorted(track.sounding):
+                        _end(track, tick, sounding)
+                elif kind == NOTE_ON:
+                    _begin(track, tick, pitch, min(max(int(event["velocity"]), 1), 127))
+                elif kind == NOTE_OFF:
+                    _end(track, tick, pitch)
+                elif kind == CONTROL:
+                    track.add(tick, bytes((0xB0 | track.channel, pitch, int(event["velocity"]) & 0x7F)))
+                else:
+                    value = min(max(round(8192 + 8192 * float(event["bend"])), 0), 16383)
+                    track.add(tick, bytes((0xE0 | track.channel, value & 0x7F, value >> 7)))
+
+    def _concerned(self, kind: int, track: int) -> list[_Track]:
+        if kind not in (NOTE_ON, NOTE_OFF, ALL_OFF, CONTROL, PITCH_BEND):
+            return []  # clicks are no music
+        if kind == ALL_OFF and track == PLAYER:
+            return [t for number, t in self._tracks.items() if number != PLAYER]
+        return [self._tracks[track]] if track in self._tracks else []
+
+    def data(self, frame: int, final: bool = False) -> bytes:
+        """Return the file as it would be if all ended at `frame`; unless `final` it also tells how to go on."""
+        tick = max(self.tempo.tick_at(frame), *(t.tick for t in self._tracks.values()))
+        parts = [t.ended(tick) for t in self._all()]
+        if not final:
+            conductor = bytes(self._conductor.data) + b"\0" + self._state()
+            parts[0] = conductor + _variable(max(tick - self._conductor.tick, 0)) + b"\xff\x2f\x00"
+        head = b"MThd" + (6).to_bytes(4, "big") + (1).to_bytes(2, "big") + len(parts).to_bytes(2, "big")
+        out = [head, TICKS.to_bytes(2, "big")]
+        for part in parts:
+            out += [b"MTrk", len(part).to_bytes(4, "big"), part]
+        return b"".join(out)
+
+    def _state(self) -> bytes:
+        """A sequencer-specific event that holds what `resume` needs."""
+        tracks = [{"bytes": len(t.data), "tick": t.tick, "sounding": sorted(t.sounding)} for t in self._all()]
+        state = {"position": self.position, "tempo": self.tempo.to_json(), "tracks": tracks}
+        data = _OURS + json.dumps(state, separators=(",", ":")).encode()
+        return b"\xff\x7f" + _variable(len(data)) + data
+
+    def write(self, frame: int, final: bool = False) -> None:
+        """Put the version that ends at `frame` in the file's place, in one go."""
+        new = self.path.with_suffix(".mid.new")
+        new.write_bytes(self.data(frame, final))
+        os.replace(new, self.path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of music so far."""
+        return sum(len(t.data) for t in self._tracks.values())
+
+
+def _begin(track: _Track, tick: int, pitch: int, velocity: int) -> None:
+    _end(track, tick, pitch)
+    track.add(tick, bytes((0x90 | track.channel, pitch, velocity)))
+    track.sounding.add(pitch)
+
+
+def _end(track: _Track, tick: int, pitch: int) -> None:
+    if pitch in track.sounding:
+        track.add(tick, bytes((0x80 | track.channel, pitch, 64)))
+        track.sounding.remove(pitch)
+
+
+def _variable(number: int) -> bytes:
+    """A number as MIDI files write it: seven bits a byte, the highest first."""
+    out = [number & 0x7F]
+    while number := number >> 7:
+        out.append(0x80 | number & 0x7F)
+    return bytes(reversed(out))
+
+
+def _text(kind: int, text: str) -> bytes:
+    data = text.encode("latin-1", "replace")
+    return bytes((0xFF, kind)) + _variable(len(data)) + data
+
+
+def _tempo_event(segment: Segment) -> bytes:
+    return b"\xff\x51\x03" + segment.us_per_beat.to_bytes(3, "big")
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    at = 14
+    if data[:4] != b"MThd":
+        raise ValueError("no MIDI file")
+    while at < len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "big")
+        if data[at : at + 4] != b"MTrk" or at + 8 + size > len(data):
+            raise ValueError("cut short")
+        yield data[at + 8 : at + 8 + size]
+        at += 8 + size
+
+
+def _own_state(conductor: bytes) -> dict[str, Any]:
+    at = conductor.rindex(_OURS + b'{"position"') + 1
+    return dict(json.JSONDecoder().raw_decode(conductor[at:].decode("latin-1"))[0])
+
+
+def grids(records: np.ndarray | Sequence[Any], rate_hz: float) -> Iterator[BeatTimeline]:
+    """Yield the lines of GRID records."""
+    for r in records:
+        yield BeatTimeline(float(r["frame"]), float(r["beat"]), float(r["tempo_bpm"]), rate_hz)

@@ -1,0 +1,174 @@
+"""The recording of a jam: session.wav, session.mid and feed.bin, whole and playable whenever the power goes.
+
+Runs on: feed process, recorder thread (the files), or the caller of the offline render. The rings of the run hold the last
+seconds, so a recorder that was killed goes on in the same files without a gap. Frame n of the run is frame n of every file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from engine.core.errors import SessionError
+from engine.core.link import Link
+from engine.core.messages import BLOCK, ERROR, OUTPUTS, WARNING
+from engine.feed.feed import Positions
+from engine.feed.schema import Schema
+from engine.record.feed_file import FeedLog, FeedWriter
+from engine.record.midi_file import MidiFile, grids
+from engine.record.wave_file import WaveFile
+
+WAVE, MIDI, FEED = "session.wav", "session.mid", "feed.bin"
+DRAIN_S = 0.25  # how often the rings are emptied onto the disk
+MIDI_S = 1.0  # how often the MIDI file is brought up to date ...
+MIDI_BYTES_PER_S = 1_000_000  # ... but after hours of music no faster than this
+AT_ONCE = 1024  # blocks taken from the ring at a time
+OFF, ON, STOPPED = 0, 1, 2  # as FEED_STATS has it: STOPPED by an error
+
+Tell = Callable[[int, str], None]
+
+
+class Recorder:
+    """Takes what the rings hold and keeps the three files true: `drain` now and then, `close` at the end.
+
+    Neither raises when the disk fails: the recording stops, says so once, and what was written stays whole.
+    """
+
+    def __init__(self, folder: Path, link: Link, schema: Schema, rate_hz: float, tell: Tell, resume: bool = False) -> None:
+        """Begin the files in `folder`, or with `resume` go on with those a killed process left there."""
+        self.log = FeedLog(schema.card, schema.large)
+        self.state = OFF
+        self.positions = Positions()  # with `resume`: where the publisher stood
+        self._folder = folder
+        self._link = link
+        self._rate_hz = rate_hz
+        self._tell = tell
+        self._wave: WaveFile | None = None
+        self._feed: FeedWriter | None = None
+        self._blocks = link["wave"].reader(0)
+        # The lines before the newest are in the tempo map of what is gone on with.
+        self._grids = link["grid"].reader(max(link["grid"].count - 1, 0) if resume else 0)
+        self._midi_due = 0.0
+        self._lost = 0
+        self._recorded = 0
+        try:
+            self._open(schema, resume)
+        except (OSError, SessionError) as error:
+            self._stop(error)
+
+    def _open(self, schema: Schema, resume: bool) -> None:
+        self._wave = WaveFile(self._folder / WAVE, round(self._rate_hz), resume)
+        tempo_bpm = float(self._link.values.numbers[schema.registry.index["tempo"]])
+        self._midi = MidiFile(self._folder / MIDI, schema.card, self._rate_hz, tempo_bpm)
+        if resume:
+            self._midi.resume()
+        self._events = self._link["events"].reader(self._midi.position)
+        self._feed = FeedWriter(self._folder / FEED, schema, round(self._rate_hz), resume)
+        self.positions = self._feed.positions
+        self.state = ON
+
+    @property
+    def frames(self) -> int:
+        """Frames of sound recorded so far."""
+        return self._wave.frames if self._wave is not None else self._recorded
+
+    def drain(self) -> None:
+        """Write what has come since the last time."""
+        if self.state != ON:
+            self.log.take()
+            return
+        try:
+            self._drain_wave()
+            self._drain_feed()
+            self._drain_midi()
+        except OSError as error:
+            self._stop(error)
+
+    def _drain_wave(self) -> None:
+        assert self._wave is not None
+        while len(blocks := self._blocks.read(AT_ONCE)):
+            for run in np.split(blocks, np.flatnonzero(np.diff(blocks["frame"]) != BLOCK) + 1):
+                self._write_run(self._wave, int(run[0]["frame"]), run["samples"].reshape(-1, OUTPUTS))
+        self._wave.flush()
+
+    def _write_run(self, wave: WaveFile, frame: int, samples: np.ndarray) -> None:
+        """Write blocks that follow on one another; `frame` is where they belong."""
+        gap = frame - wave.frames
+        if gap > 0:
+            wave.silence(gap)
+            self._tell(WARNING, f"{gap / self._rate_hz:.2f} s of sound were not recorded in time; {WAVE} is silent there")
+        if -gap < len(samples):
+            wave.write(samples[max(-gap, 0) :])
+
+    def _drain_feed(self) -> None:
+        assert self._feed is not None
+        self._feed.write(self.log.take())
+        if self.log.lost > self._lost:
+            self._tell(WARNING, f"the disk is too slow: {self.log.lost - self._lost} steps are missing in {FEED}")
+            self._lost = self.log.lost
+
+    def _drain_midi(self) -> None:
+        self._midi.follow(grids(self._grids.read(), self._rate_hz))
+        self._midi.hear(self._events.read())
+        self._midi.position = self._events.position
+        if self.frames >= self._midi_due:
+            self._midi.write(self.frames)
+            wait_s = max(MIDI_S, self._midi.size / MIDI_BYTES_PER_S)
+            self._midi_due = self.frames + wait_s * self._rate_hz
+
+    def _stop(self, error: OSError | SessionError) -> None:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        self.state = STOPPED
+        self._close_files()
+        self._tell(ERROR, f"the recording stopped ({reason}); the jam goes on, and what was recorded until now is whole")
+
+    def _close_files(self) -> None:
+        self._recorded = self.frames
+        wave, feed = self._wave, self._feed
+        self._wave = self._feed = None
+        for file in (wave, feed):
+            if file is not None:
+                with contextlib.suppress(OSError):  # the error that led here has been told
+                    file.close()
+
+    def close(self) -> None:
+        """Take the last of it and end the files."""
+        self.drain()
+        if self.state != ON:
+            return
+        try:
+            self._midi.write(self.frames, final=True)
+        except OSError as error:
+            self._stop(error)
+            return
+        self.state = OFF
+        self._close_files()
+
+
+class RecorderThread:
+    """A recorder at work on its own thread, so that a disk that stalls never keeps a step waiting."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._end.wait(DRAIN_S):
+            self.recorder.drain()
+        self.recorder.close()
+
+    def stop(self) -> None:
+        """End the recording and wait until the files are whole."""
+        self._end.set()
+        self._thread.join()
+
+
+def feed_path(session: Path) -> Path:
+    """Return the recorded feed of a session's folder; a path to a file is taken as it is."""
+    return session / FEED if session.is_dir() else session

@@ -1,0 +1,1 @@
+"""Time: the sample clock and the beat."""

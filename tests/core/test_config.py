@@ -1,0 +1,81 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from engine.core import config
+from engine.core.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+
+
+def test_the_shipped_file_has_every_key_at_its_default():
+    written = tomllib.loads(SHIPPED.read_text())
+    assert config.load(SHIPPED) == config.Config()
+    assert _keys(written) >= _keys(config.Config().model_dump()) - {"parameters", "midi.cc"}
+
+
+def _keys(data: dict, prefix: str = "") -> set[str]:
+    out = set()
+    for key, value in data.items():
+        if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
+            value = value[0]
+        out |= _keys(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key}
+    return out
+
+
+def test_all_faults_at_once_each_with_its_path(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text('[audio]\nrate = "48k"\nblok = 3\n[osc.control]\nport = 99999\n[jam]\nmode = "duet"\n')
+    with pytest.raises(ConfigError) as error:
+        config.load(file)
+    text = str(error.value)
+    for part in ("4 faults", "audio.rate", "audio.blok", "osc.control.port", "jam.mode", "'accompany'"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [("audio.blok=3", "audio.block"), ("metwork.name=x", "network"), ("osc.contrl.port=1", "osc.control"), ("tempo=90", "")],
+)
+def test_a_key_that_is_nearly_one_is_guessed(setting, meant):
+    with pytest.raises(ConfigError) as error:
+        config.load(None, [setting])
+    guess = f"did you mean {meant}? " if meant else "remove it: "
+    assert f"there is no such key; {guess}config.toml has all there are" in str(error.value)
+
+
+def test_a_setting_lies_over_the_file(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text("[audio]\nblock = 256\n")
+    loaded = config.load(file, ["audio.device=null", "clock.tempo=90", "osc.targets=[{port=9100},{port=9101}]"])
+    assert (loaded.audio.block, loaded.audio.device, loaded.clock.tempo) == (256, "null", 90)
+    assert [t.port for t in loaded.osc.targets] == [9100, 9101]
+
+
+def test_a_parameter_with_a_dot_can_be_set():
+    assert config.load(None, ["parameters.drums.mute=true"]).parameters == {"drums.mute": True}
+
+
+def test_patches_name_only_what_they_change():
+    loaded = config.load(None, ["patches.lead=glass"])
+    assert (loaded.patch_of("lead"), loaded.patch_of("bass"), loaded.patch_of("piano")) == ("glass", "bass", "keys")
+
+
+@pytest.mark.parametrize("setting", ["audio.block", "=3", "audio.=3", "audio.block.x=3"])
+def test_a_setting_that_is_none_is_refused(setting):
+    with pytest.raises(ConfigError, match=r"--set|audio\.block"):
+        config.load(None, [setting])
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe[")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        config.load(tmp_path / "bad.toml")
+
+
+def test_an_unknown_network_lists_those_there_are():
+    with pytest.raises(ConfigError, match=r"network\.name: no network 'nonesuch'"):
+        config.load(None, ["network.name=nonesuch"]).network_path()

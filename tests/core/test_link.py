@@ -1,0 +1,142 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.core import messages
+from engine.core.contract import Card
+from engine.core.link import Layout, Link, Reader, Ring, Values
+from tests import tiny
+
+RECORD = np.dtype([("number", "<i8"), ("double", "<f8")])
+
+
+@pytest.fixture
+def ring() -> Ring:
+    return Ring(memoryview(bytearray(Ring.size(RECORD, 8))), RECORD, 8)
+
+
+def numbers(reader: Reader) -> list[int]:
+    return reader.read()["number"].tolist()
+
+
+def test_what_is_pushed_is_read_once_and_in_order(ring):
+    reader = ring.reader()
+    ring.push((1, 2.0))
+    ring.push((2, 4.0))
+    assert numbers(reader) == [1, 2]
+    assert numbers(reader) == []
+
+
+def test_queue_overflow_drops_oldest_and_counts(ring):
+    reader = ring.reader()
+    for n in range(20):
+        ring.push((n, 0.0))
+    assert numbers(reader) == list(range(13, 20))  # one slot is kept free for the record being written
+    assert reader.lost == 13
+
+
+RECORDS = {
+    "EVENT": (-5, 2**40, 1, 255, 60, 127, -0.5),
+    "CLOCK": (2**40, 2**50, 20833.3, 48000, 64, 128, 0.1, 0.2, 0.3, 1, 2, 3, 4, 5, 0.5, True),
+    "GRID": (1.5, -4.0, 112.5, 7),
+    "NETWORK_STATS": (1, 2, 0.1, 0.2, 0.3, 4, 3, 0.5, 0.6, 0.7, 8.5, 1, True, b"cpu", 0),
+    "NOTICE": (3, 2, b"the text of a notice"),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_tuple_is_written_as_numpy_would(name):
+    dtype = getattr(messages, name)
+    ring = Ring(memoryview(bytearray(Ring.size(dtype, 2))), dtype, 2)
+    assert ring._packed is not None
+    for _ in range(3):
+        ring.push(RECORDS[name])
+        assert ring.latest() == np.array(RECORDS[name], dtype)
+
+
+def test_a_record_can_be_given_as_bytes():
+    dtype = messages.wave_dtype()
+    ring = Ring(memoryview(bytearray(Ring.size(dtype, 3))), dtype, 3)
+    assert ring._packed is None  # it has more than one number in a field
+    reader = ring.reader()
+    samples = np.arange(messages.BLOCK * messages.OUTPUTS, dtype=np.float32).reshape(messages.BLOCK, messages.OUTPUTS)
+    for frame in (64, 128):
+        ring.push_bytes(frame.to_bytes(8, "little"), (samples + frame).tobytes())
+    found = reader.read()
+    assert found["frame"].tolist() == [64, 128]
+    assert np.array_equal(found["samples"][1], samples + 128)
+
+
+def test_two_readers_do_not_disturb_each_other(ring):
+    first, second = ring.reader(), ring.reader()
+    ring.push((5, 0.0))
+    assert numbers(first) == numbers(second) == [5]
+
+
+def test_a_reader_can_take_up_where_another_left(ring):
+    first = ring.reader()
+    for n in range(3):
+        ring.push((n, 0.0))
+    first.read(most=1)
+    assert numbers(ring.reader(first.position)) == [1, 2]
+
+
+def test_latest_is_the_newest_and_none_before_the_first(ring):
+    assert ring.latest() is None
+    for n in range(11):
+        ring.push((n, 0.0))
+    assert ring.latest()["number"] == 10
+
+
+def test_a_record_filled_in_place_is_seen_only_when_advanced(ring):
+    reader = ring.reader()
+    ring.slot()["number"] = 7
+    assert numbers(reader) == []
+    ring.advance()
+    assert numbers(reader) == [7]
+
+
+def test_values_count_their_writes():
+    values = Values(memoryview(bytearray(Values.size(3))), 3)
+    seen = values.version
+    values.write(1, 2.5)
+    assert values.numbers.tolist() == [0, 2.5, 0]
+    assert values.version != seen
+
+
+def test_a_second_process_sees_the_same_memory():
+    layout = Layout.of(Card.model_validate(tiny.card()), 4)
+    link = Link.create(layout)
+    other = Link.attach(layout, link.name)
+    try:
+        reader = other["events"].reader()
+        link["events"].push((64, -1, 1, 255, 60, 100, 0.0))
+        link.values.write(2, 0.5)
+        assert reader.read()["pitch"].tolist() == [60]
+        assert other.values.numbers[2] == 0.5
+    finally:
+        other.close()
+        link.close(unlink=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists() or not Path("/dev/shm").exists(), reason="shared memory is no file here")
+def test_what_a_run_that_was_killed_left_behind_is_removed_by_the_next():
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+    left = Path(f"/dev/shm/algoritmo-{ended.stdout.strip()}-00000000")
+    left.write_bytes(b"left")
+    mine = Link.create(Layout.of(Card.model_validate(tiny.card()), 4))
+    try:
+        assert not left.exists()
+        assert Path("/dev/shm", mine.name).exists()
+    finally:
+        mine.close(unlink=True)
+
+
+def test_a_long_notice_is_cut_between_characters():
+    link = Link.private(Layout.of(Card.model_validate(tiny.card()), 1))
+    reader = link["notices.audio"].reader()
+    link.notice("audio", 1, "é" * 300)
+    assert reader.read()[0]["text"].decode() == "é" * 119

@@ -1,0 +1,86 @@
+"""What the configuration says of a network, held against it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import cli
+from engine.core import config, settings
+from engine.core.errors import ConfigError
+
+
+def faults(tiny_onnx, *given: str) -> list[str]:
+    return settings.faults(config.load(None, [f"network.name={tiny_onnx}", *given]))
+
+
+def test_the_defaults_have_no_fault(tiny_onnx):
+    assert not faults(tiny_onnx)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("parameters.densty=2", "parameters.densty: there is no such parameter; did you mean density?"),
+        ("parameters.chords.level=1", "parameters.chords.level: there is no such parameter; "),  # not of this network
+        ("parameters.temperature=hot", "parameters.temperature: 'hot' is not one of: a number from 0.1 to 2"),
+        ("parameters.density=99", "parameters.density: 99 is not within 0.25 to 4"),
+        ('midi.cc={"densty"=3}', "midi.cc.densty: there is no such parameter; did you mean density?"),
+        ('midi.cc={"density"=64}', "midi.cc.density: controller 64 cannot be used; "),
+        ("patches.leed=glass", "patches.leed: tiny has no such track; did you mean lead?"),
+        ("jam.track=chords", "jam.track: tiny has no track 'chords'; it has: drums, bass, lead"),
+    ],
+)
+def test_each_is_named_with_what_to_do(tiny_onnx, given, said):
+    (fault,) = faults(tiny_onnx, given)
+    assert fault.startswith(said)
+
+
+def test_switches_and_words_are_values_too(tiny_onnx):
+    assert not faults(tiny_onnx, "parameters.drums.mute=true", "parameters.mode=trade", "parameters.bass.mute=off")
+
+
+def test_the_command_line_tells_all_faults_at_once_wherever_they_are(tiny_onnx, tmp_path, capsys):
+    file = tmp_path / "c.toml"
+    file.write_text(f'[network]\nname = "{tiny_onnx}"\n[audio]\nblok = 64\n[parameters]\ndensty = 2\n[midi.cc]\ntempo = 64\n')
+    assert cli.main(["jam", "--config", str(file), "--set", "patches.leed=glass", "--set", "osc.targets=[{port=0}]"]) == 2
+    said = capsys.readouterr().err
+    assert f"{file}: 5 faults in the configuration" in said
+    for key in ("audio.blok", "parameters.densty", "midi.cc.tempo", "patches.leed", "osc.targets.0.port"):
+        assert f"\n  {key}: " in said
+
+
+def test_a_network_that_is_not_there_is_one_fault_more(tmp_path, capsys):
+    assert cli.main(["jam", "--set", f"network.name={tmp_path / 'none.onnx'}", "--set", "audio.blok=3"]) == 2
+    said = capsys.readouterr().err
+    assert "2 faults in the configuration\n  audio.blok: " in said
+    assert f"\n  {tmp_path / 'none.onnx'}: cannot be read" in said
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*config._keys(config.Config), "patches.lead", "parameters.density", "midi.cc.tempo", "a.b.c"]),
+            st.sampled_from(["3", "-1", "1e9", "nan", "'x'", "true", "[1]", "[{port='a'},{x=1}]", "{}", "{a=1}", "1979-05-27"]),
+        ),
+        max_size=5,
+    )
+)
+def test_whatever_is_wrong_there_is_a_configuration_without_it(settings_given):
+    with contextlib.suppress(ConfigError):  # a setting may need a section where another put a number
+        found, wrong = config.sift(None, [f"{key}={value}" for key, value in settings_given])
+        assert isinstance(found, config.Config)
+        assert len(wrong) <= 4 * len(settings_given)  # some values may be of several kinds, and are none of them
+
+
+def test_what_is_wrong_is_left_out_of_what_is_read(tmp_path):
+    found, wrong = config.sift(None, ["audio.block=fast", "audio.rate=44100", "osc=3", "clock.tempo=90"])
+    assert [fault.split(":")[0] for fault in wrong] == ["audio.block", "osc"]
+    default = config.Config()
+    assert (found.audio.rate, found.clock.tempo) == (44100, 90)
+    assert (found.audio.block, found.osc) == (default.audio.block, default.osc)
+    with pytest.raises(ConfigError, match="2 faults"):
+        config.load(None, ["audio.block=fast", "osc=3"])

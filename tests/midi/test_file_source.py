@@ -1,0 +1,111 @@
+"""A MIDI file in the place of a keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mido
+import pytest
+
+from engine.core.errors import MidiFileError
+from engine.core.link import Ring
+from engine.core.messages import BLOCK, GRID, NOTE_ON, PLAYER
+from engine.midi.file_source import FileSource
+from tests.audio.conftest import RATE, Bench
+
+Build = Callable[..., Bench]
+
+
+def write(path: Path, *tracks: list[mido.messages.messages.BaseMessage], ticks_per_beat: int = 480) -> Path:
+    file = mido.MidiFile(ticks_per_beat=ticks_per_beat)
+    file.tracks.extend(mido.MidiTrack(track) for track in tracks)
+    file.save(path)
+    return path
+
+
+def tempo(bpm: float, ticks: int = 0) -> mido.MetaMessage:
+    return mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm), time=ticks)
+
+
+def note(pitch: int, ticks: int = 0) -> mido.Message:
+    return mido.Message("note_on", note=pitch, velocity=100, time=ticks)
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """One note a beat; 60 bpm for two beats, then 120; notes and tempo on different tracks."""
+    notes = [note(60), note(61, 480), note(62, 480), note(63, 480), mido.Message("sysex", data=[1, 2])]
+    return write(tmp_path / "song.mid", [tempo(60), tempo(120, 960)], notes)
+
+
+def times(source: FileSource, seconds: float, first: int = 0) -> dict[int, int]:
+    """Return the first frame of the block each pitch came in."""
+    found = {}
+    for frame in range(first, first + int(seconds * RATE), BLOCK):
+        for data in source.due(frame, frame + BLOCK):
+            found[data[1]] = frame
+    return found
+
+
+def block_of(frame: float) -> int:
+    return int(frame // BLOCK * BLOCK)
+
+
+def test_the_files_own_tempo_is_kept(song: Path) -> None:
+    found = times(FileSource(song, RATE, start_frame=1000), 4)
+    assert found == {60 + i: block_of(1000 + s * RATE) for i, s in enumerate((0, 1, 2, 2.5))}
+
+
+def test_on_a_steady_beat_the_files_tempo_does_not_count(song: Path) -> None:
+    found = times(FileSource(song, RATE, start_frame=1000, tempo_bpm=90), 4)
+    assert found == {60 + i: block_of(1000 + i * RATE * 60 / 90) for i in range(4)}
+
+
+def test_it_follows_the_networks_beat_and_waits_for_it(song: Path) -> None:
+    grid = Ring(memoryview(bytearray(Ring.size(GRID, 8))), GRID, 8)
+    source = FileSource(song, RATE, grid=grid)
+    assert times(source, 1) == {}
+    grid.push((RATE, -2.0, 120, 0))  # count-in: beat 0 is at 2 s
+    assert times(source, 1.2, first=RATE) == {60: block_of(2 * RATE)}
+    grid.push((2 * RATE, 0.0, 60, 0))  # slower: beat 1 is at 3 s
+    at = block_of(2.2 * RATE)
+    assert times(source, 2, first=at) == pytest.approx({61: 3 * RATE, 62: 4 * RATE}, abs=BLOCK)
+
+
+def test_what_lies_before_the_first_block_is_left_out(song: Path) -> None:
+    assert list(times(FileSource(song, RATE), 4, first=block_of(1.5 * RATE))) == [62, 63]
+
+
+def test_its_length_is_known(song: Path) -> None:
+    assert FileSource(song, RATE).length_beats == 3
+
+
+def test_a_file_enters_by_the_same_way_as_a_keyboard(song: Path, bench: Build) -> None:
+    stage = bench(source=FileSource(song, RATE, start_frame=640))
+    stage.blocks(11)
+    assert stage.heard() == [(640, NOTE_ON, PLAYER, 60)]
+    assert stage.engine.notes_in == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no midi at all",
+        b"MThd\0\0\0\6\0\1\0\1\1\xe0",  # cut short
+        b"MThd\0\0\0\6\0\2\0\0\1\xe0",  # type 2
+        b"MThd\0\0\0\6\0\1\0\1\xe7\x28MTrk\0\0\0\4\0\xff\x2f\0",  # film frames
+        b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x51\3",  # cut within a message
+    ],
+)
+def test_an_unreadable_file_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bad.mid"
+    path.write_bytes(content)
+    with pytest.raises(MidiFileError, match=r"bad\.mid"):
+        FileSource(path, RATE)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MidiFileError, match=r"none\.mid: cannot be read \(No such file"):
+        FileSource(tmp_path / "none.mid", RATE)

@@ -1,0 +1,241 @@
+"""The MIDI file: whole at every moment, in time with the sound, with nothing left hanging."""
+
+import mido
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.errors import SessionError
+from engine.core.messages import ALL_OFF, CLICK, CONTROL, EVENT, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.record.midi_file import TICKS, MidiFile
+from engine.transport.timeline import BeatTimeline
+from tests.feed.fakes import make_card
+
+RATE = 48000
+
+
+def events(*tuples):
+    return np.array([(f, -1, k, t, p, v, b) for f, k, t, p, v, b in tuples], EVENT)
+
+
+def note(frame, kind, track, pitch, velocity=80):
+    return (frame, kind, track, pitch, velocity, 0)
+
+
+def new(tmp_path, card=None):
+    return MidiFile(tmp_path / "session.mid", card or make_card(), RATE, 120)
+
+
+def seconds(path):
+    """Return {track name: [(seconds, message)]} of everything that is no meta event."""
+    file = mido.MidiFile(path)
+    tempi, now = [(0, 0.0, 500000)], 0
+    for message in file.tracks[0]:
+        now += message.time
+        if message.type == "set_tempo":
+            tick, second, us = tempi[-1]
+            tempi.append((now, second + (now - tick) * us * 1e-6 / TICKS, message.tempo))
+    found = {}
+    for track in file.tracks[1:]:
+        now, out = 0, []
+        for message in track:
+            now += message.time
+            tick, second, us = next(t for t in reversed(tempi) if t[0] <= now)
+            if not message.is_meta:
+                out.append((second + (now - tick) * us * 1e-6 / TICKS, message))
+        found[track.name] = out
+    return found
+
+
+def beats(path, name):
+    now, out = 0, []
+    for message in next(t for t in mido.MidiFile(path).tracks if t.name == name):
+        now += message.time
+        if message.type == "note_on":
+            out.append(now / TICKS)
+    return out
+
+
+def test_player_and_tracks_have_names_and_drums_have_channel_10(tmp_path):
+    file = new(tmp_path)
+    file.hear(events(*(note(100, NOTE_ON, t, 40) for t in (0, 1, 2, 3, 4, PLAYER))))
+    file.write(48000, final=True)
+    found = seconds(tmp_path / "session.mid")
+    assert list(found) == ["player", "drums", "bass", "chords", "pad", "lead"]
+    channels = {name: {m.channel + 1 for _, m in messages} for name, messages in found.items()}
+    assert channels["drums"] == {10}
+    assert len(set.union(*channels.values())) == 6
+    assert mido.MidiFile(tmp_path / "session.mid").type == 1
+
+
+def test_notes_still_sounding_are_closed_in_every_version(tmp_path):
+    file = new(tmp_path)
+    file.hear(events(note(0, NOTE_ON, 1, 40), note(0, NOTE_ON, 1, 43), note(24000, NOTE_OFF, 1, 43)))
+    for end in (48000, 96000):
+        file.write(end)
+        bass = seconds(tmp_path / "session.mid")["bass"]
+        assert [m.type for _, m in bass] == ["note_on", "note_on", "note_off", "note_off"]
+        assert bass[-1][0] == pytest.approx(end / RATE, abs=0.001)
+
+
+def test_what_is_no_note_of_a_known_track_is_left_out(tmp_path):
+    file = new(tmp_path)
+    file.hear(events(note(1, CLICK, 0, 1), note(1, NOTE_ON, 77, 60), note(2, NOTE_OFF, 1, 60)))
+    file.write(100, final=True)
+    assert not any(seconds(tmp_path / "session.mid").values())
+
+
+def test_controllers_and_bends_of_the_player_are_kept(tmp_path):
+    file = new(tmp_path)
+    file.hear(
+        events((10, CONTROL, PLAYER, 64, 127, 0), (20, PITCH_BEND, PLAYER, 0, 0, -1.0), (30, PITCH_BEND, PLAYER, 0, 0, 1.0))
+    )
+    file.write(100, final=True)
+    pedal, down, up = (m for _, m in seconds(tmp_path / "session.mid")["player"])
+    assert (pedal.control, pedal.value) == (64, 127)
+    assert (down.pitch, up.pitch) == (-8192, 8191)
+
+
+def test_all_off_ends_the_network_and_leaves_the_player(tmp_path):
+    file = new(tmp_path)
+    file.hear(events(note(0, NOTE_ON, 1, 40), note(0, NOTE_ON, PLAYER, 60), note(48000, ALL_OFF, PLAYER, 0)))
+    file.write(96000, final=True)
+    found = seconds(tmp_path / "session.mid")
+    assert found["bass"][-1][0] == pytest.approx(1.0, abs=0.001)
+    assert found["player"][-1][0] == pytest.approx(2.0, abs=0.001)
+
+
+def test_bars_of_the_grid_are_bars_of_the_file(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(12345.0, -4.0, 112.0, RATE)  # one bar of count-in, begun somewhere
+    file.follow([line])
+    file.hear(events(*(note(round(line.frame_at(b)), NOTE_ON, 1, 40) for b in (0, 4, 8))))
+    file.write(round(line.frame_at(9)), final=True)
+    first, second, third = beats(tmp_path / "session.mid", "bass")
+    assert first % 4 == pytest.approx(0, abs=0.01)
+    assert (second - first, third - second) == (pytest.approx(4, abs=0.01), pytest.approx(4, abs=0.01))
+    assert seconds(tmp_path / "session.mid")["bass"][0][0] == pytest.approx(line.frame_at(0) / RATE, abs=0.001)
+
+
+def test_what_lies_before_the_first_beat_is_a_bar_of_its_own(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(4800.0, 0.0, 112.0, RATE)  # a tenth of a second
+    file.follow([line])
+    file.hear(events(*(note(round(line.frame_at(b)), NOTE_ON, 1, 40) for b in (0, 0.25, 0.5, 1, 5))))
+    file.write(round(line.frame_at(9)), final=True)
+    assert beats(tmp_path / "session.mid", "bass") == pytest.approx([4, 4.25, 4.5, 5, 9], abs=0.002)
+
+
+def test_tempo_change_is_one_bend(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(0.0, 0.0, 120.0, RATE)
+    slower = line.with_tempo(90.0, 4.0)
+    file.follow([line])
+    file.hear(events(note(round(line.frame_at(2)), NOTE_ON, 1, 40)))
+    file.follow([slower, slower])
+    file.hear(events(note(round(slower.frame_at(8)), NOTE_ON, 1, 40)))
+    file.write(round(slower.frame_at(9)), final=True)
+    tempi = [m.tempo for m in mido.MidiFile(tmp_path / "session.mid").tracks[0] if m.type == "set_tempo"]
+    assert tempi[-1] == round(60e6 / 90)
+    assert set(tempi) == {500000, round(60e6 / 90)}
+    assert beats(tmp_path / "session.mid", "bass") == pytest.approx([2, 8], abs=0.01)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(30, 300),  # tempo
+            st.floats(0.3, 8.0),  # seconds until the next change
+            st.floats(-9, 9).map(lambda b: round(b, 1)),  # beats the phase jumps by
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_seconds_are_those_of_the_sound_however_the_beat_jumps(tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("jump")
+    file = new(path)
+    frame, heard = 1000.0, []
+    line = BeatTimeline(frame, 0.0, 120.0, RATE)
+    for tempo, length_s, jump, jumps in changes:
+        beat = line.beat_at(frame)
+        line = BeatTimeline(frame, beat + jump, tempo, RATE) if jumps else line.with_tempo(tempo, beat)
+        file.follow([line])
+        for share in (0.05, 0.4, 0.9):
+            at = round(frame + share * length_s * RATE)
+            file.hear(events(note(at, NOTE_ON, 1, 40), note(at + 100, NOTE_OFF, 1, 40)))
+            heard += [at / RATE]
+        frame += length_s * RATE
+    file.write(round(frame), final=True)
+    found = [s for s, m in seconds(path / "session.mid")["bass"] if m.type == "note_on"]
+    assert found == pytest.approx(heard, abs=0.0015)  # ticks at 30 bpm
+
+
+def test_beat_and_bars_agree_again_one_beat_after_a_jump(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(0.0, 0.0, 120.0, RATE)
+    jumped = BeatTimeline(480000.0, 3.3, 120.0, RATE)
+    file.follow([line])
+    file.hear(events(note(479000, NOTE_ON, 1, 40)))
+    file.follow([jumped])
+    file.hear(events(note(round(jumped.frame_at(8)), NOTE_ON, 1, 40)))
+    file.write(600000, final=True)
+    assert beats(tmp_path / "session.mid", "bass")[-1] % 4 == pytest.approx(0, abs=0.02)
+
+
+def test_hours_do_not_drift(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(0.0, 0.0, 113.7, RATE)
+    at = 0
+    for minute in range(600):
+        file.follow([line])
+        at = round(line.frame_at(int(line.beat_at(minute * 60 * RATE) / 4) * 4))
+        file.hear(events(note(at, NOTE_ON, 1, 40), note(at + 100, NOTE_OFF, 1, 40)))
+    file.write(at + 1000, final=True)
+    found = [s for s, m in seconds(tmp_path / "session.mid")["bass"] if m.type == "note_on"]
+    assert found[-1] == pytest.approx(at / RATE, abs=0.001)
+    assert beats(tmp_path / "session.mid", "bass")[-1] % 4 == pytest.approx(0, abs=0.03) or beats(
+        tmp_path / "session.mid", "bass"
+    )[-1] % 4 == pytest.approx(4, abs=0.03)
+
+
+def test_going_on_equals_never_having_stopped(tmp_path):
+    line = BeatTimeline(5000.0, -4.0, 112.0, RATE)
+    parts = [
+        events(note(9000, NOTE_ON, 1, 40), note(9000, NOTE_ON, PLAYER, 60)),
+        events(note(30000, NOTE_OFF, 1, 40), note(30000, NOTE_ON, 1, 41), note(50000, NOTE_OFF, PLAYER, 60)),
+    ]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = new(tmp_path / "one"), new(tmp_path / "two")
+    for file in (one, two):
+        file.follow([line])
+        file.hear(parts[0])
+        file.position = 2
+        file.write(20000)
+    again = new(tmp_path / "two")
+    assert again.resume()
+    assert again.position == 2
+    for file in (one, again):
+        file.follow([line, line.with_tempo(90, 2.0)])
+        file.hear(parts[1])
+    assert again.data(60000) == one.data(60000)
+    assert again.data(60000, final=True) == one.data(60000, final=True)
+
+
+def test_resuming_without_a_file_begins_and_with_another_file_refuses(tmp_path):
+    assert not new(tmp_path).resume()
+    mido.MidiFile().save(tmp_path / "session.mid")
+    with pytest.raises(SessionError, match="move it away"):
+        new(tmp_path).resume()
+
+
+def test_final_version_has_no_trace_of_the_machinery(tmp_path):
+    file = new(tmp_path)
+    file.write(1000)
+    assert any(m.type == "sequencer_specific" for m in mido.MidiFile(tmp_path / "session.mid").tracks[0])
+    file.write(1000, final=True)
+    assert not any(m.type == "sequencer_specific" for m in mido.MidiFile(tmp_path / "session.mid").tracks[0])
