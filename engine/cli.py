@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 # Commands with a parser of their own: module, extra of this package that it needs, what it is for.
 ELSEWHERE = {
-    "train": ("models.train", "train", "train a network on your own music"),
-    "evaluate": ("models.evaluate", "train", "nats per timestep of any music under any network"),
-    "data": ("models.data", "train", "what a folder of music would give for training"),
+    "train": ("models.training.train", "train", "train a network on your own music"),
+    "evaluate": ("models.evaluation.evaluate", "train", "nats per timestep of any music under any network"),
+    "data": ("models.music.data", "train", "what a folder of music would give for training"),
 }
 DEMO = Path(__file__).parent / "app" / "demo.mid"
 DEMO_S = 40.0

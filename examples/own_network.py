@@ -14,8 +14,8 @@ import onnx
 import torch
 from torch import nn
 
-from models.biaxial.rolls import read_keyboard
-from models.representation import channels
+from models.music.keyboard import read_keyboard
+from models.music.representation import channels
 
 PITCHES = list(range(36, 84))
 S, HIDDEN, BAR = len(PITCHES), 96, 16

@@ -27,15 +27,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.biaxial import recipe as biaxial_recipe
-from models.biaxial.export import lstm_weights
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, Biaxial, features
 from models.chords import recipe as chords_recipe
-from models.chords.harmony import QUALITIES, Classes
 from models.chords.network import ChordNetwork
-from models.export import open_session, random_inputs
 from models.festival import export as festival_export
 from models.festival.network import Festival, Sizes
-from models.playing import open_network
+from models.graph.building import open_session, random_inputs
+from models.graph.cells import lstm_weights
+from models.graph.playing import open_network
+from models.music.chord_symbols import QUALITIES, Classes
 
 Feed = dict[str, np.ndarray]
 SMALL = {"time_sizes": (128, 128), "note_sizes": (64, 32)}  # the size that is shipped

@@ -15,7 +15,8 @@ from onnx import TensorProto, helper
 
 from engine.core.contract import Card
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES, RECALL_GAIN, Biaxial, BiaxialConfig
-from models.export import Graph, build_model
+from models.graph.building import build_model
+from models.graph.cells import CellGraph, lstm_weights
 
 # Log-odds that temperature leaves as they are. Most notes are silent most of the time: cooled towards even odds, as is
 # usual, music thins out to nothing.
@@ -40,34 +41,6 @@ CONTROLS: list[dict[str, Any]] = [
         "doc": "1: conservativity falls while fewer than two notes sound, and comes back when they do; 0: never",
     },
 ]
-
-
-class CellGraph(Graph):
-    """A graph builder that knows an LSTM cell."""
-
-    def scalar(self, value: float) -> str:
-        """A constant float."""
-        return self.floats(f"float_{value:g}".replace("-", "m").replace(".", "p"), value)
-
-    def cell(self, gates: str, c: str, size: int, h_out: str, c_out: str) -> None:
-        """Add one LSTM cell from its pre-activations, which come in the order i, f, o, g."""
-        opened, candidate = self.split(gates, 3 * size, size)
-        i, f, o = self.split(self.add("Sigmoid", opened), size, size, size)
-        new = self.add("Mul", i, self.add("Tanh", candidate))
-        self.add("Add", self.add("Mul", f, c), new, out=c_out)
-        self.add("Mul", o, self.add("Tanh", c_out), out=h_out)
-
-
-def gates_first(weight: np.ndarray) -> np.ndarray:
-    """Turn PyTorch's gate rows i, f, g, o into columns i, f, o, g: (4H, K) -> (K, 4H)."""
-    i, f, g, o = np.split(weight, 4)
-    return np.ascontiguousarray(np.concatenate([i, f, o, g]).T)
-
-
-def lstm_weights(layer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Input weights (K, 4H), recurrent weights (H, 4H) and bias (4H) of a torch LSTM layer, gates i, f, o, g."""
-    w_in, w_rec, b_in, b_rec = (p.detach().cpu().float().numpy() for p in layer.all_weights[0])
-    return gates_first(w_in), gates_first(w_rec), gates_first((b_in + b_rec)[:, None])[0]
 
 
 class _FeatureWeights:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.biaxial import recipe
 from models.biaxial.network import BEAT_BITS, PITCH_CLASSES
-from models.train import TrainingError, rewrite
+from models.training.train import TrainingError, rewrite
 
 
 def grown(weight: Tensor, columns: int, before: int) -> Tensor:

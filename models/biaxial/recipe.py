@@ -24,12 +24,13 @@ from torch import Tensor, nn
 
 from models.biaxial.export import step_graph
 from models.biaxial.network import PITCH_CLASSES, RECALL_GAIN, Biaxial, BiaxialConfig, log_prob, recall, to_flags
-from models.biaxial.rolls import read_keyboard
-from models.data import Collection
-from models.export import save_network
-from models.representation import HELD, SILENT
-from models.stretches import draw
-from models.train import TrainingError
+from models.graph.building import save_network
+from models.music.data import Collection
+from models.music.keyboard import read_keyboard
+from models.music.representation import HELD, SILENT
+from models.training.precision import narrow_products
+from models.training.stretches import draw
+from models.training.train import TrainingError
 
 BAR = 16  # steps; segments begin on one, so that the bits of the position mean the same everywhere
 CHUNK = 256  # steps evaluated at once: bounds the memory of a long piece
@@ -156,7 +157,7 @@ def loss(model: nn.Module, batch: dict[str, Tensor], carry: dict[str, Tensor]) -
     recalled = recall(batch["previous"], network.config, batch.get("recalled")) if network.config.recall else None
     previous, current, position, mask = (batch[k] for k in ("previous", "current", "position", "mask"))
     if model.training:
-        with torch.autocast(current.device.type, torch.bfloat16, enabled=network.narrow):
+        with narrow_products(current.device, network.narrow):
             logits, _ = network(previous, current, position, recalled=recalled)
         nats = -(log_prob(logits.float(), current, previous) * mask).sum()
         return nats, mask.sum(), {}

@@ -14,10 +14,10 @@ import onnx
 from onnx import TensorProto
 
 from engine.core.contract import Card
-from models.biaxial.export import CellGraph, lstm_weights
-from models.chords.harmony import PITCHES, PLAYER, Classes
 from models.chords.network import PLACES, ChordNetwork
-from models.export import build_model
+from models.graph.building import build_model
+from models.graph.cells import CellGraph, lstm_weights
+from models.music.chord_symbols import PITCHES, PLAYER, Classes
 
 EAR = 0.7  # share of what the player played that is still heard a beat later
 # Nats between a chord that has the player's note and one that has not. If 0.8 of what is played over a triad were its

@@ -1,6 +1,6 @@
 """What models/train.py needs to train the chord network.
 
-python -m models.train chords --data mcgill_billboard openewld_leadsheets nottingham_jukedeck --out runs/chords
+python -m models.training.train chords --data mcgill_billboard openewld_leadsheets nottingham_jukedeck --out runs/chords
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from models.chords.export import step_graph
-from models.chords.harmony import Classes
 from models.chords.network import ChordNetwork, log_prob
-from models.chords.songs import ChordSong, Songbook, qualities_of, read_songs
-from models.export import save_network
-from models.stretches import draw
+from models.graph.building import save_network
+from models.music.chord_symbols import Classes
+from models.music.songbook import ChordSong, Songbook, qualities_of, read_songs
+from models.training.stretches import draw
 
 DEFAULTS: dict[str, Any] = {
     "sizes": [128, 128],

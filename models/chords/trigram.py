@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.chords.harmony import Classes
-from models.chords.songs import Songbook, read_rolls, read_songs
-from models.playing import nats, open_network
+from models.graph.playing import nats, open_network
+from models.music.chord_symbols import Classes
+from models.music.songbook import Songbook, read_rolls, read_songs
 
 BUCKETS = (0, 1, 4, 16, 64, 256, 1024)  # counts of a context, from which its own weights are used
 ROUNDS = 30
@@ -121,7 +121,7 @@ def main() -> None:
         figures[f"{split}_perplexity"] = round(float(b), 3)
         figures[f"{split}_perplexity_of_trigram"] = round(float(a), 3)
     if args.write:
-        from models.ship import add_figures  # it needs torch, which measuring does not
+        from models.release.ship import add_figures  # it needs torch, which measuring does not
 
         add_figures(args.network, figures)
 

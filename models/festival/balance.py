@@ -14,10 +14,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from models.average import Weights, add_where, write_run
 from models.festival.network import WIDTHS
-from models.representation import ROLES
-from models.train import TrainingError
+from models.music.representation import ROLES
+from models.training.average import Weights, add_where, write_run
+from models.training.train import TrainingError
 
 BIAS = "head.direct.bias"  # plays of all slots, then holds
 

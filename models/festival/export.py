@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from engine.core.contract import Card
-from models.export import Graph, build_model, round_weights, save_network
 from models.festival.expression import (
     DRUM_SLOTS,
     FARTHEST,
-    HEARD_TOUCH,
+    HEARD_EXPRESSION,
     LOUDEST,
     UNITS,
     deviations,
@@ -36,9 +35,10 @@ from models.festival.network import (
     pitch_classes,
     planar,
 )
-from models.representation import BAND, OFFSETS
+from models.graph.building import Graph, build_model, round_weights, save_network
+from models.music.representation import BAND, OFFSETS
 
-NOISE = DECISIONS + HEARD_TOUCH  # for notes, velocities and offsets
+NOISE = DECISIONS + HEARD_EXPRESSION  # for notes, velocities and offsets
 
 CONTROLS = [
     {"name": "temperature", "neutral": 1.0, "min": 0.1, "max": 2.0, "doc": "lower is surer, higher is bolder"},
@@ -145,9 +145,9 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     logits = torch.where(torch.cat([mask, mask], -1) > 0.5, free, told_all)
     shown = torch.sigmoid(logits / temperature + push) * may
     log_prob = torch.stack([p.sum(-1) for p in log_prob_slots(free, x, notes).split(WIDTHS, -1)], -1)
-    touch, felt = _strike(model, told, core, notes)
+    expression, felt = _strike(model, told, core, notes)
     out = {
-        "notes": torch.cat([notes.unflatten(-1, (2, SLOTS)).transpose(-1, -2), touch], -1),
+        "notes": torch.cat([notes.unflatten(-1, (2, SLOTS)).transpose(-1, -2), expression], -1),
         "probability": shown.unflatten(-1, (2, SLOTS)).transpose(-1, -2),
         "log_prob": log_prob.sum(-1),
         "log_prob_tracks": log_prob,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.representation import BAND, OFFSETS
+from models.music.representation import BAND, OFFSETS
 
 SLOTS = sum(len(t.pitches) for t in BAND)
 DRUM_SLOTS = len(BAND[0].pitches)
@@ -23,18 +23,20 @@ LOUDEST = 127
 FARTHEST = OFFSETS // 2
 STEPS_PER_BAR = 16
 ANSWERS = 2 * SLOTS + 2 * DRUM_SLOTS  # location and log scale of velocity, then of offset
-HEARD_TOUCH = SLOTS + DRUM_SLOTS  # velocities and offsets of one step's strikes
+HEARD_EXPRESSION = SLOTS + DRUM_SLOTS  # velocities and offsets of one step's strikes
 LEAST_SCALE, MOST_SCALE = -1.5, 5.0  # natural logarithm of a scale, in the units of what it spreads
 
 
-class Expression(nn.Module):
+class ExpressionHead(nn.Module):
     """Location and log scale of every slot's velocity and of every drum's offset."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
         self.enter = nn.Linear(width, UNITS)
-        self.hear = nn.Linear(SLOTS + 2 * HEARD_TOUCH, UNITS, bias=False)  # strikes now, touch before, touch dictated
+        self.hear = nn.Linear(
+            SLOTS + 2 * HEARD_EXPRESSION, UNITS, bias=False
+        )  # strikes now, expression before, expression dictated
         self.memory = nn.GRU(UNITS, UNITS)
         self.answer = nn.Linear(width + UNITS, ANSWERS)
         self.place = nn.Embedding(STEPS_PER_BAR, ANSWERS)
@@ -44,7 +46,7 @@ class Expression(nn.Module):
             self.answer.bias.zero_()
 
     def forward(self, core: Tensor, told: Tensor, position: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(T, B, H) core, (T, B, SLOTS + 2 HEARD_TOUCH) from `tell`, (T, B) positions -> (T, B, ANSWERS), new state."""
+        """(T, B, H) core, (T, B, SLOTS + 2 HEARD_EXPRESSION) from `tell`, (T, B) positions -> (T, B, ANSWERS), new state."""
         core = F.dropout(core, self.dropout, self.training)
         felt, state = self.memory(torch.tanh(self.enter(core) + self.hear(told)), state)
         answer: Tensor = self.answer(torch.cat([core, felt], -1)) + self.place(position % STEPS_PER_BAR)
@@ -52,12 +54,12 @@ class Expression(nn.Module):
 
 
 def tell(struck: Tensor, before: Tensor, dictated: Tensor) -> Tensor:
-    """What it hears: (..., S) strikes now, (..., HEARD_TOUCH) touch of the step before and of what is dictated now."""
+    """What it hears: (..., S) onsets now, (..., HEARD_EXPRESSION) expression of the step before and what is dictated now."""
     return torch.cat([struck, before, dictated], -1)
 
 
 def deviations(struck: Tensor, velocity: Tensor, offset: Tensor) -> Tensor:
-    """(..., S) strikes, velocities 0..127 (0: not known) and offsets in steps to (..., HEARD_TOUCH), each about 0."""
+    """(..., S) strikes, velocities 0..127 (0: not known) and offsets in steps to (..., HEARD_EXPRESSION), each about 0."""
     loud = torch.where(velocity > 0, velocity - LEVEL, 0) * struck / 32
     late = offset[..., :DRUM_SLOTS] * struck[..., :DRUM_SLOTS]
     return torch.cat([loud, 4 * late], -1)

@@ -5,7 +5,7 @@ again, until nothing changes: the first slot is right after one round, the next 
 settles after a handful of rounds on exactly what deciding one by one would have given. How its notes are struck is drawn
 after that, from the rest of the noise.
 
-Seam: `models.export.Graph`. Runs on: export.
+Seam: `models.graph.building.Graph`. Runs on: export.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import onnx
 from onnx import TensorProto, helper
 from torch import Tensor
 
-from models.export import Graph
 from models.festival.expression import (
     DRUM_SLOTS,
     FARTHEST,
-    HEARD_TOUCH,
+    HEARD_EXPRESSION,
     LEAST_SCALE,
     LEVEL,
     LOUDEST,
@@ -44,7 +43,8 @@ from models.festival.network import (
     Festival,
     pitch_classes,
 )
-from models.representation import BAND, OFFSETS
+from models.graph.building import Graph
+from models.music.representation import BAND, OFFSETS
 
 FAR = 1e9  # a threshold no logit reaches
 MOST_ASKED = 4.0  # the density that is learned; what is asked beyond it, or below its inverse, moves the odds alone
@@ -288,7 +288,7 @@ class _Head:
         graph = self.graph
         one = graph.floats("one", 1.0)
         noise = graph.add("Log", graph.add("Div", "u", graph.add("Sub", one, "u")))
-        noise, self.touch_noise = graph.split(noise, DECISIONS, HEARD_TOUCH)
+        noise, self.expression_noise = graph.split(noise, DECISIONS, HEARD_EXPRESSION)
         self.temperature = graph.add("Unsqueeze", "temperature", graph.ints(1))
         level = graph.add("Mul", self.temperature, graph.add("Sub", noise, push))
         silent = graph.add("Mul", graph.add("Sub", one, self.may), graph.floats("far", FAR))
@@ -408,7 +408,7 @@ class _Touch:
         self.graph, self.model, self.head = graph, model.expression, head
 
     def _deviations(self, struck: str, velocity: str, offset: str, heed: tuple[float, float] = (1.0, 1.0)) -> str:
-        """(B, S) each to (B, HEARD_TOUCH), as `expression.deviations` gives them of velocities in 0..1."""
+        """(B, S) each to (B, HEARD_EXPRESSION), as `expression.deviations` gives them of velocities in 0..1."""
         graph = self.graph
         known = graph.add("Greater", velocity, graph.floats("zero", 0.0))
         loud = graph.add("Sub", velocity, graph.floats("level", LEVEL / LOUDEST))
@@ -464,7 +464,7 @@ class _Touch:
             axis=-1,
         )
         where, spread, late, stray = graph.split(self._feel(told), SLOTS, SLOTS, DRUM_SLOTS, DRUM_SLOTS)
-        for_velocity, for_offset = graph.split(head.touch_noise, SLOTS, DRUM_SLOTS)
+        for_velocity, for_offset = graph.split(head.expression_noise, SLOTS, DRUM_SLOTS)
         where = graph.add("Add", graph.add("Mul", where, graph.floats("louder", 32.0)), graph.floats("usual_level", LEVEL))
         velocity = self._draw(where, spread, for_velocity, (1, LOUDEST))
         velocity = graph.add("Div", velocity, graph.floats("loudest", LOUDEST))
@@ -473,11 +473,11 @@ class _Touch:
         offset = graph.add("Div", offset, graph.floats("offsets", OFFSETS))
         offset = graph.add("Pad", offset, graph.ints(0, 0, 0, SLOTS - DRUM_SLOTS))
         is_dictated = graph.add("Greater", "clamp_mask", graph.floats("half", 0.5))
-        touch = []
+        expression = []
         for drawn, sounded, dictate in ((velocity, x[1], head.told_velocity), (offset, x[2], head.told_offset)):
             own = graph.add("Add", graph.add("Mul", drawn, struck), graph.add("Mul", sounded, hold))
-            touch.append(graph.add("Where", is_dictated, dictate, own))
-        planes = graph.add("Reshape", graph.add("Concat", notes, *touch, axis=-1), graph.ints(-1, 4, SLOTS))
+            expression.append(graph.add("Where", is_dictated, dictate, own))
+        planes = graph.add("Reshape", graph.add("Concat", notes, *expression, axis=-1), graph.ints(-1, 4, SLOTS))
         graph.add("Transpose", planes, out="notes", perm=[0, 2, 1])
 
 

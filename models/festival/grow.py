@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from models.festival import recipe
-from models.train import TrainingError, rewrite, runs_of
+from models.training.train import TrainingError, rewrite, runs_of
 
 NEW = ("head.voicing", "head.likely")
 

@@ -32,8 +32,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.festival.expression import Expression
-from models.representation import BAND
+from models.festival.expression import ExpressionHead
+from models.music.representation import BAND
 
 WIDTHS = tuple(len(t.pitches) for t in BAND)
 SLOTS = sum(WIDTHS)
@@ -247,7 +247,7 @@ class Festival(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(sizes.width) for _ in range(sizes.layers + 1))
         self.layers = nn.ModuleList(nn.LSTM(sizes.width, sizes.width) for _ in range(sizes.layers))
         self.head = JointHead(sizes)
-        self.expression = Expression(sizes.width, sizes.dropout)
+        self.expression = ExpressionHead(sizes.width, sizes.dropout)
         nn.init.normal_(self.place.weight, std=0.1)
         nn.init.zeros_(self.harmony.weight)
         for name, parameter in self.layers.named_parameters():

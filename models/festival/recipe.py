@@ -9,7 +9,7 @@ On a folder of one's own, from the weights that are shipped; twenty songs take s
     algoritmo train festival --data MY_SONGS --from models/festival/festival.safetensors --out runs/mine \\
         --updates 400 --lr 0.0005 --decay 1 --weight-decay 0.03 --valid-every 50 --patience 3
 
-Seam: `models.train.Recipe`. Runs on: training.
+Seam: `models.training.train.Recipe`. Runs on: training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.data import Collection, Piece, read_band
 from models.festival.export import export as write_graph
 from models.festival.expression import DRUM_SLOTS, FARTHEST, LEVEL, LOUDEST, deviations, distributions, log_prob, tell
 from models.festival.network import (
@@ -40,18 +39,20 @@ from models.festival.network import (
     hear,
     log_prob_slots,
 )
-from models.representation import (
+from models.music.data import Collection, Piece, read_band
+from models.music.representation import (
     BAND,
     HELD,
     OFFSETS,
+    ONSET,
     SILENT,
-    STRUCK,
     UNKNOWN_OFFSET,
-    Touch,
+    Expression,
     transpose,
-    transpose_touch,
+    transpose_expression,
 )
-from models.train import Batch, Carry, Config, TrainingError
+from models.training.precision import narrow_products
+from models.training.train import Batch, Carry, Config, TrainingError
 
 DEFAULTS: Config = {
     "width": 150,
@@ -78,7 +79,7 @@ LONGEST = 4 * BAR  # steps of a note
 LEAD = [t.name for t in BAND].index("lead")
 MOST_ASKED = 2.0  # a quarter to four times the usual density
 ALONE_SHARE = 0.2  # weight of the nats of each play by itself: they only tell the joint choice what is likely
-TOUCH_SHARE = 0.1  # weight of the expression's nats: gradients are clipped together, and the notes come first
+EXPRESSION_SHARE = 0.1  # weight of the expression's nats: gradients are clipped together, and the notes come first
 _EDGES = np.cumsum(WIDTHS)[:-1]
 
 
@@ -143,7 +144,7 @@ class Cut:
     """Some steps of a piece, with the past in front."""
 
     roll: np.ndarray  # uint8 (PAST+T, S)
-    touch: Touch  # of the same steps
+    expression: Expression  # of the same steps
     position: int
     weight: np.ndarray  # bool (T,): the piece goes on
     fresh: bool  # hearing begins here
@@ -159,7 +160,7 @@ def _density(pieces: list[Piece]) -> dict[str, float]:
     """Strikes per step of each track, the median over the pieces that tell of it."""
     found = {}
     for track, where in zip(BAND, np.split(np.arange(sum(WIDTHS)), _EDGES), strict=True):
-        counts = [(p.roll[:, where] == STRUCK).sum() / len(p.roll) for p in pieces if track.name not in p.unknown]
+        counts = [(p.roll[:, where] == ONSET).sum() / len(p.roll) for p in pieces if track.name not in p.unknown]
         found[track.name] = round(float(np.median(counts)), 4) if counts else 0.0
     return found
 
@@ -170,20 +171,20 @@ def tidy(piece: Piece) -> Piece:
     """
     sounding = piece.roll.reshape(-1, BAR, piece.roll.shape[1]).any((1, 2)).repeat(BAR)
     roll = piece.roll[sounding]
-    begun = np.maximum.accumulate(np.where(roll == STRUCK, np.arange(len(roll))[:, None], -LONGEST), axis=0)
+    begun = np.maximum.accumulate(np.where(roll == ONSET, np.arange(len(roll))[:, None], -LONGEST), axis=0)
     roll = np.where(np.arange(len(roll))[:, None] - begun < LONGEST, roll, SILENT).astype(np.uint8)
-    return replace(piece, roll=roll, touch=levelled(piece.touch[sounding]) if piece.touch else None)
+    return replace(piece, roll=roll, expression=levelled(piece.expression[sounding]) if piece.expression else None)
 
 
-def levelled(touch: Touch) -> Touch:
+def levelled(expression: Expression) -> Expression:
     """Every track's velocities moved to LEVEL on average."""
-    velocity = touch.velocity.astype(np.int16)
+    velocity = expression.velocity.astype(np.int16)
     for own in np.split(velocity, _EDGES, axis=1):
         struck = own > 0
         if struck.any():
             own[struck] += LEVEL - round(own[struck].mean())
             own[struck] = own[struck].clip(1, LOUDEST)
-    return Touch(velocity.astype(np.uint8), touch.offset)
+    return Expression(velocity.astype(np.uint8), expression.offset)
 
 
 def cut(piece: Piece, start: int, steps: int, origin: int, unheard: np.ndarray = _ALL_HEARD, gain: int = 0) -> Cut:
@@ -196,12 +197,14 @@ def cut(piece: Piece, start: int, steps: int, origin: int, unheard: np.ndarray =
     out = np.zeros((PAST + steps, piece.roll.shape[1]), np.uint8)
     out[where] = piece.roll[some]
     first = out[PAST + origin - start] if start - origin <= PAST else out[:0]
-    first[first == HELD] = STRUCK  # nothing can be held on from silence
-    touch = Touch(np.zeros_like(out), np.full(out.shape, UNKNOWN_OFFSET, np.int8))
-    if piece.touch is not None:
-        touch.velocity[where], touch.offset[where] = piece.touch.velocity[some], piece.touch.offset[some]
+    first[first == HELD] = ONSET  # nothing can be held on from silence
+    expression = Expression(np.zeros_like(out), np.full(out.shape, UNKNOWN_OFFSET, np.int8))
+    if piece.expression is not None:
+        expression.velocity[where], expression.offset[where] = piece.expression.velocity[some], piece.expression.offset[some]
     known = np.asarray([t.name not in piece.unknown for t in BAND])
-    return Cut(out, touch, start - origin, np.arange(steps) < len(piece.roll) - start, start == origin, unheard, known, gain)
+    return Cut(
+        out, expression, start - origin, np.arange(steps) < len(piece.roll) - start, start == origin, unheard, known, gain
+    )
 
 
 class _Stream:
@@ -250,8 +253,8 @@ class _Stream:
             if self.window > window:
                 break
         if self.moved is None:
-            touch = self.source.touch and transpose_touch(self.source.touch, self.shift)
-            self.moved = replace(self.source, roll=transpose(self.source.roll, self.shift), touch=touch)
+            expression = self.source.expression and transpose_expression(self.source.expression, self.shift)
+            self.moved = replace(self.source, roll=transpose(self.source.roll, self.shift), expression=expression)
         return cut(self.moved, start, self.length, self.origin, self.unheard, self.gain)
 
     moved: Piece | None
@@ -261,8 +264,8 @@ def collate(cuts: list[Cut]) -> Batch:
     """Tensors roll, velocity, offset (PAST+T, B, S), weight (T, B), position, fresh, gain (B,), unheard, known (B, tracks)."""
     return {
         "roll": torch.from_numpy(np.stack([c.roll for c in cuts], 1)),
-        "velocity": torch.from_numpy(np.stack([c.touch.velocity for c in cuts], 1)),
-        "offset": torch.from_numpy(np.stack([c.touch.offset for c in cuts], 1)),
+        "velocity": torch.from_numpy(np.stack([c.expression.velocity for c in cuts], 1)),
+        "offset": torch.from_numpy(np.stack([c.expression.offset for c in cuts], 1)),
         "weight": torch.from_numpy(np.stack([c.weight for c in cuts], 1)),
         "position": torch.tensor([c.position for c in cuts]),
         "fresh": torch.tensor([c.fresh for c in cuts]),
@@ -320,7 +323,7 @@ def _lead_astray(notes: Tensor, tracks: Tensor, share: float) -> Tensor:
 def _transposition(semitones: int) -> Tensor:
     """(S, S): 1 from each slot to the slot it is moved to."""
     slots = np.eye(sum(WIDTHS), dtype=np.uint8)
-    return torch.from_numpy(np.concatenate([transpose(row[None] * STRUCK, semitones) for row in slots])).float() / STRUCK
+    return torch.from_numpy(np.concatenate([transpose(row[None] * ONSET, semitones) for row in slots])).float() / ONSET
 
 
 def _forget(heard: Tensor, share: float) -> Tensor:
@@ -369,7 +372,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
         heard = _forget(heard, model.forget_share)
     again = (~batch["fresh"])[:, None]
     state = carry["state"] * again if "state" in carry else None
-    with torch.autocast(roll.device.type, torch.bfloat16, enabled=model.training and model.low_precision):
+    with narrow_products(roll.device, model.training and model.low_precision):
         core, state = model.core(heard, position, harmony, state)
         logits, likely = model.head(core, heard, chosen, given_features(chosen, mask), harmony, wish)
     counts = (1 - mask) * ~lost * _per_slot(batch["known"])
@@ -380,7 +383,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     felt = carry["felt"] * again if "felt" in carry else None
     alone = -F.logsigmoid((2 * chosen[..., :SLOTS] - 1) * likely.float()) * counts
     velocity, offset, felt = strike_nats(model, batch, core.detach(), heard, mask, felt)
-    beside = ALONE_SHARE * alone.sum(-1) + TOUCH_SHARE * (velocity.sum(-1) + offset.sum(-1))
+    beside = ALONE_SHARE * alone.sum(-1) + EXPRESSION_SHARE * (velocity.sum(-1) + offset.sum(-1))
     beside = (beside * weight).sum()
     # Learned beside the notes, from the same music; the figure stays that of the notes.
     return nats + beside - beside.detach(), weight.sum(), {"state": state, "felt": felt}
@@ -388,7 +391,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
 
 def _wish(model: Festival, batch: Batch, counted: Tensor) -> Tensor:
     """How much busier than usual the tracks to be played will be in this window, log2, (B, 1); often not told."""
-    struck = (batch["roll"][PAST:] == STRUCK).float() * batch["weight"][..., None]
+    struck = (batch["roll"][PAST:] == ONSET).float() * batch["weight"][..., None]
     per_track = torch.stack([p.sum((0, 2)) for p in struck.split(WIDTHS, -1)], -1)  # (B, tracks)
     steps = batch["weight"].float().sum(0)
     found, usual = (per_track * counted).sum(-1) + 1, (batch["usual"] * counted).sum(-1) * steps + 1
@@ -400,17 +403,17 @@ def strike_nats(
     model: Festival, batch: Batch, core: Tensor, heard: Tensor, mask: Tensor, felt: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Nats of each strike's velocity (T, B, S) and offset (T, B, D) where they are known and not dictated; new state."""
-    struck = (batch["roll"][PAST - 1 :] == STRUCK).float()  # from the step before the first
+    struck = (batch["roll"][PAST - 1 :] == ONSET).float()  # from the step before the first
     velocity = batch["velocity"][PAST - 1 :].float()
     played = (torch.where(velocity > 0, velocity, LEVEL) + batch["gain"][:, None]).clamp(1, LOUDEST)
     late = batch["offset"][PAST - 1 :].float()
     known_late = late > -OFFSETS
     late = torch.where(known_late, late, 0)
-    touch = deviations(struck, played, late / OFFSETS)  # (T+1, B, HEARD_TOUCH)
-    before, now, drums = touch[:-1], struck[1:], slice(0, DRUM_SLOTS)
+    expression = deviations(struck, played, late / OFFSETS)  # (T+1, B, HEARD_EXPRESSION)
+    before, now, drums = expression[:-1], struck[1:], slice(0, DRUM_SLOTS)
     sounded = heard[..., :SLOTS]  # what is not heard is not felt
     before = before * torch.cat([sounded, sounded[..., drums]], -1)
-    told = tell(now, before, touch[1:] * torch.cat([mask, mask[..., drums]], -1))
+    told = tell(now, before, expression[1:] * torch.cat([mask, mask[..., drums]], -1))
     position = batch["position"] + torch.arange(len(now), device=now.device)[:, None]
     answer, felt = model.expression(core.float(), told, position, felt)
     loud, spread, delay, stray = distributions(answer)

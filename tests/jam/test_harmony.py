@@ -12,7 +12,7 @@ from engine.jam.harmony import Harmony
 from engine.jam.jam import Jam
 from engine.network.noise import noise
 from engine.network.runner import Runner
-from models.chords.harmony import PITCHES, Classes
+from models.music.chord_symbols import PITCHES, Classes
 from tests.jam.test_jam import GRID, Stage
 
 FESTIVAL, CHORDS = SHIPPED / "festival/festival.onnx", SHIPPED / "chords/chords.onnx"

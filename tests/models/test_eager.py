@@ -7,10 +7,10 @@ import torch
 from models.biaxial import export as biaxial_export
 from models.biaxial.network import Biaxial, BiaxialConfig
 from models.chords.export import step_graph as chords_graph
-from models.chords.harmony import QUALITIES, Classes
 from models.chords.network import ChordNetwork
 from models.eager import NumpyBiaxial, NumpyChords, biaxial_step, chords_step
-from models.export import random_inputs
+from models.graph.building import random_inputs
+from models.music.chord_symbols import QUALITIES, Classes
 from tests.models.graph_player import Player
 
 

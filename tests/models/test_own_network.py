@@ -72,7 +72,7 @@ def test_what_it_says_of_music_is_what_torch_says(gru):
 
 
 def test_the_engine_renders_with_it(gru, tmp_path):
-    demo = HERE / "engine" / "demo.mid"
+    demo = HERE / "engine" / "app" / "demo.mid"
     command = [sys.executable, "-m", "engine.cli", "render", demo, "--out", tmp_path, "--network", gru, "--bars", "2"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=HERE, timeout=120)
     assert done.returncode == 0, done.stderr

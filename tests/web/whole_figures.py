@@ -141,7 +141,7 @@ from pathlib import Path
 import torch
 from models.biaxial.export import step_graph
 from models.biaxial.network import Biaxial, BiaxialConfig
-from models.export import save_network
+from models.graph.building import save_network
 torch.manual_seed(1)
 about = {"name": "full", "title": "Biaxial, full size, untrained", "licence": "CC0-1.0", "steps_per_beat": 4}
 save_network(step_graph(Biaxial(BiaxialConfig()).eval(), about), Path(sys.argv[1]))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from models.biaxial import recipe
 from models.biaxial.network import RECALL_GAIN, BiaxialConfig, features, heard_below, recall
-from models.data import Collection, Piece
-from models.representation import STRUCK
+from models.music.data import Collection, Piece
+from models.music.representation import ONSET
 
 
 def describe(flags: list[list[float]], position: int, note: int, config: BiaxialConfig) -> list[float]:
@@ -77,7 +77,7 @@ def test_a_memory_fades_by_its_share_every_step():
 def test_a_stretch_remembers_what_came_before_it_in_its_piece():
     """A stretch from the middle is described as it is when the whole piece is heard."""
     chance = np.random.default_rng(0)
-    roll = (chance.random((400, 24)) < 0.1).astype(np.uint8) * STRUCK
+    roll = (chance.random((400, 24)) < 0.1).astype(np.uint8) * ONSET
     config = {**recipe.DEFAULTS, "low": 24, "high": 47, "recall": [0.5, 0.98], "shift": 0, "segment": 32, "batch": 2}
     data = recipe.Segments(config, Collection([Piece("a", "train", roll)]), {})
     shape = recipe.shape_of(config)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from models.biaxial import grow, recipe
-from models.representation import STRUCK
-from models.train import load_trained, write_tensors
+from models.music.representation import ONSET
+from models.training.train import load_trained, write_tensors
 
 SMALL = {"low": 45, "high": 68, "time_sizes": [6, 5], "note_sizes": [5, 4]}
 
@@ -21,7 +21,7 @@ def test_nothing_changes_until_it_is_trained(tmp_path, capsys, articulates):
     assert grow.main([str(old), str(new), "--recall", "0.9", "0.99"]) == 0
     wider, found, _ = load_trained(recipe, new)
     assert found["recall"] == [0.9, 0.99]
-    roll = (np.random.default_rng(0).random((40, 24)) < 0.1).astype(np.uint8) * STRUCK
+    roll = (np.random.default_rng(0).random((40, 24)) < 0.1).astype(np.uint8) * ONSET
     batch = recipe._tensors([(np.zeros_like(roll[0]), roll)], articulates)
     with torch.no_grad():
         before, after = (recipe.loss(model.eval(), batch, {})[0] for model in (network, wider))

@@ -5,8 +5,8 @@ import pytest
 import symusic
 
 from models.biaxial import recipe
-from models.biaxial.rolls import read_keyboard
-from models.representation import HELD, SILENT, STRUCK
+from models.music.keyboard import read_keyboard
+from models.music.representation import HELD, ONSET, SILENT
 
 
 def write_poly(path, notes):
@@ -35,9 +35,9 @@ def midi(notes, numerator=4, tracks=1):
 def test_a_roll_is_held_where_a_note_goes_on(tmp_path):
     path = write_poly(tmp_path / "Tunes.npz", [[60, 64], [60], [60, 67]])
     (piece,) = read_keyboard([path], 58, 70, 1).split("test")
-    assert piece.roll[:, 2].tolist() == [STRUCK, HELD, HELD]
-    assert piece.roll[:, 6].tolist() == [STRUCK, SILENT, SILENT]
-    assert piece.roll[:, 9].tolist() == [SILENT, SILENT, STRUCK]
+    assert piece.roll[:, 2].tolist() == [ONSET, HELD, HELD]
+    assert piece.roll[:, 6].tolist() == [ONSET, SILENT, SILENT]
+    assert piece.roll[:, 9].tolist() == [SILENT, SILENT, ONSET]
 
 
 def test_a_roll_outside_the_keyboard_is_refused_not_cut(tmp_path):
@@ -51,9 +51,9 @@ def test_all_tracks_of_a_file_sound_on_one_keyboard(tmp_path):
     (tmp_path / "song.mid").write_bytes(midi(notes, tracks=2))
     (piece,) = read_keyboard([tmp_path], 24, 101, 4).pieces
     assert piece.roll.shape == (128, 78)
-    assert (piece.roll == STRUCK).sum() == len(notes)
-    assert piece.roll[0, 40 - 24] == STRUCK
-    assert piece.roll[0, 60 - 24] == STRUCK
+    assert (piece.roll == ONSET).sum() == len(notes)
+    assert piece.roll[0, 40 - 24] == ONSET
+    assert piece.roll[0, 60 - 24] == ONSET
 
 
 def test_refusals_are_counted_by_reason(tmp_path):

@@ -9,11 +9,11 @@ import torch
 import models
 from models.biaxial import recipe
 from models.chords import recipe as chord_recipe
-from models.chords.harmony import Classes
 from models.chords.network import log_prob as chord_log_prob
-from models.playing import nats, open_network
-from models.representation import HELD, STRUCK
-from models.train import load_trained
+from models.graph.playing import nats, open_network
+from models.music.chord_symbols import Classes
+from models.music.representation import HELD, ONSET
+from models.training.train import load_trained
 
 HOME = Path(models.__file__).parent
 SHIPPED = sorted((HOME / "biaxial").glob("*.onnx"))
@@ -22,7 +22,7 @@ SHIPPED = sorted((HOME / "biaxial").glob("*.onnx"))
 def some_music(slots, steps=12):
     rng = np.random.default_rng(0)
     play = rng.random((steps, slots)) < 0.06
-    roll = play.astype(np.uint8) * STRUCK
+    roll = play.astype(np.uint8) * ONSET
     roll[1:][play[1:] & play[:-1]] = HELD
     return roll
 
@@ -59,7 +59,7 @@ def test_the_chord_graph_is_its_weights():
     assert (graph.card.model_extra or {})["classes"] == classes.names()
     chords = np.random.default_rng(0).integers(1, len(classes), 20)
     roll = np.zeros((20, graph.card.slots), np.uint8)
-    roll[:, : classes.voicings().shape[1]] = classes.voicings()[chords] * STRUCK
+    roll[:, : classes.voicings().shape[1]] = classes.voicings()[chords] * ONSET
     (found,) = nats(graph, [roll])
     last = torch.from_numpy(np.concatenate([[0], chords[:-1]]))[None]
     with torch.no_grad():

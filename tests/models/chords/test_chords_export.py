@@ -8,10 +8,10 @@ import torch
 
 from engine.core.contract import faults
 from models.chords.export import EAR, MOST_PUSHED, PATIENCE, PUSH, step_graph
-from models.chords.harmony import PITCHES, PLAYER, QUALITIES, Classes
 from models.chords.network import ChordNetwork, log_prob
-from models.chords.songs import read_rolls, read_songs
-from models.playing import nats, open_network
+from models.graph.playing import nats, open_network
+from models.music.chord_symbols import PITCHES, PLAYER, QUALITIES, Classes
+from models.music.songbook import read_rolls, read_songs
 from tests.models.graph_player import Player
 
 CLASSES = Classes(list(QUALITIES))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.chords.harmony import PITCHES, QUALITIES, SILENCE, SIMPLER, Classes, name_notes, parse_harte, parse_kind
+from models.music.chord_symbols import PITCHES, QUALITIES, SILENCE, SIMPLER, Classes, name_notes, parse_harte, parse_kind
 
 
 @pytest.mark.parametrize(

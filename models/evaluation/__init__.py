@@ -1,0 +1,1 @@
+"""How well a network knows music, and what its own is like."""

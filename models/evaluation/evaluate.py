@@ -1,0 +1,175 @@
+"""Measures a network through its own step graph: how likely it finds music, what it plays alone, how it accompanies.
+
+    algoritmo evaluate NETWORK.onnx PATH... [--split test] [--json FILE] [--baselines] [--solo N] [--accompany N]
+
+With everything dictated a step graph says how likely each step of a recording is (nats; lower is better), whoever
+trained it. With nothing dictated it plays: `--solo N` compares N such pieces with the data. With one track dictated it
+accompanies: `--accompany N` plays N songs in as the player's track. Runs without torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.core.contract import Card, Track
+from engine.core.errors import AlgoritmoError, NetworkError
+from models.evaluation.accompany import accompany
+from models.evaluation.baselines import BASELINES
+from models.evaluation.solo import compare, draw, table
+from models.graph.playing import StepGraph, nats, open_network, play_alone
+from models.music.data import SPLITS, Collection, Piece, read_band
+from models.music.keyboard import read_keyboard
+from models.music.representation import ROLES, to_midi
+from models.music.songbook import read_rolls
+
+__all__ = ["StepGraph", "evaluate", "main", "nats", "open_network", "play_alone", "read_for", "summary"]
+Array = np.ndarray
+
+
+def summary(found: Sequence[Array], pieces: Sequence[Piece], tracks: Sequence[Track]) -> dict[str, Any]:
+    """Figures of one network or baseline from the nats of each piece."""
+    whole = np.concatenate(found) if found else np.zeros((0, len(tracks)))
+    return {
+        "nats_per_step": float(whole.sum(1).mean()) if len(whole) else float("nan"),
+        "steps": len(whole),
+        "pieces": len(pieces),
+        "tracks": {t.name: float(whole[:, i].mean()) for i, t in enumerate(tracks)} if len(whole) else {},
+        "per_piece": {
+            p.name: {"nats_per_step": float(n.sum(1).mean()), "steps": len(n)} for p, n in zip(pieces, found, strict=True)
+        },
+    }
+
+
+def read_for(card: Card, paths: Sequence[Path], cache: Path) -> Collection:
+    """Read music the way this network hears it: chord symbols where its card names chord classes, all parts on one
+    keyboard where it has a single pitched track, else by roles. Raises NetworkError where no rule fits its tracks.
+    """
+    if classes := (card.model_extra or {}).get("classes"):
+        return read_rolls(paths, classes)
+    if len(card.tracks) == 1 and card.tracks[0].kind == "pitched":
+        pitches = card.tracks[0].pitches
+        return read_keyboard(paths, pitches[0], pitches[-1], card.steps_per_beat)
+    names = {t.name for t in card.tracks}
+    if names <= set(ROLES) and card.steps_per_beat == 4:
+        return read_band(paths, cache, card.tracks)
+    raise NetworkError(
+        f"{card.name}: no rule says how music falls to the tracks {', '.join(sorted(names))} at {card.steps_per_beat} steps "
+        f"a beat; name them by roles ({', '.join(ROLES)}) at 4, or have one track"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="algoritmo evaluate", description="Measure a network on music, and alone.")
+    parser.add_argument("network", type=Path, help="a step graph (.onnx)")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders, archives or a poly_splits .npz"
+    )
+    parser.add_argument("--split", choices=(*SPLITS, "all"), default="all", help="which pieces (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write every figure to this file")
+    parser.add_argument("--baselines", action="store_true", help="also fit simple models on the training split")
+    parser.add_argument("--solo", type=int, default=0, metavar="N", help="let it play N pieces alone, and compare")
+    parser.add_argument("--bars", type=int, default=64, help="length of a solo piece (%(default)s)")
+    parser.add_argument("--png", type=Path, metavar="FILE", help="draw that comparison")
+    parser.add_argument("--midi", type=Path, metavar="DIR", help="write the solo pieces as MIDI files")
+    parser.add_argument("--accompany", type=int, default=0, metavar="N", help="play N songs in as the player's track")
+    parser.add_argument("--track", default="lead", help="the player's track (%(default)s)")
+    parser.add_argument(
+        "--control", action="append", default=[], metavar="NAME=VALUE", help="play with this, such as temperature=0.9"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=Path, default=Path(".cache"), help="where read data is kept; safe to delete")
+    return parser
+
+
+def _controls(settings: Sequence[str]) -> dict[str, float]:
+    """NAME=VALUE settings as numbers. Raises ValueError."""
+    found = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError as error:
+            raise ValueError(f"--control {setting}: write NAME=VALUE, such as temperature=0.9") from error
+    return found
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    """Everything the command line asks for, as one JSON object: how it plays where that is asked for, else the nats."""
+    controls = _controls(args.control)
+    graph = open_network(args.network, args.threads)
+    card = graph.card
+    data = read_for(card, args.paths, args.cache)
+    pieces = data.pieces if args.split == "all" else data.split(args.split)
+    if not pieces:
+        counts = ", ".join(f"{len(data.split(s))} {s}" for s in SPLITS)
+        raise NetworkError(f"--split {args.split}: no piece is in it; there are {counts}")
+    found: dict[str, Any] = {"network": card.name, "split": args.split, "refused": dict(data.refused)}
+    if controls:
+        found["controls"] = controls
+    if args.accompany:
+        found["accompany"] = accompany(graph, pieces, args.accompany, args.track, controls)
+    if args.solo:
+        found["solo"] = _solo(graph, pieces, args, controls)
+    if not (args.solo or args.accompany) or args.baselines:
+        found |= summary(nats(graph, [p.roll for p in pieces]), pieces, card.tracks)
+    if args.baselines:
+        train = [p.roll for p in data.split("train")]
+        found["baselines"] = {
+            name: summary([baseline(p.roll) for p in pieces], pieces, card.tracks)
+            for name, baseline in ((n, fit(train, card)) for n, fit in BASELINES.items())
+        }
+    return found
+
+
+def _solo(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace, controls: dict[str, float]) -> dict[str, Any]:
+    card, seeds = graph.card, range(1, args.solo + 1)
+    rolls = play_alone(graph, seeds, args.bars, controls)
+    found = compare(rolls, seeds, [p.roll for p in pieces], card, args.bars)
+    if args.png:
+        draw(found, card.title or card.name, args.png)
+    if args.midi:
+        args.midi.mkdir(parents=True, exist_ok=True)
+        for seed, roll in zip(seeds, rolls, strict=True):
+            (args.midi / f"{card.name}-{seed:03}.mid").write_bytes(to_midi(roll, card.tracks, card.steps_per_beat))
+    return found
+
+
+def _print(found: dict[str, Any]) -> None:
+    if "steps" in found:
+        print(f"nats per step over {found['steps']} steps of {found['pieces']} pieces ({found['split']})")
+        for name, figures in ((found["network"], found), *found.get("baselines", {}).items()):
+            tracks = "  ".join(f"{t} {v:.2f}" for t, v in figures["tracks"].items())
+            print(f"  {name:12} {figures['nats_per_step']:7.3f}   {tracks}")
+    for line in table(found["solo"]) if "solo" in found else []:
+        print(line)
+    if told := found.get("accompany"):
+        print(f"accompanying {told['songs']} songs: share of the notes in the key of the player's last 4 bars")
+        for who in ("network", "data"):
+            tracks = "  ".join(f"{t} {v:.1%}" for t, v in told["tracks"][who].items() if v is not None)
+            whole = told["in_key"][who]
+            print(f"  {who:12} {'no note' if whole is None else f'{whole:.1%}'}   {tracks}   ({told['notes'][who]} notes)")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Console entry: `algoritmo evaluate NETWORK.onnx PATH ...`; returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        found = evaluate(args)
+        if args.json:
+            args.json.write_text(json.dumps(found, indent=1) + "\n")
+    except (AlgoritmoError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _print(found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

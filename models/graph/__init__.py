@@ -1,0 +1,1 @@
+"""Step graphs: building, saving and playing them. Runs without torch."""

@@ -1,0 +1,369 @@
+"""MIDI files to rolls of timesteps and back: what the networks read and write.
+
+A **roll** is uint8 (steps, slots): 0 silent, 1 held on from the step before, 2 struck. Slots are the pitches of the
+first track, then those of the second, and so on, as models/CONTRACT.md says. Time is counted in ticks, never in
+seconds, so tempo maps change nothing. How hard and how early a note was struck stands beside the roll (Expression).
+Runs without torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import symusic
+
+from engine.core.contract import Track
+
+SILENT, HELD, ONSET = 0, 1, 2
+OFFSETS = 120  # offsets are counted in this fraction of a step, -60..60
+UNKNOWN_OFFSET = -128
+
+ROLES = ("drums", "bass", "chords", "pad", "lead")
+# Twelve voices of a drum kit. Every General MIDI drum note is played by the nearest of them.
+DRUMS = (36, 38, 37, 42, 46, 51, 49, 41, 47, 39, 54, 70)
+BAND = (
+    Track(name="drums", kind="drums", pitches=DRUMS),
+    Track(name="bass", pitches=tuple(range(28, 60))),
+    Track(name="chords", pitches=tuple(range(40, 88))),
+    Track(name="pad", pitches=tuple(range(40, 88))),
+    Track(name="lead", pitches=tuple(range(48, 96))),
+)
+
+_KIT = {
+    36: (35, 36, 64, 66, 27, 28, 86, 87),  # kicks, low conga, low timbale, surdo
+    38: (38, 40, 31, 63, 65),  # snares, sticks, open conga, high timbale
+    37: (37, 33, 75, 76, 77, 85),  # side stick, claves, wood blocks
+    42: (42, 44, 22),  # closed and pedal hi-hat; 22 and 26 are edges of an electronic kit's
+    46: (46, 26),
+    51: (51, 53, 59, 56, 67, 68, 80, 81, 83, 34),  # rides, cowbell, agogo, triangle, bells
+    49: (49, 52, 55, 57),
+    41: (41, 43, 45, 61, 78, 79),  # low toms, low bongo, cuica
+    47: (47, 48, 50, 60, 62),  # high toms, high bongo, muted conga
+    39: (39, 30, 32, 58),  # clap and its like
+    54: (54, 69, 71, 72, 73, 74),  # tambourine, cabasa, whistles, guiros
+    70: (70, 82, 29),  # maracas, shaker
+}
+DRUM_OF = {note: slot for slot, notes in _KIT.items() for note in notes}
+
+
+class SongError(Exception):
+    """A file that cannot be used; `reason` is one of a few short phrases, fit to be counted."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}{': ' if detail else ''}{detail}")
+        self.reason = reason
+
+
+@dataclass(slots=True, frozen=True)
+class Part:
+    """One instrument of a song; times in quarter notes."""
+
+    name: str
+    program: int
+    drum: bool
+    start: np.ndarray  # float64 (notes,), quarters
+    end: np.ndarray  # float64 (notes,), quarters
+    pitch: np.ndarray  # int64 (notes,)
+    velocity: np.ndarray  # int64 (notes,)
+
+
+@dataclass(slots=True, frozen=True)
+class Expression:
+    """How the notes of a roll were struck; what was never played by hand is not known."""
+
+    velocity: np.ndarray  # uint8 (steps, slots): 1..127 where struck, 0 elsewhere and where it is not known
+    offset: np.ndarray  # int8 (steps, slots): 1 / OFFSETS of a step, early to late; UNKNOWN_OFFSET where not known
+
+    def __getitem__(self, steps: slice | np.ndarray) -> Expression:
+        return Expression(self.velocity[steps], self.offset[steps])
+
+
+@dataclass(slots=True, frozen=True)
+class Song:
+    """A MIDI file in quarter notes: its parts that have notes, and its bars."""
+
+    parts: tuple[Part, ...]
+    metres: tuple[tuple[float, int, int], ...]  # (start in quarters, numerator, denominator), first at 0
+
+    @property
+    def end(self) -> float:
+        """Last note's end, in quarters."""
+        return max((float(p.end.max()) for p in self.parts), default=0.0)
+
+
+def read_song(data: bytes) -> Song:
+    """Parse a MIDI file. Raises SongError("unreadable" or "no notes")."""
+    try:
+        score: Any = symusic.Score.from_midi(data)  # its stubs leave the attributes out
+    except (RuntimeError, ValueError) as error:
+        raise SongError("unreadable", str(error)) from error
+    tpq = score.ticks_per_quarter
+    if tpq <= 0:
+        raise SongError("unreadable", f"{tpq} ticks per quarter")
+    parts = []
+    for track in score.tracks:
+        notes = track.notes.numpy()
+        if len(notes["time"]) == 0:
+            continue
+        start = notes["time"] / tpq
+        parts.append(
+            Part(
+                track.name,
+                int(track.program),
+                bool(track.is_drum),
+                start,
+                start + notes["duration"] / tpq,
+                notes["pitch"].astype(np.int64),
+                notes["velocity"].astype(np.int64),
+            )
+        )
+    if not parts:
+        raise SongError("no notes")
+    metres = [(s.time / tpq, int(s.numerator), int(s.denominator)) for s in score.time_signatures]
+    if not metres or metres[0][0] > 0:
+        metres = [(0.0, 4, 4), *metres]
+    return Song(tuple(parts), tuple(metres))
+
+
+def sections(song: Song, beats_per_bar: int = 4) -> list[tuple[float, float]]:
+    """Stretches (start, end in quarters) whose bars last `beats_per_bar` quarters and begin at the stretch's start.
+
+    A pickup written as a short first bar, or an odd bar in the middle, ends one stretch and begins the next.
+    """
+    found: list[tuple[float, float]] = []
+    edges = [*(m[0] for m in song.metres), max(song.end, song.metres[-1][0])]
+    for (start, numerator, denominator), end in zip(song.metres, edges[1:], strict=True):
+        if end <= start or numerator * 4 / denominator != beats_per_bar:
+            continue
+        # The same metre said again on a bar line changes nothing.
+        if found and found[-1][1] == start and (start - found[-1][0]) % beats_per_bar == 0:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
+    return found
+
+
+def grid_fit(parts: Sequence[Part], start: float = 0.0, steps_per_beat: int = 4, tolerance: float = 0.25) -> float:
+    """Share of the onsets that lie within `tolerance` of a step from the grid (chance gives 2 x tolerance)."""
+    steps = (np.concatenate([p.start for p in parts]) - start) * steps_per_beat
+    return float(np.mean(np.abs(steps - np.round(steps)) <= tolerance))
+
+
+def voices(part: Part) -> float:
+    """Mean number of notes that sound where any does (1 = single-voiced)."""
+    first, last = np.floor(part.start * 8).astype(int), np.maximum(np.ceil(part.end * 8), 1).astype(int)
+    count = np.zeros(int(last.max()) + 2, np.int64)
+    np.add.at(count, first, 1)
+    np.add.at(count, np.maximum(last, first + 1), -1)
+    sounding = np.cumsum(count)
+    return float(sounding[sounding > 0].mean())
+
+
+_NAMED = (
+    ("lead", re.compile(r"melod|lead|vocal|solo|sing", re.I)),
+    ("bass", re.compile(r"bass|walk", re.I)),
+    ("pad", re.compile(r"pad|string|choir|\bsus|-sus|ensemble|atmos", re.I)),
+    ("chords", re.compile(r"chord|piano|guit|organ|keys|arp|rhythm|comp", re.I)),
+)
+_BASSES = range(32, 40)
+_PADS = (*range(48, 55), *range(88, 96), 16, 19, 20, 44)  # ensembles, synth pads, held organs, tremolo strings
+_EFFECTS = (47, 55, *range(112, 128), 96, 97, 101, 102)  # timpani, orchestra hit, percussive, sound effects
+
+
+def assign_roles(parts: Sequence[Part]) -> list[str | None]:
+    """Return the role of each part (one of ROLES, or None where it has no place in the band).
+
+    1. A part named exactly after a role has it. Channel 10 is the drums; sound effects have no role.
+    2. Bass: by General MIDI program, by name, or low (median under 45) and single-voiced.
+    3. Pad: by program or name, where the notes last a beat or more on average.
+    4. Lead: one named so; else, of the rest, the highest among the most single-voiced.
+    5. Chords: the rest.
+    """
+    roles: list[str | None] = []
+    rest: list[int] = []
+    for index, part in enumerate(parts):
+        role = _certain_role(part)
+        if role == "?":
+            rest.append(index)
+            role = None
+        roles.append(role)
+    named = [i for i in rest if _NAMED[0][1].search(parts[i].name)]
+    lead = _lead(parts, named or rest) if "lead" not in roles else None
+    for index in rest:
+        roles[index] = "lead" if index == lead else "chords"
+    return roles
+
+
+def _certain_role(part: Part) -> str | None:
+    """Role by rules 1 to 3; "?" where only a comparison with the other parts can tell."""
+    name = part.name.strip().lower()
+    if name in ROLES:
+        return name
+    if part.drum:
+        return "drums"
+    if part.program in _EFFECTS:
+        return None
+    by_name = next((role for role, pattern in _NAMED if pattern.search(name)), None)
+    if by_name == "lead":
+        return "?"
+    if by_name == "bass" or part.program in _BASSES:
+        return "bass"
+    if by_name != "chords" and np.median(part.pitch) < 45 and voices(part) < 1.1:
+        return "bass"
+    if (by_name == "pad" or part.program in _PADS) and np.mean(part.end - part.start) >= 1.0:
+        return "pad"
+    return "?"
+
+
+def _lead(parts: Sequence[Part], candidates: list[int]) -> int | None:
+    single = [i for i in candidates if voices(parts[i]) < 1.3 and len(parts[i].pitch) >= 16]
+    return max(single, key=lambda i: (float(np.median(parts[i].pitch)), len(parts[i].pitch)), default=None)
+
+
+def fold(pitch: int, pitches: Sequence[int]) -> int:
+    """`pitch` moved by octaves into the range of `pitches`."""
+    low, high = pitches[0], pitches[-1]
+    if pitch < low:
+        pitch += 12 * -(-(low - pitch) // 12)
+    if pitch > high:
+        pitch -= 12 * -(-(pitch - high) // 12)
+    return pitch
+
+
+def empty_roll(steps: int, tracks: Sequence[Track] = BAND) -> np.ndarray:
+    """Silence: uint8 (steps, slots)."""
+    return np.zeros((steps, sum(len(t.pitches) for t in tracks)), np.uint8)
+
+
+def quantise(
+    parts: Sequence[Part],
+    roles: Sequence[str | None],
+    start: float,
+    end: float,
+    tracks: Sequence[Track] = BAND,
+    steps_per_beat: int = 4,
+) -> tuple[np.ndarray, Expression]:
+    """Put the notes that start in [start, end) quarters on the grid; returns the roll, and how each note was struck.
+
+    A note starts at the step nearest to it, lasts at least one step, and is cut where its pitch is struck again.
+    Drums last one step. Pitches out of a track's range are folded into it by octaves. Where two strikes fall on one step,
+    the louder one tells how it was struck.
+    """
+    steps = max(round((end - start) * steps_per_beat), 0)
+    roll = empty_roll(steps, tracks)
+    expression = Expression(np.zeros_like(roll), np.full(roll.shape, UNKNOWN_OFFSET, np.int8))
+    base = 0
+    for track in tracks:
+        slot_of = {pitch: base + i for i, pitch in enumerate(track.pitches)}
+        base += len(track.pitches)
+        for part, role in zip(parts, roles, strict=True):
+            if role != track.name:
+                continue
+            at = (part.start - start) * steps_per_beat
+            first = np.floor(at + 0.5).astype(int)
+            last = np.maximum(np.floor((part.end - start) * steps_per_beat + 0.5).astype(int), first + 1)
+            offset = np.round((at - first) * OFFSETS).astype(int)
+            rows = zip(*(v.tolist() for v in (part.pitch, first, last, part.velocity, offset)), strict=True)
+            for pitch, a, b, velocity, late in rows:
+                drum = track.kind == "drums"
+                if not 0 <= a < steps or (drum and pitch not in DRUM_OF):
+                    continue
+                slot = slot_of[DRUM_OF[pitch] if drum else fold(pitch, track.pitches)]
+                roll[a, slot] = ONSET
+                if velocity > expression.velocity[a, slot]:
+                    expression.velocity[a, slot], expression.offset[a, slot] = velocity, late
+                if not drum:
+                    tail = roll[a + 1 : b, slot]
+                    tail[tail == SILENT] = HELD
+    _close_gaps(roll)
+    return roll, expression
+
+
+def _close_gaps(roll: np.ndarray) -> None:
+    """Strike what is held without a note before it (cannot come from well-formed notes; folding may do it)."""
+    orphan = roll == HELD
+    orphan[1:] &= roll[:-1] == SILENT
+    roll[orphan] = ONSET
+
+
+def trim(roll: np.ndarray, bar: int = 16) -> np.ndarray:
+    """Drop the silent bars at both ends; returns a whole number of bars."""
+    first, last = sounding_bars(roll, bar)
+    return np.pad(roll, ((0, max(0, last - len(roll))), (0, 0)))[first:last]
+
+
+def sounding_bars(roll: np.ndarray, bar: int = 16) -> tuple[int, int]:
+    """First step of the first bar that sounds, and the end of the last one (which may lie beyond the roll)."""
+    sounding = np.flatnonzero(roll.any(axis=1))
+    return (int(sounding[0]) // bar * bar, -(-(int(sounding[-1]) + 1) // bar) * bar) if len(sounding) else (0, 0)
+
+
+def transpose(roll: np.ndarray, semitones: int, tracks: Sequence[Track] = BAND) -> np.ndarray:
+    """The roll with every pitched track moved by `semitones`; what leaves a range comes back an octave away."""
+    out = _moved(roll, semitones, tracks)
+    _close_gaps(out)
+    return out
+
+
+def transpose_expression(expression: Expression, semitones: int, tracks: Sequence[Track] = BAND) -> Expression:
+    """How the notes of `transpose` were struck."""
+    return Expression(
+        _moved(expression.velocity, semitones, tracks), _moved(expression.offset, semitones, tracks, UNKNOWN_OFFSET)
+    )
+
+
+def _moved(values: np.ndarray, semitones: int, tracks: Sequence[Track], nothing: int = 0) -> np.ndarray:
+    """Slots of the pitched tracks moved by `semitones`; where two meet, the greater value stays."""
+    out = np.full_like(values, nothing)
+    base = 0
+    for track in tracks:
+        width = len(track.pitches)
+        part, moved = values[:, base : base + width], out[:, base : base + width]
+        if track.kind == "drums":
+            moved[:] = part
+        else:
+            target = np.asarray([fold(p + semitones, track.pitches) - track.pitches[0] for p in track.pitches])
+            for source in np.flatnonzero((part != nothing).any(axis=0)):
+                np.maximum(moved[:, target[source]], part[:, source], out=moved[:, target[source]])
+        base += width
+    return out
+
+
+def channels(roll: np.ndarray) -> np.ndarray:
+    """Roll to the step graph's channels: float32 (steps, slots, 2), play and hold."""
+    return np.stack([roll != SILENT, roll == HELD], axis=-1).astype(np.float32)
+
+
+def from_channels(notes: np.ndarray) -> np.ndarray:
+    """Notes of the step graph (steps, slots, >= 2) to a roll."""
+    play, hold = notes[..., 0] > 0.5, notes[..., 1] > 0.5
+    return np.where(play, np.where(hold, HELD, ONSET), SILENT).astype(np.uint8)
+
+
+PROGRAMS = {"drums": 0, "bass": 33, "chords": 4, "pad": 89, "lead": 81}
+
+
+def to_midi(
+    roll: np.ndarray, tracks: Sequence[Track] = BAND, steps_per_beat: int = 4, tempo: float = 120.0, velocity: int = 90
+) -> bytes:
+    """Write a roll as a MIDI file with one named track for each track of the network."""
+    per_step = 480 // steps_per_beat
+    score: Any = symusic.Score(480)
+    score.tempos.append(symusic.Tempo(0, tempo))
+    score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
+    base = 0
+    for track in tracks:
+        out: Any = symusic.Track(track.name, PROGRAMS.get(track.name, 0), track.kind == "drums")
+        for slot, pitch in enumerate(track.pitches, base):
+            column = roll[:, slot]
+            for step in np.flatnonzero(column == ONSET):
+                rest = np.flatnonzero(column[step + 1 :] != HELD)
+                length = 1 + (int(rest[0]) if len(rest) else len(column) - step - 1)
+                out.notes.append(symusic.Note(int(step) * per_step, int(length * per_step), pitch, velocity))
+        base += len(track.pitches)
+        score.tracks.append(out)
+    return bytes(score.dumps_midi())

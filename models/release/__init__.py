@@ -1,0 +1,1 @@
+"""Putting a trained network in its place: card, picture, shipped file."""

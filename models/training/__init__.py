@@ -1,0 +1,1 @@
+"""Training a network: runs, checkpoints, averages."""

@@ -1,0 +1,205 @@
+"""Folders and archives to pieces: splits, refusals, cache."""
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+import symusic
+
+from models.music import data
+from models.music.data import LARGEST_BYTES, find_files, main, read_band, split_of
+from models.music.representation import BAND, OFFSETS, ONSET, SILENT, UNKNOWN_OFFSET, to_midi
+
+SLOTS = sum(len(t.pitches) for t in BAND)
+
+
+def song(bars=10, seed=0):
+    """A band that plays on every step of 16, as MIDI."""
+    roll = np.zeros((bars * 16, SLOTS), np.uint8)
+    roll[::2, 0] = ONSET
+    roll[::4, 12 + seed % 12] = ONSET
+    roll[::4, 150] = ONSET
+    return to_midi(roll)
+
+
+def odd_metre():
+    score = symusic.Score.from_midi(song())
+    score.time_signatures[0].numerator = 7
+    return score.dumps_midi()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    data = tmp_path / "songs"
+    data.mkdir()
+    files = {f"set/{i}.mid": song(seed=i) for i in range(4)}
+    with tarfile.open(data / "songs.tar.xz", "w:xz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    rows = [{"path": f"{i}.mid", "split": "valid" if i == 3 else "train", "licence": "CC0"} for i in range(4)]
+    (data / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return data
+
+
+def test_an_archive_is_read_where_it_lies_and_the_manifest_gives_splits_and_licences(folder, tmp_path):
+    found = read_band([folder])
+    assert [len(found.split(s)) for s in ("train", "valid", "test")] == [3, 1, 0]
+    assert found.sources == [{"name": "songs", "licence": "CC0"}]
+    assert sorted(p.name for p in folder.iterdir()) == ["manifest.jsonl", "songs.tar.xz"]
+
+
+def test_refused_files_are_counted_by_reason(folder):
+    score = symusic.Score.from_midi(song())
+    del score.tracks[0], score.tracks[1:]
+    for name, content in {
+        "alone.mid": score.dumps_midi(),
+        "odd.mid": odd_metre(),
+        "noise.mid": b"MThd nonsense",
+        "short.mid": song(bars=3),
+        "large.mid": bytes(5_000_000),
+    }.items():
+        (folder / name).write_bytes(content)
+    found = read_band([folder])
+    assert (found.files, found.used) == (9, 4)
+    assert found.refused == {
+        "fewer than two roles": 1,
+        "odd metre": 1,
+        "unreadable": 1,
+        "shorter than 8 bars": 1,
+        "larger than 4 MB": 1,
+    }
+
+
+def drummer(late=0.0, strays=(0.0,), bars=4, triplets=False):
+    """A kick on every beat and hi-hats between, `late` and then by turns `strays` steps after the grid, louder and louder."""
+    score = symusic.Score(480)
+    score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
+    track = symusic.Track("kit", 0, True)
+    places = [(i * (320 if triplets else 240), 36 if i % 2 == 0 else 22) for i in range(bars * (6 if triplets else 8))]
+    for i, (tick, pitch) in enumerate(places):
+        at = tick + round((late + strays[i % len(strays)]) * 120)
+        track.notes.append(symusic.Note(max(at, 0), 30, pitch, 40 + i))
+    score.tracks.append(track)
+    return score.dumps_midi()
+
+
+def test_drums_alone_are_pieces_that_tell_nothing_of_the_band(folder):
+    (folder / "beat.mid").write_bytes(drummer(strays=(0.1, -0.1), bars=1))
+    (folder / "triplets.mid").write_bytes(drummer(triplets=True))
+    found = read_band([folder])
+    assert found.refused == {"off the grid": 1}
+    (beat,) = (p for p in found.pieces if p.name == "beat.mid")
+    assert beat.unknown == ("bass", "chords", "pad", "lead")
+    assert all(p.unknown == () for p in found.pieces if p is not beat)
+    assert len(beat.roll) == 16
+    assert np.flatnonzero(beat.roll[:, 0]).tolist() == [0, 4, 8, 12]
+    assert np.flatnonzero(beat.roll[:, 3]).tolist() == [2, 6, 10, 14]  # an edge of the closed hi-hat
+
+
+def test_a_drummers_mean_offset_is_taken_away_and_the_rest_is_kept(tmp_path):
+    (tmp_path / "late.mid").write_bytes(drummer(late=0.4, strays=(0.2, -0.2)))
+    (tmp_path / "machine.mid").write_bytes(drummer())
+    late, machine = read_band([tmp_path]).pieces
+    kicks, hats = late.roll[:, 0] == ONSET, late.roll[:, 3] == ONSET
+    assert np.flatnonzero(kicks).tolist() == list(range(0, 64, 4))
+    np.testing.assert_allclose(late.expression.offset[kicks, 0] / OFFSETS, 0.2, atol=0.02)
+    np.testing.assert_allclose(late.expression.offset[hats, 3] / OFFSETS, -0.2, atol=0.02)
+    assert late.expression.velocity[late.roll == ONSET].tolist() == list(range(40, 72))
+    assert (late.expression.offset[late.roll == SILENT] == UNKNOWN_OFFSET).all()
+    assert (machine.expression.offset == UNKNOWN_OFFSET).all()  # nobody's timing
+    assert machine.expression.velocity[0, 0] == 40
+
+
+def test_a_track_that_is_always_as_loud_says_nothing_of_velocity(folder):
+    assert all((p.expression.velocity == 0).all() for p in read_band([folder]).pieces)
+
+
+def test_what_is_too_large_is_refused_without_being_read(tmp_path, monkeypatch):
+    asked = []
+
+    def reads(name, stream):
+        real = stream.read
+        stream = type("Stream", (), {"read": lambda _self, n=-1: asked.append(n) or real(n)})()
+        return kept(name, stream)
+
+    kept = data._file
+    monkeypatch.setattr(data, "_file", reads)
+    with (tmp_path / "huge.mid").open("wb") as file:
+        file.truncate(3_000_000_000)  # no disk is used
+    with pytest.raises(ValueError, match="1 larger than 4 MB"):
+        read_band([tmp_path])
+    assert asked == [LARGEST_BYTES + 1]
+
+
+def test_a_broken_archive_is_counted_and_the_rest_is_read(folder):
+    whole = (folder / "songs.tar.xz").read_bytes()
+    (folder / "half.tar.xz").write_bytes(whole[: len(whole) // 2])
+    (folder / "nonsense.zip").write_bytes(b"PK nonsense")
+    found = read_band([folder])
+    assert found.used >= 4
+    assert found.refused["unreadable"] == 2
+    assert {f.name for f in find_files(folder)} >= {"half.tar.xz", "nonsense.zip"}
+
+
+def test_a_table_of_splits_may_lie_in_the_archive(tmp_path):
+    rows = "midi_filename,split,time_signature\n" + "".join(
+        f"d/{i}.mid,{s},4-4\n" for i, s in enumerate(["train", "validation"])
+    )
+    with tarfile.open(tmp_path / "kit.tar.xz", "w:xz") as tar:
+        for name, content in {"kit/info.csv": rows.encode(), "kit/d/0.mid": drummer(), "kit/d/1.mid": drummer()}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    found = read_band([tmp_path])
+    assert [(p.name, p.split) for p in found.pieces] == [("kit/d/0.mid", "train"), ("kit/d/1.mid", "valid")]
+
+
+def test_the_cache_gives_the_same_and_may_be_deleted_or_go_stale(folder, tmp_path):
+    cache = tmp_path / "cache"
+    first, second = read_band([folder], cache), read_band([folder], cache)
+    assert first.facts() == second.facts()
+    assert all(a.name == b.name and np.array_equal(a.roll, b.roll) for a, b in zip(first.pieces, second.pieces, strict=True))
+    for a, b in zip(first.pieces, second.pieces, strict=True):
+        assert a.unknown == b.unknown
+        assert np.array_equal(a.expression.velocity, b.expression.velocity)
+        assert np.array_equal(a.expression.offset, b.expression.offset)
+    for file in cache.iterdir():
+        file.unlink()
+    assert read_band([folder], cache).facts() == first.facts()
+    (folder / "new.mid").write_bytes(song(seed=7))
+    assert read_band([folder], cache).files == first.files + 1
+
+
+def test_versions_of_one_song_stay_on_one_side():
+    assert len({split_of(f"a/Some_Song__{groove}.mid", None) for groove in "abcdefgh"}) == 1
+    shares = [split_of(f"{i}.mid", None) for i in range(2000)]
+    assert 0.05 < shares.count("valid") / 2000 < 0.11
+    assert 0.02 < shares.count("test") / 2000 < 0.06
+
+
+def test_a_folder_without_music_says_what_was_there(tmp_path):
+    with pytest.raises(ValueError, match="there is no MIDI file and no lead sheet"):
+        read_band([tmp_path])
+    (tmp_path / "odd.mid").write_bytes(odd_metre())
+    with pytest.raises(ValueError, match="1 odd metre"):
+        read_band([tmp_path])
+    with pytest.raises(FileNotFoundError):
+        read_band([tmp_path / "nowhere"])
+
+
+def test_the_command_says_what_a_folder_gives(folder, tmp_path, capsys):
+    (folder / "odd.mid").write_bytes(odd_metre())
+    png, figures = tmp_path / "data.png", tmp_path / "data.json"
+    assert main([str(folder), "--png", str(png), "--json", str(figures), "--cache", str(tmp_path / "cache")]) == 0
+    said = capsys.readouterr().out
+    assert "4 of 5 files can be used" in said
+    assert "1 refused: odd metre" in said
+    assert png.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(figures.read_text())
+    assert found["tracks"]["drums"]["strikes_per_step"] == 0.5
+    assert found["tracks"]["pad"]["absent"] == 1.0
+    assert main([str(tmp_path / "nowhere")]) == 2

@@ -1,0 +1,96 @@
+"""Lead sheets: melody, ties, chords, pickups, and what is refused."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from models.music.data import read_band
+from models.music.musicxml import read_lead_sheet
+from models.music.representation import HELD, ONSET, SongError, assign_roles, quantise, sections
+
+
+def note(step, octave, quarters, tie="", chord=False):
+    ties = "".join(f'<tie type="{t}"/>' for t in tie.split())
+    together = "<chord/>" if chord else ""
+    return (
+        f"<note>{together}<pitch><step>{step}</step><octave>{octave}</octave></pitch>"
+        f"<duration>{round(quarters * 4)}</duration>{ties}</note>"
+    )
+
+
+def harmony(step, kind):
+    return f"<harmony><root><root-step>{step}</root-step></root><kind>{kind}</kind></harmony>"
+
+
+def sheet(*measures, beats=4, beat_type=4):
+    metre = f"<time><beats>{beats}</beats><beat-type>{beat_type}</beat-type></time>"
+    time = f"<attributes><divisions>4</divisions>{metre}</attributes>"
+    bars = "".join(f"<measure>{time if i == 0 else ''}{m}</measure>" for i, m in enumerate(measures))
+    return f"<score-partwise><part>{bars}</part></score-partwise>".encode()
+
+
+WHOLE = note("E", 5, 4)
+
+
+def test_melody_and_chords_become_lead_and_chords():
+    song = read_lead_sheet(sheet(harmony("C", "major") + note("E", 5, 2) + note("G", 5, 2), harmony("G", "dominant") + WHOLE))
+    lead, chords = song.parts
+    assert (lead.name, chords.name) == ("lead", "chords")
+    assert list(zip(lead.start, lead.end, lead.pitch, strict=True)) == [(0, 2, 76), (2, 4, 79), (4, 8, 76)]
+    first = chords.pitch[chords.start == 0]
+    assert set(first % 12) == {0, 4, 7}
+    assert first.min() % 12 == 0
+    assert set(chords.pitch[chords.start == 4] % 12) == {7, 11, 2, 5}
+    assert set(chords.end) == {4, 8}
+    assert assign_roles(song.parts) == ["lead", "chords"]
+
+
+def test_tied_notes_are_one_and_notes_together_begin_together():
+    first = harmony("C", "major") + note("C", 5, 3) + note("E", 5, 1, "start") + note("G", 5, 1, chord=True)
+    song = read_lead_sheet(sheet(first, note("E", 5, 4, "stop")))
+    lead = song.parts[0]
+    assert list(zip(lead.start, lead.end, lead.pitch, strict=True)) == [(0, 3, 72), (3, 8, 76), (3, 4, 79)]
+
+
+def test_a_pickup_ends_before_the_first_downbeat():
+    song = read_lead_sheet(sheet(note("G", 4, 1), *[harmony("C", "major") + WHOLE] * 8))
+    assert sections(song) == [(1.0, 33.0)]
+    roll = quantise(song.parts, assign_roles(song.parts), 1.0, 33.0)[0]
+    struck = np.flatnonzero((roll[:, 140:] == ONSET).any(1))
+    assert struck.tolist() == list(range(0, 128, 16))
+    assert (roll[1, 140:] == HELD).any()
+
+
+def test_compressed_sheets_are_read_and_tell_of_their_own_tracks_only(tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("META-INF/container.xml", "<container/>")
+        archive.writestr("score.xml", sheet(*[harmony("C", "major") + WHOLE] * 9))
+    (tmp_path / "song.mxl").write_bytes(packed.getvalue())
+    (tmp_path / "waltz.musicxml").write_bytes(sheet(*[harmony("C", "major") + note("E", 5, 3)] * 9, beats=3))
+    found = read_band([tmp_path])
+    (piece,) = found.pieces
+    assert piece.unknown == ("drums", "bass", "pad")
+    assert len(piece.roll) == 144
+    assert found.refused == {"odd metre": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"not xml", "unreadable"),
+        (b"PK not a zip", "unreadable"),
+        (b"<score-partwise/>", "unreadable"),
+        (sheet(WHOLE), "no chords"),
+        (sheet(harmony("C", "major") + "<note><rest/><duration>16</duration></note>"), "no notes"),
+        (sheet(harmony("H", "major") + WHOLE), "unknown chord symbol"),
+        (sheet(harmony("C", "major") + WHOLE).replace(b"<divisions>4", b"<divisions>0.0"), "unreadable"),
+        (b"<score-partwise><part><measure>" + WHOLE.encode() + b"</measure></part></score-partwise>", "no metre"),
+    ],
+)
+def test_what_is_no_lead_sheet_is_refused_with_the_reason(data, reason):
+    with pytest.raises(SongError) as refused:
+        read_lead_sheet(data)
+    assert refused.value.reason == reason

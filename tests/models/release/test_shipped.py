@@ -1,0 +1,40 @@
+"""The shipped festival network: it keeps the contract, plays alone, and follows what it is told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.evaluation.statistics import longest_silence, longest_stuck
+from models.graph.playing import nats, open_network, play_alone
+from models.music.representation import ONSET
+
+NETWORK = Path(__file__).parents[3] / "models/festival/festival.onnx"
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return open_network(NETWORK)
+
+
+@pytest.fixture(scope="module")
+def alone(graph):
+    return play_alone(graph, range(1, 21), bars=32)
+
+
+def test_alone_it_is_never_silent_for_a_bar_nor_stuck_on_a_step(alone):
+    assert max(longest_silence(roll) for roll in alone) < 16
+    assert max(longest_stuck(roll) for roll in alone) <= 4 * 16
+
+
+def test_alone_every_track_is_about_as_busy_as_in_the_music_it_learned_from(graph, alone):
+    for name, where in graph.card.track_slices().items():
+        mean = np.mean([(roll[:, where] == ONSET).sum() / len(roll) for roll in alone])
+        wanted = graph.card.training["density"][name]  # a mean as well: many songs have no pad
+        assert wanted / 2 <= mean <= wanted * 2, name
+
+
+def test_the_notes_it_plays_are_likelier_to_it_than_a_shuffle_of_them(graph, alone):
+    own = np.mean([n.sum() for n in nats(graph, alone[:4])])
+    shuffled = np.mean([n.sum() for n in nats(graph, [roll[::-1].copy() % 2 * 2 for roll in alone[:4]])])
+    assert own < shuffled
