@@ -7,7 +7,6 @@ object, and other threads only append to its deques or take from its queue. `run
 from __future__ import annotations
 
 import ctypes
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -16,10 +15,11 @@ import numpy as np
 from pyo import Server
 
 from engine.audio.limiter import Limiter
+from engine.audio.player import Player
 from engine.audio.rack import Channel, Rack, Strip
 from engine.core.config import Config
 from engine.core.contract import Card
-from engine.core.errors import ConfigError, PatchError
+from engine.core.errors import PatchError
 from engine.core.link import Link
 from engine.core.messages import (
     ALL_OFF,
@@ -34,12 +34,9 @@ from engine.core.messages import (
     PLAYER,
     WARNING,
 )
-from engine.core.parameters import Live, Parameter, Registry
-from engine.core.settings import of_controllers
+from engine.core.parameters import Live, Registry
 from engine.midi.file_source import FileSource
-from engine.midi.parser import Arrival, MidiMessage, Parser
 from engine.midi.schedule import Event, Schedule, is_late
-from engine.transport.sample_clock import SampleClock
 
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
 
@@ -89,31 +86,19 @@ class AudioEngine:
         self.link = link
         self.rate_hz = rate_hz
         self.frame = 0
-        self.notes_in = 0
         self.notes_late = 0
-        self._ignored_before = 0
-        # Appended to by the ports' threads.
-        self.midi_in: deque[Arrival] = deque(maxlen=8192)
-        # Line on which arrivals are due, when the device asks for so much at once that playing them
-        # as soon as possible would blur their rhythm.
-        self.arrival: SampleClock | None = None
         # The MIDI output's: called with every note of the network as it comes, and the ALL_OFFs.
         self.outlet: Callable[[Event], object] | None = None
         self.control: SimpleQueue[LogMessage | RebuildTrack | Free | None] = SimpleQueue()
         self._run_by_thread = run_by_thread
         self._live = Live(registry, link.values)
-        self._controllers = _controllers(config.midi.cc, registry)
+        self.player = Player(link["keys"].reader(), self._live, config, self, source)
         self._server = _boot(rate_hz, config.jam.seed)
         self._process = self._server.process
         self._view = _output_of(self._server)
         self._sound = self._view.reshape(-1).view(np.uint8).data
         self._rack = Rack([track.name for track in card.tracks], config)
         self.limiter = Limiter(rate_hz, config.audio.ceiling_db)
-        self._parsers: list[Parser] = []
-        self._source = source
-        self._source_port = self.add_port()
-        self._keys = link["keys"].reader()
-        self._keys_port = self.add_port()
         self._notes = link["notes"].reader()
         self._schedule = Schedule()
         self._deferred: list[tuple[int, int, int]] = []  # (track, step, pitch): ends in the block it began in, so one later
@@ -133,15 +118,10 @@ class AudioEngine:
 
     # --- for other threads -------------------------------------------------------------------------------------------------
 
-    def add_port(self) -> int:
-        """Return the number of a new MIDI input, to be given with its bytes; before the first block."""
-        self._parsers.append(Parser())
-        return len(self._parsers) - 1
-
     def resume(self, last: np.void) -> None:
         """Take over from a process that died, with the CLOCK record it published last: end its notes, count on."""
-        self.notes_in, self.notes_late = int(last["notes_in"]), int(last["notes_late"])
-        self._ignored_before = int(last["midi_ignored"])
+        self.player.resume(int(last["notes_in"]), int(last["midi_ignored"]))
+        self.notes_late = int(last["notes_late"])
         hanging: dict[tuple[int, int], int] = {}
         for event in self.link["events"].reader(0).read():
             if event["kind"] in (NOTE_ON, NOTE_OFF):
@@ -194,11 +174,6 @@ class AudioEngine:
 
     # --- one block ---------------------------------------------------------------------------------------------------------
 
-    @property
-    def midi_ignored(self) -> int:
-        """Bytes that were no MIDI."""
-        return self._ignored_before + sum(parser.ignored for parser in self._parsers)
-
     def render_block(self) -> memoryview:
         """Render BLOCK frames and advance `frame` by as many; return their bytes, float32 (BLOCK, OUTPUTS).
 
@@ -217,12 +192,7 @@ class AudioEngine:
                 self.control.put(Free(replaced))
             if self._deferred:
                 self._end_deferred()
-            if self.midi_in:
-                self._hear_ports(end)
-            if self._keys.is_behind():
-                self._hear_keys()
-            if self._source is not None:
-                self._hear_source(self._source, end)
+            self.player.hear(self.frame, end)
             self._play_network(end)
         self._process()
         self.limiter.process(self._view)
@@ -251,8 +221,7 @@ class AudioEngine:
         """Panic: end every note and free every voice, forget what was to come and what was held."""
         self._schedule.clear()
         self._deferred.clear()
-        for parser in self._parsers:
-            parser.release()
+        self.player.release()
         for track, channel in enumerate(self._rack.tracks):
             self._end_all(track, channel)
             channel.hush()
@@ -287,54 +256,28 @@ class AudioEngine:
         self._end_all(track, channel)
         self.control.put(RebuildTrack(channel))
 
-    # --- the player --------------------------------------------------------------------------------------------------------
+    # --- the player, as `player` asks for it -------------------------------------------------------------------------------
 
-    def _hear_ports(self, end: int) -> None:
-        while self.midi_in:
-            time_ns, port, data = self.midi_in[0]
-            if self.arrival is not None and self.arrival.frame_at(time_ns) >= end:
-                break
-            self.midi_in.popleft()
-            parser = self._parsers[port]
-            for heard in parser.release() if data is None else parser.feed(data):
-                self._hear(heard)
+    def begin_player(self, pitch: int, velocity: int) -> None:
+        """Begin a note of the player's."""
+        self._begin(PLAYER, -1, pitch, velocity, self.frame)
 
-    def _hear_keys(self) -> None:
-        """Keys that were pressed on a page: a keyboard like any other."""
-        parser = self._parsers[self._keys_port]
-        for key in self._keys.read():
-            for heard in parser.feed(bytes(key["data"][: key["size"]])):
-                self._hear(heard)
+    def end_player(self, pitch: int) -> None:
+        """End a note of the player's."""
+        self._end(PLAYER, -1, pitch, self.frame)
 
-    def _hear_source(self, source: FileSource, end: int) -> None:
-        parser = self._parsers[self._source_port]
-        for data in source.due(self.frame, end):
-            for heard in parser.feed(data):
-                self._hear(heard)
+    def bend_player(self, bend: float) -> None:
+        """Bend the player's notes by -1..1."""
+        self._rack.player.bend(bend)
+        self._tell(self.frame, -1, PITCH_BEND, PLAYER, 0, 0, bend)
 
-    def _hear(self, heard: MidiMessage) -> None:
-        kind = heard.kind
-        if kind == NOTE_ON:
-            self.notes_in += 1
-            self._begin(PLAYER, -1, heard.number, int(heard.value), self.frame)
-        elif kind == NOTE_OFF:
-            self._end(PLAYER, -1, heard.number, self.frame)
-        elif kind == PITCH_BEND:
-            self._rack.player.bend(heard.value)
-            self._tell(self.frame, -1, PITCH_BEND, PLAYER, 0, 0, heard.value)
-        elif kind == CONTROL:
-            self._control(heard.number, int(heard.value))
-            self._tell(self.frame, -1, CONTROL, PLAYER, heard.number, int(heard.value))
-        elif kind == ALL_OFF:
-            self._rack.player.hush()
+    def tell_control(self, number: int, value: int) -> None:
+        """Publish a controller of the player's."""
+        self._tell(self.frame, -1, CONTROL, PLAYER, number, value)
 
-    def _control(self, number: int, value: int) -> None:
-        for parameter in self._controllers.get(number, ()):
-            if parameter.curve == "trigger":
-                if value >= 64:
-                    self._live.fire(parameter.id)
-            else:
-                self._live.set(parameter.id, scaled(parameter, value))
+    def hush_player(self) -> None:
+        """Free every voice of the player's."""
+        self._rack.player.hush()
 
     # --- the network -------------------------------------------------------------------------------------------------------
 
@@ -416,25 +359,6 @@ class AudioEngine:
 
     def _tell(self, frame: int, step: int, kind: int, track: int, pitch: int, velocity: int = 0, bend: float = 0.0) -> None:
         self._events.push((frame, step, kind, track, pitch, velocity, bend))
-
-
-def scaled(parameter: Parameter, value: int) -> float:
-    """Return what a controller value 0..127 means for a parameter: over its range, as its curve goes."""
-    share = value / 127
-    if parameter.curve == "exp" and parameter.minimum > 0:
-        return float(parameter.minimum * (parameter.maximum / parameter.minimum) ** share)
-    return parameter.minimum + share * (parameter.maximum - parameter.minimum)
-
-
-def _controllers(cc: dict[str, int], registry: Registry) -> dict[int, list[Parameter]]:
-    """Return the parameters each controller moves. Raises ConfigError that names every fault."""
-    faults = of_controllers(cc, registry)
-    if faults:
-        raise ConfigError.of(faults)
-    found: dict[int, list[Parameter]] = {}
-    for key, number in cc.items():
-        found.setdefault(number, []).append(registry[key])
-    return found
 
 
 def _level_indices(registry: Registry, card: Card) -> list[tuple[int, int, int]]:

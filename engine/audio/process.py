@@ -109,8 +109,9 @@ class Studio:
             self._tell(WARNING, remark)
         if backend == "none":
             return
-        numbers = [self.engine.add_port() for _ in midi.inputs]
-        self._inputs = ports.inputs(midi.inputs, ports.maker(backend, rtmidi.MidiIn), self._tell, self.engine.midi_in, numbers)
+        player = self.engine.player
+        numbers = [player.add_port() for _ in midi.inputs]
+        self._inputs = ports.inputs(midi.inputs, ports.maker(backend, rtmidi.MidiIn), self._tell, player.arrivals, numbers)
         self._inputs.open()
         if midi.outputs:
             self._outputs = ports.Outputs(midi.outputs, ports.maker(backend, rtmidi.MidiOut), self._tell)

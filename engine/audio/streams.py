@@ -90,9 +90,9 @@ class Driver:
         time_ns = self._dll.update(began_ns)
         if len(out) > BLOCK_BYTES:
             # Notes that came within the last device block are laid out over this one as they came.
-            engine.arrival = SampleClock(first + len(out) // FRAME_BYTES, time_ns, self._dll.period_ns / self._block)
+            engine.player.clock = SampleClock(first + len(out) // FRAME_BYTES, time_ns, self._dll.period_ns / self._block)
         else:
-            engine.arrival = None
+            engine.player.clock = None
         self._render(out)
         self._peak = max(self._peak, engine.limiter.peak)
         # Too late either by the device's word or by our own clock; both may tell of the same one.
@@ -137,8 +137,8 @@ class Driver:
                 self.dsp_own_max,
                 self.xruns,
                 self.xruns_own,
-                engine.notes_in,
-                engine.midi_ignored,
+                engine.player.notes_in,
+                engine.player.ignored,
                 engine.notes_late,
                 self._peak,
                 self.lost,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.audio.engine import FADE_S, scaled
+from engine.audio.engine import FADE_S
+from engine.audio.player import scaled
 from engine.core.errors import ConfigError
 from engine.core.messages import ALL_OFF, BLOCK, CLICK, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
 from engine.midi.schedule import Event
@@ -149,7 +150,7 @@ def test_whatever_happens_the_events_are_whole_and_agree_with_the_voices(bench: 
         elif what == "panic":
             stage.live.fire("panic")
         elif what == "port gone":
-            stage.engine.midi_in.append((0, 0, None))
+            stage.engine.player.arrivals.append((0, 0, None))
         else:
             stage.blocks(1)
     stage.blocks(6)
@@ -167,7 +168,7 @@ def test_a_port_that_is_gone_leaves_no_note(bench: Build) -> None:
     stage = bench()
     stage.play(0x90, 60, 100, 0xB0, 64, 127)
     stage.blocks(2)
-    stage.engine.midi_in.append((0, 0, None))
+    stage.engine.player.arrivals.append((0, 0, None))
     stage.blocks(2)
     assert sounding(stage.events()) == set()
 
@@ -175,10 +176,10 @@ def test_a_port_that_is_gone_leaves_no_note(bench: Build) -> None:
 def test_rhythm_is_kept_within_a_large_device_block(bench: Build) -> None:
     """Two keys 5 ms apart arrive within one device block of 512 frames: they sound 5 ms apart, one device block later."""
     stage = bench()
-    stage.engine.arrival = SampleClock(512, 1_000_000_000, 1e9 / RATE)  # what comes at 1 s is due at frame 512
+    stage.engine.player.clock = SampleClock(512, 1_000_000_000, 1e9 / RATE)  # what comes at 1 s is due at frame 512
     ns = 1e9 / RATE
     for after, pitch in ((-440, 60), (-200, 62)):
-        stage.engine.midi_in.append((int(1e9 + after * ns), 0, (0x90, pitch, 100)))
+        stage.engine.player.arrivals.append((int(1e9 + after * ns), 0, (0x90, pitch, 100)))
     stage.blocks(8)
     assert [frame for frame, *_ in stage.heard()] == [64, 256]
 

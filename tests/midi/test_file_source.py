@@ -85,7 +85,7 @@ def test_a_file_enters_by_the_same_way_as_a_keyboard(song: Path, bench: Build) -
     stage = bench(source=FileSource(song, RATE, start_frame=640))
     stage.blocks(11)
     assert stage.heard() == [(640, NOTE_ON, PLAYER, 60)]
-    assert stage.engine.notes_in == 1
+    assert stage.engine.player.notes_in == 1
 
 
 @pytest.mark.parametrize(

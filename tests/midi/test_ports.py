@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import rtmidi
 
-from engine.audio.engine import Arrival
 from engine.core.errors import DeviceError
+from engine.midi.parser import Arrival
 from engine.midi.ports import Outputs, Ports, find, inputs
 
 
