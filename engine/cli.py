@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ELSEWHERE = {
     "train": ("models.training.train", "train", "train a network on your own music"),
     "evaluate": ("models.evaluation.evaluate", "train", "nats per timestep of any music under any network"),
+    "learn": ("models.learn", "train", "watch a single neuron, a recurrent network or an LSTM learn"),
     "data": ("models.music.data", "train", "what a folder of music would give for training"),
 }
 DEMO = Path(__file__).parent / "app" / "demo.mid"
