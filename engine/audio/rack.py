@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from pyo import Sig, SigTo
 
 from engine.audio.limiter import RUNAWAY
-from engine.audio.patch import GLIDE_S, SILENT, Instrument, fault, load
+from engine.audio.patch import Instrument, fault, load
 from engine.audio.plain import Click, Plain
+from engine.audio.voices import GLIDE_S, SILENT
 from engine.core.config import Config
 from engine.core.errors import PatchError
 from engine.core.messages import PLAYER

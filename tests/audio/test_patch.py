@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pyo import Fader, PyoObject, Sig
 
 from engine.audio.engine import _output_of
-from engine.audio.patch import VOICE_SLEEP_BLOCKS, Instrument, Notes, Param, Patch, Voice, available, load
+from engine.audio.patch import Instrument, Param, Patch, available, load
 from engine.audio.plain import Plain
+from engine.audio.voices import VOICE_SLEEP_BLOCKS, Notes, Voice
 from engine.core.errors import PatchError
 from patches._space import together
 
@@ -123,6 +124,53 @@ def test_a_bend_moves_the_notes_that_sound_and_those_to_come() -> None:
     notes.bend(12.0)
     notes.note_on(57, 0.5)
     assert sorted(heard.values()) == [440.0, 880.0]
+
+
+def test_one_note_is_bent_alone_and_begins_straight_the_next_time() -> None:
+    notes = Notes(2)
+    heard = {}
+    for number, voice in enumerate(notes.voices()):
+        voice.set_hz.append(lambda hz, number=number: heard.update({number: hz}))
+    notes.note_on(69, 0.5)
+    notes.note_on(57, 0.5)
+    notes.note_bend(69, 12.0)
+    assert sorted(heard.values()) == [220.0, 880.0]
+    notes.bend(-12.0)  # on top of all
+    assert sorted(heard.values()) == [110.0, 440.0]
+    notes.note_on(69, 0.5)
+    assert sorted(heard.values()) == [110.0, 220.0]
+    notes.note_bend(60, 12.0)  # no voice plays it
+    assert sorted(heard.values()) == [110.0, 220.0]
+
+
+class Touched(Patch):
+    """Puts out its voices' pressure and timbre."""
+
+    polyphony = 2
+
+    def build(self, notes: Notes, p: SimpleNamespace) -> PyoObject:
+        return notes.pressure + 10 * notes.timbre
+
+
+def test_pressure_and_timbre_reach_the_voice_of_their_note_alone(bench: Bench) -> None:
+    bench().blocks(10)
+    instrument = Instrument("touched", Touched)
+    server = instrument.sound.out().getServer()
+    view = _output_of(server)
+
+    def settled() -> float:
+        for _ in range(40):
+            server.process()
+        return float(view[-1, 0])
+
+    for pitch in (60, 61):  # the first is heard on the left
+        instrument.note_on(pitch, 0.5)
+    assert settled() == pytest.approx(5.0)
+    instrument.notes.note_pressure(60, 0.75)
+    instrument.notes.note_timbre(60, 1.0)
+    instrument.notes.note_pressure(61, 0.1)
+    instrument.notes.note_timbre(62, 0.1)  # no voice plays it
+    assert settled() == pytest.approx(10.75)
 
 
 class Single(Patch):
