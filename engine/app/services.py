@@ -28,7 +28,7 @@ from engine.feed.schema import ROOT
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import open_udp, subscription_of
 from engine.net.guard import Guard
-from engine.web.stage import Stage
+from engine.web.site import Site
 
 CLOSE_S = 0.4  # what the servers have for saying goodbye
 MOST_TOLD = 16  # targets in an answer to /status
@@ -49,7 +49,7 @@ class Services:
         self._tell = tell
         self._begun_s = time.monotonic()
         self._socket: ControlSocket | None = None
-        self._servers: list[Query | Stage] = []
+        self._servers: list[Query | Site] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching_up: asyncio.TimerHandle | None = None
         self.control: Control | None = None
@@ -73,17 +73,17 @@ class Services:
             self._servers.append(Query(osc.query, self._feed, self._live, (osc.control.host, osc.control.port)))
             out["query"] = f"{osc.query.host}:{osc.query.port}"
         if web.enabled:
-            stage = Stage(self._link, self._live, self._feed.schema.card, web, **self._replay)
-            stage.open()
-            self._servers.append(stage)
-            out["page"] = stage.address
+            site = Site(self._link, self._live, self._feed.schema.card, web, **self._replay)
+            site.open()
+            self._servers.append(site)
+            out["page"] = site.address
         return out
 
     def serve(self) -> list[asyncio.Task[None]]:
         """Start the servers; return what is done when they are open. What they import may keep a step waiting for long."""
         return [self._spawn(self._start(server)) for server in self._servers]
 
-    async def _start(self, server: Query | Stage) -> None:
+    async def _start(self, server: Query | Site) -> None:
         await asyncio.to_thread(importlib.import_module, "aiohttp.web")
         await server.start()
         gc.freeze()  # what was imported stays: the collector would walk it while a step waits

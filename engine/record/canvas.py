@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-PALETTE = Path(__file__).resolve().parent.parent / "web" / "static" / "palette.json"
+PALETTE = Path(__file__).resolve().parent.parent / "web" / "static" / "lib" / "palette.json"
 DPI = 300
 TITLE, TEXT, SMALL = 64, 38, 30  # pixels
 

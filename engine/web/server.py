@@ -1,71 +1,54 @@
-"""The page's server: static files, and one WebSocket for each browser.
+"""The pages' server: the files of every page, and one WebSocket for each browser.
 
-Runs on: feed process, event loop thread; imported by Stage.start() only.
+Runs on: feed process, event loop thread; imported by Site.start() only.
+
+| address | what |
+|---|---|
+| `/` | the stage page |
+| `/NAME/` | the page in `static/NAME/` |
+| `/lib/...` | what pages share |
+| `/NAME/socket` | messages of a page that has a module in `pages/`; `/socket` is the stage's |
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
 
 from engine.net.guard import Bucket
 from engine.net.sockets import send_newest
-from engine.web.frames import Format
+from engine.web.files import HOME, File, Files
 
 if TYPE_CHECKING:
-    from engine.web.stage import Stage
+    from engine.web.site import Site
 
-STATIC = Path(__file__).parent / "static"
-TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-}
 MESSAGE_BYTES = 4096  # largest order a browser may send
 SILENT_S = 10.0  # a connection that has not asked for anything by then is closed
 PING_S = 20.0
-FPS = 60.0
-REQUESTS_HZ, REQUESTS_BURST = 100.0, 800.0  # asked for from one address; a page is some 30 of them
+REQUESTS_HZ, REQUESTS_BURST = 100.0, 800.0  # asked for from one address; a page is some 40 of them
 ADDRESSES = 512  # whose requests are counted
+JOINS_HZ, JOINS = 4.0, 250.0  # pages opened: each may be sent the past
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class _File(NamedTuple):
-    body: bytes
-    type: str
-    tag: str
-
-    @classmethod
-    def of(cls, path: Path) -> _File:
-        body = path.read_bytes()
-        return cls(body, f"{TYPES[path.suffix]}; charset=utf-8", f'"{hashlib.sha256(body).hexdigest()[:24]}"')
-
-
 class Server:
-    """Serves one Stage."""
+    """Serves one Site."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        # All that is served, read once: no request ever names a path to the disk.
-        self._files = {
-            f"/{path.relative_to(STATIC).as_posix()}": _File.of(path) for path in STATIC.rglob("*") if path.suffix in TYPES
-        }
-        self._files["/"] = self._files["/index.html"]
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._files = Files()
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}  # connections that have not asked for anything yet
         self._sockets: set[web.WebSocketResponse] = set()
         self._rates: dict[str, Bucket] = {}
+        self._joins = Bucket(JOINS_HZ, JOINS)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
@@ -74,6 +57,7 @@ class Server:
         # The limit on a body comes from there being no route that reads one.
         app = web.Application(middlewares=[self._guarded])
         app.router.add_get("/socket", self._socket)
+        app.router.add_get("/{page}/socket", self._socket)
         app.router.add_get("/{path:.*}", self._file)
         runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=SILENT_S, shutdown_timeout=0.2, max_field_size=4096, max_headers=64
@@ -97,7 +81,7 @@ class Server:
         assert self._runner is not None
         assert self._runner.server is not None
         server = self._runner.server
-        if len(server.connections) >= 4 * self._stage.config.max_clients + 16:
+        if len(server.connections) >= 4 * self._site.config.max_clients + 16:
             return _Refusal()
         connection = server()
         self._silent[connection] = asyncio.get_running_loop().call_later(SILENT_S, self._hang_up, connection)
@@ -113,7 +97,7 @@ class Server:
             timer.cancel()
         if not self._rate(request.remote or "").take(time.monotonic()):
             raise web.HTTPTooManyRequests(text="Slower, please.\n")
-        guard = self._stage.guard
+        guard = self._site.guard
         host = request.headers.get("Host")
         if not guard.host_is_ours(host):
             raise web.HTTPForbidden(text="This server does not go by that name. Open it by its address in numbers.\n")
@@ -127,44 +111,39 @@ class Server:
         return self._rates.setdefault(address, Bucket(REQUESTS_HZ, REQUESTS_BURST))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        file = self._files.get(request.path)
+        file = self._files.at(request.path)
         if file is None:
+            if (page := self._files.page_without_slash(request.path)) is not None:
+                query = f"?{request.query_string}" if request.query_string else ""
+                raise web.HTTPFound(f"/{page}/{query}")
             raise web.HTTPNotFound(text="There is no such page here.\n")
-        headers = {
-            "Cache-Control": "no-cache",
-            # Older Safari does not count a WebSocket to the same host among 'self'.
-            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-            f"connect-src 'self' ws://{request.host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            "Content-Type": file.type,
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "ETag": file.tag,
-            "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-        if request.headers.get("If-None-Match") == file.tag:
+        packed = file.packs and _takes_gzip(request)
+        headers = _headers(file, packed, request.host)
+        if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
-        return web.Response(body=file.body, headers=headers)
+        return web.Response(body=file.packed if packed else file.body, headers=headers)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
+        page = self._site.pages.get(request.match_info.get("page", HOME))
+        if page is None:
+            raise web.HTTPNotFound(text="This page has nothing to say.\n")
         ws = web.WebSocketResponse(compress=False, heartbeat=PING_S, max_msg_size=MESSAGE_BYTES, timeout=0.5, writer_limit=0)
         if not ws.can_prepare(request).ok:
             raise web.HTTPBadRequest(text="Here a WebSocket is spoken.\n")
         await ws.prepare(request)
-        client = self._stage.join(_format(request), _fps(request))
-        if client is None:
+        if self._site.full or not self._joins.take(time.monotonic()):
             await ws.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"the house is full")
             return ws
+        client = page.join(request.query)
         self._sockets.add(ws)
         sender = asyncio.create_task(send_newest(client, ws, request.transport))
         try:
             async for message in ws:
                 if message.type is WSMsgType.TEXT:
-                    self._stage.order(client, message.data)
+                    page.order(client, message.data)
         finally:
             self._sockets.discard(ws)
-            self._stage.leave(client)
+            page.leave(client)
             sender.cancel()
         return ws
 
@@ -177,14 +156,28 @@ class _Refusal(asyncio.Protocol):
         transport.abort()
 
 
-def _format(request: web.Request) -> Format | None:
-    wanted = request.query.get("fmt")
-    return "u8" if wanted == "u8" else "f32" if wanted == "f32" else None
+def _takes_gzip(request: web.Request) -> bool:
+    """Whether a browser takes gzip; `gzip;q=0` says that it does not."""
+    offers = request.headers.get("Accept-Encoding", "").lower().replace(" ", "").split(",")
+    return any(name == "gzip" and weight.strip("0.") != "q=" for name, _, weight in (o.partition(";") for o in offers))
 
 
-def _fps(request: web.Request) -> float:
-    try:
-        fps = float(request.query.get("fps", FPS))
-    except ValueError:
-        return FPS
-    return min(max(fps, 1.0), FPS) if fps == fps else FPS
+def _headers(file: File, packed: bool, host: str) -> dict[str, str]:
+    headers = {
+        "Cache-Control": "no-cache",
+        # Older Safari does not count a WebSocket to the same host among 'self'.
+        "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "Content-Type": file.type,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "ETag": file.packed_tag if packed else file.tag,
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if file.packs:
+        headers["Vary"] = "Accept-Encoding"
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return headers

@@ -20,7 +20,8 @@ from engine.core.parameters import MODES, Live, registry_of
 from engine.jam.jam import Jam
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline
-from engine.web.stage import Stage
+from engine.web.pages.stage import Stage
+from engine.web.site import Site
 
 RATE_HZ = 48000
 PLAYED = [(0, 72), (3, 74), (4, 76), (6, 79), (8, 76), (11, 74), (12, 72), (14, 67)]  # (step of a bar, pitch): one phrase
@@ -135,14 +136,17 @@ class MadeUp:
 
 
 class Stand:
-    """A Stage that plays in a thread of its own, until `close()`."""
+    """A Site that plays in a thread of its own, until `close()`."""
 
     def __init__(
         self, source: Network | MadeUp, step_s: float | None = None, before: int = 0, recorded: bool = False, **web: object
     ) -> None:
         self.source, self.desk = source, source.desk
         self.config = Web.model_validate({"port": free_port(), **web})
-        self.stage = Stage(self.desk.link, self.desk.live, self.desk.card, self.config, recorded)
+        self.site = Site(self.desk.link, self.desk.live, self.desk.card, self.config, recorded)
+        stage = self.site.pages["stage"]
+        assert isinstance(stage, Stage)
+        self.stage = stage
         self.keys = self.desk.link["keys"].reader(0)
         self.sounded: dict[int, float] = {}  # step -> time.time() at which it was handed to the stage
         self.stage_s = 0.0  # processor time the stage took for it
@@ -188,7 +192,7 @@ class Stand:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        await self.stage.start()
+        await self.site.start()
         events = self.desk.link["events"].reader(0)
         keys = self.desk.link["keys"].reader(0)
         futures = self.desk.link["futures"].reader(0)
@@ -216,7 +220,7 @@ class Stand:
                 self.stage.notes(events.read())
                 await asyncio.sleep(min(left_s, 0.005))
             await asyncio.sleep(0)
-        await self.stage.stop()
+        await self.site.stop()
 
     def _press(self, keys: np.ndarray, frame: float) -> None:
         """Let the page's keys sound, as the audio process does."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import mimetypes
 import random
 from contextlib import asynccontextmanager, suppress
 
@@ -17,8 +19,11 @@ from engine.core.errors import ConfigError
 from engine.core.messages import FUTURE_STEPS, NOTE_ON, PLAYER
 from engine.net import sockets
 from engine.web import frames, server
+from engine.web.client import NOTES_QUEUE
+from engine.web.files import STATIC, TYPES, Files
 from engine.web.frames import HEADER, Encoder
-from engine.web.stage import NOTES_QUEUE, Stage
+from engine.web.pages import stage as stage_page
+from engine.web.site import Site
 from tests.web.stand import MadeUp, biaxial_card, card_of, free_port
 
 SMALL, LARGE = card_of(), biaxial_card()
@@ -42,7 +47,8 @@ class Evening:
         self.source = MadeUp(card)
         self.desk = self.source.desk
         self.config = Web.model_validate({"port": free_port(), **web})
-        self.stage = Stage(self.desk.link, self.desk.live, card, self.config)
+        self.site = Site(self.desk.link, self.desk.live, card, self.config)
+        self.stage = self.site.pages["stage"]
         self.stage._encoder = CountingEncoder(card)
         self.keys = self.desk.link["keys"].reader(0)
         self.step = 0
@@ -73,12 +79,12 @@ class Evening:
 @asynccontextmanager
 async def evening(card=SMALL, **web):
     out = Evening(card, **web)
-    await out.stage.start()
+    await out.site.start()
     try:
         async with ClientSession() as session:
             yield out, session
     finally:
-        await out.stage.stop()
+        await out.site.stop()
 
 
 async def message(ws):
@@ -109,7 +115,7 @@ async def binary(ws, kind=frames.STEP):
 @pytest.fixture(autouse=True)
 def any_rate(monkeypatch):
     """Let the tests play as fast as they can."""
-    monkeypatch.setattr(server, "FPS", 1e9)
+    monkeypatch.setattr(stage_page, "FPS", 1e9)
 
 
 def run(scenario):
@@ -137,7 +143,18 @@ def test_the_page_comes_whole_and_locked_down():
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/../config.toml", "/%2e%2e/server.py", "/stage/../../server.py", "/stage//main.js", "/stage", "/.git/config"],
+    [
+        *("/nothing", "/../config.toml", "/%2e%2e/server.py", "/stage/../../server.py", "/stage//main.js", "/.git/config"),
+        *(
+            "/lib",
+            "/lib/index.html",
+            "/pages/stage.py",
+            "/stage/..%2f..%2fserver.py",
+            "/stage\\main.js",
+            "/stage/socket/",
+            "/lib/socket",
+        ),
+    ],
 )
 def test_nothing_else_is_served(path):
     async def scenario():
@@ -149,6 +166,62 @@ def test_nothing_else_is_served(path):
             writer.close()
 
     run(scenario)
+
+
+def test_a_page_is_a_folder_and_its_name_leads_there():
+    async def scenario():
+        async with evening() as (stage, session):
+            async with session.get(f"{stage.base}/stage/") as page, session.get(stage.base) as home:
+                assert await page.read() == await home.read()
+            async with session.get(f"{stage.base}/stage?kiosk", allow_redirects=False) as answer:
+                assert (answer.status, answer.headers["Location"]) == (302, "/stage/?kiosk")
+            for path in ("/socket", "/stage/socket"):
+                ws = await session.ws_connect(f"{stage.base}{path}")
+                await text(ws, "hello")
+
+    run(scenario)
+
+
+def test_files_are_compressed_for_who_takes_that():
+    async def scenario():
+        async with evening() as (stage, _):
+            tags = []
+            async with ClientSession(auto_decompress=False) as session:
+                for encoding, packed in (("gzip, br", True), ("identity", False), ("gzip;q=0", False)):
+                    headers = {"Accept-Encoding": encoding}
+                    async with session.get(f"{stage.base}/stage/main.js", headers=headers) as answer:
+                        body = await answer.read()
+                        assert (answer.headers.get("Content-Encoding") == "gzip") is packed
+                        assert answer.headers["Vary"] == "Accept-Encoding"
+                        tags.append(answer.headers["ETag"])
+                    whole = (STATIC / "stage" / "main.js").read_bytes()
+                    assert (gzip.decompress(body) if packed else body) == whole
+                    assert (len(body) < len(whole) / 2) is packed
+                    async with session.get(
+                        f"{stage.base}/stage/main.js", headers=headers | {"If-None-Match": tags[-1]}
+                    ) as again:
+                        assert again.status == 304
+            assert tags[0] != tags[1] == tags[2]
+
+    run(scenario)
+
+
+def test_types_are_right_where_the_systems_are_wrong(monkeypatch):
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("text/plain", None))
+    assert Files().at("/stage/main.js").type == "text/javascript; charset=utf-8"
+    assert Files().at("/stage/stage.css").type == "text/css; charset=utf-8"
+    assert {path.suffix for path in STATIC.rglob("*") if path.is_file()} <= set(TYPES)
+
+
+def test_to_add_a_page_is_to_add_a_folder(tmp_path):
+    for name in ("stage", "booth", "lib"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name)
+    files = Files(tmp_path)
+    assert files.pages == ["booth", "stage"]
+    assert files.at("/booth/").body == b"booth"
+    assert files.page_without_slash("/booth") == "booth"
+    assert files.page_without_slash("/lib") is None
 
 
 def test_a_stranger_is_turned_away_by_host_and_by_origin():
@@ -595,7 +668,7 @@ def test_who_asks_without_end_is_told_to_wait():
         async with evening() as (stage, session):
             answers = []
             for _ in range(1000):
-                async with session.get(f"{stage.base}/icon.svg") as answer:
+                async with session.get(f"{stage.base}/lib/icon.svg") as answer:
                     answers.append(answer.status)
             assert set(answers[:800]) == {200}
             assert 429 in answers
@@ -606,7 +679,7 @@ def test_who_asks_without_end_is_told_to_wait():
 def test_a_busy_port_is_an_error_that_names_the_key():
     async def scenario():
         async with evening() as (stage, _):
-            second = Stage(stage.desk.link, stage.desk.live, SMALL, stage.config)
+            second = Site(stage.desk.link, stage.desk.live, SMALL, stage.config)
             with pytest.raises(ConfigError, match=r"web: 127.0.0.1:\d+ cannot be opened .*web.port"):
                 second.open()
 
@@ -619,7 +692,7 @@ def test_the_end_is_quick_and_said(monkeypatch):
             ws = await stage.join(session)
             await ws.send_str(json.dumps({"midi": [0x90, 60, 90]}))
             await stage.until(lambda: stage.stage._keyboards.held(1) == 1)
-            await stage.stage.stop()
+            await stage.site.stop()
             while (got := await message(ws)).type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 pass
             assert got.data == aiohttp.WSCloseCode.GOING_AWAY
@@ -632,5 +705,5 @@ def test_aiohttp_is_not_loaded_before_the_server_starts():
     import subprocess
     import sys
 
-    code = "import engine.web.stage, sys; sys.exit(any(m.split('.')[0] == 'aiohttp' for m in sys.modules))"
+    code = "import engine.web.site, sys; sys.exit(any(m.split('.')[0] == 'aiohttp' for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,8 +1,8 @@
 // A keyboard standing upright, and beside it two pairs of columns: how likely each note was (grey), what was chosen (red).
 
-import { palette, shade } from "./colour.js";
-import { CLAMPED, HOLD, PLAY, pitchName } from "./net.js";
-import { Sheet, font } from "./paint.js";
+import { palette, shade } from "../lib/colour.js";
+import { CLAMPED, HOLD, PLAY, pitchName } from "../lib/net.js";
+import { Sheet, font } from "../lib/sheet.js";
 
 const BLACK = [1, 3, 6, 8, 10];
 

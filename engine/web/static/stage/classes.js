@@ -1,8 +1,8 @@
 // Probabilities of classes: chords as a table of kinds by roots where their names allow it, else a row.
 
-import { palette, shade } from "./colour.js";
-import { el } from "./dom.js";
-import { Sheet, font } from "./paint.js";
+import { palette, shade } from "../lib/colour.js";
+import { el } from "../lib/dom.js";
+import { Sheet, font } from "../lib/sheet.js";
 
 const ROOTS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 

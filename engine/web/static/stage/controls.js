@@ -1,7 +1,7 @@
 // Everything that can be turned while it plays, made from what the engine declares.
 
-import { trackColour } from "./colour.js";
-import { chip, el } from "./dom.js";
+import { trackColour } from "../lib/colour.js";
+import { chip, el } from "../lib/dom.js";
 
 const GROUPS = [
   ["Together", ["mode", "rest", "bars"]],

@@ -1,7 +1,7 @@
 // Playing from the page: the piano drawn here, the computer's keyboard, and MIDI keyboards plugged into it.
 
-import { chip, el } from "./dom.js";
-import { PLAYER, pitchName } from "./net.js";
+import { chip, el } from "../lib/dom.js";
+import { PLAYER, pitchName } from "../lib/net.js";
 
 const NOTE_OFF = 0x80;
 const NOTE_ON = 0x90;

@@ -1,21 +1,23 @@
 // The stage page: puts the parts together and draws whenever the screen does.
 
-import { BeatClock } from "./clock.js";
-import { loadPalette } from "./colour.js";
+import { BeatClock } from "../lib/clock.js";
+import { loadPalette } from "../lib/colour.js";
+import { el } from "../lib/dom.js";
+import { PAST } from "../lib/frames.js";
+import { History } from "../lib/history.js";
+import { Likeness } from "../lib/likeness.js";
+import { Net } from "../lib/net.js";
+import { Why } from "../lib/why.js";
 import { Controls } from "./controls.js";
-import { el } from "./dom.js";
-import { Feed, PAST } from "./feed.js";
-import { History } from "./history.js";
+import { Feed } from "./feed.js";
 import { Keys } from "./keys.js";
-import { Likeness, MomentsView } from "./moments.js";
-import { Net } from "./net.js";
+import { MomentsView } from "./moments.js";
 import { NetworkView } from "./network.js";
 import { NeuronView } from "./neuron.js";
 import { makePainter } from "./paint.js";
 import { RollView } from "./roll.js";
 import { Sound } from "./sound.js";
 import { Kiosk, Walk } from "./walk.js";
-import { Why } from "./why.js";
 
 const VIEWS = ["network", "neuron", "moments", "roll"];
 const NOTE_MS = 5000;
@@ -357,5 +359,5 @@ class App {
   }
 }
 
-await loadPalette("palette.json");
+await loadPalette();
 window.stage = new App(); // for the console, and for whoever measures

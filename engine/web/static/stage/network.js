@@ -3,16 +3,16 @@
 // A network whose layers are lists of neurons is drawn as bands, newest step on top; one whose layers are tables of notes by
 // neurons (the biaxial network) is drawn as such tables, rows are notes, as in "Reading an Artificial Mind".
 
+import { Calm } from "../lib/calm.js";
+import { chip, el, tools } from "../lib/dom.js";
+import { legend } from "../lib/legend.js";
+import { SIGNALS, isSigned, signalOf } from "../lib/net.js";
+import { mod, signed } from "../lib/number.js";
+import { orderOf } from "../lib/unit_order.js";
 import { ChoiceColumns } from "./choice.js";
-import { palette } from "./colour.js";
-import { mod } from "./history.js";
-import { SIGNALS, isSigned, signalOf } from "./net.js";
-import { orderOf } from "./order.js";
+import { Classes } from "./classes.js";
 import { RollStrip } from "./rollstrip.js";
 import { BeliefStrip, HeardStrip } from "./strip.js";
-import { Classes } from "./classes.js";
-import { Calm } from "./calm.js";
-import { chip, el, tools } from "./dom.js";
 
 const RING = 256; // steps a band can look back
 const GAP = 18; // CSS pixels between two signals
@@ -446,9 +446,9 @@ export class NetworkView {
 
   drawBed({ field, block, layer, area }, frame, ratio) {
     const { net, history } = this.app;
-    const signed = isSigned(block);
+    const both = isSigned(block);
     const order = this.raw ? null : this.orders.get(layer.index)?.order;
-    const part = { column: 0, columns: layer.units, low: block.min, high: block.max, lut: signed ? "diverging" : "sequential", order };
+    const part = { column: 0, columns: layer.units, low: block.min, high: block.max, lut: both ? "diverging" : "sequential", order };
     const x = Math.round(area.x * ratio);
     const width = Math.round(area.width * ratio);
     if (net.planes) {
@@ -505,28 +505,4 @@ function button(name, more, why) {
   node.append(el("span", "name", name));
   if (more) node.append(el("span", "more", more));
   return node;
-}
-
-export function legend(block) {
-  const signed = isSigned(block);
-  const node = el("span", "legend");
-  node.dataset.why = signed ? "The colours: blue is below nothing, black is nothing, orange is above." : "The colours: the brighter, the more.";
-  const bar = el("canvas", "bar");
-  bar.width = 128;
-  bar.height = 1;
-  const pen = bar.getContext("2d");
-  const image = pen.createImageData(128, 1);
-  const table = palette.luts[signed ? "diverging" : "sequential"];
-  for (let i = 0; i < 128; i++) image.data.set(table.subarray(8 * i, 8 * i + 4), 4 * i);
-  pen.putImageData(image, 0, 0);
-  node.append(el("span", "", number(block.min)), bar, el("span", "", number(block.max)));
-  return node;
-}
-
-function number(value) {
-  return String(Math.round(100 * value) / 100).replace("-", "−");
-}
-
-export function signed(value) {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 }

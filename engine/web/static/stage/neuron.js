@@ -1,12 +1,13 @@
 // One neuron: what it did over the last bars, where in the bar it fires, which notes it goes with, and its gates.
 
-import { palette, shade, trackColour } from "./colour.js";
-import { chip, el, tools } from "./dom.js";
-import { mod } from "./history.js";
-import { legend, signed } from "./network.js";
-import { isSigned, pitchName, signalOf } from "./net.js";
-import { Sheet, font, outlined } from "./paint.js";
-import { Rows, drawBars, drawNotes } from "./rollstrip.js";
+import { palette, shade, trackColour } from "../lib/colour.js";
+import { chip, el, tools } from "../lib/dom.js";
+import { legend } from "../lib/legend.js";
+import { isSigned, pitchName, signalOf } from "../lib/net.js";
+import { Rows } from "../lib/notes.js";
+import { mod, signed } from "../lib/number.js";
+import { Sheet, font, outlined } from "../lib/sheet.js";
+import { drawBars, drawNotes } from "./rollstrip.js";
 
 const LOOK = 256; // steps over which likings are reckoned
 const REACH = 24; // notes on either side of one that sounds

@@ -1,11 +1,11 @@
 // The roll: what sounded, and behind it what the network found likely; at the right, the step it decides now.
 
-import { palette, trackColour, rgb } from "./colour.js";
-import { chip, el, tools } from "./dom.js";
-import { mod } from "./history.js";
-import { CLAMPED, HOLD, PLAY, PLAYER, TOLD, pitchName } from "./net.js";
-import { Sheet, font } from "./paint.js";
-import { HELD, YOURS, barsBetween, sounded } from "./rollstrip.js";
+import { palette, rgb, trackColour } from "../lib/colour.js";
+import { chip, el, tools } from "../lib/dom.js";
+import { CLAMPED, PLAY, PLAYER, TOLD, pitchName } from "../lib/net.js";
+import { HELD, YOURS, barsBetween, sounded } from "../lib/notes.js";
+import { mod } from "../lib/number.js";
+import { Sheet, font } from "../lib/sheet.js";
 
 const FAINT = 0.02; // likelihood below which nothing is drawn
 const USED = 0.2; // a pitch that likely gets a row, whether it was played or not

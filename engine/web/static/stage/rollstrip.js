@@ -1,40 +1,10 @@
 // Notes over the last steps in one small picture: all tracks on one scale of pitches, drums below.
 
-import { palette, trackColour } from "./colour.js";
-import { mod } from "./history.js";
-import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "./net.js";
-import { Sheet, font } from "./paint.js";
-
-// What each slot did in a frame: SOUNDED, with YOURS and HELD; 0 for silence. Looking one step ahead: a note of the player that
-// came too late to be chosen shows in what the network was told at the next step, and one that was chosen but did not sound is
-// not there.
-export const SOUNDED = 1;
-export const YOURS = 2;
-export const HELD = 4;
-
-export function sounded(frame, next, slot) {
-  const cell = frame.cells[slot];
-  // A step may be missing: what was told after it says nothing of this one.
-  const told = next && next.step === frame.step + 1 ? next.cells[slot] & TOLD : cell & PLAY;
-  if (!told) return 0;
-  const yours = cell & CLAMPED || !(cell & PLAY) ? YOURS : 0;
-  return SOUNDED | yours | (cell & PLAY && cell & HOLD ? HELD : 0);
-}
-
-// The rows of a small roll: a row for each pitch of the pitched tracks, then one for each drum.
-export class Rows {
-  constructor(net) {
-    const pitched = net.tracks.filter((t) => t.kind !== "drums");
-    const drums = net.tracks.filter((t) => t.kind === "drums");
-    this.low = pitched.length ? Math.min(...pitched.map((t) => t.low)) : 0;
-    this.high = pitched.length ? Math.max(...pitched.map((t) => t.high)) : -1;
-    this.pitches = this.high - this.low + 1;
-    this.gap = pitched.length && drums.length ? 2 : 0;
-    this.count = this.pitches + this.gap + drums.reduce((n, t) => n + t.pitches.length, 0);
-    let next = this.pitches + this.gap;
-    this.ofSlot = net.slotPitch.map((pitch, slot) => (net.tracks[net.slotTrack[slot]].kind === "drums" ? next++ : this.high - pitch));
-  }
-}
+import { palette, trackColour } from "../lib/colour.js";
+import { pitchName } from "../lib/net.js";
+import { HELD, Rows, YOURS, barsBetween, sounded } from "../lib/notes.js";
+import { mod } from "../lib/number.js";
+import { Sheet, font } from "../lib/sheet.js";
 
 // Draw frames number `from` to `to` into a rectangle.
 export function drawNotes(pen, net, history, rows, from, to, x, y, width, height) {
@@ -75,13 +45,6 @@ export function drawBars(pen, net, history, from, to, x, y, width, height, label
       pen.fillText(`bar ${step / bar + 1}`, x + (n - from) * one + 4, y + height - 4);
     }
   }
-}
-
-// Of how many bars one gets its name, where a bar is so wide: a power of two, so that names do not run into each other.
-export function barsBetween(width) {
-  let every = 1;
-  while (width * every < 58) every *= 2;
-  return every;
 }
 
 export class RollStrip {

@@ -1,6 +1,6 @@
 // The stage's sound in this browser, for machines without a sound card. A moment late: it travels over the network.
 
-import { chip } from "./dom.js";
+import { chip } from "../lib/dom.js";
 
 export class Sound {
   constructor(app) {
@@ -27,7 +27,7 @@ export class Sound {
 
   async start() {
     this.context = new AudioContext({ sampleRate: this.app.rate, latencyHint: "interactive" });
-    await this.context.audioWorklet.addModule("stage/sound-worklet.js");
+    await this.context.audioWorklet.addModule(new URL("sound-worklet.js", import.meta.url));
     this.node = new AudioWorkletNode(this.context, "stage-sound", { outputChannelCount: [2] });
     this.node.port.onmessage = ({ data }) => (this.report = data);
     this.node.connect(this.context.destination);

@@ -1,27 +1,9 @@
 // The notes of all tracks side by side: how likely each was, which were chosen, which were heard.
 
-import { palette, trackColour, withAlpha } from "./colour.js";
-import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "./net.js";
-import { Sheet, font } from "./paint.js";
-
-const DRUM = 1.8; // drums are few: they get somewhat more room each
-
-// Where each slot stands on a strip of a given width: tracks in a row, a gap between them.
-export function slotPlaces(net, width) {
-  const gap = net.tracks.length > 1 ? Math.min(14, width / 40) : 0;
-  const weight = net.tracks.map((t) => (t.kind === "drums" ? DRUM : 1));
-  const total = net.tracks.reduce((n, t, k) => n + weight[k] * t.pitches.length, 0);
-  const unit = (width - gap * (net.tracks.length - 1)) / total;
-  const left = new Float32Array(net.slots);
-  const wide = new Float32Array(net.slots);
-  for (let slot = 0, x = 0; slot < net.slots; slot++) {
-    if (slot && net.slotTrack[slot] !== net.slotTrack[slot - 1]) x += gap;
-    left[slot] = x;
-    wide[slot] = unit * weight[net.slotTrack[slot]];
-    x += wide[slot];
-  }
-  return { left, wide };
-}
+import { palette, trackColour, withAlpha } from "../lib/colour.js";
+import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "../lib/net.js";
+import { byPlayer, slotPlaces } from "../lib/notes.js";
+import { Sheet, font } from "../lib/sheet.js";
 
 // Likelihood as bars, the choice as blocks below them, pitches below those.
 export class BeliefStrip {
@@ -140,11 +122,6 @@ export class HeardStrip {
     const told = history.last && history.last.cells[slot] & TOLD;
     return `${name}: ${told ? "it sounded a step ago, and the network is told so" : "silent a step ago"}.`;
   }
-}
-
-// Whether a note that sounded in a step was the player's: dictated, or not of the network's choosing.
-function byPlayer(frame, slot) {
-  return (frame.cells[slot] & CLAMPED) !== 0 || !(frame.cells[slot] & PLAY);
 }
 
 export function fitted(pen, text, width) {

@@ -1,6 +1,6 @@
 // A walk through the page in two minutes, and the same words as captions when nobody is there to click.
 
-import { el } from "./dom.js";
+import { el } from "../lib/dom.js";
 
 // One card: where to look (view, and what to ring there), a title, a text. Texts may ask what the network is like.
 export function cards(net) {

@@ -1,8 +1,8 @@
-"""The stage page's side of the engine: takes each step as it sounds, gives it to every browser, brings back what they want.
+"""The stage page's messages: each step as it sounds goes to every browser, and what they want comes back.
 
-Runs on: feed process, event loop thread. aiohttp is imported by `start()`, so that nothing waits for it before.
+Runs on: feed process, event loop thread.
 
-On the WebSocket `/socket?fmt=u8|f32&fps=30` (both optional), for pages and for any other program:
+On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is the same), for pages and any other program:
 
 | to the browser | what |
 |---|---|
@@ -27,195 +27,48 @@ import asyncio
 import itertools
 import json
 import math
-import socket
 import time
-from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from engine import __version__
-from engine.core.config import Web
-from engine.core.contract import Card
-from engine.core.link import Link, Reader
-from engine.core.messages import INFO
-from engine.core.parameters import MODES, Live
-from engine.net.guard import Bucket, Guard, own_address
-from engine.net.sockets import listen
+from engine.core.link import Reader
+from engine.core.parameters import MODES
 from engine.transport.timeline import BeatTimeline
 from engine.web import frames
+from engine.web.client import Client
 from engine.web.frames import Encoder, Format
 from engine.web.keyboards import Keyboards, valid
+from engine.web.pages import Around
 
-if TYPE_CHECKING:
-    from engine.web.server import Server
-
+FPS = 60.0  # frames a second for who does not ask for another rate, and the most
 WATCH_S = 0.05  # how often, while somebody looks, the parameters are compared with what he was told
 STATUS_S = 0.5
 SOUND_S = 0.02  # how often, while somebody listens, sound is sent
-SOUND_QUEUE = 25  # pieces of sound that wait for a slow listener; then the oldest is dropped
-NOTES_QUEUE = 256  # notes that wait for a slow client
 PAST_BYTES = 4_000_000  # of earlier steps sent to a page that opens
 LARGE = 20_000  # values a step above which a page that does not say gets u8
-MESSAGES_HZ, MESSAGES_BURST = 400.0, 800.0  # orders taken from one client; a played keyboard with its wheels sends some 200
-TRIES_HZ, TRIES = 0.2, 5.0  # tokens tried by one client
-JOINS_HZ, JOINS = 4.0, 250.0  # pages opened: each is sent the past
-
-
-class Client:
-    """One browser: what it is still to be sent. Nothing here grows: a newer frame takes the place of one that waits."""
-
-    def __init__(self, number: int, fmt: Format, fps: float, may_change: bool) -> None:
-        self.number = number
-        self.fmt = fmt
-        self.may_change = may_change
-        self.listens = False
-        self.past: Iterator[tuple[int, bytes]] = iter(())  # steps from before it came, with their numbers
-        self.skipped = 0  # frames that a newer one took the place of
-        self.wake = asyncio.Event()
-        self.messages = Bucket(MESSAGES_HZ, MESSAGES_BURST)
-        self.tries = Bucket(TRIES_HZ, TRIES)
-        self._pause_s = 1 / fps
-        self._next_s = 0.0
-        self._frame: bytes | None = None
-        self._step = 0  # number of the step that waits in the slot
-        self._past_step: int | None = None  # while the past is sent: the number of the newest of it
-        self._texts: dict[str, dict[str, Any]] = {}
-        self._notes: deque[bytes] = deque(maxlen=NOTES_QUEUE)
-        self._notes_lost = False
-        self._futures: bytes | None = None
-        self._sound: deque[bytes] = deque(maxlen=SOUND_QUEUE)
-
-    def wants_frame(self, now_s: float) -> bool:
-        """Whether its own rate allows a frame now."""
-        return now_s >= self._next_s
-
-    def show(self, frame: bytes, step: int, now_s: float) -> None:
-        """Put a step's frame in the slot."""
-        self.skipped += self._frame is not None
-        self._frame, self._step = frame, step
-        # A step that comes a little early counts from when it was due, so that the mean rate is kept.
-        self._next_s = max(self._next_s, now_s - self._pause_s / 2) + self._pause_s
-        self.wake.set()
-
-    def tell(self, kind: str, **content: Any) -> None:
-        """Put a text in its slot; `values` of one that waits are kept beside the new ones."""
-        before = self._texts.get(kind, {})
-        if kind == "values":
-            content = {"values": before.get("values", {}) | content["values"]}
-        self._texts[kind] = content
-        self.wake.set()
-
-    def add_notes(self, notes: list[bytes]) -> None:
-        """Queue notes."""
-        assert self._notes.maxlen is not None
-        self._notes_lost |= len(self._notes) + len(notes) > self._notes.maxlen
-        self._notes.extend(notes)
-        self.wake.set()
-
-    def imagine(self, futures: bytes) -> None:
-        """Put what may follow in its slot."""
-        self._futures = futures
-        self.wake.set()
-
-    def hear(self, piece: bytes) -> None:
-        """Queue a piece of sound."""
-        self._sound.append(piece)
-        self.wake.set()
-
-    def take(self) -> Iterator[bytes | str]:
-        """Yield all that is to be sent now; what waits is looked at anew each time, for it may have been replaced."""
-        self.wake.clear()
-        while True:
-            if self._texts:
-                kind = next(iter(self._texts))
-                yield json.dumps({"kind": kind, **self._texts.pop(kind)}, separators=(",", ":"))
-            elif self._notes:
-                waiting, lost = list(self._notes), self._notes_lost
-                self._notes.clear()
-                self._notes_lost = False
-                yield frames.notes(waiting, len(waiting), lost)
-            elif self._sound:
-                yield self._sound.popleft()
-            elif (past := next(self.past, None)) is not None:
-                self._past_step, frame = past
-                yield frame
-            elif self._frame is not None:
-                newest, self._frame = self._frame, None
-                known, self._past_step = self._past_step, None
-                if known is None or self._step > known:
-                    yield newest
-            elif self._futures is not None:
-                futures, self._futures = self._futures, None
-                yield futures
-            else:
-                return
 
 
 class Stage:
-    """The page and all who look at it.
+    """The stage page and all who look at it."""
 
-    Whoever reads the rings calls, on the event loop's thread, `step(record)` when a step sounds and `notes(events)` with what
-    began or ended to sound. Without a browser both return at once.
-    """
-
-    def __init__(self, link: Link, live: Live, card: Card, config: Web, recorded: bool = False, sound: bool = True) -> None:
-        """`recorded`: what sounds was played before, nobody plays now and nothing can be changed; `sound`: there is some."""
-        self.recorded = recorded
-        self._has_sound = sound
-        self.card = card
-        self.config = config
-        self.guard = Guard(config.host, config.token)
+    def __init__(self, around: Around) -> None:
+        self.recorded = around.recorded
+        self._has_sound = around.sound
+        self.card = around.card
+        self.guard = around.guard
         self.clients: dict[int, Client] = {}
-        self._link, self._live = link, live
-        self._encoder = Encoder(card)
-        self._keyboards = Keyboards(link["keys"])
+        self._link, self._live = around.link, around.live
+        self._encoder = Encoder(around.card)
+        self._keyboards = Keyboards(around.link["keys"])
         self._numbers = itertools.count(1)
-        self._joins = Bucket(JOINS_HZ, JOINS)
-        self._socket: socket.socket | None = None
-        self._server: Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None
-        self._told = live.values.numbers.copy()  # values of the parameters as every browser knows them
-        self._version = live.values.version
+        self._told = around.live.values.numbers.copy()  # values of the parameters as every browser knows them
+        self._version = around.live.values.version
         self._last: int | None = None  # number of the step that sounded last
-
-    @property
-    def address(self) -> str:
-        """Where a browser finds the page; open to the network: from elsewhere too."""
-        host = self.config.host if self.config.host not in ("0.0.0.0", "::") else own_address()
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.config.port}/"
-
-    def open(self) -> None:
-        """Take the port; `start` serves at it. Raises ConfigError when it cannot be had."""
-        self._socket = listen("web", self.config.host, self.config.port)
-
-    async def start(self) -> None:
-        """Serve the page. Raises ConfigError when the port was not taken before and cannot be had."""
-        from engine.web.server import Server
-
-        if self._socket is None:
-            self.open()
-        assert self._socket is not None  # open() saw to it
-        self._server = Server(self)
-        await self._server.start(self._socket)
-        if not self.guard.open_to_all:
-            text = (
-                f"the page is open to the network; to play and change things from it: {self.address}#token={self.guard.token}"
-            )
-            self._link.notice("feed", INFO, text)
-
-    async def stop(self) -> None:
-        """Close every browser's connection and the server."""
-        for client in list(self.clients.values()):
-            self.leave(client)
-        if self._server is not None:
-            await self._server.stop()
-            self._server = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
 
     # What sounded, on its way to the browsers.
 
@@ -269,14 +122,12 @@ class Stage:
 
     # Who looks.
 
-    def join(self, fmt: Format | None, fps: float) -> Client | None:
-        """Take in a browser; None when the house is full, or too many come at once."""
-        if len(self.clients) >= self.config.max_clients or not self._joins.take(time.monotonic()):
-            return None
-        chosen: Format = fmt or ("u8" if self._encoder.size > LARGE else "f32")
-        client = Client(next(self._numbers), chosen, fps, self.guard.open_to_all and not self.recorded)
+    def join(self, query: Mapping[str, str]) -> Client:
+        """Take in a browser: `fmt` and `fps` of its query say what it takes."""
+        fmt = _format(query.get("fmt")) or ("u8" if self._encoder.size > LARGE else "f32")
+        client = Client(next(self._numbers), fmt, _fps(query.get("fps")), self.guard.open_to_all and not self.recorded)
         client.tell("hello", **self._hello(client))
-        client.past = self._past(chosen)
+        client.past = self._past(fmt)
         self.clients[client.number] = client
         if self._watch is None:
             self._version, self._told = self._live.values.version, self._live.values.numbers.copy()
@@ -416,6 +267,23 @@ class Stage:
                     client.hear(piece)
             await asyncio.sleep(SOUND_S)
         self._sound = None
+
+
+def page(around: Around) -> Stage:
+    """Return the page, as the server asks for it."""
+    return Stage(around)
+
+
+def _format(wanted: str | None) -> Format | None:
+    return "u8" if wanted == "u8" else "f32" if wanted == "f32" else None
+
+
+def _fps(wanted: str | None) -> float:
+    try:
+        fps = float(wanted or FPS)
+    except ValueError:
+        return FPS
+    return min(max(fps, 1.0), FPS) if fps == fps else FPS
 
 
 def _refuse(constant: str) -> None:

@@ -1,6 +1,7 @@
 // The last steps, as they came; and what can be said of one neuron over them.
 
 import { HOLD, PLAY } from "./net.js";
+import { mod } from "./number.js";
 
 const BYTES = 32e6;
 const MOST = 512; // as far as the moments look back
@@ -137,8 +138,4 @@ export class History {
       return played[s] < 3 || spread < 1e-6 || noteSpread < 1e-6 ? 0 : (b / n - (sum / n) * p) / (spread * noteSpread);
     });
   }
-}
-
-export function mod(a, n) {
-  return ((a % n) + n) % n;
 }

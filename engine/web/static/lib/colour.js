@@ -2,18 +2,20 @@
 
 export let palette = null;
 
-export async function loadPalette(url) {
-  palette = await (await fetch(url)).json();
-  palette.luts = {
-    diverging: table(palette.diverging, -1, 1),
-    sequential: table(palette.sequential, 0, 1),
-    grey: table(palette.grey, 0, 1),
-  };
-  for (const lut of Object.values(palette.luts)) {
+// Take the palette file's content; every other module reads `palette`.
+export function setPalette(colours) {
+  palette = { ...colours, luts: {} };
+  for (const [name, low] of [["diverging", -1], ["sequential", 0], ["grey", 0]]) {
+    const lut = table(colours[name], low, 1);
     // The same as CSS, so that drawing makes no strings.
     lut.css = Array.from({ length: 256 }, (_, i) => `rgb(${lut[4 * i]},${lut[4 * i + 1]},${lut[4 * i + 2]})`);
+    palette.luts[name] = lut;
   }
   return palette;
+}
+
+export async function loadPalette() {
+  return setPalette(await (await fetch(new URL("palette.json", import.meta.url))).json());
 }
 
 export function rgb(hex) {

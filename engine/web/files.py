@@ -1,0 +1,72 @@
+"""The files of the pages: read once, sent as they are or compressed; no request ever names a path to the disk.
+
+Runs on: feed process, event loop.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+LIB = "lib"  # folder that every page shares; it is no page
+HOME = "stage"  # page that an address without a name shows
+INDEX = "index.html"
+# Of our own, for a system's table of types may be missing or wrong.
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".mid": "audio/midi",
+    ".onnx": "application/octet-stream",
+    ".png": "image/png",
+    ".svg": "image/svg+xml; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".woff2": "font/woff2",
+}
+PACKED = frozenset({".css", ".html", ".js", ".json", ".svg", ".txt", ".wasm"})  # those that compression makes smaller
+
+
+class File:
+    """One file, as it is sent."""
+
+    def __init__(self, path: Path) -> None:
+        self.body = path.read_bytes()
+        self.type = TYPES[path.suffix]
+        self.tag = f'"{hashlib.sha256(self.body).hexdigest()[:24]}"'
+        self.packs = path.suffix in PACKED
+
+    @property
+    def packed_tag(self) -> str:
+        """The tag of the compressed form: other bytes, another tag."""
+        return f'{self.tag[:-1]}-gz"'
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The file in gzip's format; made when it is first asked for."""
+        return gzip.compress(self.body, mtime=0)
+
+
+class Files:
+    """Everything that is served, by the path of its address."""
+
+    def __init__(self, folder: Path = STATIC) -> None:
+        self._files = {
+            f"/{path.relative_to(folder).as_posix()}": File(path) for path in sorted(folder.rglob("*")) if path.suffix in TYPES
+        }
+        self.pages = sorted(path.parent.name for path in folder.glob(f"*/{INDEX}") if path.parent.name != LIB)
+
+    def at(self, path: str) -> File | None:
+        """Return the file at an address; a page's own address is that of its index."""
+        if path == "/":
+            path = f"/{HOME}/"
+        return self._files.get(path + INDEX if path.endswith("/") else path)
+
+    def page_without_slash(self, path: str) -> str | None:
+        """Return the page whose address this is but for the slash at its end: relative addresses in it would go astray."""
+        return path[1:] if path[1:] in self.pages else None

@@ -1,0 +1,78 @@
+"""What Python packs and JavaScript reads: written to tests/web/lib/*.json, and held to both sides by tests.
+
+python -m tests.web.golden      # after a change that is meant
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.core.messages import NOTE_OFF, NOTE_ON, futures_dtype
+from engine.web import frames
+from engine.web.frames import Encoder
+from tests.web.stand import MadeUp, card_of
+
+HERE = Path(__file__).parent / "lib"
+
+
+def packed() -> dict[str, Any]:
+    """One message of each kind, as bytes and as what it says."""
+    card = card_of()
+    source = MadeUp(card, seed=3)
+    for step in range(5):
+        source.play(step)
+    record = source.desk.link["steps"].latest()
+    assert record is not None
+    encoder = Encoder(card)
+    out: dict[str, Any] = {"layout": encoder.layout()}
+    for fmt in ("f32", "u8"):
+        data = encoder.step(record, fmt, frames.PAST)  # type: ignore[arg-type]
+        dtype = np.dtype("u1" if fmt == "u8" else "<f4")
+        values = np.frombuffer(data, dtype, encoder.size, len(data) - encoder.size * dtype.itemsize)
+        cells = np.frombuffer(data, np.uint8, card.slots, frames.HEADER.size + 4 * len(card.tracks))
+        out[fmt] = {
+            "hex": data.hex(),
+            "step": int(record["step"]),
+            "beat": float(record["beat"]),
+            "tempo": float(record["tempo_bpm"]),
+            "mode": int(record["mode"]),
+            "cells": cells.tolist(),
+            "values": values.tolist(),
+        }
+    events = [(NOTE_ON, 1, 60, 99, 1.5), (NOTE_OFF, 0, 36, 0, 2.25)]
+    packed = [np.array(event, frames.NOTE).tobytes() for event in events]
+    names = ("kind", "track", "pitch", "velocity", "beat")
+    out["notes"] = {
+        "hex": frames.notes(packed, len(packed), lost=True).hex(),
+        "events": [dict(zip(names, e, strict=True)) for e in events],
+    }
+    imagined = np.zeros((), futures_dtype(card))
+    imagined["step"], imagined["count"] = 41, 2
+    imagined["notes"][:2] = np.random.default_rng(1).integers(0, 3, imagined["notes"][:2].shape)
+    out["futures"] = {
+        "hex": frames.futures(imagined).hex(),
+        "step": 41,
+        "count": 2,
+        "steps": int(imagined["notes"].shape[1]),
+        "notes": imagined["notes"][:2].reshape(-1).tolist(),
+    }
+    samples = np.array([[0.5, -0.5], [2.0, -2.0]], np.float32)
+    out["sound"] = {"hex": frames.sound(samples, 64).hex(), "samples": [16383, -16383, 32767, -32767]}
+    return out
+
+
+GOLDEN = {"frames.json": packed}
+
+
+def main() -> None:
+    """Write them."""
+    for name, make in GOLDEN.items():
+        (HERE / name).write_text(json.dumps(make(), indent=None, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()
