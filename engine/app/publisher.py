@@ -54,7 +54,7 @@ class _Process:
         self._pipe = pipe
         self._link = link = spec.link()
         live = live_of(spec, link)
-        self._feed = Feed(link, Schema(spec.card, spec.registry(), spec.config.osc.cells))
+        self._feed = Feed(link, Schema(spec.card, live.registry, spec.config.osc.cells))
         self._doors = Services(spec.config, self._feed, link, live, self._tell)
         self._before = link["feed"].latest() if spec.restarted else None  # a restart goes on counting
         self._stopped = asyncio.Event()

@@ -127,19 +127,11 @@ class Player:
 
     def _control(self, number: int, value: int) -> None:
         for parameter in self._controllers.get(number, ()):
-            if parameter.curve == "trigger":
+            if parameter.kind == "trigger":
                 if value >= 64:
                     self._live.fire(parameter.id)
             else:
-                self._live.set(parameter.id, scaled(parameter, value))
-
-
-def scaled(parameter: Parameter, value: int) -> float:
-    """Return what a controller value 0..127 means for a parameter: over its range, as its curve goes."""
-    share = value / 127
-    if parameter.curve == "exp" and parameter.minimum > 0:
-        return float(parameter.minimum * (parameter.maximum / parameter.minimum) ** share)
-    return parameter.minimum + share * (parameter.maximum - parameter.minimum)
+                self._live.set(parameter.id, parameter.from_share(value / 127))
 
 
 def _controllers(cc: dict[str, int], registry: Registry) -> dict[int, list[Parameter]]:

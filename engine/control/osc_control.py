@@ -253,7 +253,7 @@ class Control:
         """Set a parameter, and say so when the value had to be changed."""
         self._check_trust()
         number = _number(parameter, value)
-        if parameter.curve == "trigger":
+        if parameter.kind == "trigger":
             if number:
                 self._live.fire(parameter.id)
             return
@@ -349,7 +349,7 @@ def _shown(parameter: Parameter, value: float) -> osc.Argument:
     """Return a value with the type that the contract gives it."""
     if parameter.choices:
         return parameter.text(value)
-    return int(value) if parameter.curve in ("switch", "integer", "trigger") else value
+    return int(value) if parameter.kind in ("switch", "integer", "trigger") else value
 
 
 class ControlSocket:

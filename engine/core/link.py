@@ -21,6 +21,7 @@ import numpy as np
 
 from engine.core import messages
 from engine.core.contract import Card
+from engine.core.values import Values
 
 _NAME = "algoritmo-"  # of shared segments; the supervisor's process id follows
 _CODES = {"|i1": "b", "|u1": "B", "<i4": "i", "<u4": "I", "<i8": "q", "<u8": "Q", "<f4": "f", "<f8": "d"}
@@ -156,33 +157,6 @@ class Reader:
             self.lost += min(overrun, len(records))
             records = records[overrun:]
         return records
-
-
-class Values:
-    """The live parameters as numbers: one float64 each, read at the top of a block or a step.
-
-    Any process may write any value; each write is one aligned eight-byte store, and the last one wins.
-    """
-
-    def __init__(self, memory: memoryview, count: int) -> None:
-        self._version = memory[:8].cast("Q")
-        self.numbers = np.frombuffer(memory, np.float64, count, offset=_HEADER)
-        self.bytes = memory[_HEADER : _HEADER + 8 * count]  # of the numbers
-
-    @staticmethod
-    def size(count: int) -> int:
-        """Bytes the table takes."""
-        return _HEADER + -(-8 * count // 64) * 64
-
-    @property
-    def version(self) -> int:
-        """Grows with every write; a reader that saw this number has nothing to do."""
-        return self._version[0]
-
-    def write(self, index: int, number: float) -> None:
-        """Set one value."""
-        self.numbers[index] = number
-        self._version[0] += 1
 
 
 @dataclass(frozen=True)

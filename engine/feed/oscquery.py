@@ -200,7 +200,7 @@ class Query:
         )
 
     def _parameter(self, index: int, parameter: Parameter) -> _Leaf:
-        whole = parameter.curve in ("switch", "integer", "trigger")
+        whole = parameter.kind in ("switch", "integer", "trigger")
         kind = "s" if parameter.choices else "i" if whole else "f"
 
         def value() -> osc.Argument:
@@ -208,7 +208,7 @@ class Query:
             return parameter.text(number) if parameter.choices else int(number) if whole else number
 
         path = ROOT + parameter.address
-        if parameter.curve == "trigger":
+        if parameter.kind == "trigger":
             return _Leaf(path, "N", WRITE, parameter.doc)
         return _Leaf(
             path,

@@ -319,19 +319,7 @@ class Schema:
                 for v in self.vectors
             ],
             "futures": {"path": "/future/<number>/<track>/notes", "most": FUTURES, "steps": FUTURE_STEPS},
-            "parameters": [
-                {
-                    "path": p.address,
-                    "min": p.minimum,
-                    "max": p.maximum,
-                    "default": p.default,
-                    "unit": p.unit,
-                    "curve": p.curve,
-                    "choices": list(p.choices),
-                    "doc": p.doc,
-                }
-                for p in self.registry
-            ],
+            "parameters": [p.describe() for p in self.registry],
         }
 
 
@@ -346,11 +334,11 @@ SIGNALS = {
 
 
 def _address_of(parameter: Parameter) -> Address:
-    kind = "s" if parameter.choices else "i" if parameter.curve in ("switch", "integer", "trigger") else "f"
+    kind = "s" if parameter.choices else "i" if parameter.kind in ("switch", "integer", "trigger") else "f"
     low, high, doc = parameter.minimum, parameter.maximum, parameter.doc
     if parameter.choices:
         example, doc = parameter.choices[int(parameter.default)], f"{doc} (or its number)"
-    elif parameter.curve == "trigger":
+    elif parameter.kind == "trigger":
         return Address(parameter.address, "i", None, None, "", "at any time", "control", f"{doc}; 0 does nothing", "1")
     else:
         example = f"{parameter.default:g}"

@@ -1,8 +1,8 @@
 import pytest
 
 from engine.control.keyboard import press, split
-from engine.core.link import Values
 from engine.core.parameters import Live, Registry
+from engine.core.values import Values
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 
 from engine.core import messages
 from engine.core.contract import Card
-from engine.core.link import Layout, Link, Reader, Ring, Values
+from engine.core.link import Layout, Link, Reader, Ring
+from engine.core.values import Values
 from tests import tiny
 
 RECORD = np.dtype([("number", "<i8"), ("double", "<f8")])
@@ -103,7 +104,7 @@ def test_values_count_their_writes():
     values = Values(memoryview(bytearray(Values.size(3))), 3)
     seen = values.version
     values.write(1, 2.5)
-    assert values.numbers.tolist() == [0, 2.5, 0]
+    assert values.numbers[:3].tolist() == [0, 2.5, 0]
     assert values.version != seen
 
 

@@ -7,6 +7,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | to the browser | what |
 |---|---|
 | JSON `hello` | once: card, layout of the values, parameters and their values, whether it may change anything |
+| JSON `parameters` | which parameters there are now, when some have come or gone: as `hello` tells them (Parameter.describe) |
 | JSON `values` | parameters that were changed, from anywhere |
 | JSON `status` | twice a second: how it goes |
 | JSON `allowed` | the answer to a token |
@@ -66,8 +67,8 @@ class Stage:
         self._numbers = itertools.count(1)
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None
-        self._told = around.live.values.numbers.copy()  # values of the parameters as every browser knows them
-        self._version = around.live.values.version
+        self._told = around.live.snapshot()  # values of the parameters as every browser knows them
+        self._generation = around.live.generation  # of the parameters that they know
         self._last: int | None = None  # number of the step that sounded last
 
     # What sounded, on its way to the browsers.
@@ -130,7 +131,7 @@ class Stage:
         client.past = self._past(fmt)
         self.clients[client.number] = client
         if self._watch is None:
-            self._version, self._told = self._live.values.version, self._live.values.numbers.copy()
+            self._told, self._generation = self._live.snapshot(), self._live.generation
             self._watch = asyncio.get_running_loop().create_task(self._watch_values())
         return client
 
@@ -151,19 +152,7 @@ class Stage:
             "layout": self._encoder.layout(),
             "format": client.fmt,
             "modes": MODES,
-            "parameters": [
-                {
-                    "id": p.id,
-                    "min": p.minimum,
-                    "max": p.maximum,
-                    "default": p.default,
-                    "doc": p.doc,
-                    "unit": p.unit,
-                    "curve": p.curve,
-                    "choices": p.choices,
-                }
-                for p in self._live.registry
-            ],
+            "parameters": [p.describe() for p in self._live.registry],
             "values": {p.id: self._live.get(p.id) for p in self._live.registry},
             "may_change": client.may_change,
             "recorded": self.recorded,
@@ -174,10 +163,7 @@ class Stage:
         """While somebody looks: tell everyone what was changed from anywhere, and how it goes."""
         status_s = 0.0
         while True:
-            version = self._live.values.version
-            if version != self._version:
-                self._version = version
-                self._tell_changes()
+            self._tell_changes()
             if (now_s := time.monotonic()) >= status_s:
                 status_s = now_s + STATUS_S
                 status = self._status()
@@ -186,12 +172,17 @@ class Stage:
             await asyncio.sleep(WATCH_S)
 
     def _tell_changes(self) -> None:
-        numbers = self._live.values.numbers.copy()
-        changed = np.flatnonzero(numbers != self._told)
-        self._told = numbers
-        values = {self._live.registry.parameters[i].id: float(numbers[i]) for i in changed.tolist()}
-        for client in self.clients.values():
-            client.tell("values", values=values)
+        values = self._live.snapshot()
+        if self._live.generation != self._generation:
+            self._generation = self._live.generation
+            parameters = [p.describe() for p in self._live.registry]
+            for client in self.clients.values():
+                client.tell("parameters", parameters=parameters)
+        changed = {name: value for name, value in values.items() if self._told.get(name) != value}
+        self._told = values
+        if changed:
+            for client in self.clients.values():
+                client.tell("values", values=changed)
 
     def _status(self) -> dict[str, Any]:
         clock, network = self._link["clock"].latest(), self._link["network"].latest()
@@ -233,7 +224,7 @@ class Stage:
         if isinstance(changes := order.get("set"), dict):
             for name, value in itertools.islice(changes.items(), len(self._live.registry)):
                 self._set(name, value)
-        if isinstance(name := order.get("fire"), str) and self._curve(name) == "trigger":
+        if isinstance(name := order.get("fire"), str) and self._kind(name) == "trigger":
             self._live.fire(name)
         if (message := valid(order.get("midi"))) is not None:
             self._keyboards.play(client.number, message)
@@ -243,11 +234,11 @@ class Stage:
             client.may_change = self.guard.token_is_right(token) and not self.recorded
         client.tell("allowed", may_change=client.may_change)
 
-    def _curve(self, name: str) -> str | None:
-        return self._live.registry[name].curve if name in self._live.registry else None
+    def _kind(self, name: str) -> str | None:
+        return self._live.registry[name].kind if name in self._live.registry else None
 
     def _set(self, name: str, value: object) -> None:
-        if isinstance(value, bool | int | float) and self._curve(name) not in (None, "trigger"):
+        if isinstance(value, bool | int | float) and self._kind(name) not in (None, "trigger"):
             # A JSON integer may be larger than any float.
             number = float(value) if abs(value) < 1e300 else math.copysign(1e300, value)
             self._live.set(name, number)
