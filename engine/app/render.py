@@ -28,16 +28,16 @@ from engine.feed.schema import Schema
 from engine.jam import harmony
 from engine.jam.continuations import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.jam.jam import Jam, all_off
-from engine.jam.process import EARLY
+from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
 from engine.midi.file_source import FileSource
 from engine.network.runner import Runner
 from engine.record.session import Recorder
 from engine.transport.timeline import BeatTimeline
 
-FIRST_BEAT_S = 0.1  # where beat 0 lies: the first step's window needs room before it
-LEAD_S = 0.01  # how long before its sound a step's window closes; a number, not a measurement, so that renders agree
+DEADLINE_S = 0.01  # how long before its sound a step's input deadline is; a number, not a measurement, so that renders agree
 MOST_FUTURES = 1024
 TAIL_BARS = 4  # the network plays on for so long after the player's last note
+LONGEST_REST_S = 8.0  # a beat that stands for longer is taken for the end
 RING_OUT_S = 3.0  # for the last notes to fade
 
 
@@ -56,8 +56,8 @@ class Render:
         set_defaults(self.live, config)
         tempo = tempo_bpm or first_tempo(source) or config.clock.tempo
         self.live.set("tempo", tempo)
-        grid_ring = self.link["grid"]
-        player = FileSource(source, self._rate, grid=grid_ring)
+        self._timeline = self.link["timeline"]
+        player = FileSource(source, self._rate, timeline=self._timeline)
         self.bars = bars or math.ceil(player.length_beats / card.beats_per_bar) + tail_bars
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -65,16 +65,16 @@ class Render:
             raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
         provider = "cpu" if config.network.provider == "auto" else config.network.provider
         self.runner = Runner(path, provider, config.network.threads)
-        self._engine = AudioEngine(self.link, registry, card, config, self._rate, source=player)
+        self._engine = AudioEngine(self.link, registry, card, _without_count_in(config), self._rate, source=player)
         track = track_of(config, card)
         self._jam = Jam(self.runner, self.live, self.link, track, harmony.of(config, card, track))
-        self._events = self.link["events"].reader(0)
+        self._performance = Performance(self._jam, self.link, card, self)
+        self._over = False
         self._counted = self.link["events"].reader(0)
         self._faults: list[str] = []
         schema = Schema(card, registry)
         self._recorder = Recorder(out, self.link, schema, self._rate, lambda _level, text: self._faults.append(text))
         self._feed = Feed(self.link, schema, self._recorder.log, Positions())
-        self._grid = BeatTimeline(FIRST_BEAT_S * self._rate, 0.0, self.live.get("tempo"), self._rate)
         self._card = card
         self.heard = np.zeros((0, card.slots, len(card.channels)), np.float32)  # what sounded in each timestep
         self.notes_in = 0
@@ -83,24 +83,13 @@ class Render:
     def run(self) -> None:
         """Render all bars and the ring-out."""
         steps = self.bars * self._card.steps_per_bar
-        lead = LEAD_S * self._rate
         self.heard = np.zeros((steps, *self.heard.shape[1:]), np.float32)
-        for step in range(steps):
-            self._bend(step)
-            begins = self._grid.frame_at(step / self._card.steps_per_beat)
-            for before in (max(EARLY * self._grid.frames_per_beat / self._card.steps_per_beat, lead), lead):
-                self._render_to(begins - before)
-                self._jam.hear(self._events.read(), self._grid, 0)
-                if not self._jam.stands(step, self._grid):
-                    self._jam.choose(step, self._grid)
-                    self._jam.send(self._engine.frame)
-            self._jam.publish(0.0, late=False)
-            if step:
-                self.heard[step - 1] = self.runner.inputs["x"][0]
-        end = self._grid.frame_at(steps / self._card.steps_per_beat)
-        self._render_to(end - lead)
-        self._jam.hear(self._events.read(), self._grid, 0)
+        self.live.fire("transport.start")
+        self._performance.run(steps)
+        self._performance.listen(steps)
         self._jam.roll.fill(steps - 1, self.heard[-1])
+        line = self._engine.transport.line
+        end = line.frame_at(steps / self._card.steps_per_beat) if line.playing else self._engine.frame
         self.link["notes"].push(all_off(round(end)))
         self._render_to(end + RING_OUT_S * self._rate)
         self._engine.release_all()
@@ -110,21 +99,58 @@ class Render:
         if self._faults:
             raise SessionError("; ".join(self._faults))
 
-    def _bend(self, step: int) -> None:
-        tempo = self.live.get("tempo")
-        if tempo != self._grid.tempo_bpm:
-            self._grid = self._grid.with_tempo(tempo, step / self._card.steps_per_beat)
-        self.link["grid"].push((self._grid.frame, self._grid.beat, self._grid.tempo_bpm, step))
-
     def _render_to(self, frame: float) -> None:
         while self._engine.frame < frame:
             self._render_block()
+        self._account()
+
+    def _render_block(self) -> None:
+        self._engine.render_block()
+
+    def _account(self) -> None:
         self._feed.advance(self._engine.frame)
         self._recorder.drain()
         self._count()
 
-    def _render_block(self) -> None:
-        self._engine.render_block()
+    # --- what a performance asks of its driver -----------------------------------------------------------------------------
+
+    latency_frames = 0
+
+    def now(self) -> float:
+        """Frame of the block to be rendered next."""
+        return self._engine.frame
+
+    def now_ns(self) -> int:
+        """Nothing is measured."""
+        return 0
+
+    def earliest(self) -> float:
+        """The same: what is sent now sounds in the next block."""
+        return self._engine.frame
+
+    def looks_s(self, timeline: BeatTimeline) -> tuple[float, ...]:
+        """Seconds before its sound at which a step is looked at: in good time, and at its input deadline."""
+        step_s = 60 / timeline.tempo_bpm / self._card.steps_per_beat
+        return max(LOOKAHEAD * step_s, DEADLINE_S), DEADLINE_S
+
+    def wait(self, frame: float, before_s: float, watchful: bool = False) -> bool:
+        """Render up to there, or until the beat timeline changes; a beat that is stopped for good ends the render."""
+        seen = self._timeline.count
+        end = min(frame - before_s * self._rate, self._engine.frame + (WATCH_S if watchful else LONGEST_REST_S) * self._rate)
+        while self._engine.frame < end and self._timeline.count == seen:
+            self._render_block()
+        self._account()
+        self._over = math.isinf(frame) and self._engine.frame >= end
+        return self._engine.frame >= frame - before_s * self._rate
+
+    def is_over(self) -> bool:
+        """Whether the beat was stopped for good."""
+        return self._over
+
+    def played(self, outcome: Outcome) -> None:
+        """Keep what sounded in the step before."""
+        if 0 < outcome.step <= len(self.heard):
+            self.heard[outcome.step - 1] = self.runner.inputs["x"][0]
 
     def _count(self) -> None:
         tracks = list(self.notes_out)
@@ -135,6 +161,10 @@ class Render:
                 self.notes_in += 1
             else:
                 self.notes_out[tracks[event["track"]]] += 1
+
+
+def _without_count_in(config: Config) -> Config:
+    return config.model_copy(update={"clock": config.clock.model_copy(update={"count_in": 0})})
 
 
 def render(config: Config, source: Path, out: Path, bars: int | None = None, tempo_bpm: float | None = None) -> dict[str, Any]:

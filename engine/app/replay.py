@@ -24,6 +24,7 @@ from engine.feed.schema import Schema
 from engine.feed.targets import Clocks
 from engine.record.feed_file import RESET, Entry, FeedReader
 from engine.record.session import WAVE, feed_path
+from engine.transport.timeline import BeatTimeline
 
 FINE_S = 0.002  # before a moment the loop's own timer, which knows whole milliseconds, is left for a finer one
 LEAD_IN_S = 0.1  # silence before the first step
@@ -156,7 +157,8 @@ class Player:
         """Fill the rings as the network process does, for those who look there: the page."""
         for name in step.dtype.names or ():
             self._whole[name] = step[name]
-        self._link["grid"].push((float(step["frame"]), float(step["beat"]), float(step["tempo_bpm"]), int(step["step"]) + 1))
+        line = BeatTimeline(float(step["frame"]), float(step["beat"]), float(step["tempo_bpm"]), self._rate_hz)
+        self._link["timeline"].push(line.record())
         self._link["steps"].push(self._whole[()])
         stats = np.zeros((), NETWORK_STATS)
         stats["steps"], stats["mode"] = self.steps + 1, step["mode"]

@@ -55,8 +55,8 @@ class Status:
 
 def line(jam: Supervisor) -> str:
     """Return the status line: beat, mode, step time, DSP load, xruns, late steps, feed rate."""
-    clock, grid, network, feed = (jam.link[name].latest() for name in ("clock", "grid", "network", "feed"))
-    parts = [beat_text(clock, grid)]
+    clock, beat, network, feed = (jam.link[name].latest() for name in ("clock", "timeline", "network", "feed"))
+    parts = [beat_text(clock, beat)]
     mode = MODES[int(jam.live.get("mode"))]
     if network is not None:
         if mode == "trade":
@@ -74,14 +74,18 @@ def line(jam: Supervisor) -> str:
     return " | ".join(parts)
 
 
-def beat_text(clock: Any, grid: Any) -> str:
+def beat_text(clock: Any, timeline: Any) -> str:
     """Return bar and beat as musicians count them, and the tempo."""
-    if clock is None or grid is None:
+    if clock is None or timeline is None:
         return "starting"
-    beats = BeatTimeline(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
-    beat = beats.beat_at(SampleClock.of(clock).frame_at(time.perf_counter_ns()))
-    where = f"count-in {int(beat % 4) + 1}" if beat < 0 else f"bar {int(beat // 4) + 1}.{int(beat % 4) + 1}"
-    return f"{where} at {grid['tempo_bpm']:.0f} bpm"
+    line = BeatTimeline.of(timeline)
+    beat = max(line.beat_at(SampleClock.of(clock).frame_at(time.perf_counter_ns())), line.beat)
+    bar, into = divmod(line.place(beat), line.beats_per_bar)
+    of_bar = int(into * line.denominator / 4) + 1
+    if not line.playing:
+        return f"stopped at bar {int(bar) + 1}.{of_bar}" if beat >= line.began else "stopped"
+    where = f"count-in {of_bar}" if beat < line.began else f"bar {int(bar) + 1}.{of_bar}"
+    return f"{where} at {line.tempo_bpm:.0f} bpm"
 
 
 def summary(report: dict[str, Any], session: str) -> str:
@@ -101,7 +105,7 @@ def summary(report: dict[str, Any], session: str) -> str:
                 f"{again['steps']} of them chosen again at the last moment: {took['p50']:.2f} ms, p99 {took['p99']:.2f}{kept}"
             )
     if report.get("notes_late"):
-        out.append(f"{report['notes_late']} notes and clicks of the network came too late to sound")
+        out.append(f"{report['notes_late']} notes of the network came too late to sound")
     if "dsp_load" in report:
         load = report["dsp_load"]
         own = f"{report['xruns_own']} of them" if report["xruns_own"] else "none"

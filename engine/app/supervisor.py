@@ -136,6 +136,7 @@ class Supervisor:
             self._children[name] = _Child(name, process, pipe)
         deadline_s = time.monotonic() + READY_S
         waiting = dict(self._children)
+        begun = False
         while waiting and not self._stop:
             if time.monotonic() > deadline_s:
                 raise AlgoritmoError(f"the {', '.join(waiting)} process was not ready after {READY_S:.0f} s; see {self._log()}")
@@ -143,6 +144,9 @@ class Supervisor:
                 child = next(c for c in waiting.values() if c.pipe is spoken)
                 child.ready = self._first_word(child)
                 del waiting[child.name]
+            if not begun and not {"audio", "network"} & waiting.keys():
+                begun = True
+                self.live.fire("transport.start")
             self._read()
 
     def _first_word(self, child: _Child) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from engine.core.link import Link
 from engine.core.messages import (
     ALL_OFF,
     BLOCK,
-    CLICK,
     CONTROL,
     ERROR,
     NOTE_OFF,
@@ -37,6 +36,9 @@ from engine.core.messages import (
 from engine.core.parameters import Live, Registry
 from engine.midi.file_source import FileSource
 from engine.midi.schedule import Event, Schedule, is_late
+from engine.transport.sources import Source
+from engine.transport.sources.internal import InternalSource
+from engine.transport.transport import Transport
 
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
 
@@ -78,8 +80,10 @@ class AudioEngine:
         rate_hz: float,
         source: FileSource | None = None,
         run_by_thread: bool = False,
+        beat: Source | None = None,
     ) -> None:
-        """Build the rack. `run_by_thread`: another thread calls `run_pending`; if not, every block does.
+        """Build the rack. `run_by_thread`: another thread calls `run_pending`; if not, every block does. `beat`: where the
+        transport has it from, unless it is the tempo parameter.
 
         Raises ConfigError when midi.cc names what there is not. A patch that fails is told, not raised.
         """
@@ -94,10 +98,14 @@ class AudioEngine:
         self._live = Live(registry, link.values)
         self.player = Player(link["keys"].reader(), self._live, config, self, source)
         self._server = _boot(rate_hz, config.jam.seed)
+        beat = beat or InternalSource(self._live, rate_hz, card.beats_per_bar)
+        self.transport = Transport(link["timeline"], self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in)
+        self.transport.on_stop = self._stop_network
         self._process = self._server.process
         self._view = _output_of(self._server)
         self._sound = self._view.reshape(-1).view(np.uint8).data
         self._rack = Rack([track.name for track in card.tracks], config)
+        self.transport.on_click = self._rack.click
         self.limiter = Limiter(rate_hz, config.audio.ceiling_db)
         self._notes = link["notes"].reader()
         self._schedule = Schedule()
@@ -184,6 +192,8 @@ class AudioEngine:
         if numbers != self._numbers:
             self._numbers = numbers
             self._take_parameters()
+        if self.transport.due < end:
+            self.transport.advance(self.frame, end)
         if self._closing:
             self._fall_silent()
         else:
@@ -206,6 +216,7 @@ class AudioEngine:
         return self._sound
 
     def _take_parameters(self) -> None:
+        self.transport.take_parameters(self.frame)
         numbers = self._live.values.numbers
         for track, level, mute in self._levels:
             muted = mute >= 0 and numbers[mute] > 0
@@ -281,6 +292,10 @@ class AudioEngine:
 
     # --- the network -------------------------------------------------------------------------------------------------------
 
+    def _stop_network(self, frame: int) -> None:
+        """The beat stands still: the network's notes end, and what it had sent for later is dropped."""
+        self._accept(Event(frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0))
+
     def _play_network(self, end: int) -> None:
         if self._notes.is_behind():
             for record in self._notes.read().tolist():
@@ -296,9 +311,10 @@ class AudioEngine:
         if is_late(event, self.frame):
             self.notes_late += 1
             return
+        if event.kind == NOTE_ON and event.frame >= self.transport.stopped_at:
+            return  # sent before the network heard of it
         self._schedule.put(event)
-        silent = event.kind == CLICK or (event.kind == NOTE_ON and event.track in self._muted)
-        if self.outlet is not None and not silent:
+        if self.outlet is not None and not (event.kind == NOTE_ON and event.track in self._muted):
             self.outlet(event)
 
     def _play(self, event: Event, frame: int) -> None:
@@ -306,8 +322,6 @@ class AudioEngine:
             self._begin(event.track, event.step, event.pitch, event.velocity, frame)
         elif event.kind == NOTE_OFF:
             self._end(event.track, event.step, event.pitch, frame)
-        elif event.kind == CLICK:
-            self._rack.click(event.pitch, event.velocity)
         elif event.kind == ALL_OFF:
             tracks = range(len(self._rack.tracks)) if event.track == PLAYER else (event.track,)
             for track in tracks:

@@ -11,7 +11,7 @@ from pyo import CosTable, MidiAdsr, PyoObject, Sine, SineLoop, TrigEnv
 
 from engine.audio.patch import Notes, Param, Patch
 
-BEAT, DOWNBEAT = 0, 1  # the pitches of Click, as CLICK events have them
+BEAT, DOWNBEAT = 0, 1  # the pitches of Click
 
 
 class Plain(Patch):

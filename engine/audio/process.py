@@ -66,7 +66,7 @@ class Studio:
         self._config = spec.config
         self._link = link = spec.link()
         rate_hz = float(spec.config.audio.rate)
-        source = FileSource(spec.demo, rate_hz, grid=link["grid"]) if spec.demo is not None else None
+        source = FileSource(spec.demo, rate_hz, timeline=link["timeline"]) if spec.demo is not None else None
         self.engine = AudioEngine(link, spec.registry(), spec.card, spec.config, rate_hz, source, run_by_thread=True)
         self._driver = Driver(self.engine, link)
         self._output = Output(self._driver, spec.config.audio, self._tell)

@@ -12,7 +12,7 @@ from pyo import Sig, SigTo
 
 from engine.audio.limiter import RUNAWAY
 from engine.audio.patch import Instrument, fault, load
-from engine.audio.plain import Click, Plain
+from engine.audio.plain import BEAT, DOWNBEAT, Click, Plain
 from engine.audio.voices import GLIDE_S, SILENT
 from engine.core.config import Config
 from engine.core.errors import PatchError
@@ -175,9 +175,9 @@ class Rack:
         yield from self.tracks
         yield self.player
 
-    def click(self, pitch: int, velocity: int) -> None:
-        """Sound the metronome."""
-        self.metronome.instrument.note_on(pitch, velocity / 127)
+    def click(self, downbeat: bool, level: float) -> None:
+        """Sound the metronome, at a level 0..1."""
+        self.metronome.instrument.note_on(DOWNBEAT if downbeat else BEAT, level)
 
     def turn(self) -> Strip | None:
         """Once a block: listen to the channels in turn; take in what was mended and return what it replaces."""

@@ -181,7 +181,7 @@ class Layout:
                 ("notes", messages.EVENT, 4096),
                 ("steps", step, steps),
                 ("futures", messages.futures_dtype(card), 8),
-                ("grid", messages.GRID, 8),
+                ("timeline", messages.TIMELINE, 64),
                 ("network", messages.NETWORK_STATS, 8),
                 ("feed", messages.FEED_STATS, 8),
                 ("keys", messages.KEY, 256),

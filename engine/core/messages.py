@@ -10,7 +10,7 @@ Runs on: every process. One writer per channel, any number of readers:
 | notes | network | EVENT: notes to sound, stamped with their frame; what comes again for its timestep replaces | audio |
 | steps | network | one timestep as chosen: step_dtype(card) | feed |
 | futures | network | what might follow a timestep: futures_dtype(card) | feed |
-| grid | network | GRID: the beat as a line over the sample clock | all |
+| timeline | audio | TIMELINE: the beat as a line over the sample clock, a record whenever it changes | all |
 | network | network | NETWORK_STATS | feed, supervisor |
 | feed | feed | FEED_STATS | supervisor |
 | keys | feed | KEY: MIDI that came over the network (the page's piano), as bytes of a keyboard | audio |
@@ -29,7 +29,7 @@ BLOCK = 64  # frames of one internal block, whatever the device's block is
 OUTPUTS = 2  # stereo
 
 # kinds of EVENT
-NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, CLICK, WITHDRAWN = range(7)
+NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN = range(6)
 PLAYER = 255  # `track` of the player's own notes; the network's tracks count from 0
 
 EVENT = np.dtype(
@@ -59,18 +59,25 @@ CLOCK = np.dtype(
         ("xruns_own", "<i8"),  # blocks that by themselves took longer than they last
         ("notes_in", "<i8"),
         ("midi_ignored", "<i8"),  # bytes or messages that were no MIDI
-        ("notes_late", "<i8"),  # network's notes and clicks that came after their block had been rendered
+        ("notes_late", "<i8"),  # network's notes that came after their block had been rendered
         ("peak", "<f4"),  # of the last block, 1.0 = full scale
         ("device_lost", "u1"),  # 1: the device is gone, the null clock keeps time
     ]
 )
 
-GRID = np.dtype(
+TIMELINE = np.dtype(
     [
-        ("frame", "<f8"),  # a point of the line: this frame ...
-        ("beat", "<f8"),  # ... is this beat (beat 0 is the first downbeat; the count-in is negative)
-        ("tempo_bpm", "<f8"),
-        ("step", "<i8"),  # next timestep to be computed
+        ("frame", "<f8"),  # from this frame on, until that of the next record ...
+        ("beat", "<f8"),  # ... where it is this beat (a quarter note; they never go back) ...
+        ("tempo_bpm", "<f8"),  # ... it goes on at this tempo
+        ("rate_hz", "<f8"),
+        ("playing", "u1"),  # 0: it stands still
+        ("began", "<f8"),  # beat it was set going at; what lies before it is the count-in
+        ("bar_beat", "<f8"),  # beat of a bar line ...
+        ("bar", "<i4"),  # ... and the number of the bar that begins there
+        ("numerator", "<i4"),
+        ("denominator", "<i4"),
+        ("locked", "u1"),  # 0: its source has lost what it follows, and guesses
     ]
 )
 
@@ -150,7 +157,7 @@ def step_dtype(card: Card) -> np.dtype:
     fields: list[Any] = [
         ("step", "<i8"),  # number of the timestep, from beat 0
         ("frame", "<i8"),  # sample at which it sounds
-        ("beat", "<f8"),
+        ("beat", "<f8"),  # counted from bar 1
         ("tempo_bpm", "<f4"),
         ("flags", "<u4"),
         ("mode", "<i4"),

@@ -170,13 +170,13 @@ def _globals() -> list[Parameter]:
 
 def _transport() -> list[Parameter]:
     docs = {
-        "start": "Start from bar 1",
-        "stop": "Stop the beat; the sound of the player goes on",
-        "continue": "Go on from where it was stopped",
-        "rewind": "Make the next bar bar 1",
-        "tap": "Tap the tempo: once a beat",
+        "start": "Count in, then play from bar 1; while it plays, bar 1 is next",
+        "stop": "Stop the beat and the network; the player is still heard",
+        "continue": "Go on where it stopped",
+        "rewind": "Jump to bar 1, with the next beat",
+        "tap": "Tap the tempo, twice or more",
     }
-    nudge = Parameter("transport.nudge", -1, 1, 0, "Push the beat ahead (above 0) or hold it back while it is not 0")
+    nudge = Parameter("transport.nudge", -1, 1, 0, "Push the beat while it is held: at 1 a tenth faster, at -1 a tenth slower")
     return [*(trigger(f"transport.{word}", docs[word]) for word in TRANSPORT), nudge]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from engine.core.link import Link
 from engine.transport.sample_clock import SampleClock
-from engine.transport.timeline import BeatTimeline
+from engine.transport.timeline import TimelineReader
 
 LOOK_S = 0.01  # how often the rings are looked at for notes: so late may a note be told
 
@@ -24,15 +24,14 @@ class Watch:
     def __init__(self, link: Link, steps_per_beat: int, early_s: float = 0.0) -> None:
         self._early_ns = early_s * 1e9
         self._clock = link["clock"]
-        self._grid = link["grid"]
+        self._timeline = TimelineReader(link["timeline"])
         self._events, self._futures = link["events"], link["futures"]
         self._steps = link["steps"].reader(0)
         self._steps_ring = link["steps"]
         self._steps_per_beat = steps_per_beat
         self._seen = 0  # events and futures
         self._due: deque[int] = deque()  # frames of steps that do not sound yet
-        self._grids = -1
-        self._next: float | None = None  # frame of the step that the network is to choose next
+        self._following = 0  # number of the step that the network is to choose next
 
     def look(self, now_ns: int) -> tuple[bool, float]:
         """Return whether there is something to publish now, and for how many seconds to sleep."""
@@ -45,11 +44,13 @@ class Watch:
         something = count != self._seen
         self._seen = count
         if self._steps_ring.count != self._steps.position:
-            self._due.extend(int(frame) for frame in self._steps.read()["frame"])
+            records = self._steps.read()
+            self._due.extend(records["frame"].tolist())
+            self._following = int(records["step"][-1]) + 1
         while self._due and self._due[0] <= soon:
             self._due.popleft()
             something = True
-        following = self._due[0] if self._due else self._chosen_next(float(clock["rate_hz"]))
+        following = self._due[0] if self._due else self._chosen_next()
         if following is None or following <= now:
             return something, LOOK_S
         moment_ns = line.time_at(following)
@@ -57,15 +58,12 @@ class Watch:
             moment_ns -= self._early_ns
         return something, min((moment_ns - now_ns) * 1e-9, LOOK_S)
 
-    def _chosen_next(self, rate_hz: float) -> float | None:
+    def _chosen_next(self) -> float | None:
         """Frame of the step to come, which will be there when it sounds: a look in between would find it late."""
-        if self._grid.count != self._grids:
-            self._grids = self._grid.count
-            grid = self._grid.latest()
-            if grid is not None:
-                line = BeatTimeline(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), rate_hz)
-                self._next = line.frame_at(int(grid["step"]) / self._steps_per_beat)
-        return self._next
+        line = self._timeline.now()
+        if line is None:
+            return None
+        return line.frame_at(max(self._following / self._steps_per_beat, line.began))
 
 
 class WatchThread:

@@ -49,6 +49,7 @@ class Imagination:
         self._missed = 0  # futures in a row that were not done in time
         self._slice_s = 0.0  # what one timestep of all futures is expected to take
         self._begun_ns = 0
+        self._position = 0  # of the step settled, counted from bar 1
         self._done = FUTURE_STEPS  # timesteps imagined; all: there is nothing to do
         self._record = np.zeros((), link["futures"].dtype)
 
@@ -64,6 +65,7 @@ class Imagination:
         for name in (*(s.name for s in self._runner.card.states), "temperature", *(c.name for c in self._runner.card.controls)):
             mine[name][...] = theirs[name]
         mine["x"][...] = self._jam.runner.outputs["notes"]  # what it has chosen is what will have sounded
+        self._position = int(theirs["position"][0])
         self._record["step"], self._record["frame"], self._record["count"] = step, frame, count
         self._record["log_prob"] = 0
         self._done, self._begun_ns = 0, self._now_ns()
@@ -125,7 +127,7 @@ class Imagination:
         runner, record, at = self._runner, self._record, self._done
         assert runner is not None  # begin() saw to it
         step = int(record["step"]) + 1 + at
-        runner.inputs["position"].fill(step)
+        runner.inputs["position"].fill(self._position + 1 + at)
         seed = int(self._live.get("seed"))
         for future in range(runner.batch):
             # Noise other than that the jam will draw: these are the ways it might have gone.

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.core.contract import HOLD, OFFSET, PLAY, VELOCITY
 from engine.core.link import Link
-from engine.core.messages import ALL_OFF, CLICK, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
+from engine.core.messages import ALL_OFF, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.core.parameters import MODES, Live
 from engine.jam.harmony import TRACK, Harmony
 from engine.jam.roll import Roll
@@ -120,8 +120,9 @@ class Jam:
         runner = self.runner
         frame = grid.frame_at(step / self._steps_per_beat)
         self._pull_triggers(step, round(frame))
-        self._take_turns(step)
-        self._tell(step)
+        position = round(grid.place(step / self._steps_per_beat) * self._steps_per_beat)
+        self._take_turns(step, position)
+        self._tell(step, position)
         runner.run()
         self._events = self._notes_of(step, grid, frame)
         self._chosen = (step, grid, frame)
@@ -140,6 +141,14 @@ class Jam:
     def is_sent(self, step: int) -> bool:
         """Whether a choice for `step` was handed to the audio process, to sound in time."""
         return self._sent_step == step
+
+    def abandon(self, earliest_frame: float) -> None:
+        """The step that was chosen is not to be: the beat stopped, or went elsewhere. What does not sound yet is withdrawn."""
+        for (step, kind, track, pitch), (_, frame) in self._sent.items():
+            if frame >= earliest_frame:
+                self._link["notes"].push((frame, step, WITHDRAWN, track, pitch, kind, 0.0))
+        self._forget_sent()
+        self._chosen = None
 
     def _forget_sent(self) -> None:
         self._sent.clear()
@@ -166,7 +175,7 @@ class Jam:
         self.listening = True
         self._turn_began = step
 
-    def _take_turns(self, step: int) -> None:
+    def _take_turns(self, step: int, position: int) -> None:
         mode = int(self._live.get("mode"))
         if mode != self._mode:
             self._mode = mode
@@ -176,7 +185,7 @@ class Jam:
             return
         bars = int(self._live.get("bars"))
         if bars:
-            turn = step // (self._steps_per_bar * bars)
+            turn = position // (self._steps_per_bar * bars)
             if turn != self._turn:
                 self._turn = turn
                 self.listening = turn % 2 == 0
@@ -194,12 +203,12 @@ class Jam:
                 # An answer is expected now, not after another rest.
                 self._silent_steps = PATIENCE_BEATS * self._steps_per_beat
 
-    def _tell(self, step: int) -> None:
-        """Fill the graph's inputs: what sounded, where in the bar it is, what is dictated, the noise and the controls."""
+    def _tell(self, step: int, position: int) -> None:
+        """Fill the graph's inputs: what sounded, the place counted from bar 1, what is dictated, the noise and the controls."""
         inputs = self.runner.inputs
         self.roll.forget_before(step - 1)
         self.roll.fill(step - 1, inputs["x"][0])
-        inputs["position"][0] = step
+        inputs["position"][0] = position
         mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
         self.roll.fill_player(step, value)
         # Without a second track there is nothing to accompany on: the network adds its notes to the player's.
@@ -258,8 +267,6 @@ class Jam:
                 begin = round(frame + shift)
             velocity = min(max(round(127 * float(loudness)), 1), 127)
             begins.append((begin, step, NOTE_ON, self._track_of[slot], self._pitch_of[slot], velocity, 0.0))
-        if step % self._steps_per_beat == 0 and (level := self._live.get("metronome")) > 0:
-            begins.append(click(at, step % self._steps_per_bar == 0, level, step))
         return ends + begins
 
     def send(self, earliest_frame: float) -> None:
@@ -307,7 +314,7 @@ class Jam:
         record = self._link["steps"].slot()
         record["step"] = step
         record["frame"] = round(frame)
-        record["beat"] = step / self._steps_per_beat
+        record["beat"] = grid.place(step / self._steps_per_beat)
         record["tempo_bpm"] = grid.tempo_bpm
         record["flags"] = LISTENING if self._mode == TRADE and self.listening else 0
         record["mode"] = self._mode
@@ -350,8 +357,3 @@ def encouragement(silent_steps: int, steps_per_beat: int) -> float:
 def all_off(frame: int) -> Event:
     """Release every note of the network at `frame` and drop what was to come."""
     return (frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0)
-
-
-def click(frame: int, downbeat: bool, level: float, step: int = -1) -> Event:
-    """One click of the metronome; of the count-in it belongs to no timestep."""
-    return (frame, step, CLICK, 0, int(downbeat), min(max(round(127 * level), 1), 127), 0.0)

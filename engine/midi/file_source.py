@@ -5,6 +5,7 @@ Runs on: audio process (audio callback) and the offline render; the file is read
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import mido
@@ -13,49 +14,78 @@ from engine.core.errors import MidiFileError
 from engine.core.link import Ring
 from engine.transport.timeline import BeatTimeline
 
+PEDAL = 64
+
 
 class FileSource:
     """The notes of a MIDI file on a line over the sample clock.
 
     By default in the file's own tempo, its beginning at `start_frame`. With `tempo_bpm` the file's beats lie on a steady beat
-    that begins at `start_frame`. With `grid`, the ring of GRID records, they lie on the network's beat, wherever it goes: the
-    file's beginning is beat 0, and nothing is played before there is a beat.
+    that begins at `start_frame`. With `timeline`, the ring of TIMELINE records, they lie on the transport's beat, wherever it
+    goes: beat `bar_one` of the file is the first of the transport's bar 1, every time that one begins.
     """
 
     def __init__(
-        self, path: Path, rate_hz: float, start_frame: int = 0, tempo_bpm: float | None = None, grid: Ring | None = None
+        self,
+        path: Path,
+        rate_hz: float,
+        start_frame: int = 0,
+        tempo_bpm: float | None = None,
+        timeline: Ring | None = None,
+        bar_one: float = 0.0,
     ) -> None:
         """Read the file. Raises MidiFileError."""
-        self._rate_hz = rate_hz
-        self._ring = grid
+        self._ring = timeline
         self._seen = 0  # records of the ring taken so far
-        in_beats = grid is not None or tempo_bpm is not None
+        in_beats = timeline is not None or tempo_bpm is not None
         messages, self.length_beats = _read(path)
         self._messages = [(beat if in_beats else second, data) for beat, second, data in messages]
+        self._bar_one = bar_one
+        self._origin = 0.0 if timeline is None else math.nan  # beat of the line at which the file begins
         # In seconds the line is a beat of 60 bpm.
-        self._line = None if grid is not None else BeatTimeline(start_frame, 0.0, tempo_bpm or 60.0, rate_hz)
+        self._line = BeatTimeline(start_frame, 0.0, tempo_bpm or 60.0, rate_hz, playing=timeline is None)
         self._next: int | None = None
+        self._down: dict[tuple[int, int], bytes] = {}  # notes and pedals that are down, and what lets go of them
 
     def due(self, first_frame: int, end_frame: int) -> list[bytes]:
         """Return the messages before `end_frame` that were not returned yet; those before the first `first_frame`, never."""
-        if self._ring is not None and self._ring.count != self._seen:
-            self._follow(self._ring)
-        if self._line is None:
-            return []
+        found = self._follow(self._ring) if self._ring is not None and self._ring.count != self._seen else []
+        line, origin, messages = self._line, self._origin, self._messages
+        if not line.playing:
+            return found
         if self._next is None:
-            start = self._line.beat_at(first_frame)
-            self._next = next((i for i, (beat, _) in enumerate(self._messages) if beat >= start), len(self._messages))
-        found = []
-        while self._next < len(self._messages) and self._line.frame_at(self._messages[self._next][0]) < end_frame:
-            found.append(self._messages[self._next][1])
+            start = line.beat_at(first_frame) - origin
+            self._next = next((i for i, (beat, _) in enumerate(messages) if beat >= start), len(messages))
+        while self._next < len(messages) and line.frame_at(origin + messages[self._next][0]) < end_frame:
+            found.append(messages[self._next][1])
+            self._note(messages[self._next][1])
             self._next += 1
         return found
 
-    def _follow(self, ring: Ring) -> None:
+    def _follow(self, ring: Ring) -> list[bytes]:
+        """Take the newest line; return what lets go of all that is down where the beat stops or jumps."""
         self._seen = ring.count
         record = ring.latest()
-        if record is not None:
-            self._line = BeatTimeline(float(record["frame"]), float(record["beat"]), float(record["tempo_bpm"]), self._rate_hz)
+        assert record is not None  # there is one more than before
+        self._line = line = BeatTimeline.of(record)
+        origin = line.bar_beat - self._bar_one if line.bar == 1 else self._origin
+        jumps = origin != self._origin
+        if jumps:
+            self._origin, self._next = origin, None
+        if line.playing and not jumps:
+            return []
+        released = list(self._down.values())
+        self._down.clear()
+        return released
+
+    def _note(self, data: bytes) -> None:
+        kind, channel, number, value = data[0] & 0xF0, data[0] & 0x0F, data[1], data[-1]
+        if kind == 0x90 and value:
+            self._down[channel, number] = bytes((0x80 | channel, number, 64))
+        elif kind in (0x80, 0x90):
+            self._down.pop((channel, number), None)
+        elif kind == 0xB0 and number == PEDAL:
+            self._down[channel, -1] = bytes((0xB0 | channel, PEDAL, 0))
 
 
 def _read(path: Path) -> tuple[list[tuple[float, float, bytes]], float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from engine.core.messages import ALL_OFF, CLICK, NOTE_ON, PLAYER, WITHDRAWN
+from engine.core.messages import ALL_OFF, NOTE_ON, PLAYER, WITHDRAWN
 
 
 class Event(NamedTuple):
@@ -28,8 +28,8 @@ class Event(NamedTuple):
         return (self.step, self.kind, self.track, self.pitch)
 
     def concerns(self, track: int) -> bool:
-        """Whether an ALL_OFF for this track (PLAYER: all the network's tracks) drops this event; the beat goes on."""
-        return self.kind != CLICK and track in (PLAYER, self.track)
+        """Whether an ALL_OFF for this track (PLAYER: all the network's tracks) drops this event."""
+        return track in (PLAYER, self.track)
 
 
 class Schedule:
@@ -89,6 +89,6 @@ class Schedule:
 def is_late(event: Event, frame: int) -> bool:
     """Whether an event came too late to be begun: its block, before `frame`, has been rendered.
 
-    A note or a click out of time is worse than none; an end is never too late.
+    A note out of time is worse than none; an end is never too late.
     """
-    return event.frame < frame and event.kind in (NOTE_ON, CLICK)
+    return event.frame < frame and event.kind == NOTE_ON

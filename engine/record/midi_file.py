@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ TICKS = 960  # to a beat
 DRUMS = 9  # the channel that General MIDI plays drums on, counted from 0
 _SLOWEST = 0xFFFFFF  # microseconds per beat that a tempo event can hold
 _OURS = b"\x7d"  # manufacturer's number for anybody's own use
-_OFF_TICKS = 16  # a grid that has run away by so much is caught up with
+_OFF_TICKS = 16  # a beat that has run away by so much is caught up with
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,22 @@ class Segment:
 
 
 class TempoMap:
-    """Frames to ticks. The seconds of a tick are always those of its frame; where the beat jumps, the tempo makes up for it."""
+    """Frames to ticks. The seconds of a tick are always those of its frame; where the beat jumps, the tempo makes up for it.
 
-    def __init__(self, rate_hz: float, tempo_bpm: float, beats_per_bar: int) -> None:
+    While the beat stands the ticks go on, for the sound does: the next start is a jump.
+    """
+
+    def __init__(self, rate_hz: float, tempo_bpm: float) -> None:
         self.rate_hz = rate_hz
-        self.beats_per_bar = beats_per_bar
         self.segments = [Segment(0.0, 0, _us(tempo_bpm))]
-        self.shift_beats = 0  # whole bars by which the file counts further than the grid
+        self.shift_beats = 0.0  # whole bars by which the file counts further than the timeline
         self._asked = 0.0  # latest frame whose tick was given away
         self._line: BeatTimeline | None = None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether there is a line already."""
+        return self._line is not None
 
     def _frames_per_tick(self, segment: Segment) -> float:
         return segment.us_per_beat * 1e-6 * self.rate_hz / TICKS
@@ -63,9 +70,11 @@ class TempoMap:
         return max(round(self._place(frame)), 0)
 
     def follow(self, line: BeatTimeline) -> list[Segment]:
-        """Take the beat's line as it is now; return the segments that begin with it."""
+        """Take the line that was published next; return the segments that begin with it."""
+        if not line.playing:
+            return []
         last = self.segments[-1]
-        bend = max(self._bend(line), self._asked, last.frame)
+        bend = max(line.frame if self._line is not None else 0.0, self._asked, last.frame)
         if self._line is not None and line.tempo_bpm == self._line.tempo_bpm:
             here = max(line.frame, bend)
             if abs(self._wanted(line, here) - self._place(here)) < _OFF_TICKS:
@@ -80,14 +89,6 @@ class TempoMap:
     def _wanted(self, line: BeatTimeline, frame: float) -> float:
         return (line.beat_at(frame) + self.shift_beats) * TICKS
 
-    def _bend(self, line: BeatTimeline) -> float:
-        """Frame at which the new line leaves the one before it."""
-        old = self._line
-        if old is None or old.tempo_bpm == line.tempo_bpm:
-            return 0.0
-        slope = 1 / old.frames_per_beat - 1 / line.frames_per_beat
-        return (line.beat_at(0) - old.beat_at(0)) / slope
-
     def _join(self, start: Segment, line: BeatTimeline) -> None:
         if abs(self._wanted(line, start.frame) - start.tick) < 2:
             self.segments.append(start)
@@ -96,7 +97,7 @@ class TempoMap:
         # first beat becomes a bar of its own, and the music begins with the next.
         end = line.frame if self._line_is_ahead(start, line) else start.frame + line.frames_per_beat
         while round(self._wanted(line, end)) < start.tick + TICKS * 3 // 4:  # a slower tempo has coarser ticks
-            self.shift_beats += self.beats_per_bar
+            self.shift_beats += line.beats_per_bar
         tick = round(self._wanted(line, end))
         us_per_beat = (end - start.frame) / self.rate_hz * 1e6 * TICKS / (tick - start.tick)
         bridge = Segment(start.frame, start.tick, min(max(round(us_per_beat), 1), _SLOWEST))
@@ -152,17 +153,24 @@ class MidiFile:
     def __init__(self, path: Path, card: Card, rate_hz: float, tempo_bpm: float) -> None:
         self.path = path
         self.position = 0  # in the ring of events: everything before is in the file; kept by the recorder
-        self.tempo = TempoMap(rate_hz, tempo_bpm, card.beats_per_bar)
-        self._conductor = _Track("", 0)
-        self._conductor.add(0, _text(3, card.title or card.name))
-        self._conductor.add(0, b"\xff\x58\x04" + bytes((card.beats_per_bar, 2, 24, 8)))
-        self._conductor.add(0, _tempo_event(self.tempo.segments[0]))
+        self.tempo = TempoMap(rate_hz, tempo_bpm)
+        self._metre = (card.beats_per_bar, 4)
+        self._title = card.title or card.name
+        self._conductor = self._begun()
         self._tracks = {PLAYER: _Track("player", 0)}
         free = itertools.cycle(c for c in range(1, 16) if c != DRUMS)
         for number, track in enumerate(card.tracks):
             self._tracks[number] = _Track(track.name, DRUMS if track.kind == "drums" else next(free))
         for named in self._tracks.values():
             named.add(0, _text(3, named.name))
+
+    def _begun(self) -> _Track:
+        """What is known from the start: name, metre and tempo."""
+        conductor = _Track("", 0)
+        conductor.add(0, _text(3, self._title))
+        conductor.add(0, _metre_event(*self._metre))
+        conductor.add(0, _tempo_event(self.tempo.segments[0]))
+        return conductor
 
     def resume(self) -> bool:
         """Go on with the version a killed process left; False when there is none. Raises SessionError when it is not ours."""
@@ -175,6 +183,7 @@ class MidiFile:
             state = _own_state(chunks[0])
             self.tempo.restore(state["tempo"])
             self.position = state["position"]
+            self._metre = tuple(state["metre"])
             for track, chunk, saved in zip(self._all(), chunks, state["tracks"], strict=True):
                 track.data, track.tick = bytearray(chunk[: saved["bytes"]]), saved["tick"]
                 track.sounding = set(saved["sounding"])
@@ -188,8 +197,14 @@ class MidiFile:
     def follow(self, lines: Iterable[BeatTimeline]) -> None:
         """Take the lines of the beat that were published, oldest first."""
         for line in lines:
+            before, self._metre = self._metre, (line.numerator, line.denominator)
+            first = not self.tempo.is_followed
+            if first:
+                self._conductor = self._begun()
             for segment in self.tempo.follow(line):
                 self._conductor.add(segment.tick, _tempo_event(segment))
+            if self._metre != before and not first:
+                self._conductor.add(self.tempo.tick_at(line.frame), _metre_event(*self._metre))
 
     def hear(self, events: np.ndarray) -> None:
         """Take EVENT records of what sounded."""
@@ -215,7 +230,7 @@ class MidiFile:
 
     def _concerned(self, kind: int, track: int) -> list[_Track]:
         if kind not in (NOTE_ON, NOTE_OFF, ALL_OFF, CONTROL, PITCH_BEND):
-            return []  # clicks are no music
+            return []
         if kind == ALL_OFF and track == PLAYER:
             return [t for number, t in self._tracks.items() if number != PLAYER]
         return [self._tracks[track]] if track in self._tracks else []
@@ -236,7 +251,7 @@ class MidiFile:
     def _state(self) -> bytes:
         """A sequencer-specific event that holds what `resume` needs."""
         tracks = [{"bytes": len(t.data), "tick": t.tick, "sounding": sorted(t.sounding)} for t in self._all()]
-        state = {"position": self.position, "tempo": self.tempo.to_json(), "tracks": tracks}
+        state = {"position": self.position, "tempo": self.tempo.to_json(), "metre": self._metre, "tracks": tracks}
         data = _OURS + json.dumps(state, separators=(",", ":")).encode()
         return b"\xff\x7f" + _variable(len(data)) + data
 
@@ -281,6 +296,11 @@ def _tempo_event(segment: Segment) -> bytes:
     return b"\xff\x51\x03" + segment.us_per_beat.to_bytes(3, "big")
 
 
+def _metre_event(numerator: int, denominator: int) -> bytes:
+    """A time signature, with a click of the metronome for each of its beats."""
+    return b"\xff\x58\x04" + bytes((numerator, denominator.bit_length() - 1, 96 // denominator, 8))
+
+
 def _chunks(data: bytes) -> Iterator[bytes]:
     at = 14
     if data[:4] != b"MThd":
@@ -296,9 +316,3 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 def _own_state(conductor: bytes) -> dict[str, Any]:
     at = conductor.rindex(_OURS + b'{"position"') + 1
     return dict(json.JSONDecoder().raw_decode(conductor[at:].decode("latin-1"))[0])
-
-
-def grids(records: np.ndarray | Sequence[Any], rate_hz: float) -> Iterator[BeatTimeline]:
-    """Yield the lines of GRID records."""
-    for r in records:
-        yield BeatTimeline(float(r["frame"]), float(r["beat"]), float(r["tempo_bpm"]), rate_hz)

@@ -19,8 +19,9 @@ from engine.core.messages import BLOCK, ERROR, OUTPUTS, WARNING
 from engine.feed.feed import Positions
 from engine.feed.schema import Schema
 from engine.record.feed_file import FeedLog, FeedWriter
-from engine.record.midi_file import MidiFile, grids
+from engine.record.midi_file import MidiFile
 from engine.record.wave_file import WaveFile
+from engine.transport.timeline import BeatTimeline
 
 WAVE, MIDI, FEED = "session.wav", "session.mid", "feed.bin"
 DRAIN_S = 0.25  # how often the rings are emptied onto the disk
@@ -51,7 +52,7 @@ class Recorder:
         self._feed: FeedWriter | None = None
         self._blocks = link["wave"].reader(0)
         # The lines before the newest are in the tempo map of what is gone on with.
-        self._grids = link["grid"].reader(max(link["grid"].count - 1, 0) if resume else 0)
+        self._timeline = link["timeline"].reader(max(link["timeline"].count - 1, 0) if resume else 0)
         self._midi_due = 0.0
         self._lost = 0
         self._recorded = 0
@@ -112,8 +113,9 @@ class Recorder:
             self._lost = self.log.lost
 
     def _drain_midi(self) -> None:
-        self._midi.follow(grids(self._grids.read(), self._rate_hz))
-        self._midi.hear(self._events.read())
+        events = self._events.read()  # before the lines: none of them lies on one that is not known yet
+        self._midi.follow(map(BeatTimeline.of, self._timeline.read()))
+        self._midi.hear(events)
         self._midi.position = self._events.position
         if self.frames >= self._midi_due:
             self._midi.write(self.frames)

@@ -41,7 +41,7 @@ def test_choices_that_came_too_late_are_told():
 def test_what_never_was_is_not_spoken_of():
     text = summary(report(again=0, notes_late=3), "")
     assert "again" not in text
-    assert "3 notes and clicks of the network came too late to sound" in text
+    assert "3 notes of the network came too late to sound" in text
     assert "recorded" not in text
 
 

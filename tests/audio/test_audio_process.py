@@ -18,6 +18,7 @@ from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK, NOTE_OFF, NOTE_ON, PLAYER
 from engine.core.parameters import Live, registry_of
 from engine.core.process import Spec, start
+from engine.transport.timeline import BeatTimeline
 from tests.audio.conftest import RATE, card, sounding
 
 LIMIT_S = 60.0  # more than this is a failure, however busy the machine
@@ -115,7 +116,7 @@ def test_a_demonstration_without_a_device_goes_on_without_sound_and_says_so(
     assert "goes on without sound" in audio.until(audio.notices)
     clock = audio.until(audio.link["clock"].latest)
     beat_0 = int(clock["frame"]) + RATE // 2
-    audio.link["grid"].push((beat_0, 0.0, 120.0, 0))
+    audio.link["timeline"].push(BeatTimeline(beat_0, 0.0, 120.0, RATE).record())
     audio.until(lambda: audio.heard(72))
     begun = audio.events[0]
     assert begun["track"] == PLAYER

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from engine.audio.engine import FADE_S
 from engine.core.errors import ConfigError
-from engine.core.messages import ALL_OFF, BLOCK, CLICK, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.core.messages import ALL_OFF, BLOCK, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
 from engine.midi.schedule import Event
 from engine.transport.sample_clock import SampleClock
+from engine.transport.timeline import START_S
 from tests.audio.conftest import RATE, Bench, first_sound, sounding
 
 Build = Callable[..., Bench]
+FIRST_BEAT = round(START_S * RATE)  # of a transport that was started in the first block
 
 
 def test_a_key_sounds_in_the_very_next_block(bench: Build) -> None:
@@ -53,19 +55,36 @@ def test_a_note_that_comes_too_late_is_dropped_and_counted_but_an_end_is_not(ben
     assert stage.engine.notes_late == 1
 
 
-def test_a_click_that_comes_too_late_is_dropped_and_counted(bench: Build) -> None:
-    stage = bench()
-    stage.blocks(10)
-    stage.network(639, CLICK, 0, pitch=1)
-    assert first_sound(stage.blocks(10)) is None
-    assert stage.engine.notes_late == 1
-
-
 def test_the_beat_goes_on_when_the_network_is_silenced(bench: Build) -> None:
-    stage = bench()
-    stage.network(640, CLICK, 0, pitch=1)
+    stage = bench("clock.tempo=120")
+    stage.live.fire("transport.start")
     stage.network(320, ALL_OFF, PLAYER)
-    assert first_sound(stage.blocks(20)) in range(640, 660)
+    assert first_sound(stage.seconds(0.2)) in range(FIRST_BEAT, FIRST_BEAT + 20)
+
+
+def test_the_beat_stops_and_with_it_the_network_but_not_the_player(bench: Build) -> None:
+    stage = bench("clock.count_in=0")
+    left: list[Event] = []
+    stage.engine.outlet = left.append
+    stage.live.fire("transport.start")
+    stage.network(640, NOTE_ON, 1, pitch=48)
+    stage.network(6400, NOTE_ON, 1, pitch=50, step=4)
+    stage.play(0x90, 60, 100)
+    stage.blocks(20)
+    stage.events()
+    stage.live.fire("transport.stop")
+    stage.network(6400, NOTE_ON, 1, pitch=52, step=4)  # sent before the network hears of it
+    stage.seconds(0.5)
+    assert stage.heard() == [(1280, NOTE_OFF, 1, 48)]
+    assert [e.kind for e in left] == [NOTE_ON, NOTE_ON, ALL_OFF]
+    stage.play(0x90, 64, 100)
+    stage.blocks(1)
+    assert [kind for _, kind, track, _ in stage.heard() if track == PLAYER] == [NOTE_ON]
+    stage.live.fire("transport.continue")
+    stage.blocks(1)
+    stage.network(stage.engine.frame + 640, NOTE_ON, 1, pitch=53)
+    stage.blocks(20)
+    assert [pitch for _, _, _, pitch in stage.heard()] == [53]
 
 
 def test_a_note_on_for_a_note_that_sounds_strikes_it_anew(bench: Build) -> None:
@@ -112,9 +131,10 @@ def test_all_off_releases_at_its_frame_and_takes_back_what_was_to_come(bench: Bu
 
 
 def test_the_metronome_clicks_and_is_no_note(bench: Build) -> None:
-    stage = bench()
-    stage.network(640, CLICK, 0, pitch=1)
-    assert first_sound(stage.blocks(20)) in range(640, 660)
+    stage = bench("clock.count_in=0")
+    stage.live.set("metronome", 0.5)
+    stage.live.fire("transport.start")
+    assert first_sound(stage.seconds(0.2)) in range(FIRST_BEAT, FIRST_BEAT + 20)
     assert len(stage.events()) == 0
 
 
@@ -280,7 +300,6 @@ def test_the_midi_output_hears_of_every_note_that_was_in_time(bench: Build) -> N
     stage.blocks(10)
     stage.network(700, NOTE_ON, 1)
     stage.network(3, NOTE_ON, 1, pitch=61)  # too late
-    stage.network(700, CLICK, 0)
     stage.network(900, NOTE_OFF, 1)
     stage.blocks(1)
     assert [(e.frame, e.kind) for e in left] == [(700, NOTE_ON), (900, NOTE_OFF)]

@@ -13,6 +13,7 @@ from engine.core.messages import BLOCK, CLOCK, OUTPUTS, PLAYER
 from engine.core.parameters import Live, registry_of
 from engine.core.process import Spec, start
 from engine.net import osc
+from engine.transport.timeline import BeatTimeline
 from tests.feed.fakes import make_card, make_step
 from tests.system.rig import free_port
 
@@ -66,7 +67,7 @@ class Driven:
         record["step"], record["frame"] = self.step, self.step * self.step_frames
         self.link["steps"].push(record)
         self.step += 1
-        self.link["grid"].push((0.0, 0.0, 60.0 * RATE / (4 * self.step_frames), self.step))
+        self.link["timeline"].push(BeatTimeline(0.0, 0.0, 60.0 * RATE / (4 * self.step_frames), RATE).record())
 
     def note(self, kind, pitch):
         """The player begins or ends a note."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from engine.core.link import Layout, Link
 from engine.core.messages import CLOCK, NOTE_ON, PLAYER
 from engine.feed.watch import LOOK_S, Watch
+from engine.transport.timeline import BeatTimeline
 from tests.feed.fakes import make_card, make_step
 
 RATE = 48000
@@ -73,7 +74,7 @@ def test_step_is_found_when_it_sounds_not_when_it_was_chosen(rings):
 
 def test_step_is_found_a_little_early_where_that_is_asked_for(rings):
     rings.watch = Watch(rings.link, 4, early_s=120 / RATE)
-    rings.link["grid"].push((0.0, 0.0, 120.0, 1))
+    rings.link["timeline"].push(BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record())
     assert rings.look(5800)[1] == pytest.approx(80 / RATE, abs=1e-6)
     found, pause_s = rings.look(5880)  # not chosen yet: the next look is when it sounds
     assert not found
@@ -84,7 +85,9 @@ def test_step_is_found_a_little_early_where_that_is_asked_for(rings):
 
 
 def test_sleep_ends_where_the_network_will_have_chosen(rings):
-    rings.link["grid"].push((0.0, 0.0, 120.0, 1))  # step 1 of a 16th at 120 bpm: frame 6000
+    rings.link["timeline"].push(
+        BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record()
+    )  # step 1 of a 16th at 120 bpm: frame 6000
     assert rings.look(5000) == (False, LOOK_S)
     assert rings.look(5800)[1] == pytest.approx(200 / RATE, abs=1e-6)
     rings.step(1, 6000)
@@ -92,7 +95,7 @@ def test_sleep_ends_where_the_network_will_have_chosen(rings):
 
 
 def test_late_step_is_found_when_it_comes(rings):
-    rings.link["grid"].push((0.0, 0.0, 120.0, 1))
+    rings.link["timeline"].push(BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record())
     assert rings.look(6000) == (False, LOOK_S)
     rings.step(1, 6000)
     assert rings.look(6480) == (True, LOOK_S)

@@ -13,7 +13,7 @@ from engine.jam.jam import Jam
 from engine.network.noise import noise
 from engine.network.runner import Runner
 from models.music.chord_symbols import PITCHES, Classes
-from tests.jam.test_jam import GRID, Stage
+from tests.jam.test_jam import TIMELINE, Stage
 
 FESTIVAL, CHORDS = SHIPPED / "festival/festival.onnx", SHIPPED / "chords/chords.onnx"
 
@@ -116,8 +116,8 @@ def test_choosing_a_step_again_changes_nothing_but_what_was_heard(chords):
     twice = Band(chords)
     seen = []
     for _ in range(24):
-        twice.jam.hear(twice.heard.read(), GRID, 0)
-        twice.jam.choose(twice.step, GRID)
+        twice.jam.hear(twice.heard.read(), TIMELINE, 0)
+        twice.jam.choose(twice.step, TIMELINE)
         seen.append(twice.advance()["notes"])
     assert np.array_equal(first, np.array(seen))
 
@@ -161,7 +161,7 @@ def test_another_seed_is_another_harmony_and_reset_forgets(chords):
     band.run(17)
     assert any(v.any() for v in chords.states().values())
     band.live.fire("reset")
-    band.jam.choose(band.step, GRID)
+    band.jam.choose(band.step, TIMELINE)
     assert not any(v.any() for v in chords.states().values())
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.core.contract import HOLD, PLAY
 from engine.core.link import Layout, Link
-from engine.core.messages import ALL_OFF, CLICK, EVENT, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
+from engine.core.messages import ALL_OFF, EVENT, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
 from engine.core.parameters import MODES, Live, registry_of
 from engine.jam.jam import MOST_ENCOURAGED, Jam, encouragement
 from engine.midi.schedule import Event, Schedule, is_late
@@ -18,7 +18,7 @@ from engine.transport.timeline import BeatTimeline
 from tests import tiny
 
 STEP = 6000  # frames: 120 bpm at 48 kHz
-GRID = BeatTimeline(0.0, 0.0, 120.0, 48000.0)
+TIMELINE = BeatTimeline(0.0, 0.0, 120.0, 48000.0)
 LEAD = slice(7, 19)
 
 
@@ -47,8 +47,8 @@ class Stage:
 
     def advance(self, late: bool = False, lose: bool = False) -> np.void:
         """One step; `late`: skipped; `lose`: sent, but no note of it sounded."""
-        self.jam.hear(self.heard.read(), GRID, 0)
-        self.jam.choose(self.step, GRID)
+        self.jam.hear(self.heard.read(), TIMELINE, 0)
+        self.jam.choose(self.step, TIMELINE)
         if not late:
             self.jam.send(0)
         self.jam.publish(0.1, late)
@@ -142,7 +142,7 @@ def test_a_note_after_the_window_closed_is_remembered_in_its_place(tiny_onnx):
 def test_the_latency_of_the_loudspeaker_is_taken_off_the_players_notes(tiny_onnx):
     stage = Stage(tiny_onnx, mode="accompany")
     events = np.array([(STEP * 3 + 3200, -1, NOTE_ON, PLAYER, 60, 90, 0.0)], EVENT)
-    stage.jam.hear(events, GRID, latency_frames=800)
+    stage.jam.hear(events, TIMELINE, latency_frames=800)
     out = np.zeros((tiny.SLOTS, 2), np.float32)
     stage.jam.roll.fill(3, out)
     assert out[LEAD.start].tolist() == [1, 0]
@@ -183,7 +183,7 @@ def test_an_interruption_silences_it_within_the_step(tiny_onnx):
     stage.run(20)
     assert stage.jam.interruptible
     stage.player(20.2, 60)
-    assert stage.jam.hear(stage.heard.read(), GRID, 0)
+    assert stage.jam.hear(stage.heard.read(), TIMELINE, 0)
     stage.jam.interrupt(20.3 * STEP, 21)
     event = stage.sent.read()[-1]
     assert (event["kind"], event["frame"]) == (ALL_OFF, round(20.3 * STEP))
@@ -227,13 +227,6 @@ def test_reset_forgets(tiny_onnx):
     assert not record["x"].any()
 
 
-def test_the_metronome_clicks_on_the_beat_and_says_where_one_is(tiny_onnx):
-    stage = Stage(tiny_onnx, metronome=0.5)
-    stage.run(17)
-    clicks = [(e[0] // STEP, e[4]) for e in stage.played if e[2] == CLICK]
-    assert clicks == [(0, 1), (4, 0), (8, 0), (12, 0), (16, 1)]
-
-
 def test_memory_fades(tiny_onnx):
     stage = Stage(tiny_onnx, memory=0)
     records = stage.run(5)
@@ -252,18 +245,18 @@ def test_a_choice_may_be_made_again_when_more_was_heard(tiny_onnx):
         for stage in (once, twice):
             if step % 5 == 2:
                 stage.player(step, 60 + step % 7)
-        twice.jam.choose(step, GRID)  # before the player was heard
-        assert twice.jam.stands(step, GRID)
-        assert not twice.jam.stands(step + 1, GRID)
+        twice.jam.choose(step, TIMELINE)  # before the player was heard
+        assert twice.jam.stands(step, TIMELINE)
+        assert not twice.jam.stands(step + 1, TIMELINE)
         first, second = once.advance(), twice.advance()
         assert first.tobytes() == second.tobytes()
-    twice.jam.choose(24, GRID)
+    twice.jam.choose(24, TIMELINE)
     twice.live.set("density", 2)
-    assert not twice.jam.stands(24, GRID)
-    twice.jam.choose(24, GRID)
+    assert not twice.jam.stands(24, TIMELINE)
+    twice.jam.choose(24, TIMELINE)
     twice.player(24, 65)
-    twice.jam.hear(twice.heard.read(), GRID, 0)
-    assert not twice.jam.stands(24, GRID)
+    twice.jam.hear(twice.heard.read(), TIMELINE, 0)
+    assert not twice.jam.stands(24, TIMELINE)
 
 
 @settings(max_examples=30, deadline=None)
@@ -310,7 +303,7 @@ def test_whatever_is_turned_no_note_hangs_and_memory_is_what_sounded(tiny_onnx, 
 def test_no_note_is_stamped_before_the_audio_can_play_it(tiny_onnx):
     stage = Stage(tiny_onnx, density=4)
     stage.run(3)
-    stage.jam.choose(3, GRID)
+    stage.jam.choose(3, TIMELINE)
     stage.jam.send(earliest_frame=3 * STEP + 500)
     assert (stage.sent.read()["frame"] >= 3 * STEP + 500).all()
 
@@ -384,10 +377,10 @@ class Band:
 
     def look(self, step: int, slack: int = 64) -> bool:
         """Hear, choose where that is needed, send where there is time; return whether the choice stood."""
-        self.jam.hear(self.stage.heard.read(), GRID, 0)
-        if self.jam.stands(step, GRID):
+        self.jam.hear(self.stage.heard.read(), TIMELINE, 0)
+        if self.jam.stands(step, TIMELINE):
             return True
-        self.jam.choose(step, GRID)
+        self.jam.choose(step, TIMELINE)
         if self.frame + slack <= step * STEP:
             self.jam.send(self.frame + slack)
             self.jam.write()

@@ -10,8 +10,9 @@ import pytest
 
 from engine.core.errors import MidiFileError
 from engine.core.link import Ring
-from engine.core.messages import BLOCK, GRID, NOTE_ON, PLAYER
+from engine.core.messages import BLOCK, NOTE_ON, PLAYER, TIMELINE
 from engine.midi.file_source import FileSource
+from engine.transport.timeline import BeatTimeline
 from tests.audio.conftest import RATE, Bench
 
 Build = Callable[..., Bench]
@@ -63,12 +64,12 @@ def test_on_a_steady_beat_the_files_tempo_does_not_count(song: Path) -> None:
 
 
 def test_it_follows_the_networks_beat_and_waits_for_it(song: Path) -> None:
-    grid = Ring(memoryview(bytearray(Ring.size(GRID, 8))), GRID, 8)
-    source = FileSource(song, RATE, grid=grid)
+    timeline = Ring(memoryview(bytearray(Ring.size(TIMELINE, 8))), TIMELINE, 8)
+    source = FileSource(song, RATE, timeline=timeline)
     assert times(source, 1) == {}
-    grid.push((RATE, -2.0, 120, 0))  # count-in: beat 0 is at 2 s
+    timeline.push(BeatTimeline(RATE, -2.0, 120, RATE).record())  # count-in: beat 0 is at 2 s
     assert times(source, 1.2, first=RATE) == {60: block_of(2 * RATE)}
-    grid.push((2 * RATE, 0.0, 60, 0))  # slower: beat 1 is at 3 s
+    timeline.push(BeatTimeline(2 * RATE, 0.0, 60, RATE).record())  # slower: beat 1 is at 3 s
     at = block_of(2.2 * RATE)
     assert times(source, 2, first=at) == pytest.approx({61: 3 * RATE, 62: 4 * RATE}, abs=BLOCK)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.messages import ALL_OFF, CLICK, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
+from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.midi.schedule import Event, Schedule, is_late
 
 EVENTS = st.lists(
@@ -13,7 +13,7 @@ EVENTS = st.lists(
         lambda frame, step, kind, track, pitch: Event(frame, step, kind, track, pitch, 100, 0.0),
         st.integers(0, 300),
         st.integers(-1, 2),  # -1: of no timestep
-        st.sampled_from([NOTE_ON, NOTE_OFF, CLICK]),
+        st.sampled_from([NOTE_ON, NOTE_OFF]),
         st.integers(0, 2),
         st.integers(60, 63),
     ),
@@ -68,7 +68,7 @@ def test_all_off_takes_back_what_came_before_and_is_due_after(
         schedule.put(event)
 
     def stays(event: Event) -> bool:
-        return event.frame < frame or event.kind == CLICK or track not in (PLAYER, event.track)
+        return event.frame < frame or track not in (PLAYER, event.track)
 
     assert schedule.due(1000) == sorted(that_hold([*filter(stays, before), off, *after]), key=lambda e: e.frame)
 
@@ -76,6 +76,5 @@ def test_all_off_takes_back_what_came_before_and_is_due_after(
 def test_only_a_beginning_can_be_too_late() -> None:
     assert is_late(on(63), 64)
     assert not is_late(on(64), 64)
-    assert is_late(on(0, kind=CLICK), 64)
     assert not is_late(on(0, kind=NOTE_OFF), 64)
     assert not is_late(on(0, kind=ALL_OFF), 64)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import SessionError
-from engine.core.messages import ALL_OFF, CLICK, CONTROL, EVENT, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.core.messages import ALL_OFF, CONTROL, EVENT, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, WITHDRAWN
 from engine.record.midi_file import TICKS, MidiFile
 from engine.transport.timeline import BeatTimeline
 from tests.feed.fakes import make_card
@@ -81,7 +81,7 @@ def test_notes_still_sounding_are_closed_in_every_version(tmp_path):
 
 def test_what_is_no_note_of_a_known_track_is_left_out(tmp_path):
     file = new(tmp_path)
-    file.hear(events(note(1, CLICK, 0, 1), note(1, NOTE_ON, 77, 60), note(2, NOTE_OFF, 1, 60)))
+    file.hear(events(note(1, WITHDRAWN, 0, 1), note(1, NOTE_ON, 77, 60), note(2, NOTE_OFF, 1, 60)))
     file.write(100, final=True)
     assert not any(seconds(tmp_path / "session.mid").values())
 
@@ -106,7 +106,7 @@ def test_all_off_ends_the_network_and_leaves_the_player(tmp_path):
     assert found["player"][-1][0] == pytest.approx(2.0, abs=0.001)
 
 
-def test_bars_of_the_grid_are_bars_of_the_file(tmp_path):
+def test_bars_of_the_timeline_are_bars_of_the_file(tmp_path):
     file = new(tmp_path)
     line = BeatTimeline(12345.0, -4.0, 112.0, RATE)  # one bar of count-in, begun somewhere
     file.follow([line])

@@ -15,6 +15,7 @@ from engine.core.messages import BLOCK, ERROR, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYE
 from engine.feed.feed import Feed
 from engine.record.feed_file import NOTES, RESET, STEP, FeedReader
 from engine.record.session import OFF, ON, STOPPED, Recorder, RecorderThread
+from engine.transport.timeline import BeatTimeline
 from tests.feed.fakes import make_step
 
 RATE = 48000
@@ -26,7 +27,7 @@ class Jam:
     def __init__(self, link, card, chance):
         self.link, self.card, self.chance = link, card, chance
         self.block = self.step = 0
-        link["grid"].push((0.0, 0.0, 120.0, 0))
+        link["timeline"].push(BeatTimeline(0.0, 0.0, 120.0, RATE).record())
 
     def play(self, blocks, lost=False):
         for _ in range(blocks):
@@ -118,7 +119,7 @@ def test_killed_recorder_goes_on_without_losing_a_sample_or_a_note(tmp_path, jam
 
 def test_tempo_is_gone_on_with_as_it_was(tmp_path, jam, recorder, link, schema, told):
     for tempo in (100.0, 140.0, 90.0):
-        link["grid"].push((0.0, 0.0, tempo, 0))
+        link["timeline"].push(BeatTimeline(0.0, 0.0, tempo, RATE).record())
     jam.play(800)
     recorder.drain()
     before = [m.tempo for m in mido.MidiFile(tmp_path / "session.mid").tracks[0] if m.type == "set_tempo"]

@@ -15,7 +15,7 @@ import numpy as np
 from engine.core.config import Web
 from engine.core.contract import Card, parse_card
 from engine.core.link import Layout, Link
-from engine.core.messages import ALL_OFF, CLICK, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
+from engine.core.messages import ALL_OFF, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
 from engine.core.parameters import MODES, Live, registry_of
 from engine.jam.jam import Jam
 from engine.network.runner import Runner
@@ -28,7 +28,7 @@ PLAYED = [(0, 72), (3, 74), (4, 76), (6, 79), (8, 76), (11, 74), (12, 72), (14, 
 
 
 class Desk:
-    """The link of a run in private memory, with clock and grid that stand at the host's time."""
+    """The link of a run in private memory, with clock and timeline that stand at the host's time."""
 
     def __init__(self, card: Card, tempo: float = 120.0) -> None:
         registry = registry_of(card)
@@ -43,8 +43,8 @@ class Desk:
         stats["step_p50_ms"], stats["step_p99_ms"], stats["mode"], stats["provider"] = 0.3, 0.6, 1, b"cpu"
         self.link["network"].push(stats)
         self.frames_per_step = 60 * RATE_HZ / tempo / card.steps_per_beat
-        self.grid = BeatTimeline(0.0, 0.0, tempo, float(RATE_HZ))
-        self.link["grid"].push((0.0, 0.0, tempo, 0))
+        self.timeline = BeatTimeline(0.0, 0.0, tempo, float(RATE_HZ))
+        self.link["timeline"].push(self.timeline.record())
 
     def event(self, step: float, kind: int, track: int, pitch: int, velocity: int = 100, of_step: int = -1) -> None:
         """Something begins or ends to sound."""
@@ -72,12 +72,12 @@ class Network:
                 desk.event(step, NOTE_ON, PLAYER, pitch, 92)
             elif step >= 2 and (step - 2) // 16 % 4 < 2 and (step - 2) % 16 == at:
                 desk.event(step, NOTE_OFF, PLAYER, pitch, 0)
-        self.jam.hear(self._heard.read(), desk.grid, 0)
-        self.jam.choose(step, desk.grid)
+        self.jam.hear(self._heard.read(), desk.timeline, 0)
+        self.jam.choose(step, desk.timeline)
         self.jam.send(0)
         self.jam.publish(0.3, late=False)
         for event in self._sent.read():
-            if event["kind"] in (NOTE_ON, NOTE_OFF, ALL_OFF, CLICK):
+            if event["kind"] in (NOTE_ON, NOTE_OFF, ALL_OFF):
                 desk.link["events"].push(event)
 
 
@@ -95,7 +95,7 @@ class MadeUp:
         card, rng = self.desk.card, self._rng
         record = self.desk.link["steps"].slot()
         record["step"], record["frame"] = step, round(step * self.desk.frames_per_step)
-        record["beat"], record["tempo_bpm"] = step / card.steps_per_beat, self.desk.grid.tempo_bpm
+        record["beat"], record["tempo_bpm"] = step / card.steps_per_beat, self.desk.timeline.tempo_bpm
         record["flags"], record["mode"], record["log_prob"] = 0, 1, -6.0
         record["log_prob_tracks"] = -1.0
         record["x"][:, 0] = self._sounding

@@ -37,7 +37,7 @@ import numpy as np
 from engine import __version__
 from engine.core.link import Reader
 from engine.core.parameters import MODES
-from engine.transport.timeline import BeatTimeline
+from engine.transport.timeline import TimelineReader
 from engine.web import frames
 from engine.web.client import Client
 from engine.web.frames import Encoder, Format
@@ -62,6 +62,7 @@ class Stage:
         self.guard = around.guard
         self.clients: dict[int, Client] = {}
         self._link, self._live = around.link, around.live
+        self._timeline = TimelineReader(around.link["timeline"])
         self._encoder = Encoder(around.card)
         self._keyboards = Keyboards(around.link["keys"])
         self._numbers = itertools.count(1)
@@ -89,8 +90,8 @@ class Stage:
         """Give EVENT records of what began or ended to sound to every browser."""
         if not self.clients or not len(events):
             return
-        grid = self._grid()
-        packed = [frames.note(e, grid.beat_at(float(e["frame"])) if grid else 0.0) for e in events]
+        line = self._timeline.now()
+        packed = [frames.note(e, line.place(line.beat_at(float(e["frame"]))) if line else 0.0) for e in events]
         for client in self.clients.values():
             client.add_notes(packed)
 
@@ -100,12 +101,6 @@ class Stage:
             packed = frames.futures(record)
             for client in self.clients.values():
                 client.imagine(packed)
-
-    def _grid(self) -> BeatTimeline | None:
-        grid, clock = self._link["grid"].latest(), self._link["clock"].latest()
-        if grid is None or clock is None:
-            return None
-        return BeatTimeline(float(grid["frame"]), float(grid["beat"]), float(grid["tempo_bpm"]), float(clock["rate_hz"]))
 
     def _past(self, fmt: Format) -> Iterator[tuple[int, bytes]]:
         """Return the steps that sounded before, oldest first, as many as are still there and not too much to send."""

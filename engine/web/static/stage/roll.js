@@ -218,7 +218,7 @@ export class RollView {
     this.wish.hidden = !app.mayChange;
     this.wish.setAttribute("aria-pressed", String(app.values.futures > 0));
     // Only between steps does it glide; who asked for little motion sees it move by whole steps.
-    const part = app.still || !frame ? 0 : Math.min(Math.max(app.clock.beatAt(now) * net.stepsPerBeat - frame.step, 0), 1);
+    const part = app.still || !frame ? 0 : Math.min(Math.max((app.clock.beatAt(now) - frame.beat) * net.stepsPerBeat, 0), 1);
     if (!this.dirty && part === this.part) return false;
     this.dirty = false;
     this.part = part;
