@@ -14,6 +14,7 @@ import numpy as np
 from engine.core.messages import NOTE_OFF, NOTE_ON, futures_dtype
 from engine.web import frames
 from engine.web.frames import Encoder
+from tests.web import nn_golden, player_golden
 from tests.web.stand import MadeUp, card_of
 
 HERE = Path(__file__).parent / "lib"
@@ -65,7 +66,7 @@ def packed() -> dict[str, Any]:
     return out
 
 
-GOLDEN = {"frames.json": packed}
+GOLDEN = {"frames.json": packed, "nn.json": nn_golden.golden, "player.json": player_golden.golden}
 
 
 def main() -> None:

@@ -77,4 +77,3 @@ def golden() -> dict[str, Any]:
             "tune": {"tune": tune.made_up(5), "losses": learned.losses, "after": learned.network.values},
         }
     )
-
