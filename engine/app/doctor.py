@@ -192,7 +192,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def music(config: Config) -> Iterator[Finding]:
     """Load the network and the instruments as a jam would."""
-    from engine.audio.engine import AudioEngine, LogMessage
+    from engine.audio.engine import AudioEngine
+    from engine.audio.messages import LogMessage
 
     try:
         path = config.network_path()
@@ -207,7 +208,7 @@ def music(config: Config) -> Iterator[Finding]:
     except AlgoritmoError as error:
         yield Finding(FAULT, "music", str(error))
         return
-    told = [order.text for order in _drained(engine.control) if isinstance(order, LogMessage)]
+    told = [order.text for order in _drained(engine.worker.requests) if isinstance(order, LogMessage)]
     engine.close()
     for text in told:
         yield Finding(NOTE, "patches", text)

@@ -19,8 +19,9 @@ from types import TracebackType
 
 import rtmidi
 
-from engine.audio.engine import FADE_S, AudioEngine, LogMessage
-from engine.audio.patch import fault
+from engine.audio.engine import FADE_S, AudioEngine
+from engine.audio.library import fault
+from engine.audio.messages import LogMessage
 from engine.audio.streams import Driver, Output, ServerIsBack
 from engine.core.errors import DeviceError
 from engine.core.link import Link
@@ -89,7 +90,7 @@ class Studio:
         self._open_ports()
         last = self._link["clock"].latest()
         if self._spec.restarted and last is not None:
-            self.engine.resume(last)
+            self.engine.resume(last, self._link["events"].reader(0).read())
             self._driver.resume(last)
         self._catch_up()
         for _ in range(WARM_BLOCKS):  # the first blocks are slower than any other: not on the device's time
@@ -152,13 +153,13 @@ class Studio:
         if self._outlet is not None:
             self._outlet.stop()
         self._ending = True
-        self.engine.control.put(None)
+        self.engine.worker.requests.put(None)
         for thread in self._threads:
             thread.join()
         self._output.stop()
         for these in self._ports():
             these.close()
-        while self.engine.run_pending():
+        while self.engine.worker.run_pending():
             pass
         self.engine.close()
 
@@ -170,7 +171,7 @@ class Studio:
             self._tell(WARNING, text)
 
     def _tell(self, level: int, text: str) -> None:
-        self.engine.control.put(LogMessage(level, text))  # said by the control thread: a ring has one writer
+        self.engine.worker.requests.put(LogMessage(level, text))  # said by the control thread: a ring has one writer
 
     def _begin(self, run: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
@@ -181,7 +182,7 @@ class Studio:
         """The control thread."""
         look_s = poll_s = time.monotonic()
         while not self._ending:
-            self.engine.run_pending(WATCH_S)
+            self.engine.worker.run_pending(WATCH_S)
             now_s = time.monotonic()
             if now_s >= look_s:
                 look_s = now_s + WATCH_S

@@ -94,7 +94,7 @@ class Driver:
         else:
             engine.player.clock = None
         self._render(out)
-        self._peak = max(self._peak, engine.limiter.peak)
+        self._peak = max(self._peak, engine.peak)
         # Too late either by the device's word or by our own clock; both may tell of the same one.
         self.xruns += flagged or self._overran
         self.fills += 1

@@ -300,6 +300,7 @@ def _hz(pitch: float) -> float:
 
 
 def may_sleep(made: list[Any]) -> bool:
+    """Return whether all of these pyo objects only go on when they play again."""
     return _BEGINNERS.isdisjoint(type(base).__name__ for base in made)
 
 

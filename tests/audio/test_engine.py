@@ -108,7 +108,7 @@ def test_a_key_struck_twice_in_one_block_is_one_note(bench: Build) -> None:
     stage.play(0x90, 60, 100, 60, 0, 60, 90)
     stage.blocks(3)
     assert stage.heard() == [(0, NOTE_ON, PLAYER, 60)]
-    assert stage.engine._rack.player.held == [60]
+    assert stage.engine.mixer.player.held == [60]
 
 
 def test_all_off_releases_at_its_frame_and_takes_back_what_was_to_come(bench: Build) -> None:
@@ -174,12 +174,12 @@ def test_whatever_happens_the_events_are_whole_and_agree_with_the_voices(bench: 
             stage.blocks(1)
     stage.blocks(6)
     on = sounding(stage.events())
-    for track, channel in [*enumerate(stage.engine._rack.tracks), (PLAYER, stage.engine._rack.player)]:
+    for track, channel in [*enumerate(stage.engine.mixer.tracks), (PLAYER, stage.engine.mixer.player)]:
         assert {p for t, p in on if t == track} == set(channel.sounding)
         assert channel.held == sorted(channel.sounding)
     stage.engine.release_all()
     stage.blocks(2)
-    assert all(channel.held == [] for channel in stage.engine._rack)
+    assert all(channel.held == [] for channel in stage.engine.mixer)
     stage.engine.close()
 
 

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyo import Fader, PyoObject, Sig
 
-from engine.audio.engine import _output_of
-from engine.audio.patch import Instrument, Param, Patch, available, load
+from engine.audio.instrument import Instrument
+from engine.audio.library import available, load
+from engine.audio.patch import Param, Patch
 from engine.audio.plain import Plain
+from engine.audio.server import output_of
 from engine.audio.voices import VOICE_SLEEP_BLOCKS, Notes, Voice
 from engine.core.errors import PatchError
 from patches._space import together
@@ -98,7 +100,7 @@ def test_velocity_is_zero_on_the_first_sample_of_every_note(bench: Bench) -> Non
     bench().blocks(10)  # a server, and over the few milliseconds in which it fades in
     instrument = Instrument("probe", Probe)
     server = instrument.sound.out().getServer()
-    view = _output_of(server)
+    view = output_of(server)
 
     def block() -> np.ndarray:
         server.process()
@@ -156,7 +158,7 @@ def test_pressure_and_timbre_reach_the_voice_of_their_note_alone(bench: Bench) -
     bench().blocks(10)
     instrument = Instrument("touched", Touched)
     server = instrument.sound.out().getServer()
-    view = _output_of(server)
+    view = output_of(server)
 
     def settled() -> float:
         for _ in range(40):
@@ -190,7 +192,7 @@ def test_a_voice_that_has_fallen_silent_sleeps_by_itself_and_wakes_in_time(bench
     instrument = Instrument("single", Single)
     out = Sig(instrument.sound).out()  # as a rack has it: what is stopped itself leaves the output
     server = out.getServer()
-    view = _output_of(server)
+    view = output_of(server)
     first, second = instrument.notes.voices()
 
     def blocks(count: int) -> np.ndarray:

@@ -31,8 +31,7 @@ class Ramp:
         notes_in = ignored = 0
         clock = None
 
-    class limiter:  # noqa: N801  (stands in for an instance)
-        peak = 0.5
+    peak = 0.5
 
     def __init__(self) -> None:
         self.frame = 0

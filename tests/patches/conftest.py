@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.audio.patch import available, load
+from engine.audio.library import available, load
 from tests.patches.stage import Stage
 
 

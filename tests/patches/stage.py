@@ -7,7 +7,8 @@ import ctypes
 import numpy as np
 from pyo import Server, Sig
 
-from engine.audio.patch import Instrument, Patch
+from engine.audio.instrument import Instrument
+from engine.audio.patch import Patch
 from engine.core.messages import BLOCK
 
 RATE = 48000

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from engine.audio.patch import available, load
+from engine.audio.library import available, load
 from tests.patches.stage import Stage
 
 # Notes that between them make every parameter heard; the open hi-hat is one of the drums.
@@ -41,7 +41,7 @@ def test_every_parameter_is_heard(name: str) -> None:
 
 STRIKE_EVERY_DRUM = """
 import numpy as np
-from engine.audio.patch import load
+from engine.audio.library import load
 from tests.patches.stage import Stage
 
 stage = Stage("drums", load("drums"))

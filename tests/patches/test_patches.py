@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.audio.patch import available
+from engine.audio.library import available
 from engine.core.messages import BLOCK
 from tests.patches.stage import RATE, Stage, brightness_hz, cents_off, decibels, peak_db, rms_db, roughness
 

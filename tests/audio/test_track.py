@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio.rack import SLEEP_BLOCKS
+from engine.audio.track import SLEEP_BLOCKS
 from engine.core.messages import BLOCK, NOTE_OFF, NOTE_ON, PLAYER
 from tests.audio.conftest import RATE, Bench, first_sound, sounding
 
@@ -38,7 +38,7 @@ from pyo import Sig
 from engine.audio.plain import Plain
 
 class Bursts(Plain):
-    "Puts out what is no sound from its first note on."
+    "Puts out what is no number from its first note on."
     def build(self, notes, p):
         self.poison = Sig(0.0)
         return super().build(notes, p) + self.poison
@@ -104,7 +104,7 @@ def test_panic_leaves_no_voice_and_no_note(bench: Build, tmp_path: Path) -> None
     stage.live.fire("panic")
     stage.seconds(0.03)
     assert first_sound(stage.seconds(0.5)) is None
-    assert all(channel.held == [] for channel in stage.engine._rack)
+    assert all(channel.held == [] for channel in stage.engine.mixer)
     assert sounding(stage.events()) == set()
     stage.play(0x80, 64, 0, 0xB0, 64, 0)  # the player lets go of what has ended already
     stage.seconds(0.1)
@@ -158,7 +158,7 @@ def test_a_patch_that_raises_while_playing_keeps_the_others_sounding(bench: Buil
 
 
 @pytest.mark.parametrize("poison", ["nan", "inf", "1e30"])
-def test_a_patch_that_puts_out_no_sound_is_taken_out(poison: str, bench: Build, tmp_path: Path) -> None:
+def test_a_patch_with_non_finite_output_is_taken_out(poison: str, bench: Build, tmp_path: Path) -> None:
     stage = bench(patches={"lead": patch(tmp_path, POISONED.replace("POISON", poison), "bursts")})
     stage.network(0, NOTE_ON, 1, pitch=48)
     stage.blocks(4)
@@ -183,7 +183,7 @@ def test_what_a_patch_opened_is_closed_when_it_is_replaced(bench: Build, tmp_pat
 
 def test_a_silent_instrument_sleeps_and_wakes_with_its_first_note(bench: Build) -> None:
     stage = bench()
-    player = stage.engine._rack.player._strip.instrument
+    player = stage.engine.mixer.player._strip.instrument
     assert player.is_asleep
     stage.play(0x90, 60, 100)
     assert first_sound(stage.blocks(1)) is not None
@@ -199,7 +199,7 @@ def test_a_held_note_keeps_its_instrument_awake(bench: Build) -> None:
     stage.live.set("player.level", 0)
     stage.play(0x90, 60, 1)
     stage.blocks(SLEEP_BLOCKS + 500)
-    assert not stage.engine._rack.player._strip.instrument.is_asleep
+    assert not stage.engine.mixer.player._strip.instrument.is_asleep
 
 
 def test_the_events_of_a_failed_patch_are_ended(bench: Build, tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""What the block loop and the control thread tell each other: the loop asks for what takes time, and takes in what was built.
+
+Runs on: audio process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.audio.track import Strip, Track
+
+
+@dataclass(frozen=True, slots=True)
+class LogMessage:
+    """To the control thread: tell the person at the terminal."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildTrack:
+    """To the control thread: the patch of this track failed, build another."""
+
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class FreeInstrument:
+    """To the control thread: let go of an instrument that is not heard any more."""
+
+    strip: Strip
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceInstrument:
+    """To the block loop: play this track on another instrument from the next block on."""
+
+    track: Track
+    strip: Strip
+
+
+Request = LogMessage | RebuildTrack | FreeInstrument

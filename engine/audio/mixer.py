@@ -1,0 +1,159 @@
+"""The mixer: every instrument on a stereo bus of its own, through inserts, faders and sends to the master and the limiter.
+
+Runs on: audio process (audio callback). pyo renders the buses; all that follows is done here, in NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from engine.audio.faders import Faders
+from engine.audio.instrument import Instrument
+from engine.audio.limiter import Limiter
+from engine.audio.plain import BEAT, DOWNBEAT, Click
+from engine.audio.processor import Chain, Processor
+from engine.audio.server import boot, output_of
+from engine.audio.track import Strip, Track
+from engine.core.config import Config
+from engine.core.messages import BLOCK, OUTPUTS, PLAYER
+
+LISTEN_BLOCKS = 4  # from listening to one track to listening to the next
+SENDS = 2
+
+
+class Send:
+    """An effect that every track can send a share of itself to; what it makes of that is added to the master."""
+
+    def __init__(self, buses: int, rate_hz: float, chain: Chain) -> None:
+        self.chain = chain
+        self.faders = Faders(buses, rate_hz)
+        self._block = np.zeros((BLOCK, OUTPUTS), np.float32)
+
+    def add_to(self, out: np.ndarray, buses: np.ndarray) -> None:
+        """Add what returns; nothing while there is no effect."""
+        if self.chain.processors:
+            self.faders.mix(buses, self._block)
+            self.chain.process(self._block)
+            out += self._block
+
+    def is_sound(self) -> bool:
+        """Return whether what returned last can be a sound."""
+        return bool(np.isfinite(self._block).all())
+
+
+class Mixer:
+    """All tracks: `mixer[track]` by the number in an EVENT, PLAYER for the player's own; and the metronome.
+
+    A processor's latency is made up for: every other track of the network waits as long. The player never waits for anything
+    but his own inserts.
+    """
+
+    def __init__(
+        self, tracks: Sequence[str], config: Config, rate_hz: float, on_fault: Callable[[str], None] = lambda _text: None
+    ) -> None:
+        """Boot pyo's server and build every instrument. `on_fault`: told what an effect did that was left out for it."""
+        self._on_fault = on_fault
+        buses = len(tracks) + 2
+        self._server = boot(rate_hz, OUTPUTS * buses, config.jam.seed)
+        self._process = self._server.process
+        self._buses = output_of(self._server)
+        self._faders = Faders(buses, rate_hz)
+        self._inserts = [Chain(self._tell_fault) for _ in range(buses)]
+        self._inserted: list[tuple[np.ndarray, Chain]] = []  # the buses that something is done to
+        self._insert_block = np.zeros((BLOCK, OUTPUTS), np.float32)
+        self.sends = [Send(buses, rate_hz, Chain(self._tell_fault)) for _ in range(SENDS)]
+        self.master = Chain(self._tell_fault)
+        self.limiter = Limiter(rate_hz, config.audio.ceiling_db)
+        self.block = np.zeros((BLOCK, OUTPUTS), np.float32)
+        self.tracks = [Track(name, bus, config.patch_of(name), self._aim) for bus, name in enumerate(tracks)]
+        self.player = Track("player", len(tracks), config.patch_of("player"), self._aim)
+        self.metronome = Strip(Instrument("metronome", Click), len(tracks) + 1)
+        self._faders.aim(len(tracks) + 1, 1.0, 1.0)
+        self._channels = list(self)
+        self._turn = 0
+
+    def __getitem__(self, track: int) -> Track:
+        return self.player if track == PLAYER else self.tracks[track]
+
+    def __iter__(self) -> Iterator[Track]:
+        yield from self.tracks
+        yield self.player
+
+    def numbered(self) -> list[tuple[int, Track]]:
+        """Return every track with its number in an EVENT."""
+        return [*enumerate(self.tracks), (PLAYER, self.player)]
+
+    def click(self, downbeat: bool, level: float) -> None:
+        """Sound the metronome, at a level 0..1."""
+        self.metronome.instrument.note_on(DOWNBEAT if downbeat else BEAT, level)
+
+    def listen(self) -> None:
+        """Once a block: listen to the tracks in turn, so that what is silent may sleep."""
+        self._turn += 1
+        if self._turn % LISTEN_BLOCKS == 0:
+            channel = self._channels[self._turn // LISTEN_BLOCKS % len(self._channels)]
+            channel.listen(LISTEN_BLOCKS * len(self._channels))
+
+    def render(self) -> None:
+        """Render one block into `block`, float32 (BLOCK, OUTPUTS)."""
+        self._process()
+        for bus, chain in self._inserted:
+            self._insert_block[:] = bus
+            chain.process(self._insert_block)
+            bus[:] = self._insert_block
+        self._faders.mix(self._buses, self.block)
+        for send in self.sends:
+            send.add_to(self.block, self._buses)
+        self.master.process(self.block)
+        self.limiter.process(self.block)
+
+    def insert(self, track: int, processor: Processor) -> None:
+        """Put an effect behind those that a track has already."""
+        self._inserts[self[track].bus].processors.append(processor)
+        self._compensate()
+
+    def _compensate(self) -> None:
+        """Let the tracks of the network and the metronome wait for the slowest of them."""
+        band = [chain for bus, chain in enumerate(self._inserts) if bus != self.player.bus]
+        slowest = max(chain.latency_frames for chain in band)
+        for chain in band:
+            chain.wait(slowest - chain.latency_frames)
+        self._inserted = [
+            (self._buses[:, OUTPUTS * bus : OUTPUTS * (bus + 1)], chain)
+            for bus, chain in enumerate(self._inserts)
+            if not chain.is_idle
+        ]
+
+    def broken(self) -> list[tuple[int, Track]]:
+        """Return the tracks whose instruments go on with non-finite output. Where none does, effects that do are left out."""
+        found = [(number, track) for number, track in self.numbered() if not track.is_sound()]
+        if found:
+            return found
+        suspects = [chain for bus, chain in self._inserted if not np.isfinite(bus).all()]
+        suspects += [send.chain for send in self.sends if not send.is_sound()]
+        for chain in suspects or [self.master]:
+            for processor in chain.processors:
+                chain.drop(processor, ValueError("non-finite output"))
+        return []
+
+    def _tell_fault(self, name: str, error: Exception) -> None:
+        self._on_fault(f"effect {name}: {error}; it is left out")
+
+    def _aim(self, track: Track) -> None:
+        left, right = track.gains
+        self._faders.aim(track.bus, left, right)
+        for send, share in zip(self.sends, track.sends, strict=True):
+            send.faders.aim(track.bus, left * share, right * share)
+
+    def fade(self) -> None:
+        """Fade everything out for good: within GLIDE_S there is silence."""
+        for track in self:
+            track.set_fader(0.0)
+        self._faders.aim(self.player.bus + 1, 0.0, 0.0)
+
+    def close(self) -> None:
+        """Take pyo's server down; nothing can be rendered afterwards."""
+        self._server.stop()
+        self._server.shutdown()
