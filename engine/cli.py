@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,18 @@ ELSEWHERE = {
 }
 DEMO = Path(__file__).parent / "app" / "demo.mid"
 DEMO_S = 40.0
+
+
+class _Modes:
+    """The names of the modes, looked up only when they are wanted: a parser is made for every command."""
+
+    def __iter__(self) -> Iterator[str]:
+        from engine.jam.modes import MODES
+
+        return iter(MODES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in tuple(self)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="DIR", help="folder for session.wav, session.mid and the feed"
     )
     render.add_argument("--network", metavar="N", help="a shipped network's name, or a path to an .onnx file")
-    render.add_argument("--mode", choices=("trade", "accompany", "solo"))
+    render.add_argument("--mode", choices=_Modes(), metavar="MODE", help="one of %(choices)s")
     render.add_argument("--seed", type=int, metavar="N")
     render.add_argument("--bars", type=int, metavar="N", help="how many bars; default: those of the file and four more")
     render.add_argument("--futures", type=int, metavar="B", help="then imagine B continuations of --bars bars and rank them")
@@ -141,7 +153,8 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = (), plays: bool = False) -> Config:
     """Return the configuration; where its network `plays`, held against that."""
-    from engine.core import config, settings
+    from engine.core import config
+    from engine.jam import settings
 
     path = arguments.config
     if path is None and Path("config.toml").exists():

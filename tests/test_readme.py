@@ -13,8 +13,8 @@ import pytest
 
 from engine import cli
 from engine.core import config, contract
-from engine.core.parameters import registry_of
 from engine.feed.schema import COMMANDS, ROOT, Schema
+from engine.jam.parameters import registry_of
 
 HERE = Path(__file__).parent.parent
 README = (HERE / "README.md").read_text()

@@ -29,10 +29,10 @@ from engine.core import config
 from engine.core.contract import read_card
 from engine.core.errors import AlgoritmoError, NetworkError
 from engine.core.messages import BLOCK
-from engine.core.parameters import registry_of
 from engine.feed.encoder import Encoder, SubscriptionSpec
 from engine.feed.schema import Schema
 from engine.feed.targets import Clocks, Targets, open_udp
+from engine.jam.parameters import registry_of
 from engine.network.runner import Runner, present
 
 STEPS = 2000  # measured per network

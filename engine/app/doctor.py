@@ -24,9 +24,10 @@ from engine.core import contract
 from engine.core.config import Config
 from engine.core.errors import AlgoritmoError, DeviceError
 from engine.core.link import Layout, Link
-from engine.core.parameters import Live, registry_of
+from engine.core.parameters import Live
 from engine.core.realtime import AWAKE_REMEDY, CPU_DMA_LATENCY
-from engine.core.settings import set_defaults, track_of
+from engine.jam.parameters import registry_of
+from engine.jam.settings import set_defaults, track_of
 from engine.midi.ports import VIRTUAL, backend_of, find
 
 OK, NOTE, FAULT = range(3)  # NOTE: it plays without

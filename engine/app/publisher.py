@@ -20,11 +20,12 @@ import numpy as np
 
 from engine.app.services import Services
 from engine.core.messages import FEED_STATS
-from engine.core.process import Spec, live_of, stop_requested
+from engine.core.process import Spec, stop_requested
 from engine.feed.feed import Feed
 from engine.feed.schema import Schema
 from engine.feed.targets import Clocks
 from engine.feed.watch import Watch, WatchThread
+from engine.jam.parameters import live_of
 from engine.record.session import OFF, ON, Recorder, RecorderThread
 from engine.transport.sample_clock import SampleClock
 
@@ -53,7 +54,7 @@ class _Process:
         self._spec = spec
         self._pipe = pipe
         self._link = link = spec.link()
-        live = live_of(spec, link)
+        live = live_of(spec.card, link)
         self._feed = Feed(link, Schema(spec.card, live.registry, spec.config.osc.cells))
         self._doors = Services(spec.config, self._feed, link, live, self._tell)
         self._before = link["feed"].latest() if spec.restarted else None  # a restart goes on counting

@@ -21,14 +21,16 @@ from engine.core.contract import HOLD, PLAY, VELOCITY, Card
 from engine.core.errors import ConfigError, MidiFileError, SessionError
 from engine.core.link import Layout, Link
 from engine.core.messages import NOTE_ON, PLAYER
-from engine.core.parameters import MODES, Live, registry_of
-from engine.core.settings import set_defaults, track_of
+from engine.core.parameters import Live
 from engine.feed.feed import Feed, Positions
 from engine.feed.schema import Schema
 from engine.jam import harmony
 from engine.jam.continuations import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.jam.jam import Jam, all_off
+from engine.jam.modes import MODES
+from engine.jam.parameters import registry_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
+from engine.jam.settings import set_defaults, track_of
 from engine.midi.file_source import FileSource
 from engine.network.runner import Runner
 from engine.record.session import Recorder

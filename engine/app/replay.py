@@ -18,10 +18,11 @@ from engine.core.config import Config
 from engine.core.errors import ConfigError, SessionError
 from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK, CLOCK, LISTENING, NETWORK_STATS, OUTPUTS, step_dtype
-from engine.core.parameters import Live, registry_of
+from engine.core.parameters import Live
 from engine.feed.feed import Feed
 from engine.feed.schema import Schema
 from engine.feed.targets import Clocks
+from engine.jam.parameters import registry_of
 from engine.record.feed_file import RESET, Entry, FeedReader
 from engine.record.session import WAVE, feed_path
 from engine.transport.timeline import BeatTimeline

@@ -21,12 +21,13 @@ from engine.core.config import Target as TargetConfig
 from engine.core.errors import ConfigError
 from engine.core.link import Link
 from engine.core.messages import INFO, WARNING
-from engine.core.parameters import MODES, Live
+from engine.core.parameters import Live
 from engine.feed.feed import Feed
 from engine.feed.oscquery import Query
 from engine.feed.schema import ROOT
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import open_udp, subscription_of
+from engine.jam.modes import MODES
 from engine.net.guard import Guard
 from engine.web.site import Site
 

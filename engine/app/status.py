@@ -14,7 +14,7 @@ from rich.text import Text
 
 from engine.app.supervisor import Supervisor
 from engine.core.messages import ERROR, WARNING
-from engine.core.parameters import MODES
+from engine.jam.modes import CLASSES
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
 
@@ -57,9 +57,10 @@ def line(jam: Supervisor) -> str:
     """Return the status line: beat, mode, step time, DSP load, xruns, late steps, feed rate."""
     clock, beat, network, feed = (jam.link[name].latest() for name in ("clock", "timeline", "network", "feed"))
     parts = [beat_text(clock, beat)]
-    mode = MODES[int(jam.live.get("mode"))]
+    playing = CLASSES[int(jam.live.get("mode"))]
+    mode = playing.name
     if network is not None:
-        if mode == "trade":
+        if playing.takes_turns:
             mode += " (listening)" if network["listening"] else " (answering)"
         parts.append(mode)
         parts.append(f"step {network['step_p50_ms']:.2f} ms, p99 {network['step_p99_ms']:.2f}")

@@ -29,10 +29,12 @@ from engine.core.config import Config
 from engine.core.errors import AlgoritmoError, SessionError
 from engine.core.link import Layout, Link
 from engine.core.messages import ERROR, NOTE_ON, PLAYER, WARNING
-from engine.core.parameters import MODES, Live, registry_of
+from engine.core.parameters import Live
 from engine.core.process import PROCESSES, Spec, start
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
-from engine.core.settings import set_defaults
+from engine.jam.modes import MODES
+from engine.jam.parameters import registry_of
+from engine.jam.settings import set_defaults
 
 STATUS_S = 0.25  # how often the status line is drawn
 REPORT_S = 2.0  # how often report.json is brought up to date

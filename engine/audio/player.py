@@ -13,7 +13,7 @@ from engine.core.errors import ConfigError
 from engine.core.link import Reader
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND
 from engine.core.parameters import Live, Parameter, Registry
-from engine.core.settings import of_controllers
+from engine.jam.settings import of_controllers
 from engine.midi.file_source import FileSource
 from engine.midi.parser import Arrival, MidiMessage, Parser
 from engine.transport.sample_clock import SampleClock

@@ -27,6 +27,7 @@ from engine.core.errors import DeviceError
 from engine.core.link import Link
 from engine.core.messages import BLOCK, INFO, WARNING
 from engine.core.process import Spec, stop_requested
+from engine.jam.parameters import registry_of
 from engine.midi import ports
 from engine.midi.file_source import FileSource
 from engine.midi.output import MidiOutput
@@ -68,7 +69,7 @@ class Studio:
         self._link = link = spec.link()
         rate_hz = float(spec.config.audio.rate)
         source = FileSource(spec.demo, rate_hz, timeline=link["timeline"]) if spec.demo is not None else None
-        self.engine = AudioEngine(link, spec.registry(), spec.card, spec.config, rate_hz, source, run_by_thread=True)
+        self.engine = AudioEngine(link, registry_of(spec.card), spec.card, spec.config, rate_hz, source, run_by_thread=True)
         self._driver = Driver(self.engine, link)
         self._output = Output(self._driver, spec.config.audio, self._tell)
         self._inputs: ports.Ports | None = None

@@ -125,7 +125,7 @@ def _table(addresses: Iterable[Address]) -> str:
 def write(network: Path) -> None:
     """Write OSC.md for the network in a file."""
     from engine.core.contract import read_card
-    from engine.core.parameters import registry_of
+    from engine.jam.parameters import registry_of
 
     card = read_card(network)
     PAGE.write_text(page(Schema(card, registry_of(card))))

@@ -10,7 +10,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from engine.core.parameters import MODES, Live
+from engine.core.parameters import Live
+from engine.jam.modes import MODES
 
 try:
     import termios

@@ -67,7 +67,7 @@ class Clock(_Section):
 class Jam(_Section):
     """How it plays with you."""
 
-    mode: Literal["trade", "accompany", "solo"] = "accompany"
+    mode: str = "accompany"  # one of engine/jam/modes/; checked where those are known
     track: str = "lead"
     seed: int = Field(1, ge=0, le=2**31 - 1)
 

@@ -94,8 +94,8 @@ NETWORK_STATS = np.dtype(
         ("again_p99_ms", "<f4"),
         ("again_max_ms", "<f4"),
         ("lead_ms", "<f4"),
-        ("mode", "<i4"),  # index in parameters.MODES
-        ("listening", "u1"),  # trade: 1 while it listens
+        ("mode", "<i4"),  # index in jam.modes.MODES
+        ("listening", "u1"),  # 1 while the mode lets it listen only
         ("provider", "S32"),
         ("restored", "u1"),  # 1: this process took over the state of one that died
     ]

@@ -12,11 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from engine.core.contract import Card
 from engine.core.messages import FUTURES
 from engine.core.values import ROOM, SLOTS, Values
 
-MODES = ("trade", "accompany", "solo")
 TRANSPORT = ("start", "stop", "continue", "rewind", "tap")  # triggers `transport.<word>`
 
 Kind = Literal["continuous", "switch", "choice", "integer", "trigger"]
@@ -147,16 +145,8 @@ def choice(parameter_id: str, choices: Sequence[str], default: str, doc: str) ->
 def _globals() -> list[Parameter]:
     return [
         Parameter("tempo", 30, 300, 112, "Speed of the beat", "bpm", scale="exponential"),
-        choice(
-            "mode",
-            MODES,
-            "accompany",
-            "trade: listens, then answers; accompany: plays the other tracks with you; solo: plays everything",
-        ),
         Parameter("temperature", 0.1, 2, 1, "How daring the choices are; 1 is as learned", scale="exponential"),
         Parameter("density", 0.25, 4, 1, "How many notes; 1 is as learned", scale="exponential"),
-        Parameter("rest", 0.25, 8, 1, "trade: silence after which it answers", "beats", scale="exponential"),
-        Parameter("bars", 0, 16, 0, "trade: take turns every so many bars; 0 answers whenever you rest", "bars", "integer"),
         Parameter("futures", 0, FUTURES, 0, "Other ways to go on that it imagines, step by step; 0: none", kind="integer"),
         Parameter("memory", 0, 1, 1, "Share of its state the network keeps from step to step; 1 forgets nothing"),
         Parameter("metronome", 0, 1, 0, "Level of the click; the count-in always sounds"),
@@ -184,16 +174,17 @@ _Owners = dict[str, dict[int, Parameter]]  # who declared what, by its place
 
 
 class Registry:
-    """All parameters of a run: the global ones, the network's own controls, mute and level for each of its tracks, and those
-    declared while it plays (see Live), which come and go.
+    """All parameters of a run: the global ones, the modes', the network's own controls, mute and level for each of its tracks,
+    and those declared while it plays (see Live), which come and go.
 
     Each has a place in the table of values. Others may read while `adopt` runs: it puts a new table in the old one's stead.
     """
 
-    def __init__(self, tracks: Sequence[str], controls: Sequence[Parameter] = ()) -> None:
+    def __init__(self, tracks: Sequence[str], controls: Sequence[Parameter] = (), modes: Sequence[Parameter] = ()) -> None:
         fixed = _globals()
-        here = {p.id for p in fixed}
-        fixed += [c for c in controls if c.id not in here]
+        for parameter in (*modes, *controls):  # the engine's own stay as they are
+            if all(parameter.id != here.id for here in fixed):
+                fixed.append(parameter)
         for track in tracks:
             fixed.append(switch(f"{track}.mute", f"Silence the {track} (it plays on unheard)"))
             fixed.append(Parameter(f"{track}.level", 0, 1, 0.8, f"Level of the {track}"))
@@ -236,12 +227,6 @@ class Registry:
 
     def __contains__(self, parameter_id: str) -> bool:
         return parameter_id in self._places
-
-
-def registry_of(card: Card) -> Registry:
-    """Return the live parameters for a network."""
-    controls = [Parameter(c.name, c.min, c.max, c.neutral, c.doc) for c in card.controls]
-    return Registry([track.name for track in card.tracks], controls)
 
 
 class Live:

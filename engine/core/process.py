@@ -21,7 +21,6 @@ from engine.core.config import Config
 from engine.core.contract import Card
 from engine.core.errors import AlgoritmoError
 from engine.core.link import Layout, Link
-from engine.core.parameters import Live, Registry, registry_of
 
 # The module whose `main` is a child process: imported there, never here.
 MAINS = {"audio": "engine.audio.process", "network": "engine.jam.process", "feed": "engine.app.publisher"}
@@ -44,15 +43,6 @@ class Spec:
     def link(self) -> Link:
         """Attach to the channels of the run."""
         return Link.attach(self.layout, self.segment)
-
-    def registry(self) -> Registry:
-        """Return the live parameters of this run, in the order of the value table."""
-        return registry_of(self.card)
-
-
-def live_of(spec: Spec, link: Link) -> Live:
-    """Return the live parameters with their values."""
-    return Live(spec.registry(), link.values)
 
 
 def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:

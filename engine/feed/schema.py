@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from engine.core.contract import Card
 from engine.core.messages import FUTURE_STEPS, FUTURES
-from engine.core.parameters import MODES, Parameter, Registry
+from engine.core.parameters import Parameter, Registry
+from engine.jam.modes import MODES
 
 ROOT = "/algoritmo"
 CHUNK = 256  # floats in one message: with its frame counter it fits one Ethernet frame

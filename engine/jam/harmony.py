@@ -75,10 +75,12 @@ class Harmony:
         self._chord = self._on_band(self.runner.outputs["notes"])
 
     def dictate(self, sounding: np.ndarray, mask: np.ndarray, value: np.ndarray) -> None:
-        """Dictate the chord to the band: into `mask` (S,) and `value` (S, C), beside what is dictated there.
+        """Clamp the band to the chord: into `mask` (S,) and `value` (S, C), beside what is clamped there; not where all is.
 
         `sounding` (S, C) is what sounded in the timestep before. A chord is struck where it changes and where a bar begins.
         """
+        if mask[self._slots].all():  # the player's own track, or nothing is to sound
+            return
         goes_on = self._step % self._bar and np.array_equal(self._chord, self._settled)
         mask[self._slots] = 1
         part = value[self._slots]

@@ -12,15 +12,15 @@ import numpy as np
 from engine.core.contract import HOLD, OFFSET, PLAY, VELOCITY
 from engine.core.link import Link
 from engine.core.messages import ALL_OFF, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
-from engine.core.parameters import MODES, Live
-from engine.jam.harmony import TRACK, Harmony
+from engine.core.parameters import Live
+from engine.jam.harmony import Harmony
+from engine.jam.mode import Mode
+from engine.jam.modes import CLASSES
 from engine.jam.roll import Roll
 from engine.network.noise import noise
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline
 
-TRADE, ACCOMPANY, SOLO = range(len(MODES))
-HELD_BARS = 2  # trade: so long with nothing new is a phrase's end, whatever is held: a last note, a pedal, a lost note-off
 PATIENCE_BEATS = 2  # silence of a network that is free to play, after which it is encouraged
 ENCOURAGEMENT = 1.5  # growth of the density per silent timestep from there on ...
 MOST_ENCOURAGED = 256.0  # ... up to this factor
@@ -40,13 +40,12 @@ class Jam:
         card = runner.card
         self.runner = runner
         self.roll = Roll(card, player_track)
-        self.listening = True  # trade: whose turn it is
+        self._modes = [mode(card, player_track, self.roll, live) for mode in CLASSES]
+        self._mode: Mode | None = None  # as the last step was played
         self._live = live
         self._link = link
         self._steps_per_beat = card.steps_per_beat
         self._steps_per_bar = card.steps_per_bar
-        self._player_slots = card.track_slices()[player_track]
-        self._player_track = player_track
         self._harmony = harmony
         self._dictated = np.zeros(card.slots, np.float32)  # 1 where the player, not the network, decided
         self._sounded = np.zeros((card.slots, len(card.channels)), np.float32)  # to see whether `x` would be another by now
@@ -58,9 +57,6 @@ class Jam:
         self._velocity_learned = len(card.channels) > VELOCITY
         self._offset_learned = len(card.channels) > OFFSET
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
-        self._turn_began = 0
-        self._turn = -1  # number of the turn when trading by bars
-        self._mode = -1
         self._silent_steps = 0  # timesteps in which it was free to play and did not
         self._events: list[Event] = []
         self._sent: dict[Identity, tuple[Event, int]] = {}  # of the step chosen: as chosen, and the frame it was sent for
@@ -74,13 +70,18 @@ class Jam:
 
     @property
     def mode(self) -> int:
-        """Index in MODES, as the last step was played."""
-        return self._mode
+        """Index in MODES, as the last step was played; -1 before the first."""
+        return -1 if self._mode is None else self._mode.number
+
+    @property
+    def listening(self) -> bool:
+        """Whether the mode lets the network listen only."""
+        return self._mode is not None and self._mode.listening
 
     @property
     def interruptible(self) -> bool:
         """Whether a note of the player should silence the network at once."""
-        return self._mode == TRADE and not self.listening
+        return self._mode is not None and self._mode.interruptible
 
     def hear(self, events: np.ndarray, grid: BeatTimeline, latency_frames: int) -> bool:
         """Take EVENT records of what sounded; return whether the player began a note.
@@ -121,8 +122,8 @@ class Jam:
         frame = grid.frame_at(step / self._steps_per_beat)
         self._pull_triggers(step, round(frame))
         position = round(grid.place(step / self._steps_per_beat) * self._steps_per_beat)
-        self._take_turns(step, position)
-        self._tell(step, position)
+        mode = self._advance(step, position)
+        self._tell(step, position, mode)
         runner.run()
         self._events = self._notes_of(step, grid, frame)
         self._chosen = (step, grid, frame)
@@ -169,41 +170,24 @@ class Jam:
                 self.roll.clear()
                 if self._harmony is not None:
                     self._harmony.reset()
-            self._listen(step)
+            self._interrupted(step)
 
-    def _listen(self, step: int) -> None:
-        self.listening = True
-        self._turn_began = step
+    def _interrupted(self, step: int) -> None:
+        if self._mode is not None:
+            self._mode.interrupt(step)
 
-    def _take_turns(self, step: int, position: int) -> None:
-        mode = int(self._live.get("mode"))
-        if mode != self._mode:
+    def _advance(self, step: int, position: int) -> Mode:
+        """Take up the mode that is chosen, and let it go on to `step`."""
+        mode = self._modes[int(self._live.get("mode"))]
+        if mode is not self._mode:
             self._mode = mode
-            self._turn = -1
-            self._listen(step)
-        if mode != TRADE:
-            return
-        bars = int(self._live.get("bars"))
-        if bars:
-            turn = position // (self._steps_per_bar * bars)
-            if turn != self._turn:
-                self._turn = turn
-                self.listening = turn % 2 == 0
-                self._turn_began = step
-        if not self.listening:
-            if self.roll.player_began_since(self._turn_began):
-                self._listen(step)
-        elif not bars:
-            silent_since = self.roll.player_silent_since()
-            rested = silent_since is not None and step - silent_since >= self._live.get("rest") * self._steps_per_beat
-            held = not self.roll.player_began_since(step - HELD_BARS * self._steps_per_bar)
-            if (rested or held) and self.roll.player_began_since(self._turn_began):
-                self.listening = False
-                self._turn_began = step
-                # An answer is expected now, not after another rest.
-                self._silent_steps = PATIENCE_BEATS * self._steps_per_beat
+            mode.begin(step)
+        mode.advance(step, position)
+        if mode.answer_begins:
+            self._silent_steps = PATIENCE_BEATS * self._steps_per_beat
+        return mode
 
-    def _tell(self, step: int, position: int) -> None:
+    def _tell(self, step: int, position: int, mode: Mode) -> None:
         """Fill the graph's inputs: what sounded, the place counted from bar 1, what is dictated, the noise and the controls."""
         inputs = self.runner.inputs
         self.roll.forget_before(step - 1)
@@ -211,15 +195,7 @@ class Jam:
         inputs["position"][0] = position
         mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
         self.roll.fill_player(step, value)
-        # Without a second track there is nothing to accompany on: the network adds its notes to the player's.
-        if self._mode == SOLO or (self._mode == ACCOMPANY and len(self.runner.card.tracks) == 1):
-            mask[:] = value[:, PLAY]
-        else:
-            mask.fill(self._mode == TRADE and self.listening)
-            if self._mode == ACCOMPANY:
-                mask[self._player_slots] = 1
-            elif not self.listening:
-                mask[:] = value[:, PLAY]
+        mode.clamp(value, mask)
         self._dictated[:] = mask
         if self._harmony is not None:
             self._tell_harmony(self._harmony, step)
@@ -231,14 +207,12 @@ class Jam:
             inputs["density"][0] *= encouragement(self._silent_steps, self._steps_per_beat)
 
     def _tell_harmony(self, harmony: Harmony, step: int) -> None:
-        """Let the harmony choose, and dictate its chord unless the network listens or the player plays that track."""
+        """Let the harmony choose, and clamp its chord unless its track is clamped as a whole: the player's, or a listener's."""
         inputs = self.runner.inputs
         self.roll.fill_player(step - 1, self._before)
         value = inputs["clamp_value"][0]
         harmony.choose(step, self._before, value, int(self._live.get("seed")), self._live.get("temperature"))
-        theirs = self._mode == ACCOMPANY and self._player_track == TRACK
-        if not theirs and not (self._mode == TRADE and self.listening):
-            harmony.dictate(inputs["x"][0], inputs["clamp_mask"][0], value)
+        harmony.dictate(inputs["x"][0], inputs["clamp_mask"][0], value)
 
     def _draw(self, step: int) -> None:
         drawn = (int(self._live.get("seed")), step)
@@ -316,8 +290,8 @@ class Jam:
         record["frame"] = round(frame)
         record["beat"] = grid.place(step / self._steps_per_beat)
         record["tempo_bpm"] = grid.tempo_bpm
-        record["flags"] = LISTENING if self._mode == TRADE and self.listening else 0
-        record["mode"] = self._mode
+        record["flags"] = LISTENING if self.listening else 0
+        record["mode"] = self.mode
         record["log_prob"] = outputs["log_prob"][0]
         record["log_prob_tracks"] = outputs["log_prob_tracks"][0]
         record["x"] = inputs["x"][0, :, :2]
@@ -342,7 +316,7 @@ class Jam:
         """Silence the network now: the player has begun to play in its turn."""
         self._link["notes"].push(all_off(round(frame)))
         self._forget_sent()
-        self._listen(step)
+        self._interrupted(step)
 
 
 def encouragement(silent_steps: int, steps_per_beat: int) -> float:

@@ -16,14 +16,15 @@ import numpy as np
 from engine.core.link import Link
 from engine.core.messages import BLOCK, INFO
 from engine.core.parameters import Live
-from engine.core.process import Spec, live_of, stop_requested
+from engine.core.process import Spec, stop_requested
 from engine.core.realtime import BEAT, be_urgent
-from engine.core.settings import track_of
 from engine.jam import harmony
 from engine.jam.figures import Figures
 from engine.jam.imagination import Imagination
 from engine.jam.jam import Jam, all_off
+from engine.jam.parameters import live_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
+from engine.jam.settings import track_of
 from engine.network.runner import MEASURED, Runner, Timing, choose
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
@@ -35,7 +36,7 @@ LOOK_S = 0.02  # how often the beat timeline is looked at in between
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the network until told to stop."""
     link = spec.link()
-    live = live_of(spec, link)
+    live = live_of(spec.card, link)
     asked = spec.config.network
     calls = MEASURED // 8 if spec.restarted else MEASURED  # somebody is waiting
     runner, timings = choose(spec.network_path, asked.provider, asked.threads, calls)

@@ -26,9 +26,9 @@ from engine import __version__
 from engine.core.contract import Card
 from engine.core.errors import SessionError
 from engine.core.messages import EVENT, futures_dtype, step_dtype
-from engine.core.parameters import registry_of
 from engine.feed.feed import Positions
 from engine.feed.schema import Schema
+from engine.jam.parameters import registry_of
 
 MAGIC = b"ALGOFEED"
 FORMAT = 1

@@ -19,7 +19,8 @@ from engine.core.config import Config, load
 from engine.core.contract import Card, parse_card
 from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK, EVENT, NOTE_ON, OUTPUTS
-from engine.core.parameters import Live, registry_of
+from engine.core.parameters import Live
+from engine.jam.parameters import registry_of
 
 RATE = 48000
 TRACKS = ("drums", "bass", "lead")

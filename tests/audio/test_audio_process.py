@@ -16,8 +16,9 @@ import pytest
 from engine.core.config import load
 from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK, NOTE_OFF, NOTE_ON, PLAYER
-from engine.core.parameters import Live, registry_of
+from engine.core.parameters import Live
 from engine.core.process import Spec, start
+from engine.jam.parameters import registry_of
 from engine.transport.timeline import BeatTimeline
 from tests.audio.conftest import RATE, card, sounding
 

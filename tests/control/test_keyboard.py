@@ -3,11 +3,12 @@ import pytest
 from engine.control.keyboard import press, split
 from engine.core.parameters import Live, Registry
 from engine.core.values import Values
+from engine.jam.parameters import declared
 
 
 @pytest.fixture
 def live() -> Live:
-    registry = Registry(["drums", "lead"])
+    registry = Registry(["drums", "lead"], modes=declared())
     live = Live(registry, Values(memoryview(bytearray(Values.size(len(registry)))), len(registry)))
     live.reset_to_defaults()
     return live

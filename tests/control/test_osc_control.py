@@ -14,11 +14,11 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from engine.control.osc_control import DEAR, TRUST_S, WORK_BURST, Control, ControlSocket, MalformedError, messages
 from engine.core.config import Control as ControlConfig
 from engine.core.errors import ConfigError
-from engine.core.parameters import MODES
 from engine.feed.encoder import Encoder
 from engine.feed.schema import COMMANDS
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Targets
+from engine.jam.modes import MODES
 from engine.net import osc
 from engine.net.guard import Guard
 

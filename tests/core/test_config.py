@@ -5,6 +5,7 @@ import pytest
 
 from engine.core import config
 from engine.core.errors import ConfigError
+from engine.jam import settings
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
 
@@ -28,7 +29,7 @@ def test_all_faults_at_once_each_with_its_path(tmp_path):
     file = tmp_path / "c.toml"
     file.write_text('[audio]\nrate = "48k"\nblok = 3\n[osc.control]\nport = 99999\n[jam]\nmode = "duet"\n')
     with pytest.raises(ConfigError) as error:
-        config.load(file)
+        settings.load(file)
     text = str(error.value)
     for part in ("4 faults", "audio.rate", "audio.blok", "osc.control.port", "jam.mode", "'accompany'"):
         assert part in text

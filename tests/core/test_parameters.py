@@ -5,13 +5,14 @@ import pytest
 from engine.core.config import Config
 from engine.core.errors import ConfigError
 from engine.core.parameters import Live, Parameter, Registry, choice, switch, trigger
-from engine.core.settings import set_defaults
 from engine.core.values import SLOTS, Values
+from engine.jam.parameters import declared
+from engine.jam.settings import set_defaults
 
 
 @pytest.fixture
 def live() -> Live:
-    registry = Registry(["drums", "lead"])
+    registry = Registry(["drums", "lead"], modes=declared())
     live = Live(registry, Values(memoryview(bytearray(Values.size(len(registry)))), len(registry)))
     live.reset_to_defaults()
     return live
@@ -126,7 +127,7 @@ ROOM = Parameter("lead.room", 0, 1, 0.3, "Share of the room")
 
 def other(live: Live) -> Live:
     """The same values as another process sees them."""
-    return Live(Registry(live.registry.tracks), live.values)
+    return Live(Registry(live.registry.tracks, modes=declared()), live.values)
 
 
 def test_declared_parameters_are_there_for_every_process(live):

@@ -13,9 +13,9 @@ import pytest
 
 from engine import cli
 from engine.core import config, contract
-from engine.core.parameters import registry_of
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import COMMANDS, REPLIES, ROOT, Schema
+from engine.jam.parameters import registry_of
 from engine.net.osc import DATAGRAM
 
 HERE = Path(__file__).resolve().parents[2]

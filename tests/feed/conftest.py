@@ -6,6 +6,7 @@ import pytest
 from engine.core.link import Layout, Link
 from engine.core.parameters import Live, Registry
 from engine.feed.schema import Schema
+from engine.jam.parameters import declared
 from tests.feed.fakes import make_card
 
 
@@ -21,7 +22,7 @@ def chance():
 
 @pytest.fixture
 def registry(card):
-    return Registry([t.name for t in card.tracks])
+    return Registry([t.name for t in card.tracks], modes=declared())
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from pythonosc.osc_message import OscMessage
 from engine.core.config import Config
 from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK, CLOCK, OUTPUTS, PLAYER
-from engine.core.parameters import Live, registry_of
+from engine.core.parameters import Live
 from engine.core.process import Spec, start
+from engine.jam.parameters import registry_of
 from engine.net import osc
 from engine.transport.timeline import BeatTimeline
 from tests.feed.fakes import make_card, make_step

@@ -36,10 +36,10 @@ sys.path.insert(0, str(ROOT))
 
 from engine.app.bench import cpu_s, memory_mb
 from engine.core.config import Target
-from engine.core.parameters import registry_of
 from engine.feed.encoder import Encoder, PacketTemplate
 from engine.feed.schema import Schema
 from engine.feed.targets import subscription_of
+from engine.jam.parameters import registry_of
 from engine.net import osc
 from tests.feed.driven import Driven
 from tests.feed.fakes import make_card

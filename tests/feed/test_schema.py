@@ -11,11 +11,12 @@ from engine.core.config import Config
 from engine.core.contract import read_card
 from engine.core.link import Layout, Link
 from engine.core.messages import NOTE_ON, PLAYER
-from engine.core.parameters import Live, registry_of
+from engine.core.parameters import Live
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import COMMANDS, ROOT, Schema
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Targets
+from engine.jam.parameters import registry_of
 from tests.feed.fakes import make_card, make_futures
 from tests.feed.test_encoder import events, messages
 

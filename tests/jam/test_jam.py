@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from engine.core.contract import HOLD, PLAY
 from engine.core.link import Layout, Link
 from engine.core.messages import ALL_OFF, EVENT, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
-from engine.core.parameters import MODES, Live, registry_of
+from engine.core.parameters import Live
 from engine.jam.jam import MOST_ENCOURAGED, Jam, encouragement
+from engine.jam.modes import MODES
+from engine.jam.parameters import registry_of
 from engine.midi.schedule import Event, Schedule, is_late
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline

@@ -30,7 +30,7 @@ import aiohttp
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from engine.app.bench import DEMO, cpu_s, memory_mb
-from engine.core.parameters import MODES
+from engine.jam.modes import MODES
 from engine.net import osc
 from tests.system.jack_stand import Late, Stand, busy_on, end, everything, jam_on, parser_of, stand, tell
 from tests.system.rig import RATE, Jam, Stage, free_port

@@ -25,9 +25,10 @@ from typing import Any
 from engine.core import config
 from engine.core.contract import parse_card
 from engine.core.link import Layout, Link
-from engine.core.parameters import Live, registry_of
+from engine.core.parameters import Live
 from engine.core.process import Spec, start
 from engine.core.realtime import keep_awake
+from engine.jam.parameters import registry_of
 from tests.system.rig import JackServer, Jam, Stage, free_port, jack_settings, need
 
 TRACKS = ("drums", "bass", "chords", "pad", "lead")

@@ -16,8 +16,10 @@ from engine.core.config import Web
 from engine.core.contract import Card, parse_card
 from engine.core.link import Layout, Link
 from engine.core.messages import ALL_OFF, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
-from engine.core.parameters import MODES, Live, registry_of
+from engine.core.parameters import Live
 from engine.jam.jam import Jam
+from engine.jam.modes import MODES
+from engine.jam.parameters import registry_of
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline
 from engine.web.pages.stage import Stage

@@ -36,7 +36,7 @@ import numpy as np
 
 from engine import __version__
 from engine.core.link import Reader
-from engine.core.parameters import MODES
+from engine.jam.modes import CLASSES, MODES
 from engine.transport.timeline import TimelineReader
 from engine.web import frames
 from engine.web.client import Client
@@ -147,6 +147,7 @@ class Stage:
             "layout": self._encoder.layout(),
             "format": client.fmt,
             "modes": MODES,
+            "turns": [mode.name for mode in CLASSES if mode.takes_turns],
             "parameters": [p.describe() for p in self._live.registry],
             "values": {p.id: self._live.get(p.id) for p in self._live.registry},
             "may_change": client.may_change,

@@ -12,8 +12,10 @@ import torch
 from engine.core.contract import read_card
 from engine.core.link import Layout, Link
 from engine.core.messages import NOTE_ON
-from engine.core.parameters import MODES, Live, registry_of
+from engine.core.parameters import Live
 from engine.jam.jam import Jam
+from engine.jam.modes import MODES
+from engine.jam.parameters import registry_of
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline
 from models.evaluation.evaluate import nats, open_network, play_alone

@@ -11,8 +11,8 @@ import pytest
 from engine.core.config import SHIPPED, Config
 from engine.core.contract import HOLD, PLAY, read_card
 from engine.core.messages import NOTE_ON, PLAYER
-from engine.core.parameters import MODES
-from engine.core.settings import track_of
+from engine.jam.modes import MODES
+from engine.jam.settings import track_of
 from tests.jam.test_jam import Stage
 
 NETWORKS = sorted(SHIPPED.glob("*/*.onnx"))

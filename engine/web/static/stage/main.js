@@ -207,7 +207,7 @@ class App {
 
   showSettings() {
     const mode = this.welcome?.modes[Math.round(this.values.mode)];
-    const turn = this.listening === undefined || mode !== "trade" ? "" : this.listening ? ": listening" : ": answering";
+    const turn = this.listening === undefined || !this.welcome?.turns.includes(mode) ? "" : this.listening ? ": listening" : ": answering";
     if (mode) $("mode-now").textContent = mode + turn;
     if (this.values.tempo) $("tempo").textContent = Math.round(this.values.tempo);
   }

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import cli
-from engine.core import config, settings
+from engine.core import config
 from engine.core.errors import ConfigError
+from engine.jam import settings
 
 
 def faults(tiny_onnx, *given: str) -> list[str]:

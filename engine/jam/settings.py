@@ -13,7 +13,9 @@ from engine.core import config
 from engine.core.config import Config
 from engine.core.contract import Card, read_card
 from engine.core.errors import AlgoritmoError, ConfigError, NetworkError
-from engine.core.parameters import MODES, Live, Registry, registry_of
+from engine.core.parameters import Live, Registry
+from engine.jam.modes import MODES
+from engine.jam.parameters import registry_of
 
 PEDAL = 64  # a controller that has a meaning of its own
 
@@ -39,12 +41,22 @@ def faults(config: Config) -> list[str]:
     """
     card = read_card(config.network_path())
     registry = registry_of(card)
-    found = _of_parameters(config, registry) + of_controllers(config.midi.cc, registry) + _of_patches(config, card)
+    found = (
+        _of_mode(config)
+        + _of_parameters(config, registry)
+        + of_controllers(config.midi.cc, registry)
+        + _of_patches(config, card)
+    )
     try:
         track_of(config, card)
     except NetworkError as error:
         found.append(str(error))
     return found
+
+
+def _of_mode(config: Config) -> list[str]:
+    mode = config.jam.mode
+    return [] if mode in MODES else [f"jam.mode: there is no mode {mode!r}; {_instead(mode, [repr(name) for name in MODES])}"]
 
 
 def _of_parameters(config: Config, registry: Registry) -> list[str]:
@@ -103,7 +115,7 @@ def track_of(config: Config, card: Card) -> str:
 
 def set_defaults(live: Live, config: Config) -> None:
     """Write every parameter's starting value: the registry's, then what the configuration says. Raises ConfigError."""
-    wrong = _of_parameters(config, live.registry)
+    wrong = _of_mode(config) + _of_parameters(config, live.registry)
     if wrong:
         raise ConfigError.of(wrong)
     live.reset_to_defaults()

@@ -1,0 +1,58 @@
+"""A mode: one way to play together, in a file of its own in engine/jam/modes/.
+
+Runs on: network process, main thread; every process reads what a mode declares.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from engine.core.contract import PLAY, Card
+from engine.core.parameters import Live, Parameter
+from engine.jam.roll import Roll
+
+
+class Mode:
+    """Which slots of a timestep are clamped to the player's notes, which the network may choose, and whether it listens.
+
+    What is declared here is all that the registry, the command line, the configuration, OSC, the page and the README know.
+    """
+
+    name: ClassVar[str]  # as it is written in config.toml and over OSC
+    number: ClassVar[int]  # in records and as value of the parameter `mode`: a new mode takes the next one, none ever changes
+    doc: ClassVar[str]  # a few words, for whoever chooses
+    about: ClassVar[str]  # the sentence of the README
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    takes_turns: ClassVar[bool] = False  # whether it listens and answers by turns, which is shown
+
+    listening: bool = False  # whether the network only hears this timestep
+    answer_begins: bool = False  # whether an answer is expected of the network from this timestep on, without more silence
+
+    def __init__(self, card: Card, player_track: str, roll: Roll, live: Live) -> None:
+        self.card = card
+        self.player_slots = card.track_slices()[player_track]
+        self.roll = roll
+        self.live = live
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether a note of the player is to silence the network at once."""
+        return self.takes_turns and not self.listening
+
+    def begin(self, step: int) -> None:
+        """Start afresh: it was chosen, and timestep `step` is the first it is asked for."""
+
+    def interrupt(self, step: int) -> None:
+        """The network was silenced in timestep `step`, by the player's note or by panic or reset."""
+
+    def advance(self, step: int, position: int) -> None:
+        """Go on to timestep `step`, which is `position` counted from bar 1; again for the same when more was heard."""
+
+    def clamp(self, value: np.ndarray, mask: np.ndarray) -> None:
+        """Fill `mask` (S,): 1 where `value` (S, C), what the player plays in the timestep, is clamped; 0 where all is free.
+
+        Unless a mode says otherwise his notes are clamped, and everything beside them is free.
+        """
+        mask[:] = value[:, PLAY]
