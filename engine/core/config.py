@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engine.core.errors import ConfigError
+from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
 
@@ -60,7 +61,7 @@ class Network(_Section):
 class Clock(_Section):
     """The beat."""
 
-    tempo: float = Field(112, ge=30, le=300)
+    tempo: float = Field(112, ge=SLOWEST_BPM, le=FASTEST_BPM)
     count_in: int = Field(1, ge=0, le=8)
 
 

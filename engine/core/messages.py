@@ -132,6 +132,7 @@ def wave_dtype() -> np.dtype:
     return np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS))])
 
 
+SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0  # tempi that the transport can do
 FUTURES, FUTURE_STEPS = 8, 8  # at most so many at a time, each so many timesteps long
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from engine.core.messages import FUTURES
+from engine.core.messages import FASTEST_BPM, FUTURES, SLOWEST_BPM
 from engine.core.values import ROOM, SLOTS, Values
 
 TRANSPORT = ("start", "stop", "continue", "rewind", "tap")  # triggers `transport.<word>`
@@ -144,7 +144,7 @@ def choice(parameter_id: str, choices: Sequence[str], default: str, doc: str) ->
 
 def _globals() -> list[Parameter]:
     return [
-        Parameter("tempo", 30, 300, 112, "Speed of the beat", "bpm", scale="exponential"),
+        Parameter("tempo", SLOWEST_BPM, FASTEST_BPM, 112, "Speed of the beat", "bpm", scale="exponential"),
         Parameter("temperature", 0.1, 2, 1, "How daring the choices are; 1 is as learned", scale="exponential"),
         Parameter("density", 0.25, 4, 1, "How many notes; 1 is as learned", scale="exponential"),
         Parameter("futures", 0, FUTURES, 0, "Other ways to go on that it imagines, step by step; 0: none", kind="integer"),

@@ -8,21 +8,23 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import mido
-
 from engine.core.errors import MidiFileError
 from engine.core.link import Ring
+from engine.midi import smf
+from engine.midi.player_part import choose_part, performance
+from engine.midi.song import second_at, song_of
 from engine.transport.timeline import BeatTimeline
 
 PEDAL = 64
 
 
 class FileSource:
-    """The notes of a MIDI file on a line over the sample clock.
+    """The player's part of a MIDI file on a line over the sample clock.
 
     By default in the file's own tempo, its beginning at `start_frame`. With `tempo_bpm` the file's beats lie on a steady beat
     that begins at `start_frame`. With `timeline`, the ring of TIMELINE records, they lie on the transport's beat, wherever it
-    goes: beat `bar_one` of the file is the first of the transport's bar 1, every time that one begins.
+    goes: beat `bar_one` of the file is the first of the transport's bar 1, every time that one begins; by default its first
+    downbeat, so that a pickup lies in the count-in.
     """
 
     def __init__(
@@ -32,20 +34,31 @@ class FileSource:
         start_frame: int = 0,
         tempo_bpm: float | None = None,
         timeline: Ring | None = None,
-        bar_one: float = 0.0,
+        bar_one: float | None = None,
+        part: str | None = None,
     ) -> None:
-        """Read the file. Raises MidiFileError."""
+        """Read the file; `part` as for `choose_part`. Raises MidiFileError."""
         self._ring = timeline
         self._seen = 0  # records of the ring taken so far
-        in_beats = timeline is not None or tempo_bpm is not None
-        messages, self.length_beats = _read(path)
-        self._messages = [(beat if in_beats else second, data) for beat, second, data in messages]
-        self._bar_one = bar_one
+        raw = smf.read_file(path)
+        self.song = song_of(raw)
+        if not self.song.parts and raw.cut:
+            raise MidiFileError(f"{path}: is cut off before its first note; get the file again")
+        self.chosen = choose_part(self.song, part)
+        self._messages = performance(raw, self.song, self.chosen.parts)
+        if timeline is None and tempo_bpm is None:
+            self._messages = [(second_at(self.song.tempi, beat), data) for beat, data in self._messages]
+        self._bar_one = self.song.pickup if bar_one is None else bar_one
         self._origin = 0.0 if timeline is None else math.nan  # beat of the line at which the file begins
         # In seconds the line is a beat of 60 bpm.
         self._line = BeatTimeline(start_frame, 0.0, tempo_bpm or 60.0, rate_hz, playing=timeline is None)
         self._next: int | None = None
         self._down: dict[tuple[int, int], bytes] = {}  # notes and pedals that are down, and what lets go of them
+
+    @property
+    def length_beats(self) -> float:
+        """How long the piece is, at most a bar longer than its last note."""
+        return self.song.length
 
     def due(self, first_frame: int, end_frame: int) -> list[bytes]:
         """Return the messages before `end_frame` that were not returned yet; those before the first `first_frame`, never."""
@@ -86,28 +99,3 @@ class FileSource:
             self._down.pop((channel, number), None)
         elif kind == 0xB0 and number == PEDAL:
             self._down[channel, -1] = bytes((0xB0 | channel, PEDAL, 0))
-
-
-def _read(path: Path) -> tuple[list[tuple[float, float, bytes]], float]:
-    """Return (beat, second, bytes) of every channel message in order of time, and the length in beats."""
-    try:
-        file = mido.MidiFile(path, clip=True)
-        if file.type == 2:
-            raise ValueError("its tracks are separate songs (type 2)")
-        if file.ticks_per_beat <= 0:
-            raise ValueError("it counts film frames instead of beats")
-        merged = mido.merge_tracks(file.tracks)
-    except OSError as error:
-        raise MidiFileError(f"{path}: cannot be read ({error.strerror or error}); give the path of a MIDI file") from error
-    except Exception as error:  # mido raises whatever its parser stumbles over
-        raise MidiFileError(f"{path}: is not a MIDI file that can be played ({error or type(error).__name__})") from error
-    messages = []
-    ticks, seconds, us_per_beat = 0, 0.0, 500_000
-    for message in merged:
-        ticks += message.time
-        seconds += message.time * us_per_beat * 1e-6 / file.ticks_per_beat
-        if message.type == "set_tempo":
-            us_per_beat = message.tempo
-        elif not message.is_meta and message.type != "sysex":
-            messages.append((ticks / file.ticks_per_beat, seconds, bytes(message.bytes())))
-    return messages, ticks / file.ticks_per_beat

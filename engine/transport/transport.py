@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.core.link import Ring
+from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.core.parameters import Live
 from engine.transport.sources import Reading, Source
 from engine.transport.timeline import START_S, BeatTimeline
 
 COUNT_IN_LEVEL = 0.8  # the count-in always sounds
-SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 MEET = 0.1  # share of the tempo by which the line is bent at most to meet the beat of a source that has its own
 LOOK_S = 0.01  # how often a source that starts and stops is asked while the beat stands
 CLOSE = 1e-6  # beats; what is no further away is the same place

@@ -8,12 +8,12 @@ from __future__ import annotations
 from itertools import pairwise
 from statistics import median
 
+from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.core.parameters import Live
 from engine.transport.sources import Reading
 
 NUDGE = 0.1  # share of the tempo by which a nudge of 1 is faster
 TAPS = 8  # at most so many are looked at
-SLOWEST_BPM, FASTEST_BPM = 30.0, 300.0  # of what is tapped; slower is a new beginning, faster a key that bounced
 STRAY = 0.25  # share of the usual distance by which a tap may miss it before it counts as the first of a new tempo
 
 
