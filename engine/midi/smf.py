@@ -20,6 +20,7 @@ SEQUENCE_NAME, END_OF_TRACK, TEMPO, SMPTE_OFFSET, METRE, KEY = 0x03, 0x2F, 0x51,
 SMPTE_BPM = 120  # beats are counted at this tempo in a file that counts film frames, as sequencers do
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 _FRAMES_PER_S = {24: 24.0, 25: 25.0, 29: 30000 / 1001, 30: 30.0}
+LARGEST_NUMBER = 0x0FFFFFFF  # of variable length, as the format allows it
 _SYSTEM_LENGTH = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes of messages that have no place in a file
 
 
@@ -31,7 +32,13 @@ class RawTrack:
     metas: list[Meta] = field(default_factory=list)
     end: int = 0  # tick
     cut: bool = False  # whether its bytes end in the middle of an event
+    ended: bool = False  # whether it says that it ends
     remarks: list[str] = field(default_factory=list)  # what was mended or lost
+
+    def cut_off(self) -> None:
+        """Note that what should follow is missing."""
+        self.cut = True
+        self.remarks.append("is cut off; what came before is played")
 
 
 @dataclass(slots=True)
@@ -123,10 +130,13 @@ def _tracks(data: bytes, at: int, remarks: list[str]) -> list[RawTrack]:
             if at < 0:
                 break
             continue
-        if not _is_chunk(data, end):  # the length is wrong
+        is_right = _is_chunk(data, end)
+        if not is_right:
             following = data.find(b"MTrk", begin)
             end = len(data) if following < 0 else following
         track = _read_track(data[begin:end])
+        if not (is_right or track.ended or track.cut):
+            track.cut_off()
         remarks += [f"track {len(tracks) + 1}: {remark}" for remark in track.remarks]
         tracks.append(track)
         at = end
@@ -157,7 +167,7 @@ def _read_track(data: bytes) -> RawTrack:
                     delta = delta << 7 | byte & 0x7F
                     if byte < 0x80:
                         break
-            tick += delta
+            tick += delta & LARGEST_NUMBER
             byte = data[at]
             if byte < 0xF0:
                 if byte & 0x80:
@@ -182,6 +192,7 @@ def _read_track(data: bytes) -> RawTrack:
                 kind = data[at]
                 size, at = _variable(data, at + 1)
                 if kind == END_OF_TRACK:
+                    track.ended = True
                     break
                 if at + size > end:
                     raise IndexError
@@ -199,8 +210,7 @@ def _read_track(data: bytes) -> RawTrack:
             if at > end:
                 raise IndexError
     except IndexError:
-        track.cut = True
-        track.remarks.append("is cut off; what came before is played")
+        track.cut_off()
     track.messages, track.end = np.asarray(messages, np.int64).reshape(-1, 4), tick
     if clipped:
         track.remarks.append(f"values above 127 in {clipped} events were taken as 127")
@@ -217,4 +227,4 @@ def _variable(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         number = number << 7 | byte & 0x7F
         if byte < 0x80:
-            return number, at
+            return number & LARGEST_NUMBER, at

@@ -125,20 +125,21 @@ def song_of(raw: RawFile) -> Song:
     """Return the song that a file's events make; it may be without a note."""
     remarks = list(raw.remarks)
     tpq = raw.ticks_per_quarter
-    begins = beginnings(raw, remarks)
-    builders = [_Notes(track, number, begins[number]) for number, track in enumerate(raw.tracks)]
+    starts = beginnings(raw, remarks)
+    builders = [_Notes(track, number, starts[number]) for number, track in enumerate(raw.tracks)]
     programs: dict[int, int] = {}
     for builder in builders:
         for channel, program in builder.said.items():
             programs.setdefault(channel, program)
-    metas = sorted(
+    metas = [
         ((tick + begin) / tpq, kind, data)
-        for track, begin in zip(raw.tracks, begins, strict=True)
+        for track, begin in zip(raw.tracks, starts, strict=True)
         for tick, kind, data in track.metas
-    )
+    ]
+    metas.sort(key=lambda meta: meta[0])
     metres = _metres(metas, remarks)
     bar = _bar(*next((m for m in reversed(metres) if _is_metre(m)), (0, 4, 4))[1:])
-    told = max((track.end + begin for track, begin in zip(raw.tracks, begins, strict=True)), default=0) / tpq
+    told = max((track.end + begin for track, begin in zip(raw.tracks, starts, strict=True)), default=0) / tpq
     end = _close_notes(builders, told, bar, tpq, remarks)
     titled = raw.format == 0 and len(set(builders[0].channel.tolist())) > 1
     parts = [part for b in builders for part in b.parts("" if titled else _name(b.track), programs, tpq)]

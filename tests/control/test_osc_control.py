@@ -61,9 +61,9 @@ def test_parameter_is_set_and_asked(desk):
 
 
 def test_value_out_of_range_is_clamped_and_said(desk):
-    assert desk.say("/algoritmo/param/tempo", 1000) == [("/algoritmo/param/tempo", [300.0, "clamped"])]
-    assert desk.say("/algoritmo/tempo", -math.inf) == [("/algoritmo/param/tempo", [30.0, "clamped"])]
-    assert desk.live.get("tempo") == 30
+    assert desk.say("/algoritmo/param/tempo", 1000) == [("/algoritmo/param/tempo", [400.0, "clamped"])]
+    assert desk.say("/algoritmo/tempo", -math.inf) == [("/algoritmo/param/tempo", [20.0, "clamped"])]
+    assert desk.live.get("tempo") == 20
 
 
 @pytest.mark.parametrize("value", ["solo", 2, 2.0])

@@ -25,7 +25,7 @@ def test_every_default_is_legal(live):
 
 
 def test_out_of_range_is_clamped_and_said(live):
-    assert live.set("tempo", 1e9) == (300.0, True)
+    assert live.set("tempo", 1e9) == (400.0, True)
     assert live.set("tempo", 120) == (120.0, False)
     assert live.get("tempo") == 120
 

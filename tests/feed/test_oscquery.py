@@ -72,7 +72,7 @@ def test_parameter_tells_value_range_and_words(query, live):
     status, tempo = query.answer("/algoritmo/param/tempo", "")
     assert status == 200
     assert (tempo["TYPE"], tempo["VALUE"], tempo["ACCESS"], tempo["UNIT"]) == ("f", [99.0], 3, ["bpm"])
-    assert tempo["RANGE"] == [{"MIN": 30, "MAX": 300}]
+    assert tempo["RANGE"] == [{"MIN": 20, "MAX": 400}]
     assert query.answer("/algoritmo/param/mode", "VALUE") == (200, {"VALUE": ["accompany"]})
     assert query.answer("/algoritmo/param/mode", "RANGE") == (200, {"RANGE": [{"VALS": ["trade", "accompany", "solo"]}]})
 

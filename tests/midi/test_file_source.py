@@ -14,6 +14,7 @@ from engine.core.messages import BLOCK, NOTE_ON, PLAYER, TIMELINE
 from engine.midi.file_source import FileSource
 from engine.transport.timeline import BeatTimeline
 from tests.audio.conftest import RATE, Bench
+from tests.midi import smf_bytes
 
 Build = Callable[..., Bench]
 
@@ -41,11 +42,12 @@ def song(tmp_path: Path) -> Path:
 
 
 def times(source: FileSource, seconds: float, first: int = 0) -> dict[int, int]:
-    """Return the first frame of the block each pitch came in."""
+    """Return the first frame of the block each pitch began in."""
     found = {}
     for frame in range(first, first + int(seconds * RATE), BLOCK):
         for data in source.due(frame, frame + BLOCK):
-            found[data[1]] = frame
+            if data[0] & 0xF0 == 0x90:
+                found[data[1]] = frame
     return found
 
 
@@ -96,7 +98,7 @@ def test_a_file_enters_by_the_same_way_as_a_keyboard(song: Path, bench: Build) -
         b"no midi at all",
         b"MThd\0\0\0\6\0\1\0\1\1\xe0",  # cut short
         b"MThd\0\0\0\6\0\2\0\0\1\xe0",  # type 2
-        b"MThd\0\0\0\6\0\1\0\1\xe7\x28MTrk\0\0\0\4\0\xff\x2f\0",  # film frames
+        b"MThd\0\0\0\6\0\1\0\1\0\0MTrk\0\0\0\4\0\xff\x2f\0",  # no ticks to a beat
         b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x51\3",  # cut within a message
     ],
 )
@@ -110,3 +112,41 @@ def test_an_unreadable_file_is_named(content: bytes, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(MidiFileError, match=r"none\.mid: cannot be read \(No such file"):
         FileSource(tmp_path / "none.mid", RATE)
+
+
+def test_a_key_that_is_struck_again_before_it_is_let_go_sounds_until_its_last_end(tmp_path: Path) -> None:
+    path = tmp_path / "overlap.mid"
+    on, off = bytes((0x90, 60, 80)), bytes((0x90, 60, 0))
+    path.write_bytes(
+        smf_bytes.file([(0, on), (480, on), (480, off), (480, off), (0, bytes((0x90, 62, 80))), smf_bytes.meta(1, b"", 480)])
+    )
+    source = FileSource(path, RATE, tempo_bpm=60)
+    sent = [
+        (frame // RATE, data[0] & 0xF0, data[1])
+        for frame in range(0, 6 * RATE, RATE)
+        for data in source.due(frame, frame + RATE)
+    ]
+    assert sent == [(0, 0x90, 60), (1, 0x80, 60), (1, 0x90, 60), (3, 0x80, 60), (3, 0x90, 62), (4, 0x80, 62)]
+
+
+def test_of_a_song_the_lead_is_played_and_the_drums_never(tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    path.write_bytes(smf_bytes.file([*smf_bytes.notes([60] * 4), *smf_bytes.notes([36] * 4, channel=9)], kind=0))
+    source = FileSource(path, RATE, tempo_bpm=60)
+    assert {data[1] for data in source.due(0, 10 * RATE)} == {60}
+    assert source.chosen.why == "the only one with pitches"
+    with pytest.raises(MidiFileError, match="is drums, which cannot be the player's"):
+        FileSource(path, RATE, part="channel 10")
+
+
+def test_a_pickup_lies_before_bar_one(tmp_path: Path) -> None:
+    path = tmp_path / "pickup.mid"
+    path.write_bytes(
+        smf_bytes.file(
+            [smf_bytes.metre(1, 4), *smf_bytes.notes([60]), smf_bytes.metre(4, 4), *smf_bytes.notes([62, 63, 64, 65])]
+        )
+    )
+    timeline = Ring(memoryview(bytearray(Ring.size(TIMELINE, 8))), TIMELINE, 8)
+    source = FileSource(path, RATE, timeline=timeline)
+    timeline.push(BeatTimeline(RATE, -2.0, 60, RATE).record())  # bar 1 at 3 s
+    assert times(source, 8) == {60 + i: block_of(s * RATE) for i, s in ((0, 2), (2, 3), (3, 4), (4, 5), (5, 6))}
