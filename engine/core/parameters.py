@@ -174,8 +174,8 @@ _Owners = dict[str, dict[int, Parameter]]  # who declared what, by its place
 
 
 class Registry:
-    """All parameters of a run: the global ones, the modes', the network's own controls, mute and level for each of its tracks,
-    and those declared while it plays (see Live), which come and go.
+    """All parameters of a run: the global ones, the modes', the network's own controls, mute, level, pan and solo of each of
+    its tracks and of the player, and those declared while it plays (see Live), which come and go.
 
     Each has a place in the table of values. Others may read while `adopt` runs: it puts a new table in the old one's stead.
     """
@@ -188,6 +188,11 @@ class Registry:
         for track in tracks:
             fixed.append(switch(f"{track}.mute", f"Silence the {track} (it plays on unheard)"))
             fixed.append(Parameter(f"{track}.level", 0, 1, 0.8, f"Level of the {track}"))
+            fixed.append(Parameter(f"{track}.pan", -1, 1, 0, f"Where the {track} stands: -1 left, 1 right"))
+            fixed.append(switch(f"{track}.solo", f"Silence the network's other tracks beside the {track}; you are still heard"))
+        if "player" not in tracks:
+            fixed.append(switch("player.mute", "Silence the player's own sound"))
+            fixed.append(Parameter("player.pan", -1, 1, 0, "Where the player stands: -1 left, 1 right"))
         self.fixed = tuple(fixed)
         self.tracks = tuple(tracks)
         self._places: dict[str, tuple[int, Parameter]] = {p.id: (place, p) for place, p in enumerate(fixed)}

@@ -10,8 +10,9 @@ import pytest
 
 from engine.audio.faders import Faders
 from engine.audio.processor import Chain
-from engine.core.messages import BLOCK, NOTE_ON, OUTPUTS, PLAYER
+from engine.core.messages import ALL_OFF, BLOCK, NOTE_ON, OUTPUTS
 from engine.core.parameters import Parameter
+from engine.midi.schedule import Event
 from tests.audio.conftest import RATE, Bench, first_sound
 from tests.audio.test_track import PAD, largest_step, patch
 
@@ -223,5 +224,45 @@ def test_faders_arrive_exactly_where_they_were_sent_whenever_that_changes() -> N
     assert out == pytest.approx(np.tile([0.75, 1.0], (BLOCK, 1)))
 
 
-def test_the_player_is_heard_whoever_plays_solo(bench: Build) -> None:
-    assert bench().engine.mixer[PLAYER].name == "player"
+def test_solo_silences_the_other_tracks_of_the_network_and_not_the_player(bench: Build, tmp_path: Path) -> None:
+    stage = steady(bench, tmp_path, "drums", "lead", "player")
+    left: list[Event] = []
+    stage.engine.outlet = left.append
+    stage.live.set("player.mute", 1)
+    both = level(stage.seconds(0.2)[-RATE // 10 :])
+    stage.live.set("lead.solo", 1)
+    one = level(stage.seconds(0.2)[-RATE // 10 :])
+    assert one == pytest.approx(both / 2, rel=0.01)
+    assert {(e.kind, e.track) for e in left} == {(ALL_OFF, DRUMS), (ALL_OFF, BASS)}  # on the MIDI output too
+    stage.live.set("drums.solo", 1)
+    assert level(stage.seconds(0.2)[-RATE // 10 :]) == pytest.approx(both, rel=0.01)
+    stage.live.set("lead.mute", 1)
+    stage.live.set("player.mute", 0)
+    stage.live.set("player.level", 0.5)
+    stage.play(0x90, 60, 100)
+    assert level(stage.seconds(0.2)[-RATE // 10 :]) == pytest.approx(both, rel=0.01)
+    stage.live.set("drums.solo", 0)
+    stage.live.set("lead.solo", 0)
+    stage.live.set("drums.mute", 1)
+    assert level(stage.seconds(0.2)[-RATE // 10 :]) == pytest.approx(one, rel=0.01)
+
+
+def test_a_muted_player_does_not_silence_the_midi_output(bench: Build) -> None:
+    stage = bench()
+    left: list[Event] = []
+    stage.engine.outlet = left.append
+    stage.live.set("player.mute", 1)
+    stage.blocks(2)
+    assert left == []
+
+
+@pytest.mark.parametrize("track", ["lead", "player"])
+def test_pan_is_a_parameter_of_every_track(track: str, bench: Build, tmp_path: Path) -> None:
+    stage = steady(bench, tmp_path, "lead", "player")
+    stage.play(0x90, 60, 100)
+    for other in {"lead", "player"} - {track}:
+        stage.live.set(f"{other}.mute", 1)
+    stage.live.set(f"{track}.pan", 1)
+    stage.seconds(0.1)
+    left, right = level(stage.seconds(0.1))
+    assert left < 1e-6 < 0.1 < right
