@@ -26,11 +26,12 @@ from engine.feed.feed import Feed, Positions
 from engine.feed.schema import Schema
 from engine.jam import harmony
 from engine.jam.continuations import Asked, imagine, key_of, onsets_of, pitch_classes
-from engine.jam.jam import Jam, all_off
+from engine.jam.jam import Jam
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
 from engine.jam.settings import set_defaults, track_of
+from engine.jam.step import all_off
 from engine.midi.file_source import FileSource
 from engine.network.runner import Runner
 from engine.record.session import Recorder

@@ -3,7 +3,7 @@
 Runs on: network process, or the caller of the offline render.
 
 The second network has the tracks `chords` and `player` (models/chords): it hears the player's notes, which weigh its chords,
-and goes on from the chords it chose itself. What it chose is dictated to the first network, whose other tracks hear it in
+and goes on from the chords it chose itself. The first network is clamped to what it chose, and its other tracks hear it in
 the same timestep. What it remembers is published with every step, so that a restart of the network process goes on from it.
 """
 
@@ -25,7 +25,7 @@ LOUDNESS = 0.6  # of its notes, where the first network has learned velocities
 class Harmony:
     """The chords of a band, one for each beat.
 
-    For each timestep in turn `choose` (again where more was heard since), `dictate` unless nothing of it is to sound, `settle`.
+    For each timestep in turn `choose` (again where more was heard since), `clamp` unless nothing of it is to sound, `settle`.
     """
 
     def __init__(self, runner: Runner, band: Card, player_track: str) -> None:
@@ -74,10 +74,10 @@ class Harmony:
         self.runner.run()
         self._chord = self._on_band(self.runner.outputs["notes"])
 
-    def dictate(self, sounding: np.ndarray, mask: np.ndarray, value: np.ndarray) -> None:
+    def clamp(self, sounding: np.ndarray, mask: np.ndarray, value: np.ndarray) -> None:
         """Clamp the band to the chord: into `mask` (S,) and `value` (S, C), beside what is clamped there; not where all is.
 
-        `sounding` (S, C) is what sounded in the timestep before. A chord is struck where it changes and where a bar begins.
+        `sounding` (S, C) is what sounded in the timestep before. A chord begins anew where it changes and where a bar begins.
         """
         if mask[self._slots].all():  # the player's own track, or nothing is to sound
             return

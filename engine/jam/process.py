@@ -21,10 +21,11 @@ from engine.core.realtime import BEAT, be_urgent
 from engine.jam import harmony
 from engine.jam.figures import Figures
 from engine.jam.imagination import Imagination
-from engine.jam.jam import Jam, all_off
+from engine.jam.jam import Jam
 from engine.jam.parameters import live_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
 from engine.jam.settings import track_of
+from engine.jam.step import all_off
 from engine.network.runner import MEASURED, Runner, Timing, choose
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline

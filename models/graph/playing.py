@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from engine.core.contract import PLAY, Card, faults, read_card
 from engine.core.errors import NetworkError
-from engine.jam.jam import encouragement
+from engine.jam.patience import encouragement
 from engine.network.noise import noise
 from models.music.representation import channels, from_channels
 

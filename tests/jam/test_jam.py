@@ -11,9 +11,10 @@ from engine.core.contract import HOLD, PLAY
 from engine.core.link import Layout, Link
 from engine.core.messages import ALL_OFF, EVENT, LATE, LISTENING, NOTE_OFF, NOTE_ON, PLAYER
 from engine.core.parameters import Live
-from engine.jam.jam import MOST_ENCOURAGED, Jam, encouragement
+from engine.jam.jam import Jam
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
+from engine.jam.patience import MOST_ENCOURAGED, encouragement
 from engine.midi.schedule import Event, Schedule, is_late
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline
@@ -105,7 +106,8 @@ def test_a_late_step_is_skipped_held_notes_stay_held_and_memory_is_true(tiny_onn
     assert record["flags"] & LATE
     assert stage.sounding == sounding
     told = stage.advance()["x"]
-    told_sounding = {(int(stage.jam._track_of[s]), stage.jam._pitch_of[s]) for s in np.flatnonzero(told[:, PLAY])}
+    tracks, pitches = stage.runner.card.slot_tracks(), stage.runner.card.slot_pitches()
+    told_sounding = {(int(tracks[s]), int(pitches[s])) for s in np.flatnonzero(told[:, PLAY])}
     assert told_sounding == sounding
     assert told[told[:, PLAY] > 0][:, HOLD].all()
 

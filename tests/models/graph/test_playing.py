@@ -31,7 +31,7 @@ def give(stage: Stage, roll: np.ndarray) -> None:
     """Let the player of the stage play a roll."""
     for step in range(STEPS):
         for slot in range(LEAD.start, LEAD.stop):
-            pitch = stage.jam._pitch_of[slot]
+            pitch = int(stage.runner.card.slot_pitches()[slot])
             if step and roll[step, slot] != HELD and roll[step - 1, slot] != SILENT:
                 stage.player(step, pitch, on=False)
             if roll[step, slot] == ONSET:

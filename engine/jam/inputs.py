@@ -1,0 +1,68 @@
+"""What the network is told of a timestep: what sounded, the clamps of mode and harmony, the noise and the parameters.
+
+Runs on: network process, main thread, or the caller of the offline render.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.core.parameters import Live
+from engine.jam.harmony import Harmony
+from engine.jam.mode import Mode
+from engine.jam.roll import Roll
+from engine.network.noise import noise
+from engine.network.runner import Runner
+
+
+class Inputs:
+    """Fills the inputs of a runner. `clamped` float32 (S,): 1 where the mode, not the network, decided."""
+
+    def __init__(self, runner: Runner, roll: Roll, live: Live, harmony: Harmony | None) -> None:
+        card = runner.card
+        self.clamped = np.zeros(card.slots, np.float32)
+        self._inputs = runner.inputs
+        self._roll, self._live, self._harmony = roll, live, harmony
+        self._now = np.zeros((card.slots, len(card.channels)), np.float32)  # to see whether `x` would be another by now
+        self._before = np.zeros_like(self._now)  # what the player played a timestep ago
+        self._controls = ["temperature", *(c.name for c in card.controls)]
+        self._drawn = (-1, -1)  # seed and timestep that the noise in the graph's input is of
+
+    def fill(self, step: int, position: int, mode: Mode, density: float) -> None:
+        """Fill them for timestep `step`, which is `position` counted from bar 1; `density` is a factor on that control."""
+        inputs = self._inputs
+        self._roll.forget_before(step - 1)
+        self._roll.fill(step - 1, inputs["x"][0])
+        inputs["position"][0] = position
+        mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
+        self._roll.fill_player(step, value)
+        mode.clamp(value, mask)
+        self.clamped[:] = mask
+        if self._harmony is not None:
+            self._follow(self._harmony, step)
+        self._draw(step)
+        for name in self._controls:
+            if name in self._live.registry:
+                inputs[name][0] = self._live.get(name)
+        if "density" in self._controls:
+            inputs["density"][0] *= density
+
+    def agree(self, step: int) -> bool:
+        """Whether what sounded before timestep `step` still is what the network was told."""
+        self._roll.fill(step - 1, self._now)
+        return np.array_equal(self._now, self._inputs["x"][0])
+
+    def _follow(self, harmony: Harmony, step: int) -> None:
+        """Let the harmony choose, and clamp its track to its chord."""
+        inputs = self._inputs
+        self._roll.fill_player(step - 1, self._before)
+        value = inputs["clamp_value"][0]
+        harmony.choose(step, self._before, value, int(self._live.get("seed")), self._live.get("temperature"))
+        harmony.clamp(inputs["x"][0], inputs["clamp_mask"][0], value)
+
+    def _draw(self, step: int) -> None:
+        drawn = (int(self._live.get("seed")), step)
+        if drawn != self._drawn:
+            u = self._inputs["u"]
+            u[0] = noise(*drawn, u.shape[1])
+            self._drawn = drawn
