@@ -9,24 +9,21 @@ import asyncio
 import contextlib
 import gc
 import importlib
-import ipaddress
-import socket
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from engine.control.osc_control import Control, ControlSocket
+from engine.control.osc_control import Control
+from engine.control.osc_socket import ControlSocket
 from engine.core.config import Config
-from engine.core.config import Target as TargetConfig
-from engine.core.errors import ConfigError
 from engine.core.link import Link
-from engine.core.messages import INFO, WARNING
+from engine.core.messages import INFO
 from engine.core.parameters import Live
 from engine.feed.feed import Feed
 from engine.feed.oscquery import Query
+from engine.feed.receivers import Receivers
 from engine.feed.schema import ROOT
 from engine.feed.subscribers import Subscribers
-from engine.feed.targets import open_udp, subscription_of
 from engine.jam.modes import MODES
 from engine.net.guard import Guard
 from engine.web.site import Site
@@ -49,6 +46,7 @@ class Services:
         self._live = live
         self._tell = tell
         self._begun_s = time.monotonic()
+        self._receivers = Receivers(feed.targets, feed.schema.card.name, tell)
         self._socket: ControlSocket | None = None
         self._servers: list[Query | Site] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,7 +58,7 @@ class Services:
         """Take every port; return what is open, for the report. Raises ConfigError when one cannot be had."""
         osc, web = self._config.osc, self._config.web
         out: dict[str, Any] = {"targets": [f"{t.host}:{t.port}" for t in osc.targets]}
-        self._open_targets()
+        self._receivers.open(osc.targets)
         if osc.control.enabled:
             self._socket = ControlSocket(osc.control)
             self.subscribers = Subscribers(self._feed.targets, self._socket.socket.sendto)
@@ -100,6 +98,7 @@ class Services:
         """Say goodbye and close everything."""
         if self._catching_up is not None:
             self._catching_up.cancel()
+        self._receivers.close()
         for task in list(self._tasks):
             task.cancel()
         goodbyes = asyncio.gather(*(server.stop() for server in self._servers), return_exceptions=True)
@@ -108,39 +107,7 @@ class Services:
         if self._socket is not None:
             self._socket.close()
 
-    # --- targets -----------------------------------------------------------------------------------------------------------
-
-    def _open_targets(self) -> None:
-        for number, target in enumerate(self._config.osc.targets):
-            unknown = self._feed.targets.unknown_signals(target.signals)
-            if unknown:
-                raise ConfigError(
-                    f"osc.targets.{number}.signals: {self._feed.schema.card.name} has no signal {', '.join(unknown)}; "
-                    f"it has: {', '.join(self._feed.schema.signals)}"
-                )
-            if _is_address(target.host):
-                self._add(number, target)
-            else:  # a name server may take seconds
-                self._spawn(self._resolve(number, target))
-
-    def _add(self, number: int, target: TargetConfig) -> None:
-        where = f"{target.host}:{target.port}"
-        try:
-            out = open_udp(target.host, target.port, target.interface)
-            self._feed.targets.add(where, subscription_of(target), target.max_rate_hz, out.send)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"osc.targets.{number}: {where} cannot be sent to ({_reason(error)}); correct it or take it out"
-            ) from error
-
-    async def _resolve(self, number: int, target: TargetConfig) -> None:
-        """Find a target that is given by name; the jam goes on without it when there is none."""
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
-            self._add(number, target.model_copy(update={"host": str(found[0][4][0])}))
-        except (OSError, ConfigError) as error:
-            text = f"osc.targets.{number}: {target.host} is not reached ({_reason(error)}); nothing is sent there"
-            self._tell(WARNING, text)
+    # --- targets whose rate did not allow a step ---------------------------------------------------------------------------
 
     def catch_up_later(self, now_s: float) -> None:
         """See to it that a target whose rate did not allow this step gets the newest one when it does."""
@@ -186,15 +153,3 @@ class Services:
         if feed is not None:
             out |= {"recording": int(feed["recording"]), "recorded_frames": int(feed["recorded_frames"])}
         return out
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host == "localhost"
-    return True

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from engine.control.commands import Commands
 from engine.core.parameters import Live
 from engine.jam.modes import MODES
 
@@ -19,7 +20,7 @@ try:
 except ImportError:  # Windows
     termios = None  # type: ignore[assignment]  # the module is looked at before it is used
 
-HELP = "space panic, m mode, up/down temperature, right/left density, +/- tempo, 1-9 mute a track, r reset, q quit"
+HELP = "space panic, m mode, up/down temperature, right/left density, +/- tempo, t tap it, 1-9 mute a track, r reset, q quit"
 STEP = 1.1  # one key press turns a knob by so much
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left"}
 
@@ -80,24 +81,27 @@ def press(key: str, live: Live, tell: Callable[[int, str], None]) -> bool:
         "=": ("tempo", 1.02),
         "-": ("tempo", 1 / 1.02),
     }
-    tracks = [p.id for p in live.registry if p.id.endswith(".mute")]
+    commands = Commands(live)
+    tracks = [f"{track}.mute" for track in live.registry.tracks]
     if key == "q":
         return True
     if key in turns:
         name, factor = turns[key]
-        value, _ = live.set(name, live.get(name) * factor)
-        tell(0, f"{name} {value:.2f}")
+        tell(0, f"{name} {commands.do('set', name, live.get(name) * factor).value:.2f}")
     elif key in (" ", "r"):
         name = "panic" if key == " " else "reset"
-        live.fire(name)
+        commands.do("trigger", name)
         tell(0, name)
+    elif key == "t":
+        commands.do("transport", "tap")
+        tell(0, "tap")
     elif key == "m":
         mode = (int(live.get("mode")) + 1) % len(MODES)
-        live.set("mode", mode)
+        commands.do("set", "mode", mode)
         tell(0, f"mode {MODES[mode]}")
     elif key in "123456789" and int(key) <= len(tracks):
         name = tracks[int(key) - 1]
-        value, _ = live.set(name, 1 - live.get(name))
+        value = commands.do("set", name, 1 - live.get(name)).value
         tell(0, f"{name} {live.registry[name].text(value)}")
     elif key in "?h":
         tell(0, HELP)

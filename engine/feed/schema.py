@@ -105,6 +105,11 @@ COMMANDS = (
     Command("/tempo", "f", "", "Set the tempo in bpm", "/tempo 120.0"),
     Command("/panic", "(none) or i", "", "Silence, now; 0 as argument (a button let go) does nothing", "/panic"),
     Command("/reset", "(none) or i", "", "The network forgets all it heard; 0 as argument does nothing", "/reset"),
+    Command("/start", "(none) or any", "", "Start from bar 1", "/start"),
+    Command("/stop", "(none) or any", "", "Stop the beat", "/stop"),
+    Command("/continue", "(none) or any", "", "Go on from where it was stopped", "/continue"),
+    Command("/rewind", "(none) or any", "", "Make the next bar bar 1", "/rewind"),
+    Command("/tap", "(none) or any", "", "Tap the tempo: once a beat", "/tap"),
     Command("/status", "", "/status.reply s", "How it goes, as JSON", "/status"),
     Command("/version", "", "/version.reply s s i", "Version, name of the network, contract it keeps", "/version"),
     Command(

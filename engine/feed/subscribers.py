@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,46 +26,49 @@ _OTHERS = {"port": "port", "rate": "max_rate_hz", "root": "root", "chunk": "chun
 @dataclass(slots=True)
 class _Subscriber:
     number: int
+    sender: Endpoint  # who asked last
     target: Target
     until_s: float
 
 
 class Subscribers:
-    """Who has subscribed, by the address it wrote from."""
+    """Who has subscribed, by the endpoint that the feed goes to, whichever endpoint asked for it."""
 
     def __init__(self, targets: Targets, send: Callable[[memoryview | bytes, Endpoint], object]) -> None:
         """`send` puts a datagram on the wire to an endpoint."""
         self._targets = targets
         self._send = send
-        self._by_sender: dict[Endpoint, _Subscriber] = {}
+        self._by_receiver: dict[Endpoint, _Subscriber] = {}
+        self._asked: dict[Endpoint, set[Endpoint]] = {}  # for which receivers each endpoint asked
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._by_sender)
+        return len(self._by_receiver)
 
     def join(self, sender: Endpoint, words: list[Any], now_s: float) -> tuple[int, float]:
-        """Subscribe `sender`, or change what it wants; `words` are keys and values in turn.
+        """Subscribe `sender`, or the port of it that `words` (keys and values in turn) name; or change what is sent there.
 
         Returns the subscription's number and its lease in seconds. Raises ValueError that says what is wrong.
         """
         config = self._wanted(words)
         spec = subscription_of(config)
-        before = self._by_sender.get(sender)
-        if before is None and len(self._by_sender) >= MOST:
+        receiver = (sender[0], config.port if "port" in config.model_fields_set else sender[1])
+        before = self._by_receiver.get(receiver)
+        if before is None and len(self._by_receiver) >= MOST:
             raise ValueError(f"{MOST} have subscribed already")
-        specs = {s.target.template.spec for s in self._by_sender.values()}
+        specs = {s.target.template.spec for s in self._by_receiver.values()}
         if spec not in specs and len(specs) >= MOST_WISHES:
             raise ValueError(f"subscribers want {MOST_WISHES} different things already; want what another wants")
-        receiver = (sender[0], config.port if "port" in config.model_fields_set else sender[1])
         name = f"{receiver[0]}:{receiver[1]}"
         target = self._targets.add(name, spec, config.max_rate_hz, lambda datagram: self._send(datagram, receiver))
         if before is not None:
-            self._targets.remove(before.target)
+            self._end(receiver)
             number = before.number
         else:
             self._count += 1
             number = self._count
-        self._by_sender[sender] = _Subscriber(number, target, now_s + LEASE_S)
+        self._by_receiver[receiver] = _Subscriber(number, sender, target, now_s + LEASE_S)
+        self._asked.setdefault(sender, set()).add(receiver)
         return number, LEASE_S
 
     def _wanted(self, words: list[Any]) -> TargetConfig:
@@ -75,7 +79,7 @@ class Subscribers:
             if key in _WORDS and isinstance(value, str | int):
                 items = [item.strip() for item in str(value).split(",") if item.strip()]
                 settings[key] = [int(i) if i.isdecimal() and key == "layers" else i for i in items]
-            elif key in _OTHERS:
+            elif isinstance(key, str) and key in _OTHERS:
                 settings[_OTHERS[key]] = value
             else:
                 raise ValueError(f"{key} is not one of {', '.join((*_WORDS, *_OTHERS))}")
@@ -88,19 +92,53 @@ class Subscribers:
             raise ValueError(f"there is no signal {', '.join(unknown)}; there are {', '.join(self._targets.signals)}")
         return config
 
-    def leave(self, sender: Endpoint) -> None:
-        """End a subscription, if there is one."""
-        subscriber = self._by_sender.pop(sender, None)
-        if subscriber is not None:
-            self._targets.remove(subscriber.target)
+    def leave(self, sender: Endpoint, words: list[Any] | None = None) -> None:
+        """End what is sent to the port that `words` name, else what goes to `sender` or what it asked for.
+
+        Where that is nothing, all that was asked for under a port's number and goes to the sender's machine: a program that
+        asks from a new port each time cannot know what it asked from before.
+        """
+        port = _port(words or [])
+        if port is not None:
+            self._end((sender[0], port))
+            return
+        receivers = {sender, *self._asked.get(sender, ())} & self._by_receiver.keys()
+        for receiver in receivers or self._named(sender[0]):
+            self._end(receiver)
+
+    def _named(self, host: str) -> list[Endpoint]:
+        """Return the receivers of a machine that another endpoint of it asked for."""
+        return [receiver for receiver, s in self._by_receiver.items() if receiver[0] == host and s.sender != receiver]
+
+    def _end(self, receiver: Endpoint) -> None:
+        subscriber = self._by_receiver.pop(receiver, None)
+        if subscriber is None:
+            return
+        self._targets.remove(subscriber.target)
+        asked = self._asked[subscriber.sender]
+        asked.discard(receiver)
+        if not asked:
+            del self._asked[subscriber.sender]
 
     def heard(self, sender: Endpoint, now_s: float) -> None:
-        """Something came from `sender`: if it has subscribed, it is still there."""
-        subscriber = self._by_sender.get(sender)
-        if subscriber is not None:
-            subscriber.until_s = now_s + LEASE_S
+        """Something came from `sender`: what goes to it, and what it asked for, is still wanted."""
+        for receiver in (sender, *self._asked.get(sender, ())):
+            subscriber = self._by_receiver.get(receiver)
+            if subscriber is not None:
+                subscriber.until_s = now_s + LEASE_S
 
     def expire(self, now_s: float) -> None:
         """Let go of those that have been silent for too long."""
-        for sender in [s for s, subscriber in self._by_sender.items() if subscriber.until_s < now_s]:
-            self.leave(sender)
+        for receiver in [r for r, subscriber in self._by_receiver.items() if subscriber.until_s < now_s]:
+            self._end(receiver)
+
+
+def _port(words: list[Any]) -> int | None:
+    """Return the port that a goodbye names, if it does; nothing else of it matters."""
+    for key, value in pairwise(words):
+        if key == "port" and isinstance(value, int | float | str):
+            try:
+                return int(value)
+            except (ValueError, OverflowError):
+                return None
+    return None

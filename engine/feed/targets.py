@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.core.config import Target as TargetConfig
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
+from engine.net.guard import plain
 
 SEND_BUFFER = 1 << 20  # room for a burst of a large network's datagrams
 SLACK_S = 0.05  # by which a step may come early or late without being held back: a rate equal to the steps' must pass them all
@@ -248,15 +249,17 @@ def open_udp(host: str, port: int, interface: str = "") -> socket.socket:
     """Return a non-blocking UDP socket that is connected to a target. Raises OSError, for an unknown host as well.
 
     A multicast group is reached on the network of `interface` (an own IP address; for an IPv6 group the name of one; empty: the
-    system's choice), not beyond it.
+    system's choice), not beyond it; a broadcast address reaches all of its network.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    family, kind, protocol, _, address = socket.getaddrinfo(plain(host), port, type=socket.SOCK_DGRAM)[0]
     out = socket.socket(family, kind, protocol)
     try:
         out.setblocking(False)
         out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if ipaddress.ip_address(str(address[0]).partition("%")[0]).is_multicast:
             prepare_multicast(out, interface)
+        if family == socket.AF_INET:  # which of a network's addresses is its broadcast, only its mask tells
+            out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         out.connect(address)
     except OSError:
         out.close()

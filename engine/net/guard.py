@@ -7,22 +7,48 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
+import uuid
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
+def plain(host: str) -> str:
+    """Return an IPv4 address that is written as an IPv6 one (::ffff:192.0.2.1, as a socket for both has it) as what it is."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return host if mapped is None else str(mapped)
+
+
 def is_loopback(host: str) -> bool:
-    """Whether a server bound to `host` can be reached from this machine alone."""
+    """Whether a server bound to `host` can be reached from this machine alone; of a sender: whether it is on this machine."""
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(plain(host)).is_loopback
     except ValueError:
         return False
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether a server bound to `host` listens on every network of this machine."""
+    try:
+        return ipaddress.ip_address(plain(host)).is_unspecified
+    except ValueError:
+        return host == ""
+
+
+def machine_name() -> str:
+    """Return this machine's name as a part of a host name, one that no other machine of its network is likely to have."""
+    name = re.sub("[^a-z0-9]+", "-", socket.gethostname().partition(".")[0].lower()).strip("-")
+    return name[:40] if name not in ("", "localhost") else f"{uuid.getnode():012x}"
 
 
 def own_address() -> str:
@@ -55,8 +81,8 @@ class Guard:
     not ours, or its origin is not our host.
     """
 
-    def __init__(self, host: str, token: str = "", origins: Iterable[str] = ()) -> None:
-        """`origins`: pages of others that may come in as well."""
+    def __init__(self, host: str, token: str = "", origins: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+        """`origins`: pages of others that may come in as well; `names`: more names that the server is announced under."""
         self._origins = frozenset(origin.lower() for origin in origins)
         self.open_to_all = is_loopback(host)  # nobody outside this machine comes in: no token needed
         self.token = "" if self.open_to_all else token or secrets.token_urlsafe(9)
@@ -64,6 +90,7 @@ class Guard:
         self._names = {*LOOPBACK_NAMES} if self.open_to_all else {*LOOPBACK_NAMES, machine, f"{machine}.local"}
         if not self.open_to_all:
             self._names.add(host.lower())
+        self._names |= {name.lower().rstrip(".") for name in names}
 
     def host_is_ours(self, header: str | None) -> bool:
         """Whether a Host header names this server.
@@ -73,10 +100,10 @@ class Guard:
         name = split_host(header) if header else None
         if name is None:
             return False
-        if name in self._names:
+        if name.rstrip(".") in self._names:
             return True
         try:
-            address = ipaddress.ip_address(name)
+            address = ipaddress.ip_address(plain(name))
         except ValueError:
             return False
         return address.is_loopback if self.open_to_all else True

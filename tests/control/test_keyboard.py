@@ -40,3 +40,8 @@ def test_a_knob_ends_at_its_range(live):
     for _ in range(100):
         press("up", live, lambda *_: None)
     assert live.get("temperature") == 2
+
+
+def test_the_tempo_is_tapped(live):
+    assert not press("t", live, lambda *_: None)
+    assert live.get("transport.tap") == 1

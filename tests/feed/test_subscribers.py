@@ -127,3 +127,61 @@ def test_a_wrong_wish_says_what_is_wrong_and_subscribes_nobody(targets, subscrib
     with pytest.raises(ValueError, match=said):
         subscribers.join(ME, words, 0.0)
     assert len(targets.targets) == len(subscribers) == 0
+
+
+def from_port(port):
+    return ("127.0.0.1", port)
+
+
+def test_one_receiver_is_sent_to_once_whoever_asks(targets, subscribers, wire):
+    """A program that opens a socket for each message asks from another port each time."""
+    numbers = {subscribers.join(from_port(40000 + n), ["port", 7000], 0.0)[0] for n in range(5)}
+    targets.publish(Clocks(0.0))
+    assert numbers == {1}
+    assert len(subscribers) == len(targets.targets) == 1
+    assert {to for to, _ in wire.sent} == {from_port(7000)}
+
+
+@pytest.mark.parametrize(
+    "goodbye", [(from_port(40001), []), (from_port(40002), ["port", 7000]), (from_port(40003), []), (from_port(7000), [])]
+)
+def test_a_receiver_is_let_go_whoever_says_so(targets, subscribers, goodbye):
+    subscribers.join(from_port(40001), ["port", 7000], 0.0)
+    subscribers.leave(*goodbye)
+    assert len(subscribers) == len(targets.targets) == 0
+    subscribers.leave(*goodbye)
+
+
+def test_a_goodbye_ends_what_is_ones_own(targets, subscribers):
+    subscribers.join(from_port(5000), [], 0.0)
+    subscribers.join(from_port(5001), [], 0.0)
+    subscribers.leave(from_port(5001))
+    subscribers.leave(from_port(5999))  # it has none; nobody else's is ended by it
+    subscribers.leave(("10.0.0.9", 5000), ["port", 5000])  # another machine
+    subscribers.leave(from_port(5002), ["port", "none", "rate"])
+    assert [t.name for t in targets.targets] == ["127.0.0.1:5000"]
+
+
+def test_one_that_asks_for_two_ports_keeps_and_ends_both(targets, subscribers):
+    for port in (7000, 7001):
+        subscribers.join(ME, ["port", port], 0.0)
+    subscribers.heard(ME, LEASE_S - 1)
+    subscribers.expire(LEASE_S + 1)
+    assert len(subscribers) == 2
+    subscribers.leave(ME)
+    assert len(targets.targets) == 0
+
+
+def test_the_receiver_itself_keeps_its_lease(subscribers):
+    subscribers.join(from_port(40000), ["port", 7000], 0.0)
+    subscribers.heard(from_port(7000), LEASE_S - 1)
+    subscribers.expire(LEASE_S + 1)
+    assert len(subscribers) == 1
+
+
+def test_nothing_is_kept_of_those_who_have_gone(subscribers):
+    for n in range(1000):
+        subscribers.join(from_port(10000 + n), ["port", 7000 + n % 3], 0.0)
+    subscribers.expire(LEASE_S + 1)
+    assert len(subscribers) == 0
+    assert not subscribers._asked

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.net.guard import Bucket, Guard, is_loopback, own_address
+from engine.net.guard import Bucket, Guard, is_loopback, machine_name, own_address, plain
 
 HOME = Guard("127.0.0.1")
 LAN = Guard("0.0.0.0", "sesame")
@@ -85,3 +85,46 @@ def test_a_bucket_gives_its_burst_and_then_its_rate():
     assert [bucket.take(0.1), bucket.take(0.1)] == [True, False]
     assert sum(bucket.take(0.1 + i / 100) for i in range(1, 101)) == 10
     assert [bucket.take(100.0) for _ in range(5)].count(True) == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "what"),
+    [
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::FFFF:7f00:1", "127.0.0.1"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("::1", "::1"),
+        ("a.b", "a.b"),
+    ],
+)
+def test_an_ipv4_address_in_ipv6_is_what_it_is(host, what):
+    assert plain(host) == what
+
+
+@pytest.mark.parametrize(("host", "here"), [("::ffff:127.0.0.1", True), ("::ffff:10.0.0.7", False), ("::ffff:0.0.0.0", False)])
+def test_loopback_is_seen_through_ipv6(host, here):
+    assert is_loopback(host) is here
+    assert Guard(host).open_to_all is here
+
+
+def test_names_that_a_server_is_announced_under_are_its_own():
+    name = f"algoritmo-{machine_name()}-9002.local."
+    for host in ("127.0.0.1", "0.0.0.0"):
+        guard = Guard(host, names=[name])
+        assert guard.host_is_ours(f"{name.removesuffix('.')}:9002")
+        assert guard.host_is_ours(f"{name.upper()}:9002")
+        assert not guard.host_is_ours("evil.example:9002")
+
+
+@pytest.mark.parametrize(
+    ("hostname", "name"), [("Studio.local", "studio"), ("MacBook Pro (2)", "macbook-pro-2"), ("x" * 99, "x" * 40)]
+)
+def test_a_machine_has_a_name_that_may_stand_in_a_host_name(monkeypatch, hostname, name):
+    monkeypatch.setattr("socket.gethostname", lambda: hostname)
+    assert machine_name() == name
+
+
+@pytest.mark.parametrize("hostname", ["localhost", "", "localhost.localdomain", "---"])
+def test_a_machine_without_a_name_has_its_number(monkeypatch, hostname):
+    monkeypatch.setattr("socket.gethostname", lambda: hostname)
+    assert machine_name() not in ("", "localhost")

@@ -1,0 +1,145 @@
+"""One function through which whatever is turned or pulled changes something: OSC, page, computer keyboard, MIDI controllers.
+
+Runs on: wherever the front end runs: feed process (OSC, page), main process (keyboard), audio process (controllers; `do` is
+quick enough for a block). Each front end says by itself what became of an order, from the Outcome.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.core.errors import nearest
+from engine.core.parameters import TRANSPORT, Live, Parameter
+from engine.net.guard import Bucket
+
+LARGEST = 1e300  # number that is looked at; no range goes so far
+MOST_CONTROLS = 1024  # whose position is remembered, for triggers
+GUESSES_HZ, GUESSES_BURST = 20.0, 20.0  # for unknown names: each compares with all there are
+
+Status = Literal["done", "clamped", "idle", "unknown", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Position of something that stays where it is put (a knob, a fader, a pad that sends its release): 0 to 1."""
+
+    of: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an order.
+
+    `status`: done; clamped (done, with the nearest legal value); idle (a button let go: nothing to do); unknown (there is no
+    such `id`); refused (`reason` says why). `value`: what the parameter became.
+    """
+
+    status: Status
+    id: str
+    value: float = 0.0
+    reason: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was not turned down."""
+        return self.status not in ("unknown", "refused")
+
+
+class Commands:
+    """What can be ordered, over one process's view of the live parameters."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self._kinds: dict[str, Callable[[str, object, str], Outcome]] = {
+            "set": self._set,
+            "trigger": self._trigger,
+            "transport": self._transport,
+        }
+        self._high: dict[tuple[str, str], bool] = {}  # by control and trigger: whether it was past the middle
+        self._guesses = Bucket(GUESSES_HZ, GUESSES_BURST)
+
+    def do(self, kind: str, name: str, value: object = None, source: str = "") -> Outcome:
+        """Follow one order. Never raises.
+
+        `kind`: set (parameter `name` to `value`), trigger (pull `name`), transport (a word of TRANSPORT, or nudge). `value`: a
+        number; a text as a person writes it ("0.5", "on", "trade", "120 bpm"); a Share of the range. For a trigger also
+        anything else, or nothing.
+
+        A trigger is pulled by each order, whatever its value; only 0 and False, which a button sends when it is let go, do
+        nothing. A Share pulls it when it rises through the middle, and not again before it has been below: `source` then tells
+        one control from another.
+        """
+        self.live.refresh()
+        order = self._kinds.get(kind)
+        if order is None:
+            return Outcome("refused", name, reason=f"there is no order {kind!r}; there are: {', '.join(self._kinds)}")
+        return order(name, value, source)
+
+    def explain(self, outcome: Outcome) -> str:
+        """Return what a person is told of an order that was turned down or clamped; empty when there is nothing to say."""
+        if outcome.status == "clamped":
+            parameter = self.live.registry[outcome.id]
+            return f"{outcome.id} is {parameter.text(outcome.value)}: its range ends there"
+        if outcome.status != "unknown":
+            return outcome.reason
+        like = nearest(outcome.id, self.live.registry.index) if self._guesses.take(time.monotonic()) else None
+        return f"there is no {outcome.id}" + (f"; did you mean {like}?" if like else "")
+
+    def _set(self, name: str, value: object, source: str) -> Outcome:
+        if name not in self.live.registry:
+            return Outcome("unknown", name)
+        parameter = self.live.registry[name]
+        if parameter.kind == "trigger":
+            return self._pull(parameter, value, source)
+        try:
+            number = _number(parameter, value)
+        except ValueError as error:
+            return Outcome("refused", name, reason=str(error))
+        legal, clamped = self.live.set(name, number)
+        return Outcome("clamped" if clamped else "done", name, legal)
+
+    def _trigger(self, name: str, value: object, source: str) -> Outcome:
+        if name not in self.live.registry:
+            return Outcome("unknown", name)
+        parameter = self.live.registry[name]
+        if parameter.kind != "trigger":
+            return Outcome("refused", name, reason=f"{name} is no trigger: give it a value")
+        return self._pull(parameter, value, source)
+
+    def _transport(self, name: str, value: object, source: str) -> Outcome:
+        if name not in (*TRANSPORT, "nudge"):
+            return Outcome("refused", name, reason=f"the transport knows: {', '.join(TRANSPORT)}, nudge")
+        return self._set(f"transport.{name}", value, source)
+
+    def _pull(self, parameter: Parameter, value: object, source: str) -> Outcome:
+        if isinstance(value, Share):
+            fires = self._rises((source, parameter.id), value.of)
+        else:
+            fires = not isinstance(value, bool | int | float) or value != 0
+        if not fires:
+            return Outcome("idle", parameter.id, self.live.get(parameter.id))
+        self.live.fire(parameter.id)
+        return Outcome("done", parameter.id, self.live.get(parameter.id))
+
+    def _rises(self, control: tuple[str, str], share: float) -> bool:
+        high = share >= 0.5
+        before = self._high.get(control, False)
+        if len(self._high) < MOST_CONTROLS or control in self._high:
+            self._high[control] = high
+        return high and not before
+
+
+def _number(parameter: Parameter, value: object) -> float:
+    """Return what a value means as a number. Raises ValueError that says what is possible."""
+    if isinstance(value, Share):
+        return parameter.from_share(value.of)
+    if isinstance(value, str):
+        return parameter.parse(value)
+    if not isinstance(value, bool | int | float):
+        raise ValueError(f"{parameter.id} takes a number or a word")
+    if value != value:
+        raise ValueError(f"{parameter.id}: what was given is not a number")
+    return float(min(max(value, -LARGEST), LARGEST))  # an int may be larger than any float
