@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from engine.control.commands import Commands, Outcome, Share
 from engine.core.parameters import Live, Parameter, Registry
 from engine.core.values import Values
+from engine.jam.parameters import declared
 
 
 def fresh() -> Commands:
-    registry = Registry(["drums", "lead"])
+    registry = Registry(["drums", "lead"], modes=declared())
     live = Live(registry, Values(memoryview(bytearray(Values.size(len(registry)))), len(registry)))
     live.reset_to_defaults()
     return Commands(live)
@@ -25,7 +26,7 @@ def commands() -> Commands:
     return fresh()
 
 
-@pytest.mark.parametrize("value", [120, 120.0, "120", " 120 BPM ", Share(math.log(4) / math.log(10))])
+@pytest.mark.parametrize("value", [120, 120.0, "120", " 120 BPM ", Share(math.log(6) / math.log(20))])
 def test_a_number_a_text_and_a_share_are_three_ways_in(commands, value):
     outcome = commands.do("set", "tempo", value)
     assert outcome.status == "done"
@@ -39,9 +40,9 @@ def test_words_and_switches(commands):
 
 def test_what_is_out_of_range_is_clamped_and_said(commands):
     outcome = commands.do("set", "tempo", 10**400)
-    assert outcome == Outcome("clamped", "tempo", 300)
-    assert commands.explain(outcome) == "tempo is 300 bpm: its range ends there"
-    assert commands.do("set", "tempo", -math.inf).value == 30
+    assert outcome == Outcome("clamped", "tempo", 400)
+    assert commands.explain(outcome) == "tempo is 400 bpm: its range ends there"
+    assert commands.do("set", "tempo", -math.inf).value == 20
 
 
 def test_what_is_not_known_is_said_with_what_is_like_it(commands):
