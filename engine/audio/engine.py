@@ -23,15 +23,13 @@ from engine.core.link import Link
 from engine.core.messages import (
     ALL_OFF,
     BLOCK,
-    CONTROL,
     NOTE_OFF,
     NOTE_ON,
-    PITCH_BEND,
     PLAYER,
     WARNING,
 )
 from engine.core.parameters import Live, Registry
-from engine.midi.file_source import FileSource
+from engine.midi.inputs import KeysInput, MidiInput
 from engine.midi.schedule import Event, Schedule, is_late
 from engine.transport.sources import Source
 from engine.transport.sources.internal import InternalSource
@@ -53,7 +51,7 @@ class AudioEngine:
         card: Card,
         config: Config,
         rate_hz: float,
-        source: FileSource | None = None,
+        source: MidiInput | None = None,
         run_by_thread: bool = False,
         beat: Source | None = None,
     ) -> None:
@@ -70,7 +68,10 @@ class AudioEngine:
         self.worker = Worker(link)
         self._run_by_thread = run_by_thread
         self._live = Live(registry, link.values)
-        self.player = Player(link["keys"].reader(), self._live, config, self, source)
+        self.player = Player(self._live, config, self)
+        self.player.add(KeysInput(link["keys"].reader()))
+        if source is not None:
+            self.player.add(source)
         self.mixer = Mixer([track.name for track in card.tracks], config, rate_hz, self._tell)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         beat = beat or InternalSource(self._live, rate_hz, card.beats_per_bar)
@@ -182,9 +183,6 @@ class AudioEngine:
         self._schedule.clear()
         self.player.release()
         self._sounding.silence()
-        if self.mixer.player.is_bent:
-            self.mixer.player.bend(0.0)
-            self._sounding.tell(self.frame, -1, PITCH_BEND, PLAYER, 0)
         if self.outlet is not None:
             self.outlet(Event(self.frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0))
 
@@ -212,26 +210,33 @@ class AudioEngine:
 
     # --- the player, as `player` asks for it -------------------------------------------------------------------------------
 
-    def begin_player(self, pitch: int, velocity: int) -> None:
+    def begin_player(self, lane: int, pitch: int, velocity: int) -> None:
         """Begin a note of the player's."""
-        self._sounding.begin(PLAYER, -1, pitch, velocity, self.frame)
+        self._sounding.begin(PLAYER, -1 - lane, pitch, velocity, self.frame)
 
     def end_player(self, pitch: int) -> None:
         """End a note of the player's."""
         self._sounding.end(PLAYER, -1, pitch, self.frame)
 
-    def bend_player(self, bend: float) -> None:
-        """Bend the player's notes by -1..1."""
-        self.mixer.player.bend(bend)
-        self._sounding.tell(self.frame, -1, PITCH_BEND, PLAYER, 0, 0, bend)
+    def bend_player(self, pitch: int, semitones: float) -> None:
+        """Bend one of the player's notes."""
+        self.mixer.player.notes.note_bend(pitch, semitones)
 
-    def tell_control(self, number: int, value: int) -> None:
-        """Publish a controller of the player's."""
-        self._sounding.tell(self.frame, -1, CONTROL, PLAYER, number, value)
+    def press_player(self, pitch: int, pressure: float) -> None:
+        """Press one of the player's notes, 0..1."""
+        self.mixer.player.notes.note_pressure(pitch, pressure)
+
+    def move_player(self, pitch: int, timbre: float) -> None:
+        """Move the finger of one of the player's notes, 0..1."""
+        self.mixer.player.notes.note_timbre(pitch, timbre)
 
     def hush_player(self) -> None:
         """Free every voice of the player's."""
         self.mixer.player.hush()
+
+    def tell_player(self, lane: int, kind: int, number: int, value: int, bend: float) -> None:
+        """Publish what the player did beside his notes."""
+        self._sounding.tell(self.frame, -1 - lane, kind, PLAYER, number, value, bend)
 
     # --- the network -------------------------------------------------------------------------------------------------------
 

@@ -1,68 +1,67 @@
-"""The player's hearing: from the bytes of keyboards, pages and files to his notes, his wheel and his knobs.
+"""The player's hearing: from what is played on keyboards, pages and files to his notes, their bends and his knobs.
 
-Runs on: audio process (audio callback; offline: whoever renders). The ports' threads only append to `arrivals`.
+Runs on: audio process (audio callback; offline: whoever renders).
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from typing import Protocol
 
 from engine.core.config import Config
 from engine.core.errors import ConfigError
-from engine.core.link import Reader
-from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND
+from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PRESSURE
 from engine.core.parameters import Live, Parameter, Registry
 from engine.jam.settings import of_controllers
-from engine.midi.file_source import FileSource
-from engine.midi.parser import Arrival, MidiMessage, Parser
-from engine.transport.sample_clock import SampleClock
+from engine.midi.channels import EVERY_NOTE, Channels, Lane, Played
+from engine.midi.inputs import MidiInput, PortInput
+from engine.midi.message import TIMBRE, Kind, MidiMessage
+
+EVERY_PITCH = 255  # `pitch` of a PRESSURE that is not of one key
 
 
 class PlayerSound(Protocol):
-    """What the player's messages sound on: his track of the engine."""
+    """What the player's messages sound on: his track of the engine. `lane` counts the channels of his keyboards from 0."""
 
-    def begin_player(self, pitch: int, velocity: int) -> None:
+    def begin_player(self, lane: int, pitch: int, velocity: int) -> None:
         """Begin a note, `velocity` 1..127."""
 
     def end_player(self, pitch: int) -> None:
         """End a note."""
 
-    def bend_player(self, bend: float) -> None:
-        """Bend all notes by -1..1 of the wheel's way."""
+    def bend_player(self, pitch: int, semitones: float) -> None:
+        """Bend the note of this pitch."""
 
-    def tell_control(self, number: int, value: int) -> None:
-        """Publish that a controller was moved."""
+    def press_player(self, pitch: int, pressure: float) -> None:
+        """Press the note of this pitch, 0..1."""
+
+    def move_player(self, pitch: int, timbre: float) -> None:
+        """Move the finger of this note, 0..1."""
 
     def hush_player(self) -> None:
         """Free every voice."""
 
+    def tell_player(self, lane: int, kind: int, number: int, value: int, bend: float) -> None:
+        """Publish an EVENT that is no note."""
+
 
 class Player:
-    """Everything that the player plays on, each with its parser. Reads the ring `keys`; sets the parameters of midi.cc."""
+    """Takes what comes from any number of inputs, in their order; sets the parameters of midi.cc."""
 
-    def __init__(self, keys: Reader, live: Live, config: Config, sound: PlayerSound, source: FileSource | None = None) -> None:
+    def __init__(self, live: Live, config: Config, sound: PlayerSound) -> None:
         """Raise ConfigError when midi.cc names what there is not."""
         self.notes_in = 0
-        # Appended to by the ports' threads.
-        self.arrivals: deque[Arrival] = deque(maxlen=8192)
-        # Line on which arrivals are due, when the device asks for so much at once that playing them
-        # as soon as possible would blur their rhythm.
-        self.clock: SampleClock | None = None
+        self.ports = PortInput()
+        self._inputs: list[MidiInput] = [self.ports]
         self._ignored_before = 0
         self._sound = sound
         self._live = live
         self._controllers = _controllers(config.midi.cc, live.registry)
-        self._parsers: list[Parser] = []
-        self._source = source
-        self._source_port = self.add_port()
-        self._keys = keys
-        self._keys_port = self.add_port()
+        self._channels = Channels()
 
-    def add_port(self) -> int:
-        """Return the number of a new MIDI input, to be given with its bytes; before the first block."""
-        self._parsers.append(Parser())
-        return len(self._parsers) - 1
+    def add(self, source: MidiInput) -> None:
+        """Listen to one more input; before the first block."""
+        self._inputs.append(source)
 
     def resume(self, notes_in: int, ignored: int) -> None:
         """Count on from where a process that died had counted."""
@@ -71,59 +70,54 @@ class Player:
     @property
     def ignored(self) -> int:
         """Bytes that were no MIDI."""
-        return self._ignored_before + sum(parser.ignored for parser in self._parsers)
+        return self._ignored_before + sum(source.ignored for source in self._inputs)
 
     def release(self) -> None:
-        """Forget what is held (panic): the sound itself is ended by whoever asks."""
-        for parser in self._parsers:
-            parser.release()
+        """Let go of all keys, pedals and wheels (panic)."""
+        for played in self._channels.release():
+            self._play(played)
 
     def hear(self, frame: int, end: int) -> None:
         """Play what is due in the block from `frame` to `end`."""
-        if self.arrivals:
-            self._hear_ports(end)
-        if self._keys.is_behind():
-            self._hear_keys()
-        if self._source is not None:
-            self._hear_source(self._source, frame, end)
+        for source in self._inputs:
+            for message in source.due(frame, end):
+                self._hear(message)
 
-    def _hear_ports(self, end: int) -> None:
-        while self.arrivals:
-            time_ns, port, data = self.arrivals[0]
-            if self.clock is not None and self.clock.frame_at(time_ns) >= end:
-                break
-            self.arrivals.popleft()
-            parser = self._parsers[port]
-            for heard in parser.release() if data is None else parser.feed(data):
-                self._hear(heard)
+    def _hear(self, message: MidiMessage) -> None:
+        if message.kind is Kind.CONTROL:
+            self._control(message.number, int(message.value))
+        for played in self._channels.take(message):
+            self._play(played)
 
-    def _hear_keys(self) -> None:
-        """Keys that were pressed on a page: a keyboard like any other."""
-        parser = self._parsers[self._keys_port]
-        for key in self._keys.read():
-            for heard in parser.feed(bytes(key["data"][: key["size"]])):
-                self._hear(heard)
-
-    def _hear_source(self, source: FileSource, frame: int, end: int) -> None:
-        parser = self._parsers[self._source_port]
-        for data in source.due(frame, end):
-            for heard in parser.feed(data):
-                self._hear(heard)
-
-    def _hear(self, heard: MidiMessage) -> None:
-        kind = heard.kind
+    def _play(self, played: Played) -> None:
+        kind, lane, number, value = played
         if kind == NOTE_ON:
             self.notes_in += 1
-            self._sound.begin_player(heard.number, int(heard.value))
+            self._sound.begin_player(lane.number, number, value)
+            self._sound.bend_player(number, lane.semitones)
+            self._sound.press_player(number, lane.pressure / 127)
+            self._sound.move_player(number, lane.timbre / 127)
         elif kind == NOTE_OFF:
-            self._sound.end_player(heard.number)
+            self._sound.end_player(number)
         elif kind == PITCH_BEND:
-            self._sound.bend_player(heard.value)
+            self._bend(lane)
+        elif kind == PRESSURE:
+            for pitch in lane.pitches if number == EVERY_NOTE else (number,):
+                self._sound.press_player(pitch, value / 127)
+            self._sound.tell_player(lane.number, PRESSURE, EVERY_PITCH if number == EVERY_NOTE else number, value, 0.0)
         elif kind == CONTROL:
-            self._control(heard.number, int(heard.value))
-            self._sound.tell_control(heard.number, int(heard.value))
+            for pitch in lane.pitches if number == TIMBRE else ():
+                self._sound.move_player(pitch, value / 127)
+            self._sound.tell_player(lane.number, CONTROL, number, value, 0.0)
         elif kind == ALL_OFF:
             self._sound.hush_player()
+
+    def _bend(self, lane: Lane) -> None:
+        semitones = lane.semitones
+        for pitch in lane.pitches:
+            self._sound.bend_player(pitch, semitones)
+        whole = min(max(math.ceil(lane.span), 1), 127)
+        self._sound.tell_player(lane.number, PITCH_BEND, 0, whole, semitones / whole)
 
     def _control(self, number: int, value: int) -> None:
         for parameter in self._controllers.get(number, ()):

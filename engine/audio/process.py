@@ -111,9 +111,8 @@ class Studio:
             self._tell(WARNING, remark)
         if backend == "none":
             return
-        player = self.engine.player
-        numbers = [player.add_port() for _ in midi.inputs]
-        self._inputs = ports.inputs(midi.inputs, ports.maker(backend, rtmidi.MidiIn), self._tell, player.arrivals, numbers)
+        arrivals = self.engine.player.ports.arrivals
+        self._inputs = ports.inputs(midi.inputs, ports.maker(backend, rtmidi.MidiIn), self._tell, arrivals)
         self._inputs.open()
         if midi.outputs:
             self._outputs = ports.Outputs(midi.outputs, ports.maker(backend, rtmidi.MidiOut), self._tell)

@@ -90,9 +90,9 @@ class Driver:
         time_ns = self._dll.update(began_ns)
         if len(out) > BLOCK_BYTES:
             # Notes that came within the last device block are laid out over this one as they came.
-            engine.player.clock = SampleClock(first + len(out) // FRAME_BYTES, time_ns, self._dll.period_ns / self._block)
+            engine.player.ports.clock = SampleClock(first + len(out) // FRAME_BYTES, time_ns, self._dll.period_ns / self._block)
         else:
-            engine.player.clock = None
+            engine.player.ports.clock = None
         self._render(out)
         self._peak = max(self._peak, engine.peak)
         # Too late either by the device's word or by our own clock; both may tell of the same one.

@@ -14,11 +14,10 @@ from engine.audio.instrument import Instrument
 from engine.audio.library import fault, load
 from engine.audio.limiter import RUNAWAY
 from engine.audio.plain import Plain
-from engine.audio.voices import SILENT
+from engine.audio.voices import SILENT, Notes
 from engine.core.errors import PatchError
 from engine.core.messages import OUTPUTS
 
-BEND_SEMITONES = 2.0  # what the whole way of a pitch wheel does
 OPEN_BLOCKS = 32  # silent for so long, a hushed track is opened again
 SLEEP_BLOCKS = 4500  # ... and an instrument sleeps; 6 s at 48 kHz, longer than any echo waits to come back
 
@@ -58,7 +57,6 @@ class Track:
         self._silent = False
         self._open = True  # False: hushed, until the tail has died away
         self._quiet_blocks = 0
-        self._bend_semitones = 0.0
         try:
             self._strip = Strip(Instrument(patch, load(patch)), bus)
         except PatchError as error:
@@ -76,9 +74,9 @@ class Track:
         return self._strip.instrument.notes.held
 
     @property
-    def is_bent(self) -> bool:
-        """Whether the wheel is out of its middle."""
-        return self._bend_semitones != 0.0
+    def notes(self) -> Notes:
+        """Its voices."""
+        return self._strip.instrument.notes
 
     @property
     def gains(self) -> tuple[float, float]:
@@ -107,11 +105,6 @@ class Track:
     def note_off(self, pitch: int) -> None:
         """Release a note."""
         self._strip.instrument.notes.note_off(pitch)
-
-    def bend(self, amount: float) -> None:
-        """Bend by -1..1 of the wheel's way."""
-        self._bend_semitones = amount * BEND_SEMITONES
-        self._strip.instrument.notes.bend(self._bend_semitones)
 
     def set_fader(self, level: float, pan: float = 0.0, silent: bool = False) -> None:
         """Glide to a fader position 0..1 (the gain is its square) and a pan -1..1; `silent`: mute."""
@@ -159,7 +152,6 @@ class Track:
         """Play on another instrument from here on; return the old one."""
         old, self._strip = self._strip, strip
         self.working = True
-        self._strip.instrument.notes.bend(self._bend_semitones)
         return old
 
     def _unhush(self) -> None:

@@ -184,7 +184,7 @@ class Layout:
                 ("timeline", messages.TIMELINE, 64),
                 ("network", messages.NETWORK_STATS, 8),
                 ("feed", messages.FEED_STATS, 8),
-                ("keys", messages.KEY, 256),
+                ("keys", messages.KEY, 1024),
                 ("notices.audio", messages.NOTICE, 256),
                 ("notices.network", messages.NOTICE, 256),
                 ("notices.feed", messages.NOTICE, 256),

@@ -29,18 +29,20 @@ BLOCK = 64  # frames of one internal block, whatever the device's block is
 OUTPUTS = 2  # stereo
 
 # kinds of EVENT
-NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN = range(6)
+NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN, PRESSURE = range(7)
 PLAYER = 255  # `track` of the player's own notes; the network's tracks count from 0
 
 EVENT = np.dtype(
     [
         ("frame", "<i8"),  # sample at which it sounds; in `notes` the sample at which it is to sound
-        ("step", "<i8"),  # timestep a network's note belongs to; -1 for the player's
+        ("step", "<i8"),  # timestep a network's note belongs to; -1, -2 ... for the player's: which keyboard or finger
         ("kind", "u1"),
         ("track", "u1"),
-        ("pitch", "u1"),  # MIDI pitch; for CONTROL the controller number
-        ("velocity", "u1"),  # 1..127; for CONTROL the value 0..127; for WITHDRAWN the kind of what is not to sound after all
-        ("bend", "<f4"),  # PITCH_BEND only: -1..1
+        ("pitch", "u1"),  # MIDI pitch; for CONTROL the controller number; for PRESSURE 255 where it is not of one key
+        # 1..127; for CONTROL and PRESSURE the value 0..127; for PITCH_BEND the semitones that 1 means;
+        # for WITHDRAWN the kind of what is not to sound after all
+        ("velocity", "u1"),
+        ("bend", "<f4"),  # PITCH_BEND only: -1..1, of the notes of the same `step`
     ]
 )
 
@@ -118,7 +120,8 @@ FEED_STATS = np.dtype(
 KEY = np.dtype(
     [
         ("time_ns", "<i8"),  # host time (time.perf_counter_ns) of arrival
-        ("size", "u1"),  # bytes used
+        ("visitor", "<u4"),
+        ("size", "u1"),  # bytes used; 0: the visitor is gone (visitor 0: everybody), and all he held
         ("data", "u1", (3,)),  # one short MIDI message
     ]
 )

@@ -1,4 +1,4 @@
-"""A MIDI file as a keyboard: its bytes come to the same parser as a player's, at exact frames.
+"""A MIDI file as a keyboard: a MidiInput whose messages come at exact frames.
 
 Runs on: audio process (audio callback) and the offline render; the file is read before either begins.
 """
@@ -6,16 +6,18 @@ Runs on: audio process (audio callback) and the offline render; the file is read
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.errors import MidiFileError
 from engine.core.link import Ring
 from engine.midi import smf
+from engine.midi.message import NO_CHANNEL, Kind, MidiMessage, message_of
 from engine.midi.player_part import choose_part, performance
 from engine.midi.song import second_at, song_of
 from engine.transport.timeline import BeatTimeline
 
-PEDAL = 64
+PORT = "file"  # what a file is called as a port
 
 
 class FileSource:
@@ -45,22 +47,25 @@ class FileSource:
         if not self.song.parts and raw.cut:
             raise MidiFileError(f"{path}: is cut off before its first note; get the file again")
         self.chosen = choose_part(self.song, part)
-        self._messages = performance(raw, self.song, self.chosen.parts)
+        self.ignored = 0
+        found = performance(raw, self.song, self.chosen.parts)
         if timeline is None and tempo_bpm is None:
-            self._messages = [(second_at(self.song.tempi, beat), data) for beat, data in self._messages]
+            found = [(second_at(self.song.tempi, beat), data) for beat, data in found]
+        read = [(at, message_of(data, PORT)) for at, data in found]
+        self._messages = [(at, message) for at, message in read if message is not None]
         self._bar_one = self.song.pickup if bar_one is None else bar_one
         self._origin = 0.0 if timeline is None else math.nan  # beat of the line at which the file begins
         # In seconds the line is a beat of 60 bpm.
         self._line = BeatTimeline(start_frame, 0.0, tempo_bpm or 60.0, rate_hz, playing=timeline is None)
         self._next: int | None = None
-        self._down: dict[tuple[int, int], bytes] = {}  # notes and pedals that are down, and what lets go of them
+        self._began = False  # something was played since the line began or jumped
 
     @property
     def length_beats(self) -> float:
         """How long the piece is, at most a bar longer than its last note."""
         return self.song.length
 
-    def due(self, first_frame: int, end_frame: int) -> list[bytes]:
+    def due(self, first_frame: int, end_frame: int) -> Sequence[MidiMessage]:
         """Return the messages before `end_frame` that were not returned yet; those before the first `first_frame`, never."""
         found = self._follow(self._ring) if self._ring is not None and self._ring.count != self._seen else []
         line, origin, messages = self._line, self._origin, self._messages
@@ -71,11 +76,11 @@ class FileSource:
             self._next = next((i for i, (beat, _) in enumerate(messages) if beat >= start), len(messages))
         while self._next < len(messages) and line.frame_at(origin + messages[self._next][0]) < end_frame:
             found.append(messages[self._next][1])
-            self._note(messages[self._next][1])
             self._next += 1
+            self._began = True
         return found
 
-    def _follow(self, ring: Ring) -> list[bytes]:
+    def _follow(self, ring: Ring) -> list[MidiMessage]:
         """Take the newest line; return what lets go of all that is down where the beat stops or jumps."""
         self._seen = ring.count
         record = ring.latest()
@@ -85,17 +90,7 @@ class FileSource:
         jumps = origin != self._origin
         if jumps:
             self._origin, self._next = origin, None
-        if line.playing and not jumps:
+        if (line.playing and not jumps) or not self._began:
             return []
-        released = list(self._down.values())
-        self._down.clear()
-        return released
-
-    def _note(self, data: bytes) -> None:
-        kind, channel, number, value = data[0] & 0xF0, data[0] & 0x0F, data[1], data[-1]
-        if kind == 0x90 and value:
-            self._down[channel, number] = bytes((0x80 | channel, number, 64))
-        elif kind in (0x80, 0x90):
-            self._down.pop((channel, number), None)
-        elif kind == 0xB0 and number == PEDAL:
-            self._down[channel, -1] = bytes((0xB0 | channel, PEDAL, 0))
+        self._began = False
+        return [MidiMessage(0, PORT, NO_CHANNEL, Kind.GONE)]

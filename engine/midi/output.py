@@ -15,7 +15,7 @@ import numpy as np
 from engine.core.contract import Card
 from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.core.realtime import SOUND, be_urgent
-from engine.midi.parser import NOTES_OFF
+from engine.midi.message import NOTES_OFF
 from engine.midi.schedule import Event, Schedule
 from engine.transport.sample_clock import SampleClock
 

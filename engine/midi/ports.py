@@ -19,7 +19,7 @@ import rtmidi
 from engine.core.errors import DeviceError
 from engine.core.messages import INFO, WARNING
 from engine.core.realtime import SOUND, be_urgent
-from engine.midi.parser import Arrival
+from engine.midi.inputs import Arrival
 
 CLIENT = "Algoritmo"  # our name in the lists of other programs
 VIRTUAL = "virtual"  # the configuration's word for a port of our own
@@ -35,6 +35,9 @@ REMEDIES = {
     "coremidi": "set midi.backend to auto or none",
     "winmm": "set midi.backend to auto or none",
 }
+
+# Our own ports, as `Ports` opens them and as the backends list them; JACK numbers clients of one name.
+_OWN = re.compile(rf"({CLIENT}(-\d+)?:)?{CLIENT} (input|output)( \d+)?")
 
 Make = Callable[[], Any]  # makes a rtmidi.MidiIn or MidiOut
 Tell = Callable[[int, str], None]
@@ -69,25 +72,32 @@ def maker(backend: str, direction: type[Any]) -> Make:
     return make
 
 
-def find(wanted: str, ports: Sequence[str]) -> int | None:
-    """Return the index of the port that `wanted` means: its number, its name, or a part of its name; None when there is none.
+def find(wanted: str | int, ports: Sequence[str]) -> int | None:
+    """Return the index of the port that `wanted` means: its name, a part of its name, or its number; None when there is none.
 
-    Raises DeviceError that lists the candidates when there are several.
+    A number as text is looked for among the names first: Keystation 61 is meant by "61". Raises DeviceError that lists the
+    candidates when there are several.
     """
-    if wanted.isdigit():
-        return int(wanted) if int(wanted) < len(ports) else None
-    others = {i: name for i, name in enumerate(ports) if not name.startswith(CLIENT)}
-    # ALSA appends numbers that change whenever the device is plugged in.
+    if isinstance(wanted, int) and 0 <= wanted < len(ports):
+        return wanted
+    word = str(wanted).casefold()
+    others = {i: _bare(name).casefold() for i, name in enumerate(ports) if not _OWN.fullmatch(_bare(name))}
+    part = rf"(?<!\d){word}(?!\d)" if word.isdigit() else re.escape(word)
     for matches in (
-        [i for i, name in others.items() if wanted in (name, re.sub(r" \d+:\d+$", "", name))],
-        [i for i, name in others.items() if wanted.casefold() in name.casefold()],
+        [i for i, name in others.items() if word in (name, ports[i].casefold())],
+        [i for i, name in others.items() if re.search(part, name) or (not word.isdigit() and word in ports[i].casefold())],
     ):
         if len(matches) == 1:
             return matches[0]
         if matches:
-            names = "\n".join(f"  {others[i]}" for i in matches)
+            names = "\n".join(f"  {ports[i]}" for i in matches)
             raise DeviceError(f"MIDI port {wanted!r} may mean any of these; write more of its name\n{names}")
-    return None
+    return int(word) if word.isdigit() and int(word) < len(ports) else None
+
+
+def _bare(name: str) -> str:
+    """Return a port's name without the numbers that ALSA appends: they change whenever the device is plugged in."""
+    return re.sub(r" \d+:\d+$", "", name)
 
 
 class Ports:
@@ -95,18 +105,18 @@ class Ports:
 
     def __init__(
         self,
-        names: Sequence[str],
+        names: Sequence[str | int],
         what: str,
         make: Make,
         tell: Tell,
-        on_open: Callable[[int, Any], None],
-        on_lost: Callable[[int], None],
+        on_open: Callable[[str, Any], None],
+        on_lost: Callable[[str], None],
     ) -> None:
-        """`what`: input or output. `on_open(place, port)` and `on_lost(place)` are told; `place` counts the names."""
+        """`what`: input or output. `on_open(name, port)` and `on_lost(name)` are told; no two open ports are called alike."""
         self._names = list(names)
         self._what = what
         self._make, self._tell, self._on_open, self._on_lost = make, tell, on_open, on_lost
-        self._open: dict[int, tuple[Any, str]] = {}  # place -> (port, its full name)
+        self._open: dict[int, tuple[Any, str]] = {}  # place among the names -> (port, its full name)
         self._complaints: set[str] = set()
         self._query: Any = None  # one client for all looking: a new one each time would exhaust ALSA
 
@@ -142,9 +152,10 @@ class Ports:
         present = self._present()
         for place, (port, full_name) in list(self._open.items()):
             if self._names[place] != VIRTUAL and full_name not in present:
+                called = self._called(place, full_name)
                 del self._open[place]
                 self._close(port)
-                self._on_lost(place)
+                self._on_lost(called)
                 self._tell(WARNING, f"MIDI {self._what} {full_name!r} is gone: waiting for {self._names[place]!r}")
         for place, name in self._missing():
             try:
@@ -164,7 +175,12 @@ class Ports:
         self._open.clear()
         self._query = None
 
-    def _missing(self) -> list[tuple[int, str]]:
+    def _called(self, place: int, full_name: str) -> str:
+        """Return what a port is called: its full name, and where a port before it has the same, its place too."""
+        alike = any(before < place and name == full_name for before, (_, name) in self._open.items())
+        return f"{full_name} #{place + 1}" if alike else full_name
+
+    def _missing(self) -> list[tuple[int, str | int]]:
         return [(i, name) for i, name in enumerate(self._names) if name != VIRTUAL and i not in self._open]
 
     def _present(self) -> list[str]:
@@ -178,7 +194,7 @@ class Ports:
     def _open_virtual(self, place: int) -> None:
         port = self._make()
         name = f"{CLIENT} {self._what}"
-        self._on_open(place, port)
+        self._on_open(self._called(place, f"{CLIENT}:{name}"), port)
         try:
             port.open_virtual_port(name)
         except (rtmidi.RtMidiError, NotImplementedError) as error:
@@ -197,7 +213,7 @@ class Ports:
 
     def _connect(self, place: int, index: int, full_name: str) -> None:
         port = self._make()
-        self._on_open(place, port)
+        self._on_open(self._called(place, full_name), port)
         try:
             port.open_port(index, f"{CLIENT} {self._what} {place + 1}")
         except rtmidi.RtMidiError as error:
@@ -213,33 +229,31 @@ def _no_less_urgent() -> None:
 
 
 def inputs(
-    names: Sequence[str],
+    names: Sequence[str | int],
     make: Make,
     tell: Tell,
     arrivals: deque[Arrival],
-    numbers: Sequence[int],
     on_thread: Callable[[], None] = _no_less_urgent,
 ) -> Ports:
-    """Return the input ports; what comes in is stamped and appended to `arrivals` under the port's number.
+    """Return the input ports; what comes in is stamped and appended to `arrivals` with the port's name.
 
     `on_thread` is called once on the thread of each port, when its first message comes.
     """
 
-    def on_open(place: int, port: Any) -> None:
-        number = numbers[place]
+    def on_open(name: str, port: Any) -> None:
         known = False
 
         def arrived(event: tuple[list[int], float], _data: object = None) -> None:
             nonlocal known
-            arrivals.append((time.perf_counter_ns(), number, event[0]))
+            arrivals.append((time.perf_counter_ns(), name, event[0]))
             if not known:
                 known = True
                 on_thread()
 
         port.set_callback(arrived)
 
-    def on_lost(place: int) -> None:
-        arrivals.append((time.perf_counter_ns(), numbers[place], None))
+    def on_lost(name: str) -> None:
+        arrivals.append((time.perf_counter_ns(), name, None))
 
     return Ports(names, "input", make, tell, on_open, on_lost)
 
@@ -247,8 +261,8 @@ def inputs(
 class Outputs(Ports):
     """The output ports; every message goes to all of them."""
 
-    def __init__(self, names: Sequence[str], make: Make, tell: Tell) -> None:
-        super().__init__(names, "output", make, tell, lambda _place, _port: None, lambda _place: None)
+    def __init__(self, names: Sequence[str | int], make: Make, tell: Tell) -> None:
+        super().__init__(names, "output", make, tell, lambda _name, _port: None, lambda _name: None)
 
     def send(self, message: Sequence[int]) -> None:
         """Send one message now. The MIDI output's thread."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.midi import smf
-from engine.midi.parser import NOTES_OFF, SOUND_OFF
+from engine.midi.message import NOTES_OFF, SOUND_OFF
 from engine.midi.smf import RawFile, RawTrack
 
 DRUMS = 9  # the channel that General MIDI plays drums on, counted from 0

@@ -54,7 +54,7 @@ class Bench:
 
     def play(self, *data: int) -> None:
         """Send bytes to the first MIDI input."""
-        self.engine.player.arrivals.append((0, 0, data))
+        self.engine.player.ports.arrivals.append((0, "keyboard", data))
 
     def network(self, frame: int, kind: int, track: int, pitch: int = 60, velocity: int = 100, step: int = 0) -> None:
         """Send what the network sends."""

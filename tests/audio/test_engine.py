@@ -169,7 +169,7 @@ def test_whatever_happens_the_events_are_whole_and_agree_with_the_voices(bench: 
         elif what == "panic":
             stage.live.fire("panic")
         elif what == "port gone":
-            stage.engine.player.arrivals.append((0, 0, None))
+            stage.engine.player.ports.arrivals.append((0, "keyboard", None))
         else:
             stage.blocks(1)
     stage.blocks(6)
@@ -187,7 +187,7 @@ def test_a_port_that_is_gone_leaves_no_note(bench: Build) -> None:
     stage = bench()
     stage.play(0x90, 60, 100, 0xB0, 64, 127)
     stage.blocks(2)
-    stage.engine.player.arrivals.append((0, 0, None))
+    stage.engine.player.ports.arrivals.append((0, "keyboard", None))
     stage.blocks(2)
     assert sounding(stage.events()) == set()
 
@@ -195,10 +195,10 @@ def test_a_port_that_is_gone_leaves_no_note(bench: Build) -> None:
 def test_rhythm_is_kept_within_a_large_device_block(bench: Build) -> None:
     """Two keys 5 ms apart arrive within one device block of 512 frames: they sound 5 ms apart, one device block later."""
     stage = bench()
-    stage.engine.player.clock = SampleClock(512, 1_000_000_000, 1e9 / RATE)  # what comes at 1 s is due at frame 512
+    stage.engine.player.ports.clock = SampleClock(512, 1_000_000_000, 1e9 / RATE)  # what comes at 1 s is due at frame 512
     ns = 1e9 / RATE
     for after, pitch in ((-440, 60), (-200, 62)):
-        stage.engine.player.arrivals.append((int(1e9 + after * ns), 0, (0x90, pitch, 100)))
+        stage.engine.player.ports.arrivals.append((int(1e9 + after * ns), "keyboard", (0x90, pitch, 100)))
     stage.blocks(8)
     assert [frame for frame, *_ in stage.heard()] == [64, 256]
 

@@ -29,7 +29,9 @@ class Ramp:
 
     class player:  # noqa: N801  (stands in for an instance)
         notes_in = ignored = 0
-        clock = None
+
+        class ports:  # noqa: N801  (stands in for an instance)
+            clock = None
 
     peak = 0.5
 

@@ -12,6 +12,7 @@ from engine.core.errors import MidiFileError
 from engine.core.link import Ring
 from engine.core.messages import BLOCK, NOTE_ON, PLAYER, TIMELINE
 from engine.midi.file_source import FileSource
+from engine.midi.message import Kind
 from engine.transport.timeline import BeatTimeline
 from tests.audio.conftest import RATE, Bench
 from tests.midi import smf_bytes
@@ -45,9 +46,9 @@ def times(source: FileSource, seconds: float, first: int = 0) -> dict[int, int]:
     """Return the first frame of the block each pitch began in."""
     found = {}
     for frame in range(first, first + int(seconds * RATE), BLOCK):
-        for data in source.due(frame, frame + BLOCK):
-            if data[0] & 0xF0 == 0x90:
-                found[data[1]] = frame
+        for message in source.due(frame, frame + BLOCK):
+            if message.kind is Kind.NOTE_ON:
+                found[message.number] = frame
     return found
 
 
@@ -122,18 +123,19 @@ def test_a_key_that_is_struck_again_before_it_is_let_go_sounds_until_its_last_en
     )
     source = FileSource(path, RATE, tempo_bpm=60)
     sent = [
-        (frame // RATE, data[0] & 0xF0, data[1])
+        (frame // RATE, message.kind, message.number)
         for frame in range(0, 6 * RATE, RATE)
-        for data in source.due(frame, frame + RATE)
+        for message in source.due(frame, frame + RATE)
     ]
-    assert sent == [(0, 0x90, 60), (1, 0x80, 60), (1, 0x90, 60), (3, 0x80, 60), (3, 0x90, 62), (4, 0x80, 62)]
+    begins, ends = Kind.NOTE_ON, Kind.NOTE_OFF
+    assert sent == [(0, begins, 60), (1, ends, 60), (1, begins, 60), (3, ends, 60), (3, begins, 62), (4, ends, 62)]
 
 
 def test_of_a_song_the_lead_is_played_and_the_drums_never(tmp_path: Path) -> None:
     path = tmp_path / "song.mid"
     path.write_bytes(smf_bytes.file([*smf_bytes.notes([60] * 4), *smf_bytes.notes([36] * 4, channel=9)], kind=0))
     source = FileSource(path, RATE, tempo_bpm=60)
-    assert {data[1] for data in source.due(0, 10 * RATE)} == {60}
+    assert {message.number for message in source.due(0, 10 * RATE)} == {60}
     assert source.chosen.why == "the only one with pitches"
     with pytest.raises(MidiFileError, match="is drums, which cannot be the player's"):
         FileSource(path, RATE, part="channel 10")

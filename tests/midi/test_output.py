@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.core.messages import ALL_OFF, CLOCK, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
+from engine.midi.message import NOTES_OFF
 from engine.midi.output import MidiOutput
-from engine.midi.parser import NOTES_OFF
 from engine.midi.schedule import Event
 from tests.audio.conftest import RATE, card
 

@@ -11,7 +11,7 @@ import pytest
 import rtmidi
 
 from engine.core.errors import DeviceError
-from engine.midi.parser import Arrival
+from engine.midi.inputs import Arrival
 from engine.midi.ports import Outputs, Ports, find, inputs
 
 
@@ -80,7 +80,6 @@ class Stand:
             midi.make,
             lambda _, text: self.told.append(text),
             self.arrivals,
-            range(len(names)),
             lambda: self.threads.append(threading.get_ident()),
         )
 
@@ -93,8 +92,8 @@ def test_the_virtual_port_passes_on_what_comes_with_its_time() -> None:
     assert callback is not None
     callback(([0x90, 60, 100], 0.0), None)
     callback(([0x80, 60, 0], 0.1), None)
-    (first_ns, place, data), (second_ns, _, _) = stand.arrivals
-    assert (place, data) == (0, [0x90, 60, 100])
+    (first_ns, name, data), (second_ns, _, _) = stand.arrivals
+    assert (name, data) == ("Algoritmo:Algoritmo input", [0x90, 60, 100])
     assert second_ns >= first_ns
     assert stand.threads == [threading.get_ident()]  # once, where the messages come
     assert not stand.ports.watches
@@ -119,13 +118,49 @@ def test_an_ambiguous_name_is_an_error_that_lists_the_candidates() -> None:
         ("7", None),
         ("Piano 20:0", 0),
         ("Piano", 0),  # exact but for ALSA's numbers, though "Piano 2" has it as well
-        ("2", 2),
+        ("2", 1),  # a name has it
+        (2, 2),
+        ("1", 1),  # no name has it
+        ("28", None),  # ALSA's numbers are no names
         ("organ", None),
         ("algoritmo", None),  # never our own
     ],
 )
-def test_how_names_are_read(wanted: str, found: int | None) -> None:
+def test_how_names_are_read(wanted: str | int, found: int | None) -> None:
     assert find(wanted, ["Piano 20:0", "Piano 2 24:0", "Drums 28:0", "Algoritmo:Algoritmo output 130:0"]) == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("61", 1),
+        ("Keystation", 1),
+        ("algoritmo", 2),  # a foreign instrument, though its name begins like ours
+        ("Algoritmo Keys", 2),
+        ("Algoritmo input", None),
+        (61, 1),  # as --set midi.inputs=61 is read
+        ("6", None),  # not a part of a number
+    ],
+)
+def test_a_number_may_be_a_name_and_only_our_own_ports_are_ours(wanted: str | int, found: int | None) -> None:
+    own = ["Algoritmo:Algoritmo input 129:0", "Algoritmo-01:Algoritmo output 2", "Algoritmo input 1"]
+    ports = ["Through:Through Port-0 14:0", "Keystation 61:Keystation 61 MIDI 1 20:0", "Algoritmo Keys:Port 3 24:0", *own]
+    assert find(wanted, ports) == found
+
+
+def test_a_number_that_two_names_have_is_an_error() -> None:
+    with pytest.raises(DeviceError, match=r"'61'[\s\S]*Keystation 61[\s\S]*Oxygen 61"):
+        find("61", ["Keystation 61 20:0", "Oxygen 61 24:0"])
+
+
+def test_two_places_on_one_port_are_told_apart() -> None:
+    midi = FakeMidi("Piano 20:0")
+    stand = Stand(midi, "piano", "Piano 20:0")
+    stand.ports.open()
+    for client in midi.clients:
+        if client.callback is not None:
+            client.callback(([0xFE], 0.0))
+    assert [name for _, name, _ in stand.arrivals] == ["Piano 20:0", "Piano 20:0 #2"]
 
 
 def test_a_port_may_be_unplugged_and_plugged_in_again() -> None:
@@ -136,7 +171,7 @@ def test_a_port_may_be_unplugged_and_plugged_in_again() -> None:
     midi.present = []
     stand.ports.poll()
     assert "'Piano 20:0' is gone: waiting for 'piano'" in stand.told.pop()
-    assert stand.arrivals.pop()[1:] == (0, None)  # so that its notes end
+    assert stand.arrivals.pop()[1:] == ("Piano 20:0", None)  # so that its notes end
     stand.ports.poll()
     assert stand.told == []
     midi.present = ["Piano 24:0"]
