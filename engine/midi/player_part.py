@@ -87,7 +87,7 @@ def performance(raw: RawFile, song: Song, chosen: Sequence[int]) -> list[Timed]:
         own = [song.parts[i] for i in chosen if (song.parts[i].track, song.parts[i].channel) == (number, channel)]
         timed += _struck(own, channel)
         for tick, status, first, second in raw.tracks[number].messages.tolist():
-            at = (tick + begins[number]) / tpq
+            at = max((tick + begins[number]) / tpq - song.skipped, 0.0)
             if status >= 0xA0 and status & 0xF == channel and at <= song.length:
                 timed.append((at, 1, bytes((status, first, second)[: 2 if 0xC0 <= status < 0xE0 else 3])))
     return [(at, data) for at, _, data in sorted(timed, key=lambda t: t[:2])]

@@ -52,6 +52,7 @@ class Song:
     tempi: tuple[tuple[float, float], ...] = ((0.0, DEFAULT_BPM),)  # (quarter, bpm), first at 0
     length: float = 0.0  # quarters: at most a bar after the last note
     remarks: tuple[str, ...] = ()  # what was mended, ignored or lost
+    skipped: float = 0.0  # quarters of silence at the file's beginning that the song begins after
 
     @property
     def end(self) -> float:
@@ -131,15 +132,17 @@ def song_of(raw: RawFile) -> Song:
     for builder in builders:
         for channel, program in builder.said.items():
             programs.setdefault(channel, program)
+    shift = _skip_silence(builders, round(4 * tpq), remarks)
     metas = [
-        ((tick + begin) / tpq, kind, data)
+        (max(tick + begin - shift, 0) / tpq, kind, data)
         for track, begin in zip(raw.tracks, starts, strict=True)
         for tick, kind, data in track.metas
     ]
     metas.sort(key=lambda meta: meta[0])
     metres = _metres(metas, remarks)
     bar = _bar(*next((m for m in reversed(metres) if _is_metre(m)), (0, 4, 4))[1:])
-    told = max((track.end + begin for track, begin in zip(raw.tracks, starts, strict=True)), default=0) / tpq
+    last_tick = max((track.end + begin for track, begin in zip(raw.tracks, starts, strict=True)), default=0)
+    told = max(last_tick - shift, 0) / tpq
     end = _close_notes(builders, told, bar, tpq, remarks)
     titled = raw.format == 0 and len(set(builders[0].channel.tolist())) > 1
     parts = [part for b in builders for part in b.parts("" if titled else _name(b.track), programs, tpq)]
@@ -147,7 +150,7 @@ def song_of(raw: RawFile) -> Song:
     if not parts:
         remarks.append("it has no note")
     tempi = _tempi(metas, bool(raw.frames_per_s), remarks)
-    return Song(tuple(parts), metres, tempi, end, tuple(remarks))
+    return Song(tuple(parts), metres, tempi, end, tuple(remarks), shift / tpq)
 
 
 def beginnings(raw: RawFile, remarks: list[str]) -> list[int]:
@@ -242,6 +245,19 @@ class _Notes:
             columns = self.start[own] / tpq, self.end[own] / tpq, self.pitch[own], self.velocity[own]
             found.append(Part(name, played, channel == DRUMS, *columns, channel, self.number))
         return found
+
+
+def _skip_silence(builders: Sequence[_Notes], bar: int, remarks: list[str]) -> int:
+    """Let the piece begin with the bar of its first note where that is far away; return by how many ticks."""
+    first = min((int(b.start.min()) for b in builders if len(b.start)), default=0)
+    shift = first // bar * bar
+    if 4 * first <= LONGEST_GAP * bar or not bar:
+        return 0
+    remarks.append(f"{shift // bar} bars of silence at its beginning were left out")
+    for builder in builders:
+        builder.start -= shift
+        builder.end[builder.end >= 0] -= shift
+    return shift
 
 
 def _close_notes(builders: Sequence[_Notes], told: float, bar: float, tpq: float, remarks: list[str]) -> float:

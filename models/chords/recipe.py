@@ -86,6 +86,8 @@ def dataset(paths: list[Path], config: dict[str, Any], cache: Path) -> Progressi
     """Read the songs; where the set of chords is not given it is taken from the training split, and kept in `config`."""
     del cache
     book = read_songs(paths)
+    if not book.split("train"):
+        raise ValueError("no song is in the training split; give more")
     if not config["qualities"]:
         config["qualities"] = qualities_of(book.split("train"))
     return Progressions(config, book, book.facts())

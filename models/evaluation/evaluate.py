@@ -24,7 +24,7 @@ from models.evaluation.accompany import accompany
 from models.evaluation.baselines import BASELINES
 from models.evaluation.solo import compare, draw, table
 from models.graph.playing import StepGraph, nats, open_network, play_alone
-from models.music.data import SPLITS, Collection, Piece, read_band
+from models.music.data import SPLITS, Collection, Piece, check_output, read_band, told
 from models.music.keyboard import read_keyboard
 from models.music.representation import ROLES, to_midi
 from models.music.songbook import read_rolls
@@ -110,7 +110,13 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     if not pieces:
         counts = ", ".join(f"{len(data.split(s))} {s}" for s in SPLITS)
         raise NetworkError(f"--split {args.split}: no piece is in it; there are {counts}")
-    found: dict[str, Any] = {"network": card.name, "split": args.split, "refused": dict(data.refused)}
+    found: dict[str, Any] = {
+        "network": card.name,
+        "split": args.split,
+        "refused": dict(data.refused),
+        "refused_files": data.refusals,
+        "lost": data.lost,
+    }
     if controls:
         found["controls"] = controls
     if args.accompany:
@@ -121,6 +127,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         found |= summary(nats(graph, [p.roll for p in pieces]), pieces, card.tracks)
     if args.baselines:
         train = [p.roll for p in data.split("train")]
+        if not train:
+            raise NetworkError("--baselines: they are fitted on the training split, which is empty; give more music")
         found["baselines"] = {
             name: summary([baseline(p.roll) for p in pieces], pieces, card.tracks)
             for name, baseline in ((n, fit(train, card)) for n, fit in BASELINES.items())
@@ -130,18 +138,24 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 def _solo(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace, controls: dict[str, float]) -> dict[str, Any]:
     card, seeds = graph.card, range(1, args.solo + 1)
+    if args.midi:
+        try:
+            args.midi.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"--midi {args.midi}: cannot be made ({error.strerror}); give a folder you may write") from error
     rolls = play_alone(graph, seeds, args.bars, controls)
     found = compare(rolls, seeds, [p.roll for p in pieces], card, args.bars)
     if args.png:
         draw(found, card.title or card.name, args.png)
     if args.midi:
-        args.midi.mkdir(parents=True, exist_ok=True)
         for seed, roll in zip(seeds, rolls, strict=True):
             (args.midi / f"{card.name}-{seed:03}.mid").write_bytes(to_midi(roll, card.tracks, card.steps_per_beat))
     return found
 
 
 def _print(found: dict[str, Any]) -> None:
+    for line in told(found):
+        print(line)
     if "steps" in found:
         print(f"nats per step over {found['steps']} steps of {found['pieces']} pieces ({found['split']})")
         for name, figures in ((found["network"], found), *found.get("baselines", {}).items()):
@@ -149,18 +163,20 @@ def _print(found: dict[str, Any]) -> None:
             print(f"  {name:12} {figures['nats_per_step']:7.3f}   {tracks}")
     for line in table(found["solo"]) if "solo" in found else []:
         print(line)
-    if told := found.get("accompany"):
-        print(f"accompanying {told['songs']} songs: share of the notes in the key of the player's last 4 bars")
+    if played := found.get("accompany"):
+        print(f"accompanying {played['songs']} songs: share of the notes in the key of the player's last 4 bars")
         for who in ("network", "data"):
-            tracks = "  ".join(f"{t} {v:.1%}" for t, v in told["tracks"][who].items() if v is not None)
-            whole = told["in_key"][who]
-            print(f"  {who:12} {'no note' if whole is None else f'{whole:.1%}'}   {tracks}   ({told['notes'][who]} notes)")
+            tracks = "  ".join(f"{t} {v:.1%}" for t, v in played["tracks"][who].items() if v is not None)
+            whole = played["in_key"][who]
+            print(f"  {who:12} {'no note' if whole is None else f'{whole:.1%}'}   {tracks}   ({played['notes'][who]} notes)")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Console entry: `algoritmo evaluate NETWORK.onnx PATH ...`; returns the exit code."""
     args = _parser().parse_args(argv)
     try:
+        for option in ("json", "png"):
+            check_output(f"--{option}", getattr(args, option))
         found = evaluate(args)
         if args.json:
             args.json.write_text(json.dumps(found, indent=1) + "\n")

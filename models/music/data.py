@@ -17,21 +17,21 @@ import csv
 import hashlib
 import io
 import json
-import lzma
 import os
 import sys
-import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from engine.core.contract import Track
+from engine.midi.song import metre_name
+from models.music.files import LARGEST_BYTES, LEAD_SHEETS, MIDI, File, files_below, find_files, on_disk
 from models.music.musicxml import read_lead_sheet
 from models.music.representation import (
     BAND,
@@ -42,21 +42,20 @@ from models.music.representation import (
     Song,
     SongError,
     assign_roles,
+    counts_as,
     grid_fit,
     quantise,
     read_song,
     sections,
     sounding_bars,
+    stretches,
 )
 
+__all__ = ["LARGEST_BYTES", "File", "find_files"]  # of files, for those who read them here
 SPLITS = ("train", "valid", "test")
-MIDI = (".mid", ".midi", ".kar")
-LEAD_SHEETS = (".mxl", ".musicxml")  # tell of lead and chords alone
-ARCHIVES = (".tar.xz", ".tar.gz", ".tgz", ".zip")
 TABLES = ("manifest.jsonl", "manifest.csv", "info.csv")  # of splits and licences, beside the files or in their archive
-LARGEST_BYTES = 4_000_000  # a MIDI file of music is a hundred times smaller
 LEAST_LEVELS, LEAST_SPREAD = 4, 3.0  # different velocities, and their deviation, of a track that was played and not typed
-READER = 6  # raise when the meaning of a roll changes: older caches are then left unread
+READER = 7  # raise when the meaning of a roll changes: older caches are then left unread
 
 # What the folders' own LICENSE.txt and SOURCE.md say, for the cards of networks trained on them.
 LICENCES = {
@@ -91,6 +90,13 @@ class Collection:
     used: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     sources: list[dict[str, str]] = field(default_factory=list)  # name and licence of each, for a card
+    refusals: dict[str, str] = field(default_factory=dict)  # by file: the reason, in full
+    lost: dict[str, list[str]] = field(default_factory=dict)  # by file that was used: what of it was mended or left out
+
+    def refuse(self, name: str, error: SongError) -> None:
+        """Count a file that cannot be used, and keep why."""
+        self.refused[error.reason] += 1
+        self.refusals[name] = str(error)
 
     def split(self, name: str) -> list[Piece]:
         """Pieces of one split."""
@@ -103,70 +109,15 @@ class Collection:
             "files": self.files,
             "used": self.used,
             "refused": dict(self.refused.most_common()),
+            "refused_files": self.refusals,
+            "lost": self.lost,
             "pieces": {s: len(self.split(s)) for s in SPLITS},
             "steps": {s: sum(len(p.roll) for p in self.split(s)) for s in SPLITS},
         }
 
 
-@dataclass(slots=True, frozen=True)
-class File:
-    """A file found under a path, perhaps inside an archive; one too large to be music is never read."""
-
-    name: str  # path inside its folder or archive
-    data: bytes | None
-
-    def content(self) -> bytes:
-        """The file's bytes. Raises SongError where it is too large."""
-        if self.data is None:
-            raise SongError(f"larger than {LARGEST_BYTES // 1_000_000} MB")
-        return self.data
-
-
-def find_files(path: Path, suffixes: Sequence[str] = MIDI) -> Iterator[File]:
-    """Yield the files under `path` (a file, a folder, or an archive), those in its archives included, sorted by name."""
-    if path.is_file() and path.name.endswith(ARCHIVES):
-        yield from _in_archive(path, suffixes)
-    elif path.is_file():
-        yield _on_disk(path, path.name)
-    elif path.is_dir():
-        for child in sorted(p for p in path.rglob("*") if p.is_file()):
-            if child.name.endswith(ARCHIVES):
-                yield from _in_archive(child, suffixes)
-            elif child.name.lower().endswith(tuple(suffixes)):
-                yield _on_disk(child, child.relative_to(path).as_posix())
-    else:
-        raise FileNotFoundError(f"{path}: no such file or folder")
-
-
-def _on_disk(path: Path, name: str) -> File:
-    with path.open("rb") as stream:
-        return _file(name, stream)
-
-
-def _file(name: str, stream: IO[bytes]) -> File:
-    data = stream.read(LARGEST_BYTES + 1)
-    return File(name, data if len(data) <= LARGEST_BYTES else None)
-
-
-def _in_archive(path: Path, suffixes: Sequence[str]) -> Iterator[File]:
-    """The archive's files by name; of a broken archive those before the damage, then the archive itself as a file."""
-    found: list[File] = []
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                for name in archive.namelist():
-                    if name.lower().endswith(tuple(suffixes)):
-                        with archive.open(name) as stream:
-                            found.append(_file(name, stream))
-        else:
-            with tarfile.open(path) as tar:
-                for member in tar:
-                    content = tar.extractfile(member) if member.isfile() else None
-                    if content is not None and member.name.lower().endswith(tuple(suffixes)):
-                        found.append(_file(member.name, content))
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError):
-        found.append(File(path.name, b""))
-    yield from sorted(found, key=lambda f: f.name)
+# What a damaged file makes a reader raise that did not foresee it.
+DAMAGED = (ArithmeticError, EOFError, LookupError, TypeError, ValueError, MemoryError)
 
 
 def read_tables(files: Iterable[File]) -> dict[str, dict[str, Any]]:
@@ -194,6 +145,25 @@ def split_of(name: str, row: dict[str, Any] | None) -> str:
 
 
 Stretch = tuple[np.ndarray, Expression]
+# Roll, expression where it is read, and the tracks of which the file tells nothing.
+Converted = tuple[np.ndarray, Expression | None, tuple[str, ...]]
+# What is made of one file; what of it was mended or left out is added to the list.
+Convert = Callable[[File, list[str]], list[Converted]]
+
+
+def metres_of(song: Song) -> str:
+    """The metres of a song as a person reads them."""
+    return ", ".join(dict.fromkeys(metre_name(metre) for metre in song.metres))
+
+
+def left_out(song: Song, least_bars: int = 0) -> list[str]:
+    """What of a song is in no stretch: bars of another metre, and stretches that are too short."""
+    gone = [
+        f"{round((end - start) * metre[1] / metre[0] / 4)} bars of {metre_name((start, *metre))} left out"
+        for start, end, metre in stretches(song)
+        if not counts_as(metre) and end - start > song.pickup
+    ]
+    return gone + [f"a stretch of {round((b - a) / 4)} bars left out" for a, b in sections(song) if b - a < 4 * least_bars]
 
 
 def band_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.8, least_bars: int = 8) -> list[Stretch]:
@@ -203,10 +173,10 @@ def band_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float 
         return drum_stretches(song, tracks)
     if len({r for r in roles if r}) < 2:
         raise SongError("fewer than two roles")
-    stretches = _metre_of_four(song)
-    if grid_fit(song.parts, stretches[0][0]) < least_fit:
+    spans = _metre_of_four(song)
+    if grid_fit(song.parts, spans[0][0]) < least_fit:
         raise SongError("off the grid")
-    found = [_stretch(song.parts, roles, start, end, tracks, performed=False) for start, end in stretches]
+    found = [_stretch(song.parts, roles, start, end, tracks, performed=False) for start, end in spans]
     found = [f for f in found if len(f[0]) >= least_bars * 16]
     if not found:
         raise SongError("shorter than 8 bars")
@@ -235,10 +205,10 @@ def drum_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float 
 
 
 def _metre_of_four(song: Song) -> list[tuple[float, float]]:
-    stretches = sections(song)
-    if not stretches:
-        raise SongError("odd metre")
-    return stretches
+    found = sections(song)
+    if not found:
+        raise SongError("odd metre", metres_of(song))
+    return found
 
 
 def _shifted(part: Part, quarters: float) -> Part:
@@ -288,47 +258,66 @@ def joined(paths: Sequence[Path], parts: Iterable[Collection]) -> Collection:
         whole.used += part.used
         whole.refused += part.refused
         whole.sources += part.sources
+        whole.refusals |= part.refusals
+        whole.lost |= part.lost
     if not whole.pieces:
         reasons = ", ".join(f"{n} {r}" for r, n in whole.refused.most_common()) or "there is no MIDI file and no lead sheet"
-        raise ValueError(f"{', '.join(map(str, paths))}: nothing to train on: {reasons}")
+        listed = "".join(f"\n  {line}" for line in shortened(whole.refusals))
+        raise ValueError(f"{', '.join(map(str, paths))}: nothing in it can be used: {reasons}{listed}")
     return whole
 
 
-# What is made of one file: roll, expression where it is read, and the tracks of which the file tells nothing.
-Convert = Callable[[File], list[tuple[np.ndarray, Expression | None, tuple[str, ...]]]]
+def shortened(refusals: Mapping[str, object], most: int = 10) -> list[str]:
+    """A line for each file and why it is refused, the first `most` of them."""
+    lines = [f"{name}: {why}" for name, why in list(refusals.items())[:most]]
+    rest = len(refusals) - len(lines)
+    return [*lines, f"and {rest} more"] if rest else lines
 
 
 def read_files(path: Path, convert: Convert, suffixes: Sequence[str] = MIDI) -> Collection:
     """Convert every file under a path, with split and licence as its table says; what SongError refuses is counted."""
     files = list(find_files(path, (*suffixes, *TABLES)))
     if path.is_file():
-        files += [_on_disk(path.parent / t, t) for t in TABLES if (path.parent / t).is_file()]
-    manifest = read_tables(f for f in files if f.name.endswith(TABLES))
+        files += [on_disk(path.parent / t, t) for t in TABLES if (path.parent / t).is_file()]
     out = Collection()
+    manifest: dict[str, dict[str, Any]] = {}
+    for table in (f for f in files if f.name.endswith(TABLES)):
+        try:
+            manifest |= read_tables([table])
+        except (SongError, *DAMAGED) as error:
+            out.refuse(str(path / table.name), SongError("a table that cannot be read", str(error)))
     licences = set()
     for file in (f for f in files if not f.name.endswith(TABLES)):
         out.files += 1
         row = _row_of(file.name, manifest)
+        named, lost = str(path if path.name == file.name else path / file.name), list[str]()
         try:
-            stretches = convert(file)
+            found = convert(file, lost)
         except SongError as error:
-            out.refused[error.reason] += 1
+            out.refuse(named, error)
+            continue
+        except DAMAGED as error:  # a file that no reader foresaw costs itself and no other
+            out.refuse(named, SongError("unreadable", f"{type(error).__name__}: {error}"))
             continue
         out.used += 1
+        if lost:
+            out.lost[named] = lost
         licences.add(str((row or {}).get("licence", "")))
         split = split_of(file.name, row)
-        out.pieces += [Piece(f"{file.name}#{i}" if i else file.name, split, *found) for i, found in enumerate(stretches)]
-    named = ", ".join(sorted(licences - {""}))
+        out.pieces += [Piece(f"{file.name}#{i}" if i else file.name, split, *stretch) for i, stretch in enumerate(found)]
+    licence = ", ".join(sorted(licences - {""}))
     name = path.resolve().name
-    out.sources = [{"name": name, "licence": named or LICENCES.get(name, "not stated")}]
+    out.sources = [{"name": name, "licence": licence or LICENCES.get(name, "not stated")}]
     return out
 
 
 def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
-    def convert(file: File) -> list[tuple[np.ndarray, Expression | None, tuple[str, ...]]]:
-        sheet = file.name.lower().endswith(LEAD_SHEETS)
+    def convert(file: File, lost: list[str]) -> list[Converted]:
+        sheet = file.is_called(*LEAD_SHEETS)
         song = (read_lead_sheet if sheet else read_song)(file.content())
-        return [(roll, expression, unknown_tracks(roll, tracks, sheet)) for roll, expression in band_stretches(song, tracks)]
+        found = band_stretches(song, tracks)
+        lost += [*song.remarks, *left_out(song, 8 if len(found) < len(sections(song)) else 0)]
+        return [(roll, expression, unknown_tracks(roll, tracks, sheet)) for roll, expression in found]
 
     return read_files(path, convert, (*MIDI, *LEAD_SHEETS))
 
@@ -345,7 +334,7 @@ def unknown_tracks(roll: np.ndarray, tracks: Sequence[Track], sheet: bool = Fals
 
 def _cache_key(path: Path, tracks: Sequence[Track]) -> str:
     """Changes whenever a file under `path`, the reader or the tracks do."""
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = sorted(files_below(path)) if path.is_dir() else [path]
     seen = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     text = json.dumps([READER, [t.model_dump() for t in tracks], seen])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -355,20 +344,35 @@ def _cached(path: Path, cache: Path, tracks: Sequence[Track]) -> Collection:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
     file = cache / f"band-{_cache_key(path.resolve(), tracks)}.npz"
-    if file.is_file():
+    try:
         return _load(file)
-    fresh = _read_one(path, tracks)
+    except (OSError, zipfile.BadZipFile, zlib.error, *DAMAGED):
+        fresh = _read_one(path, tracks)  # there is none, or it is damaged: it is written anew
     if fresh.pieces:
-        cache.mkdir(parents=True, exist_ok=True)
-        about = {
-            "files": fresh.files,
-            "used": fresh.used,
-            "refused": dict(fresh.refused),
-            "sources": fresh.sources,
-            "pieces": [(p.name, p.split, len(p.roll), p.unknown) for p in fresh.pieces],
-        }
-        expressions = [p.expression for p in fresh.pieces if p.expression is not None]
-        partial = file.with_suffix(f".{os.getpid()}.partial.npz")
+        try:
+            _store(fresh, file)
+        except OSError as error:
+            raise ValueError(
+                f"--cache {cache}: cannot be written ({error.strerror}); give another folder with --cache"
+            ) from error
+    return fresh
+
+
+def _store(fresh: Collection, file: Path) -> None:
+    """Write what was read, in one go. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    about = {
+        "files": fresh.files,
+        "used": fresh.used,
+        "refused": dict(fresh.refused),
+        "sources": fresh.sources,
+        "refusals": fresh.refusals,
+        "lost": fresh.lost,
+        "pieces": [(p.name, p.split, len(p.roll), p.unknown) for p in fresh.pieces],
+    }
+    expressions = [p.expression for p in fresh.pieces if p.expression is not None]
+    partial = file.with_suffix(f".{os.getpid()}.partial.npz")
+    try:
         np.savez_compressed(
             partial,
             roll=np.concatenate([p.roll for p in fresh.pieces]),
@@ -377,14 +381,16 @@ def _cached(path: Path, cache: Path, tracks: Sequence[Track]) -> Collection:
             about=json.dumps(about),
         )
         os.replace(partial, file)
-    return fresh
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _load(file: Path) -> Collection:
     with np.load(file) as stored:
         roll, expression = stored["roll"], Expression(stored["velocity"], stored["offset"])
         about = json.loads(str(stored["about"]))
-    out = Collection([], about["files"], about["used"], Counter(about["refused"]), about["sources"])
+    facts = (about["files"], about["used"], Counter(about["refused"]), about["sources"], about["refusals"], about["lost"])
+    out = Collection([], *facts)
     at = 0
     for name, split, steps, unknown in about["pieces"]:
         own = slice(at, at := at + steps)
@@ -440,26 +446,54 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def told(facts: Mapping[str, Any]) -> list[str]:
+    """Lines for the screen: which files are refused and why, and what of the others was left out."""
+    refused = {f"refused {name}": why for name, why in facts.get("refused_files", {}).items()}
+    lines = [f"  {line}" for line in shortened(refused)]
+    lost = {name: "; ".join(found) for name, found in facts.get("lost", {}).items()}
+    return lines + [f"  {line}" for line in shortened(lost)]
+
+
+def check_output(option: str, path: Path | None) -> None:
+    """Find out now, not after all the work, whether a file can be written. Raises ValueError with what to do."""
+    if path is None:
+        return
+    was_there = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not was_there:
+            path.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"{option} {path}: cannot be written ({error.strerror}); give a file in a folder you may write"
+        ) from error
+
+
 def main(argv: list[str] | None = None) -> int:
     """Console entry: `algoritmo data PATH ...`; returns the exit code."""
     args = _parser().parse_args(argv)
     try:
+        check_output("--png", args.png)
+        check_output("--json", args.json)
         found = read_band(args.paths, args.cache)
-    except (FileNotFoundError, ValueError) as error:
+        facts, figures = found.facts(), track_figures(found.pieces)
+        if args.png:
+            write_histograms(figures, found.pieces, args.png)
+        if args.json:
+            args.json.write_text(json.dumps({**facts, "tracks": figures}, indent=1) + "\n")
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    facts, figures = found.facts(), track_figures(found.pieces)
     print(f"{facts['used']} of {facts['files']} files can be used")
     for reason, count in facts["refused"].items():
         print(f"  {count:5} refused: {reason}")
+    for line in told(facts):
+        print(line)
     for split in SPLITS:
         print(f"  {split:6} {facts['pieces'][split]:5} pieces, {facts['steps'][split]:8} steps of a 16th")
     for name, track in figures.items():
         print(f"  {name:6} {track['strikes_per_step']:.3f} strikes a step, absent from {track['absent']:.0%} of the pieces")
-    if args.png:
-        write_histograms(figures, found.pieces, args.png)
-    if args.json:
-        args.json.write_text(json.dumps({**facts, "tracks": figures}, indent=1) + "\n")
     return 0
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.contract import Track
-from models.music.data import SPLITS, Collection, Piece, joined, read_files
+from models.music.data import SPLITS, Collection, Converted, Piece, joined, left_out, metres_of, read_files
+from models.music.files import File
 from models.music.representation import HELD, SongError, grid_fit, quantise, read_song, sections, trim
 
 LEAST_BARS = 4
@@ -62,18 +63,22 @@ def read_poly(path: Path, low: int, high: int) -> Collection:
 def read_midi(path: Path, low: int, high: int, steps_per_beat: int) -> Collection:
     """Read MIDI files with all parts merged onto one keyboard; refusals are counted by reason."""
     track = (Track(name="piano", pitches=tuple(range(low, high + 1))),)
-    return read_files(path, lambda file: [(r, None, ()) for r in _stretches(file.content(), track, steps_per_beat)])
+
+    def convert(file: File, lost: list[str]) -> list[Converted]:
+        return [(roll, None, ()) for roll in _stretches(file.content(), track, steps_per_beat, lost)]
+
+    return read_files(path, convert)
 
 
-def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int) -> list[np.ndarray]:
+def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int, lost: list[str]) -> list[np.ndarray]:
     """The stretches of a file in a metre of 2 or 4 quarters that lie on the grid. Raises SongError with the reason."""
     song = read_song(data)
     parts = [p for p in song.parts if not p.drum]
     if not parts:
         raise SongError("only drums")
-    spans = sorted(sections(song, 4) + sections(song, 2))
+    spans = sections(song)
     if not spans:
-        raise SongError("odd metre")
+        raise SongError("odd metre", metres_of(song))
     if grid_fit(parts, spans[0][0], steps_per_beat) < 0.8:
         raise SongError("off the grid")
     roles = ["piano"] * len(parts)
@@ -81,4 +86,5 @@ def _stretches(data: bytes, track: tuple[Track, ...], steps_per_beat: int) -> li
     rolls = [r for r in rolls if len(r) >= LEAST_BARS * 4 * steps_per_beat]
     if not rolls:
         raise SongError("shorter than 4 bars")
+    lost += [*song.remarks, *left_out(song)]
     return rolls

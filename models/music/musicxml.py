@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
@@ -33,16 +34,11 @@ class _Sheet:
 
 def read_lead_sheet(data: bytes) -> Song:
     """Parse a lead sheet (.mxl or .musicxml). Raises SongError with the reason."""
-    try:
-        part = ElementTree.fromstring(_score(data)).find("part")
-    except ElementTree.ParseError as error:
-        raise SongError("unreadable", str(error)) from error
-    if part is None:
-        raise SongError("unreadable", "no part")
+    part = first_part(data)
     sheet = _Sheet()
     try:
         _read_bars(part, sheet)
-    except (ValueError, ZeroDivisionError) as error:
+    except (ValueError, LookupError, ArithmeticError) as error:
         raise SongError("unreadable", str(error)) from error
     if not sheet.metres:
         raise SongError("no metre")
@@ -54,22 +50,56 @@ def read_lead_sheet(data: bytes) -> Song:
     return Song((melody, _part("chords", list(_voiced(sheet)))), _with_pickup(sheet))
 
 
+def first_part(data: bytes) -> ElementTree.Element:
+    """Return the first part of a score, packed or plain. Raises SongError."""
+    try:
+        part = _part_of(ElementTree.fromstring(_score(data)))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # a damaged text, or one of an unknown encoding
+        raise SongError("unreadable", str(error)) from error
+    if part is None:
+        raise SongError("unreadable", "no part")
+    return part
+
+
+def _part_of(score: ElementTree.Element) -> ElementTree.Element | None:
+    """The first part; of a score that is ordered by measures it is put together."""
+    if score.tag != "score-timewise":
+        return score.find("part")
+    part = ElementTree.Element("part")
+    for measure in score.iter("measure"):
+        own = measure.find("part")
+        if own is not None:
+            part.append(copy := ElementTree.Element("measure"))
+            copy.extend(own)
+    return part if len(part) else None
+
+
 def _score(data: bytes) -> bytes:
-    """The XML of a score, unpacked where it is compressed."""
+    """The XML of a score, unpacked where it is compressed: the file that the container names, else the first."""
     if data[:2] != b"PK":
         return data
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            inner = [n for n in archive.namelist() if n.endswith((".xml", ".musicxml")) and not n.startswith("META-INF")]
+            names = archive.namelist()
+            inner = [n for n in names if n.lower().endswith((".xml", ".musicxml")) and not n.startswith("META-INF")]
+            inner = [n for n in _named_by_container(archive) if n in names] + inner
             if not inner:
                 raise SongError("unreadable", "no score in the archive")
             with archive.open(inner[0]) as stream:
                 score = stream.read(LARGEST_SCORE_BYTES + 1)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise SongError("unreadable", str(error)) from error
     if len(score) > LARGEST_SCORE_BYTES:
         raise SongError("unreadable", "the score is too large")
     return score
+
+
+def _named_by_container(archive: zipfile.ZipFile) -> list[str]:
+    try:
+        container = ElementTree.fromstring(archive.read("META-INF/container.xml"))
+    except (KeyError, ElementTree.ParseError):
+        return []
+    return [str(e.get("full-path")) for e in container.iter() if e.tag.rpartition("}")[2] == "rootfile"]
 
 
 def _read_bars(part: ElementTree.Element, sheet: _Sheet) -> None:
@@ -81,9 +111,13 @@ def _read_bars(part: ElementTree.Element, sheet: _Sheet) -> None:
             length = float(element.findtext("duration") or 0) / divisions
             if element.tag == "attributes":
                 divisions = float(element.findtext("divisions") or divisions)
+                if not divisions > 0:
+                    raise SongError("unreadable", f"{divisions:g} divisions to a quarter note")
                 if element.find("time") is not None:
                     beats, kind = element.findtext("time/beats") or "", element.findtext("time/beat-type") or ""
-                    sheet.metres.append((start, int(beats), int(kind)))
+                    if not beats:
+                        raise SongError("no metre")
+                    sheet.metres.append((start, sum(map(int, beats.split("+"))), int(kind)))
             elif element.tag == "harmony":
                 sheet.chords.append((now + float(element.findtext("offset") or 0) / divisions, _symbol(element)))
             elif element.tag == "backup":

@@ -8,7 +8,6 @@ Runs without torch.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,17 @@ import numpy as np
 import symusic
 
 from engine.core.contract import Track
+from engine.core.errors import MidiFileError
+from engine.midi import smf
+from engine.midi.roles import ROLES, assign_roles, voices
+from engine.midi.song import Part, Song, song_of
+
+__all__ = ["ROLES", "Part", "Song", "assign_roles", "voices"]  # found by the engine's reader, used by all that read music
 
 SILENT, HELD, ONSET = 0, 1, 2
 OFFSETS = 120  # offsets are counted in this fraction of a step, -60..60
 UNKNOWN_OFFSET = -128
 
-ROLES = ("drums", "bass", "chords", "pad", "lead")
 # Twelve voices of a drum kit. Every General MIDI drum note is played by the nearest of them.
 DRUMS = (36, 38, 37, 42, 46, 51, 49, 41, 47, 39, 54, 70)
 BAND = (
@@ -59,19 +63,6 @@ class SongError(Exception):
 
 
 @dataclass(slots=True, frozen=True)
-class Part:
-    """One instrument of a song; times in quarter notes."""
-
-    name: str
-    program: int
-    drum: bool
-    start: np.ndarray  # float64 (notes,), quarters
-    end: np.ndarray  # float64 (notes,), quarters
-    pitch: np.ndarray  # int64 (notes,)
-    velocity: np.ndarray  # int64 (notes,)
-
-
-@dataclass(slots=True, frozen=True)
 class Expression:
     """How the notes of a roll were struck; what was never played by hand is not known."""
 
@@ -82,146 +73,53 @@ class Expression:
         return Expression(self.velocity[steps], self.offset[steps])
 
 
-@dataclass(slots=True, frozen=True)
-class Song:
-    """A MIDI file in quarter notes: its parts that have notes, and its bars."""
-
-    parts: tuple[Part, ...]
-    metres: tuple[tuple[float, int, int], ...]  # (start in quarters, numerator, denominator), first at 0
-
-    @property
-    def end(self) -> float:
-        """Last note's end, in quarters."""
-        return max((float(p.end.max()) for p in self.parts), default=0.0)
-
-
 def read_song(data: bytes) -> Song:
     """Parse a MIDI file. Raises SongError("unreadable" or "no notes")."""
     try:
-        score: Any = symusic.Score.from_midi(data)  # its stubs leave the attributes out
-    except (RuntimeError, ValueError) as error:
+        song = song_of(smf.parse(data))
+    except MidiFileError as error:
         raise SongError("unreadable", str(error)) from error
-    tpq = score.ticks_per_quarter
-    if tpq <= 0:
-        raise SongError("unreadable", f"{tpq} ticks per quarter")
-    parts = []
-    for track in score.tracks:
-        notes = track.notes.numpy()
-        if len(notes["time"]) == 0:
-            continue
-        start = notes["time"] / tpq
-        parts.append(
-            Part(
-                track.name,
-                int(track.program),
-                bool(track.is_drum),
-                start,
-                start + notes["duration"] / tpq,
-                notes["pitch"].astype(np.int64),
-                notes["velocity"].astype(np.int64),
-            )
-        )
-    if not parts:
+    if not song.parts:
         raise SongError("no notes")
-    metres = [(s.time / tpq, int(s.numerator), int(s.denominator)) for s in score.time_signatures]
-    if not metres or metres[0][0] > 0:
-        metres = [(0.0, 4, 4), *metres]
-    return Song(tuple(parts), tuple(metres))
+    return song
 
 
 def sections(song: Song, beats_per_bar: int = 4) -> list[tuple[float, float]]:
-    """Stretches (start, end in quarters) whose bars last `beats_per_bar` quarters and begin at the stretch's start.
+    """Stretches (start, end in quarters) whose bars last `beats_per_bar` quarters, or half as many, and begin at its start.
 
-    A pickup written as a short first bar, or an odd bar in the middle, ends one stretch and begins the next.
+    A pickup ends one stretch and begins the next, as an odd bar in the middle does.
     """
     found: list[tuple[float, float]] = []
-    edges = [*(m[0] for m in song.metres), max(song.end, song.metres[-1][0])]
-    for (start, numerator, denominator), end in zip(song.metres, edges[1:], strict=True):
-        if end <= start or numerator * 4 / denominator != beats_per_bar:
+    for start, end, metre in stretches(song):
+        if not counts_as(metre, beats_per_bar):
             continue
         # The same metre said again on a bar line changes nothing.
         if found and found[-1][1] == start and (start - found[-1][0]) % beats_per_bar == 0:
             found[-1] = (found[-1][0], end)
         else:
             found.append((start, end))
+    if found and found[0][0] == 0 and song.pickup:
+        found[0] = (song.pickup, found[0][1])
     return found
+
+
+def stretches(song: Song) -> list[tuple[float, float, tuple[int, int]]]:
+    """Where each metre of a song lasts: start and end in quarters, numerator and denominator."""
+    edges = [*(m[0] for m in song.metres), max(song.end, song.metres[-1][0])]
+    rows = zip(song.metres, edges[1:], strict=True)
+    return [(start, end, (numerator, denominator)) for (start, numerator, denominator), end in rows if end > start]
+
+
+def counts_as(metre: tuple[int, int], beats_per_bar: int = 4) -> bool:
+    """Whether bars of a metre are bars of so many quarters: 2/2 is 4/4, and two bars of 2/4 are one of it."""
+    quarters = metre[0] * 4 / metre[1]
+    return quarters in (beats_per_bar, beats_per_bar / 2)
 
 
 def grid_fit(parts: Sequence[Part], start: float = 0.0, steps_per_beat: int = 4, tolerance: float = 0.25) -> float:
     """Share of the onsets that lie within `tolerance` of a step from the grid (chance gives 2 x tolerance)."""
     steps = (np.concatenate([p.start for p in parts]) - start) * steps_per_beat
     return float(np.mean(np.abs(steps - np.round(steps)) <= tolerance))
-
-
-def voices(part: Part) -> float:
-    """Mean number of notes that sound where any does (1 = single-voiced)."""
-    first, last = np.floor(part.start * 8).astype(int), np.maximum(np.ceil(part.end * 8), 1).astype(int)
-    count = np.zeros(int(last.max()) + 2, np.int64)
-    np.add.at(count, first, 1)
-    np.add.at(count, np.maximum(last, first + 1), -1)
-    sounding = np.cumsum(count)
-    return float(sounding[sounding > 0].mean())
-
-
-_NAMED = (
-    ("lead", re.compile(r"melod|lead|vocal|solo|sing", re.I)),
-    ("bass", re.compile(r"bass|walk", re.I)),
-    ("pad", re.compile(r"pad|string|choir|\bsus|-sus|ensemble|atmos", re.I)),
-    ("chords", re.compile(r"chord|piano|guit|organ|keys|arp|rhythm|comp", re.I)),
-)
-_BASSES = range(32, 40)
-_PADS = (*range(48, 55), *range(88, 96), 16, 19, 20, 44)  # ensembles, synth pads, held organs, tremolo strings
-_EFFECTS = (47, 55, *range(112, 128), 96, 97, 101, 102)  # timpani, orchestra hit, percussive, sound effects
-
-
-def assign_roles(parts: Sequence[Part]) -> list[str | None]:
-    """Return the role of each part (one of ROLES, or None where it has no place in the band).
-
-    1. A part named exactly after a role has it. Channel 10 is the drums; sound effects have no role.
-    2. Bass: by General MIDI program, by name, or low (median under 45) and single-voiced.
-    3. Pad: by program or name, where the notes last a beat or more on average.
-    4. Lead: one named so; else, of the rest, the highest among the most single-voiced.
-    5. Chords: the rest.
-    """
-    roles: list[str | None] = []
-    rest: list[int] = []
-    for index, part in enumerate(parts):
-        role = _certain_role(part)
-        if role == "?":
-            rest.append(index)
-            role = None
-        roles.append(role)
-    named = [i for i in rest if _NAMED[0][1].search(parts[i].name)]
-    lead = _lead(parts, named or rest) if "lead" not in roles else None
-    for index in rest:
-        roles[index] = "lead" if index == lead else "chords"
-    return roles
-
-
-def _certain_role(part: Part) -> str | None:
-    """Role by rules 1 to 3; "?" where only a comparison with the other parts can tell."""
-    name = part.name.strip().lower()
-    if name in ROLES:
-        return name
-    if part.drum:
-        return "drums"
-    if part.program in _EFFECTS:
-        return None
-    by_name = next((role for role, pattern in _NAMED if pattern.search(name)), None)
-    if by_name == "lead":
-        return "?"
-    if by_name == "bass" or part.program in _BASSES:
-        return "bass"
-    if by_name != "chords" and np.median(part.pitch) < 45 and voices(part) < 1.1:
-        return "bass"
-    if (by_name == "pad" or part.program in _PADS) and np.mean(part.end - part.start) >= 1.0:
-        return "pad"
-    return "?"
-
-
-def _lead(parts: Sequence[Part], candidates: list[int]) -> int | None:
-    single = [i for i in candidates if voices(parts[i]) < 1.3 and len(parts[i].pitch) >= 16]
-    return max(single, key=lambda i: (float(np.median(parts[i].pitch)), len(parts[i].pitch)), default=None)
 
 
 def fold(pitch: int, pitches: Sequence[int]) -> int:

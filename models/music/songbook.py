@@ -7,9 +7,7 @@ sequences that are equal in any key only the first is kept. Runs without torch.
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +29,9 @@ from models.music.chord_symbols import (
     parse_harte,
     parse_kind,
 )
-from models.music.data import LICENCES, SPLITS, Collection, File, Piece, find_files, split_of
+from models.music.data import DAMAGED, LICENCES, SPLITS, Collection, Piece, shortened, split_of
+from models.music.files import LEAD_SHEETS, MIDI, File, find_files
+from models.music.musicxml import first_part
 from models.music.representation import HELD, ONSET, Song, SongError, read_song
 
 LEAST_BEATS = 16
@@ -57,6 +57,12 @@ class Songbook:
     files: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     sources: list[dict[str, str]] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)  # by file: the reason, in full
+
+    def refuse(self, name: str, error: SongError) -> None:
+        """Count a file that cannot be used, and keep why."""
+        self.refused[error.reason] += 1
+        self.refusals[name] = str(error)
 
     def split(self, name: str) -> list[ChordSong]:
         """Songs of one split."""
@@ -69,6 +75,7 @@ class Songbook:
             "files": self.files,
             "used": len(self.songs),
             "refused": dict(self.refused.most_common()),
+            "refused_files": self.refusals,
             "pieces": {s: len(self.split(s)) for s in SPLITS},
             "steps": {s: sum(len(x.chords) for x in self.split(s)) for s in SPLITS},
         }
@@ -90,21 +97,26 @@ def read_songs(paths: list[Path]) -> Songbook:
                 if (key := _in_any_key(chords)) in seen:
                     raise SongError("the same sequence as another")
             except SongError as error:
-                book.refused[error.reason] += 1
+                book.refuse(str(path if path.name == file.name else path / file.name), error)
+                continue
+            except DAMAGED as error:
+                why = SongError("unreadable", f"{type(error).__name__}: {error}")
+                book.refuse(str(path if path.name == file.name else path / file.name), why)
                 continue
             seen.add(key)
             song = ChordSong(file.name, split_of(title, None), tuple(chords), np.asarray(position, np.int64))
             book.songs.append(song)
-    if not book.split("train"):
+    if not book.songs:
         reasons = ", ".join(f"{n} {r}" for r, n in book.refused.most_common()) or "there is no chord file"
-        raise ValueError(f"{', '.join(map(str, paths))}: nothing to train on: {reasons}")
+        listed = "".join(f"\n  {line}" for line in shortened(book.refusals))
+        raise ValueError(f"{', '.join(map(str, paths))}: nothing in it can be used: {reasons}{listed}")
     return book
 
 
 def _files(path: Path) -> Iterator[File]:
     """The files of a collection that hold chords: of MIDI, only what lies in a folder `chords`, or all if none does."""
-    found = list(find_files(path, ("salami_chords.txt", ".mxl", ".musicxml", ".mid", ".midi")))
-    midi = [f for f in found if f.name.endswith((".mid", ".midi"))]
+    found = list(find_files(path, ("salami_chords.txt", *LEAD_SHEETS, *MIDI)))
+    midi = [f for f in found if f.is_called(*MIDI)]
     chords = [f for f in midi if "chords" in Path(f.name).parts]
     yield from (f for f in found if f not in midi)
     yield from chords or midi
@@ -112,9 +124,9 @@ def _files(path: Path) -> Iterator[File]:
 
 def _read(file: File) -> tuple[str, list[Chord], list[int]]:
     """Title to split by, chords and positions of a file. Raises SongError."""
-    if file.name.endswith(".txt"):
+    if file.is_called(".txt"):
         return read_billboard(file.content().decode("utf-8", "replace"))
-    if file.name.endswith((".mxl", ".musicxml")):
+    if file.is_called(*LEAD_SHEETS):
         return (file.name, *read_musicxml(file.content()))
     return (file.name, *read_chord_track(read_song(file.content())))
 
@@ -175,18 +187,11 @@ def _billboard_bar(cell: str, metre: str, last: Chord) -> list[Chord]:
 
 def read_musicxml(data: bytes) -> tuple[list[Chord], list[int]]:
     """Read the chord symbols of a lead sheet (.mxl or .musicxml): chord at each beat of the first part."""
+    part = first_part(data)
     try:
-        if data[:2] == b"PK":
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                inner = [n for n in archive.namelist() if n.endswith(".xml") and not n.startswith("META-INF")]
-                data = archive.read(inner[0])
-        root = ElementTree.fromstring(data)
-    except (zipfile.BadZipFile, ElementTree.ParseError, IndexError) as error:
+        events, bars, metre = _harmonies(part)
+    except (ValueError, LookupError, ArithmeticError) as error:
         raise SongError("unreadable", str(error)) from error
-    part = root.find("part")
-    if part is None:
-        raise SongError("unreadable", "no part")
-    events, bars, metre = _harmonies(part)
     if metre not in BEATS:
         raise SongError("odd metre")
     if not events:
@@ -208,6 +213,8 @@ def _harmonies(part: ElementTree.Element) -> tuple[list[tuple[float, Chord]], li
         for element in measure:
             if element.tag == "attributes":
                 divisions = float(element.findtext("divisions") or divisions)
+                if not divisions > 0:
+                    raise SongError("unreadable", f"{divisions:g} divisions to a quarter note")
                 if element.find("time") is not None:
                     metres.add(f"{element.findtext('time/beats')}/{element.findtext('time/beat-type')}")
             elif element.tag == "harmony":
@@ -246,9 +253,12 @@ def read_chord_track(song: Song) -> tuple[list[Chord], list[int]]:
     if metre not in BEATS:
         raise SongError("odd metre" if metre else "more than one metre")
     beat = QUARTERS[metre]
-    start = np.concatenate([p.start for p in song.parts])
-    end = np.concatenate([p.end for p in song.parts])
-    pitch = np.concatenate([p.pitch for p in song.parts])
+    parts = [part for part in song.parts if not part.drum]
+    if not parts:
+        raise SongError("no chords", "only drums")
+    start = np.concatenate([p.start for p in parts])
+    end = np.concatenate([p.end for p in parts])
+    pitch = np.concatenate([p.pitch for p in parts])
     origin = float(start.min())
     chords: list[Chord] = []
     for index in range(round((float(end.max()) - origin) / beat)):
@@ -266,7 +276,7 @@ def read_rolls(paths: Sequence[Path], names: Sequence[str]) -> Collection:
     book = read_songs(list(paths))
     classes = Classes(list(dict.fromkeys(name.partition(":")[2] for name in names[1:])))
     voicings = classes.voicings() > 0
-    out = Collection(files=book.files, used=len(book.songs), refused=book.refused, sources=book.sources)
+    out = Collection(files=book.files, used=len(book.songs), refused=book.refused, sources=book.sources, refusals=book.refusals)
     for song in book.songs:
         chords = np.asarray([classes.of(chord) for chord in song.chords])
         roll = np.zeros((len(chords), len(PITCHES) + len(PLAYER)), np.uint8)

@@ -34,6 +34,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from models.music.data import told
+
 Config = dict[str, Any]
 Batch = dict[str, Tensor]
 Carry = dict[str, Tensor]
@@ -164,13 +166,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(str(path), "pt") as file:
             meta = json.loads((file.metadata() or {}).get(META_KEY, "{}"))
             return {k: file.get_tensor(k) for k in file.keys()}, meta  # noqa: SIM118 (not a dict)
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{path}: is not a checkpoint ({error}); train without --resume to begin anew") from error
+    except (OSError, SafetensorError, ValueError) as error:
+        remedy = "remove it, and train without --resume to begin anew" if path.exists() else "give the path of one"
+        raise TrainingError(f"{path}: is not a checkpoint ({error}); {remedy}") from error
 
 
 def runs_of(meta: dict[str, Any]) -> list[dict[str, Any]]:
     """The runs that weights come from, by what their file says of them: those before, then its own."""
-    about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
+    try:
+        about = {"command": meta["command"], "updates": meta["best_update"], "seconds": round(meta["seconds"])}
+    except (KeyError, TypeError) as error:
+        raise TrainingError(f"the weights do not say what run they are of ({error}); give a best.safetensors of one") from error
     return [*meta.get("before", []), about]
 
 
@@ -524,7 +530,14 @@ def train(args: argparse.Namespace, command: str) -> Path:
     )
     if not args.resume and (out / "checkpoint.safetensors").exists():
         raise TrainingError(f"{out}: holds a run already; go on with --resume, or choose another --out")
-    data = recipe.dataset(args.data, {**config, "seed": args.seed}, args.cache)
+    _check_folder(out)
+    try:
+        data = recipe.dataset(args.data, {**config, "seed": args.seed}, args.cache)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"--data: {error}") from error
+    if world()[0] == 0:
+        for line in told(data.facts):
+            print(line)
     trainer = Trainer(args.network, recipe, data, config, options)
     if args.start is not None:
         trainer.begin_with(args.start)
@@ -538,6 +551,17 @@ def train(args: argparse.Namespace, command: str) -> Path:
         export_best(args.network, recipe, trainer.best, path)
         print(f"best validation {progress.best:.3f} nats/step at update {progress.best_update}; wrote {path}")
     return path
+
+
+def _check_folder(out: Path) -> None:
+    """Find out now, not after the first hour, whether a run can be written. Raises TrainingError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with (out / ".writable").open("wb"):
+            pass
+        (out / ".writable").unlink(missing_ok=True)
+    except OSError as error:
+        raise TrainingError(f"--out {out}: cannot be written ({error.strerror}); give a folder you may write") from error
 
 
 def export_best(name: str, recipe: Recipe, weights: Path, path: Path) -> None:
@@ -562,6 +586,9 @@ def main(argv: list[str] | None = None) -> int:
         train(args, "algoritmo train " + shlex.join(a for a in arguments if a != "--resume"))
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename}: cannot be written ({error.strerror}); make room, then --resume", file=sys.stderr)
         return 2
     finally:
         if dist.is_initialized():

@@ -155,6 +155,14 @@ def test_a_note_far_behind_all_others_is_left_out_and_one_that_goes_on_for_hours
     assert long.length < 1100
 
 
+def test_hours_of_silence_before_the_first_note_are_left_out_by_whole_bars() -> None:
+    found = song([tempo(100), tempo(90, 480), meta(1, b"", 480 * 4 * 5000), *notes(SCALE)])
+    assert rows(found)[0] == (1, 2, 60)
+    assert found.tempi == ((0.0, pytest.approx(90)),)
+    assert found.length == 9
+    assert found.remarks == ("5000 bars of silence at its beginning were left out",)
+
+
 def test_of_pieces_of_their_own_one_follows_the_other_each_in_its_tempo() -> None:
     found = song([tempo(100), *notes(SCALE[:3])], [tempo(140), *notes(SCALE)], kind=2)
     assert found.tempi == ((0.0, 100.0), (4.0, pytest.approx(140, abs=0.01)))

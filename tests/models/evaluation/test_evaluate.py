@@ -104,3 +104,37 @@ def test_bad_networks_and_arguments_are_refused(songs, tiny_onnx, tmp_path, caps
     assert "no piece is in it" in fails(capsys, tmp_path, tiny_onnx, songs / "0.mid", "--split", "test")
     assert "write NAME=VALUE" in fails(capsys, tmp_path, tiny_onnx, songs, "--control", "density")
     assert "no control 'drama'" in fails(capsys, tmp_path, tiny_onnx, songs, "--solo", 1, "--control", "drama=1")
+
+
+@pytest.mark.parametrize("name", ["song0", "song3", "song5"])
+def test_without_a_split_everything_is_taken_whatever_its_name(tiny_onnx, songs, tmp_path, name):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / f"{name}.mid").write_bytes((songs / "0.mid").read_bytes())
+    code, found = run(tmp_path, tiny_onnx, folder)
+    assert code == 0
+    assert (found["pieces"], found["split"]) == (1, "all")
+
+
+def test_a_bad_file_is_told_by_name_and_the_others_are_measured(tiny_onnx, songs, tmp_path, capsys):
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for file in songs.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "bad.mid").write_bytes(b"nonsense")
+    code, found = run(tmp_path, tiny_onnx, folder)
+    assert code == 0
+    assert found["pieces"] == 4
+    assert list(found["refused_files"]) == [str(folder / "bad.mid")]
+    assert f"refused {folder / 'bad.mid'}: unreadable: is not a MIDI file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--json", "--png", "--midi", "--cache"])
+def test_what_cannot_be_written_is_named_with_a_remedy(tiny_onnx, songs, tmp_path, capsys, option):
+    (tmp_path / "file").write_bytes(b"")
+    words = [str(tiny_onnx), str(songs), "--solo", "1", "--bars", "1"]
+    cache = [] if option == "--cache" else ["--cache", str(tmp_path / "cache")]
+    assert main([*words, *cache, option, str(tmp_path / "file" / "x")]) == 2
+    said = capsys.readouterr().err
+    assert f"{option} {tmp_path / 'file' / 'x'}: cannot be" in said
+    assert "give a" in said

@@ -3,12 +3,14 @@
 import io
 import json
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
 import symusic
 
-from models.music import data
+from models.music import data as data_module
+from models.music import files as finding
 from models.music.data import LARGEST_BYTES, find_files, main, read_band, split_of
 from models.music.representation import BAND, OFFSETS, ONSET, SILENT, UNKNOWN_OFFSET, to_midi
 
@@ -126,8 +128,8 @@ def test_what_is_too_large_is_refused_without_being_read(tmp_path, monkeypatch):
         stream = type("Stream", (), {"read": lambda _self, n=-1: asked.append(n) or real(n)})()
         return kept(name, stream)
 
-    kept = data._file
-    monkeypatch.setattr(data, "_file", reads)
+    kept = finding._file
+    monkeypatch.setattr(finding, "_file", reads)
     with (tmp_path / "huge.mid").open("wb") as file:
         file.truncate(3_000_000_000)  # no disk is used
     with pytest.raises(ValueError, match="1 larger than 4 MB"):
@@ -203,3 +205,151 @@ def test_the_command_says_what_a_folder_gives(folder, tmp_path, capsys):
     assert found["tracks"]["drums"]["strikes_per_step"] == 0.5
     assert found["tracks"]["pad"]["absent"] == 1.0
     assert main([str(tmp_path / "nowhere")]) == 2
+
+
+def four_metres(bars):
+    """A band of so many bars in 4/4, then 3/4, then 4/4 again."""
+    score = symusic.Score.from_midi(song(bars=sum(bars)))
+    score.time_signatures.append(symusic.TimeSignature(bars[0] * 1920, 3, 4))
+    score.time_signatures.append(symusic.TimeSignature(bars[0] * 1920 + bars[1] * 1440, 4, 4))
+    return bytes(score.dumps_midi())
+
+
+def metre_event(data):
+    """A band whose metre is these bytes."""
+    return song().replace(b"\xff\x58\x04\x04\x02", b"\xff\x58\x04" + data)
+
+
+BAD = {
+    "den.mid": (metre_event(b"\x04\x08"), "odd metre: 4/256"),
+    "max.mid": (metre_event(b"\x04\xff"), "odd metre: 4/2^255"),
+    "none.mid": (metre_event(b"\x00\x02"), "odd metre: 0/4"),
+    "div.mid": (song()[:12] + b"\0\0" + song()[14:], "unreadable: has 0 ticks to a beat"),
+    "div.musicxml": (
+        b"<score-partwise><part><measure><attributes><divisions>0</divisions></attributes></measure></part></score-partwise>",
+        "unreadable: 0 divisions",
+    ),
+    "page.mid": (b"<html>404</html>", "unreadable: is not a MIDI file (it is a web page)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_one_bad_file_is_refused_by_name_and_the_others_are_used(folder, tmp_path, capsys, name):
+    (folder / name).write_bytes(BAD[name][0])
+    assert main([str(folder), "--cache", str(tmp_path / "cache"), "--json", str(tmp_path / "out.json")]) == 0
+    assert f"refused {folder / name}: {BAD[name][1]}" in capsys.readouterr().out
+    refused = json.loads((tmp_path / "out.json").read_text())["refused_files"]
+    assert list(refused) == [str(folder / name)]
+    assert refused[str(folder / name)].startswith(BAD[name][1])
+    again = read_band([folder], tmp_path / "cache")
+    assert (again.used, again.refusals) == (4, refused)
+
+
+def test_many_refused_files_are_shortened_on_the_screen_and_whole_in_the_json(folder, tmp_path, capsys):
+    for i in range(14):
+        (folder / f"bad{i:02}.mid").write_bytes(b"")
+    assert main([str(folder), "--cache", str(tmp_path / "cache"), "--json", str(tmp_path / "out.json")]) == 0
+    said = capsys.readouterr().out
+    assert said.count("refused /") == 10
+    assert "and 4 more" in said
+    assert len(json.loads((tmp_path / "out.json").read_text())["refused_files"]) == 14
+
+
+def test_a_reader_that_stumbles_costs_the_file_and_no_other(folder, monkeypatch):
+    (folder / "odd.mid").write_bytes(song(seed=9))
+    real = data_module.read_song
+    monkeypatch.setattr(data_module, "read_song", lambda data: 1 // 0 if data == song(seed=9) else real(data))
+    found = read_band([folder])
+    assert found.used == 4
+    assert found.refusals == {str(folder / "odd.mid"): "unreadable: ZeroDivisionError: integer division or modulo by zero"}
+
+
+def test_a_damaged_table_is_told_and_the_music_is_read(folder):
+    (folder / "manifest.jsonl").write_text("{broken")
+    found = read_band([folder])
+    assert found.used == 4
+    assert list(found.refusals) == [str(folder / "manifest.jsonl")]
+
+
+def test_what_of_a_file_is_lost_is_told(tmp_path, capsys):
+    (tmp_path / "a.mid").write_bytes(four_metres([12, 8, 12]))
+    (tmp_path / "b.mid").write_bytes(four_metres([12, 8, 4]))
+    assert main([str(tmp_path), "--cache", str(tmp_path / "cache"), "--json", str(tmp_path / "out.json")]) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["lost"] == {
+        str(tmp_path / "a.mid"): ["8 bars of 3/4 left out"],
+        str(tmp_path / "b.mid"): ["8 bars of 3/4 left out", "a stretch of 6 bars left out"],
+    }
+    assert "a.mid: 8 bars of 3/4 left out" in capsys.readouterr().out
+
+
+def test_two_bars_of_two_four_are_one_of_four(tmp_path):
+    (tmp_path / "polka.mid").write_bytes(metre_event(b"\x02\x02"))
+    assert len(read_band([tmp_path]).pieces[0].roll) == 160
+
+
+def test_a_pickup_that_no_metre_tells_shifts_the_bars(tmp_path):
+    score = symusic.Score(480)
+    for name, pitch, first in (("lead", 72, 0), ("bass", 36, 480), ("chords", 60, 480)):
+        track = symusic.Track(name, 0, False)
+        for at in range(first, 480 * 49, 480 if name == "lead" else 1920):
+            track.notes.append(symusic.Note(at, 400 if name == "lead" else 1900, pitch, 80))
+        score.tracks.append(track)
+    (tmp_path / "pickup.mid").write_bytes(score.dumps_midi())
+    roll = read_band([tmp_path]).pieces[0].roll
+    bass = roll[:, 12:44]
+    assert np.flatnonzero((bass == ONSET).any(1)).tolist() == list(range(0, 192, 16))
+
+
+@pytest.mark.parametrize("name", ["SONG.MID", "Song.Kar", "a.rmi", "b.smf", "c.MIDI"])
+def test_names_may_end_in_whatever_case(tmp_path, name):
+    (tmp_path / name).write_bytes(song())
+    assert read_band([tmp_path]).used == 1
+
+
+def test_companion_files_of_macos_are_no_music(folder, tmp_path):
+    (folder / "._0.mid").write_bytes(b"\0\5\x16\7 Mac OS X")
+    with zipfile.ZipFile(folder / "more.ZIP", "w") as archive:
+        archive.writestr("a/b.mid", song(seed=7))
+        archive.writestr("__MACOSX/a/._b.mid", b"\0\5\x16\7")
+    found = read_band([folder])
+    assert (found.files, found.used, found.refusals) == (5, 5, {})
+
+
+def test_links_to_folders_are_followed_once_each(folder, tmp_path):
+    library = tmp_path / "library"
+    (library / "own").mkdir(parents=True)
+    (library / "own" / "one.mid").write_bytes(song(seed=5))
+    (library / "linked").symlink_to(folder, target_is_directory=True)
+    (library / "again").symlink_to(folder, target_is_directory=True)
+    (library / "own" / "back").symlink_to(library, target_is_directory=True)
+    (library / "own" / "gone").symlink_to(tmp_path / "nowhere")
+    assert read_band([library]).used == 5
+    before = read_band([library], tmp_path / "cache")
+    (folder / "new.mid").write_bytes(song(seed=8))
+    assert read_band([library], tmp_path / "cache").used == before.used + 1
+
+
+def test_xml_that_is_no_score_is_no_music(folder):
+    (folder / "build.xml").write_bytes(b"<?xml version='1.0'?><project/>")
+    assert read_band([folder]).files == 4
+
+
+@pytest.mark.parametrize("option", ["--cache", "--json", "--png"])
+def test_what_cannot_be_written_is_named_and_the_remedy_works(folder, tmp_path, capsys, option):
+    (tmp_path / "file").write_bytes(b"")
+    words = [str(folder), "--cache", str(tmp_path / "cache")]
+    words = words[:1] if option == "--cache" else words
+    assert main([*words, option, str(tmp_path / "file" / "x")]) == 2
+    said = capsys.readouterr().err
+    assert f"{option} {tmp_path / 'file' / 'x'}: cannot be written" in said
+    assert "give a" in said
+    assert main([*words, option, str(tmp_path / "x")]) == 0
+
+
+def test_a_damaged_cache_is_written_anew(folder, tmp_path):
+    first = read_band([folder], tmp_path)
+    (cache,) = tmp_path.glob("band-*.npz")
+    for damage in (cache.read_bytes()[:100], b"", b"nonsense"):
+        cache.write_bytes(damage)
+        assert [p.name for p in read_band([folder], tmp_path).pieces] == [p.name for p in first.pieces]
+        assert len(cache.read_bytes()) > 200

@@ -9,6 +9,7 @@ import pytest
 from models.music.data import read_band
 from models.music.musicxml import read_lead_sheet
 from models.music.representation import HELD, ONSET, SongError, assign_roles, quantise, sections
+from models.music.songbook import read_songs
 
 
 def note(step, octave, quarters, tie="", chord=False):
@@ -94,3 +95,60 @@ def test_what_is_no_lead_sheet_is_refused_with_the_reason(data, reason):
     with pytest.raises(SongError) as refused:
         read_lead_sheet(data)
     assert refused.value.reason == reason
+
+
+def packed(**files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
+    return out.getvalue()
+
+
+EIGHT = sheet(*[harmony("C", "major") + WHOLE] * 8)
+
+
+def test_the_score_of_an_archive_is_the_one_that_its_container_names():
+    container = '<container><rootfiles><rootfile full-path="music/score.xml"/></rootfiles></container>'
+    both = {"about_xml": "<about/>", "music__score_xml": EIGHT}
+    assert len(read_lead_sheet(packed(**{"META-INF__container_xml": container}, **both)).parts) == 2
+    for broken in ("<container", '<container><rootfile full-path="gone.xml"/></container>'):
+        assert len(read_lead_sheet(packed(**{"META-INF__container_xml": broken}, score_xml=EIGHT)).parts) == 2
+
+
+@pytest.mark.parametrize("name", ["a.xml", "A.XML", "a.MusicXML", "a.MXL", "plain.mxl"])
+def test_sheets_are_found_by_whatever_name_they_have(tmp_path, name):
+    data = packed(score_xml=EIGHT) if name == "a.MXL" else EIGHT
+    (tmp_path / name).write_bytes(data)
+    assert read_band([tmp_path]).used == 1
+    assert len(read_songs([tmp_path]).songs) == 1
+
+
+def test_a_score_in_utf_16_and_one_ordered_by_measures_are_read(tmp_path):
+    wide = "<?xml version='1.0' encoding='utf-16'?>" + EIGHT.decode()
+    (tmp_path / "wide.xml").write_bytes(wide.encode("utf-16"))
+    assert read_band([tmp_path]).used == 1
+    turned = EIGHT.replace(b"<part>", b"").replace(b"</part>", b"").replace(b"partwise", b"timewise")
+    turned = turned.replace(b"<measure>", b"<measure><part>").replace(b"</measure>", b"</part></measure>")
+    plain, timewise = read_lead_sheet(EIGHT), read_lead_sheet(turned)
+    assert [p.pitch.tolist() for p in timewise.parts] == [p.pitch.tolist() for p in plain.parts]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b"<divisions>4</divisions>", b"<divisions>0</divisions>", "0 divisions to a quarter note"),
+        (b"<divisions>4</divisions>", b"<divisions>x</divisions>", "could not convert"),
+        (b"<step>E</step>", b"<step>H</step>", "H"),
+        (b"<beats>4</beats><beat-type>4</beat-type>", b"<senza-misura/>", "no metre"),
+        (b"<beats>4</beats>", b"<beats>four</beats>", "invalid literal"),
+        (b"<octave>5</octave>", b"<octave/>5", ""),
+    ],
+)
+def test_a_damaged_score_costs_itself_and_no_other(tmp_path, old, new, why):
+    (tmp_path / "bad.musicxml").write_bytes(EIGHT.replace(old, new))
+    (tmp_path / "good.musicxml").write_bytes(EIGHT)
+    found = read_band([tmp_path])
+    assert found.used == (1 if why else 2)
+    assert why in " ".join(found.refusals.values())
+    assert read_songs([tmp_path]).songs

@@ -9,6 +9,7 @@ import symusic
 
 from models.chords.trigram import Trigram
 from models.music.chord_symbols import SILENCE, Classes
+from models.music.data import split_of
 from models.music.representation import SongError, read_song
 from models.music.songbook import ChordSong, qualities_of, read_billboard, read_chord_track, read_musicxml, read_songs
 
@@ -146,3 +147,36 @@ def test_trigram_is_a_distribution_and_knows_no_key():
     assert total == pytest.approx(1.0, abs=1e-6)
     assert model.nats(song)[2:] == pytest.approx(model.nats(classes.moved(song, 7))[2:])
     assert np.exp(model.nats(song)[3:].mean()) < 3
+
+
+def test_drums_are_no_harmony(tmp_path):
+    song = [[48, 52, 55], [43, 47, 50], [48, 52, 55], [45, 48, 52]] * 8
+    score = symusic.Score.from_midi(chord_track(song))
+    drums = symusic.Track("drums", 0, True)
+    for beat in range(32):
+        drums.notes.append(symusic.Note(480 * beat, 240, 36 if beat % 2 else 38, 90))
+    score.tracks.insert(0, drums)
+    with_drums = bytes(score.dumps_midi())
+    assert read_chord_track(read_song(with_drums)) == read_chord_track(read_song(chord_track(song)))
+    del score.tracks[1]
+    with pytest.raises(SongError, match="only drums"):
+        read_chord_track(read_song(bytes(score.dumps_midi())))
+
+
+@pytest.mark.parametrize("name", ["song0.mid", "song3.MID", "song5.kar", "d.mid"])
+def test_one_song_is_read_whatever_split_its_name_falls_into(tmp_path, name):
+    (tmp_path / name).write_bytes(chord_track([[48, 52, 55], [43, 47, 50]] * 16))
+    assert len(read_songs([tmp_path]).songs) == 1
+    assert {split_of(f"{n}.mid", None) for n in ("song0", "song3", "song5")} == {"train", "valid", "test"}
+
+
+def test_one_bad_file_is_refused_by_name_and_the_others_are_used(tmp_path):
+    (tmp_path / "good.mid").write_bytes(chord_track([[48, 52, 55], [43, 47, 50]] * 16))
+    (tmp_path / "bad.mid").write_bytes(b"nonsense")
+    (tmp_path / "div.musicxml").write_bytes(
+        b"<score-partwise><part><measure><attributes><divisions>0</divisions></attributes></measure></part></score-partwise>"
+    )
+    book = read_songs([tmp_path])
+    assert len(book.songs) == 1
+    assert sorted(book.refusals) == [str(tmp_path / "bad.mid"), str(tmp_path / "div.musicxml")]
+    assert book.facts()["refused_files"] == book.refusals

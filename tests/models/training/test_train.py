@@ -4,10 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from models.music.representation import BAND, ONSET, to_midi
 from models.training import train
 from models.training.train import Options, Trainer, TrainingError, learning_rate, load_recipe, parse_settings, read_tensors
 
@@ -117,7 +119,7 @@ def test_run_as_a_module_a_wrong_folder_is_an_error_and_no_traceback(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"error: {tmp_path}: nothing to train on: there is no MIDI file and no lead sheet\n"
+    assert done.stderr == f"error: {tmp_path}: nothing in it can be used: there is no MIDI file and no lead sheet\n"
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
@@ -146,7 +148,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     with pytest.raises(TrainingError, match=r"belongs to another network: one.bias is \(4,\), not \(5,\)"):
         trainer(tmp_path / "new", width=5).begin_with(tmp_path / "best.safetensors")
     (tmp_path / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
-    with pytest.raises(TrainingError, match="is not a checkpoint"):
+    with pytest.raises(TrainingError, match=r"is not a checkpoint.*remove it, and train without --resume"):
         trainer(tmp_path).load()
 
 
@@ -218,3 +220,55 @@ def test_two_processes_learn_as_one(tmp_path):
     one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert {"carry.0.mean", "carry.1.mean"} <= weights(tmp_path / "run" / "checkpoint.safetensors").keys()
+
+
+SMALL = [f"--set={key}" for key in ("width=8", "layers=1", "head=8", "streams=2")]
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """A song of either split, and one that cannot be read."""
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    roll = np.zeros((160, sum(len(t.pitches) for t in BAND)), np.uint8)
+    roll[::2, 0] = roll[::4, 20] = roll[::4, 150] = ONSET
+    for name in ("song0", "song5"):
+        (folder / f"{name}.mid").write_bytes(to_midi(roll))
+    (folder / "bad.mid").write_bytes(b"nonsense")
+    return folder
+
+
+def command(songs, tmp_path, *more):
+    words = ["festival", "--data", str(songs), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
+    return train.main([*words, "--updates", "1", "--device", "cpu", *SMALL, *more])
+
+
+def test_a_damaged_checkpoint_is_named_and_the_remedy_works(songs, tmp_path, capsys):
+    assert command(songs, tmp_path) == 0
+    said = capsys.readouterr().out
+    assert f"refused {songs / 'bad.mid'}: unreadable: is not a MIDI file" in said
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    for damage in (checkpoint.read_bytes()[:1000], b"", b"nonsense" * 10):
+        checkpoint.write_bytes(damage)
+        assert command(songs, tmp_path, "--resume") == 2
+        assert f"error: {checkpoint}: is not a checkpoint" in (said := capsys.readouterr().err)
+        assert "remove it, and train without --resume" in said
+    checkpoint.unlink()
+    assert command(songs, tmp_path) == 0
+
+
+@pytest.mark.parametrize("option", ["--out", "--cache"])
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_done(songs, tmp_path, capsys, option):
+    (tmp_path / "file").write_bytes(b"")
+    assert command(songs, tmp_path, option, str(tmp_path / "file" / "x")) == 2
+    said = capsys.readouterr().err
+    assert f"{option} {tmp_path / 'file' / 'x'}: cannot be written" in said
+    assert "give a" in said
+
+
+@pytest.mark.parametrize("network", ["chords", "biaxial"])
+def test_music_that_gives_nothing_is_an_error_of_every_network(network, tmp_path, capsys):
+    (tmp_path / "bad.mid").write_bytes(b"nonsense")
+    words = [network, "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--updates", "1"]
+    assert train.main(words) == 2
+    assert f"{tmp_path / 'bad.mid'}: unreadable" in capsys.readouterr().err
