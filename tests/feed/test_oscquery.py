@@ -16,6 +16,8 @@ from pythonosc.osc_message import OscMessage
 from engine.core.config import Query as QueryConfig
 from engine.core.errors import ConfigError
 from engine.core.messages import NOTE_ON, PLAYER
+from engine.core.parameters import Live, Parameter, Registry
+from engine.feed.announce import server_name, service_name
 from engine.feed.feed import Feed
 from engine.feed.oscquery import MOST_CLIENTS, Query, _Client
 from engine.record.feed_file import Positions
@@ -333,3 +335,145 @@ def test_announced_and_found_by_zeroconf(feed, live):
         await browser.async_close()
 
     asyncio.run(with_server(query, talk))
+
+
+# Parameters that come and go with the patches.
+
+CUTOFF = Parameter("lead.cutoff", 100, 10000, 2000, "Of the filter", "Hz", scale="exponential")
+
+
+def declarer(live):
+    """The process that loads the patches."""
+    return Live(Registry(live.registry.tracks), live.values)
+
+
+def test_knobs_are_found_as_long_as_their_patch_is_loaded(query, live):
+    assert query.answer("/algoritmo/param/lead/cutoff", "")[0] == 404
+    declarer(live).declare("lead", [CUTOFF])
+    status, node = query.answer("/algoritmo/param/lead/cutoff", "")
+    assert (status, node["VALUE"], node["RANGE"]) == (200, [2000.0], [{"MIN": 100, "MAX": 10000}])
+    assert "cutoff" in query.answer("/algoritmo/param/lead", "")[1]["CONTENTS"]
+    declarer(live).withdraw("lead")
+    assert query.answer("/algoritmo/param/lead/cutoff", "")[0] == 404
+    assert "cutoff" not in query.answer("/algoritmo/param/lead", "")[1]["CONTENTS"]
+
+
+async def texts(ws, count):
+    """Return the next `count` texts; the packets between them are passed over."""
+    found = []
+    while len(found) < count:
+        message = await ws.receive(10)
+        if message.type is aiohttp.WSMsgType.TEXT:
+            found.append(json.loads(message.data))
+    return found
+
+
+def test_who_is_connected_is_told_what_comes_and_goes(query, live):
+    there = declarer(live)
+    path = "/algoritmo/param/lead/cutoff"
+
+    async def talk(base, session):
+        async with session.get(f"{base}/?HOST_INFO") as answer:
+            extensions = (await answer.json())["EXTENSIONS"]
+            assert {"PATH_ADDED", "PATH_REMOVED", "PATH_CHANGED"} <= extensions.keys()
+        async with session.ws_connect(base) as ws:
+            there.declare("lead", [CUTOFF])
+            assert await texts(ws, 1) == [{"COMMAND": "PATH_ADDED", "DATA": path}]
+            await ws.send_str(order("LISTEN", path))
+            assert OscMessage(await ws.receive_bytes()).params == [2000.0]
+            there.set("lead.cutoff", 300)
+            assert OscMessage(await ws.receive_bytes()).params == [300.0]
+            there.declare("lead", [Parameter("lead.cutoff", 100, 500, 300, "Of another filter", "Hz")])
+            assert await texts(ws, 1) == [{"COMMAND": "PATH_CHANGED", "DATA": path}]
+            there.withdraw("lead")
+            assert await texts(ws, 1) == [{"COMMAND": "PATH_REMOVED", "DATA": path}]
+            live.set("tempo", 99)  # nothing that is gone is looked for
+            await ws.send_str(order("LISTEN", "/algoritmo/param/tempo"))
+            assert OscMessage(await ws.receive_bytes()).params == [99.0]
+
+    asyncio.run(with_server(query, talk))
+
+
+def test_one_who_never_reads_is_told_the_newest_of_each_path(query, live):
+    client = _Client()
+    for number in range(1000):
+        client.tell_path("PATH_REMOVED" if number % 2 else "PATH_ADDED", "/a")
+    client.tell_path("PATH_ADDED", "/b")
+    assert [json.loads(text)["DATA"] for text in client.take()] == ["/a", "/b"]
+
+
+def test_a_listened_path_that_went_with_another_reader_of_the_parameters_costs_nothing(query, live, feed, card, chance):
+    there = declarer(live)
+    there.declare("lead", [CUTOFF])
+    client = _Client()
+    query._clients[client] = None
+    query.order(client, order("LISTEN", "/algoritmo/param/lead/cutoff"))
+    there.withdraw("lead")
+    live.refresh()  # as the control socket does
+    feed.step(make_step(card, 1, chance))
+    query._tell_changes()
+    assert client.paths == {}
+
+
+# Between machines.
+
+
+@pytest.mark.parametrize(
+    ("bound", "control", "asked", "osc_ip", "ws_ip"),
+    [
+        ("0.0.0.0", "127.0.0.1", "192.168.1.4", "192.168.1.4", "192.168.1.4"),
+        ("0.0.0.0", "0.0.0.0", "192.168.1.4", "192.168.1.4", "192.168.1.4"),
+        ("0.0.0.0", "0.0.0.0", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "10.0.0.4", "192.168.1.4", "10.0.0.4", "192.168.1.4"),
+        ("::", "::", "::ffff:192.168.1.4", "192.168.1.4", "192.168.1.4"),
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_the_address_is_told_that_the_question_came_to(feed, live, bound, control, asked, osc_ip, ws_ip):
+    query = Query(QueryConfig(host=bound, port=free_port(), announce=False), feed, live, (control, 9001))
+    _, info = query.answer("/", "HOST_INFO", asked)
+    assert (info["OSC_IP"], info["WS_IP"], info["WS_PORT"]) == (osc_ip, ws_ip, query.port)
+    query._socket.close()
+
+
+def test_a_machine_on_another_address_of_this_one_is_told_that(feed, live):
+    query = Query(QueryConfig(host="0.0.0.0", port=free_port(), announce=False), feed, live, ("0.0.0.0", 9001))
+
+    async def talk(_base, session):
+        for address in ("127.0.0.1", "127.0.0.2"):  # all of 127/8 is this machine
+            async with session.get(f"http://{address}:{query.port}/?HOST_INFO") as answer:
+                info = await answer.json()
+                assert (info["OSC_IP"], info["WS_IP"]) == (address, address)
+
+    asyncio.run(with_server(query, talk))
+
+
+def test_the_announced_host_name_comes_in(query):
+    async def talk(base, session):
+        for host, status in ((f"{server_name(query.port)}:{query.port}", 200), ("evil.example", 403)):
+            async with session.get(f"{base}/?HOST_INFO", headers={"Host": host}) as answer:
+                assert answer.status == status
+
+    asyncio.run(with_server(query, talk))
+
+
+def test_two_machines_are_announced_under_two_names(monkeypatch):
+    names = []
+    for hostname in ("left.local", "right.local"):
+        monkeypatch.setattr("socket.gethostname", lambda hostname=hostname: hostname)
+        names.append((service_name(), server_name(9002)))
+    assert names == [
+        ("Algoritmo on left", "algoritmo-left-9002.local"),
+        ("Algoritmo on right", "algoritmo-right-9002.local"),
+    ]
+
+
+def test_with_no_network_to_announce_it_on_it_is_served_all_the_same(feed, live):
+    query = Query(QueryConfig(host="::1", port=free_port()), feed, live, ("::1", 9001))
+
+    async def talk():
+        await query.start()
+        assert not query.announced
+        await query.stop()
+
+    asyncio.run(talk())
