@@ -20,13 +20,14 @@ import numpy as np
 
 from engine.core.contract import Card
 from engine.core.errors import SessionError
-from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, PRESSURE
 from engine.transport.timeline import BeatTimeline
 
 TICKS = 960  # to a beat
 DRUMS = 9  # the channel that General MIDI plays drums on, counted from 0
 _SLOWEST = 0xFFFFFF  # microseconds per beat that a tempo event can hold
 _OURS = b"\x7d"  # manufacturer's number for anybody's own use
+_BEND_SEMITONES = 2  # the whole way of a bend wheel, where a file does not say otherwise
 _OFF_TICKS = 16  # a beat that has run away by so much is caught up with
 
 
@@ -131,7 +132,14 @@ class _Track:
     channel: int
     data: bytearray = field(default_factory=bytearray)
     tick: int = 0
-    sounding: set[int] = field(default_factory=set)  # pitches
+    sounding: dict[int, int] = field(default_factory=dict)  # pitch -> its channel
+    others: list[int] = field(default_factory=list)  # channels that only the player's other keyboards and fingers use
+    ranges: dict[int, int] = field(default_factory=dict)  # channel -> semitones of its whole bend, where it was told
+
+    def channel_of(self, step: int) -> int:
+        """Return the channel of an event, from its `step`: each keyboard and each finger of an MPE keyboard has its own."""
+        lane = -1 - step
+        return self.channel if lane <= 0 or not self.others else self.others[(lane - 1) % len(self.others)]
 
     def add(self, tick: int, message: bytes) -> None:
         self.data += _variable(max(tick - self.tick, 0)) + message
@@ -141,8 +149,8 @@ class _Track:
         """Return the track with what sounds let go at `tick`."""
         out = bytearray(self.data)
         delta = max(tick - self.tick, 0)
-        for pitch in sorted(self.sounding):
-            out += _variable(delta) + bytes((0x80 | self.channel, pitch, 64))
+        for pitch, channel in sorted(self.sounding.items()):
+            out += _variable(delta) + bytes((0x80 | channel, pitch, 64))
             delta = 0
         return bytes(out + _variable(delta) + b"\xff\x2f\x00")
 
@@ -161,6 +169,8 @@ class MidiFile:
         free = itertools.cycle(c for c in range(1, 16) if c != DRUMS)
         for number, track in enumerate(card.tracks):
             self._tracks[number] = _Track(track.name, DRUMS if track.kind == "drums" else next(free))
+        taken = {track.channel for track in self._tracks.values()}
+        self._tracks[PLAYER].others = [channel for channel in range(16) if channel != DRUMS and channel not in taken]
         for named in self._tracks.values():
             named.add(0, _text(3, named.name))
 
@@ -186,7 +196,8 @@ class MidiFile:
             self._metre = tuple(state["metre"])
             for track, chunk, saved in zip(self._all(), chunks, state["tracks"], strict=True):
                 track.data, track.tick = bytearray(chunk[: saved["bytes"]]), saved["tick"]
-                track.sounding = set(saved["sounding"])
+                track.sounding = {int(pitch): channel for pitch, channel in saved["sounding"]}
+                track.ranges = {int(channel): whole for channel, whole in saved["ranges"]}
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise SessionError(f"{self.path}: is not a recording that could be continued ({error}); move it away") from error
         return True
@@ -218,18 +229,13 @@ class MidiFile:
                 if kind == ALL_OFF:
                     for sounding in sorted(track.sounding):
                         _end(track, tick, sounding)
-                elif kind == NOTE_ON:
-                    _begin(track, tick, pitch, min(max(int(event["velocity"]), 1), 127))
                 elif kind == NOTE_OFF:
                     _end(track, tick, pitch)
-                elif kind == CONTROL:
-                    track.add(tick, bytes((0xB0 | track.channel, pitch, int(event["velocity"]) & 0x7F)))
                 else:
-                    value = min(max(round(8192 + 8192 * float(event["bend"])), 0), 16383)
-                    track.add(tick, bytes((0xE0 | track.channel, value & 0x7F, value >> 7)))
+                    _play(track, tick, event)
 
     def _concerned(self, kind: int, track: int) -> list[_Track]:
-        if kind not in (NOTE_ON, NOTE_OFF, ALL_OFF, CONTROL, PITCH_BEND):
+        if kind not in (NOTE_ON, NOTE_OFF, ALL_OFF, CONTROL, PITCH_BEND, PRESSURE):
             return []
         if kind == ALL_OFF and track == PLAYER:
             return [t for number, t in self._tracks.items() if number != PLAYER]
@@ -250,7 +256,10 @@ class MidiFile:
 
     def _state(self) -> bytes:
         """A sequencer-specific event that holds what `resume` needs."""
-        tracks = [{"bytes": len(t.data), "tick": t.tick, "sounding": sorted(t.sounding)} for t in self._all()]
+        tracks = [
+            {"bytes": len(t.data), "tick": t.tick, "sounding": sorted(t.sounding.items()), "ranges": [*t.ranges.items()]}
+            for t in self._all()
+        ]
         state = {"position": self.position, "tempo": self.tempo.to_json(), "metre": self._metre, "tracks": tracks}
         data = _OURS + json.dumps(state, separators=(",", ":")).encode()
         return b"\xff\x7f" + _variable(len(data)) + data
@@ -267,16 +276,35 @@ class MidiFile:
         return sum(len(t.data) for t in self._tracks.values())
 
 
-def _begin(track: _Track, tick: int, pitch: int, velocity: int) -> None:
-    _end(track, tick, pitch)
-    track.add(tick, bytes((0x90 | track.channel, pitch, velocity)))
-    track.sounding.add(pitch)
+def _play(track: _Track, tick: int, event: np.void) -> None:
+    """Write what begins or moves."""
+    kind, pitch, value = int(event["kind"]), int(event["pitch"]), int(event["velocity"]) & 0x7F
+    channel = track.channel_of(int(event["step"]))
+    if kind == NOTE_ON:
+        _end(track, tick, pitch & 0x7F)
+        track.add(tick, bytes((0x90 | channel, pitch & 0x7F, min(max(int(event["velocity"]), 1), 127))))
+        track.sounding[pitch & 0x7F] = channel
+    elif kind == CONTROL:
+        track.add(tick, bytes((0xB0 | channel, pitch & 0x7F, value)))
+    elif kind == PRESSURE:
+        track.add(tick, bytes((0xD0 | channel, value) if pitch > 127 else (0xA0 | channel, pitch, value)))
+    else:
+        _bend(track, tick, channel, value or _BEND_SEMITONES, float(event["bend"]))
+
+
+def _bend(track: _Track, tick: int, channel: int, whole: int, bend: float) -> None:
+    """Write a bend of -1..1 times `whole` semitones; first what they are, where whoever reads it would take it for less."""
+    if track.ranges.get(channel, _BEND_SEMITONES) != whole:
+        track.ranges[channel] = whole
+        for number, value in ((101, 0), (100, 0), (6, whole), (38, 0), (101, 127), (100, 127)):  # RPN 0
+            track.add(tick, bytes((0xB0 | channel, number, value)))
+    steps = min(max(round(8192 + 8192 * bend), 0), 16383)
+    track.add(tick, bytes((0xE0 | channel, steps & 0x7F, steps >> 7)))
 
 
 def _end(track: _Track, tick: int, pitch: int) -> None:
     if pitch in track.sounding:
-        track.add(tick, bytes((0x80 | track.channel, pitch, 64)))
-        track.sounding.remove(pitch)
+        track.add(tick, bytes((0x80 | track.sounding.pop(pitch), pitch, 64)))
 
 
 def _variable(number: int) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import SessionError
-from engine.core.messages import ALL_OFF, CONTROL, EVENT, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, WITHDRAWN
+from engine.core.messages import ALL_OFF, CONTROL, EVENT, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, PRESSURE, WITHDRAWN
 from engine.record.midi_file import TICKS, MidiFile
 from engine.transport.timeline import BeatTimeline
 from tests.feed.fakes import make_card
@@ -95,6 +95,38 @@ def test_controllers_and_bends_of_the_player_are_kept(tmp_path):
     pedal, down, up = (m for _, m in seconds(tmp_path / "session.mid")["player"])
     assert (pedal.control, pedal.value) == (64, 127)
     assert (down.pitch, up.pitch) == (-8192, 8191)
+
+
+def lane_event(frame, lane, kind, pitch, velocity=0, bend=0.0):
+    return np.array([(frame, -1 - lane, kind, PLAYER, pitch, velocity, bend)], EVENT)
+
+
+def test_each_finger_has_a_channel_that_nothing_else_uses_and_says_its_range_once(tmp_path):
+    file = new(tmp_path)
+    for event in (
+        lane_event(0, 0, NOTE_ON, 60, 90),
+        lane_event(1, 1, PITCH_BEND, 0, 50, 0.5),
+        lane_event(2, 1, NOTE_ON, 64, 80),
+        lane_event(3, 2, NOTE_ON, 67, 80),
+        lane_event(4, 1, PITCH_BEND, 0, 50, -0.5),
+        lane_event(5, 1, PRESSURE, 255, 33),
+        lane_event(6, 1, PRESSURE, 64, 34),
+        lane_event(7, 1, CONTROL, 74, 35),
+        lane_event(8, 0, NOTE_OFF, 64),
+    ):
+        file.hear(event)
+    file.write(100, final=True)
+    found = [m for _, m in seconds(tmp_path / "session.mid")["player"]]
+    others = {t.channel for t in file._tracks.values()}
+    first, second = (next(m.channel for m in found if m.type == "note_on" and m.note == pitch) for pitch in (64, 67))
+    assert len({first, second} | others | {9}) == len(others | {9}) + 2
+    assert next(m.channel for m in found if m.type == "note_on" and m.note == 60) == 0
+    of_first = [m for m in found if m.channel == first]
+    controls = [(m.control, m.value) for m in of_first if m.type == "control_change"]
+    assert controls == [(101, 0), (100, 0), (6, 50), (38, 0), (101, 127), (100, 127), (74, 35)]
+    assert [m.pitch for m in of_first if m.type == "pitchwheel"] == [4096, -4096]
+    assert [m.value for m in of_first if m.type in ("aftertouch", "polytouch")] == [33, 34]
+    assert of_first[-1].type == "note_off"  # wherever the end came from
 
 
 def test_all_off_ends_the_network_and_leaves_the_player(tmp_path):
@@ -204,10 +236,12 @@ def test_hours_do_not_drift(tmp_path):
 
 def test_going_on_equals_never_having_stopped(tmp_path):
     line = BeatTimeline(5000.0, -4.0, 112.0, RATE)
+    finger = [lane_event(9500, 1, PITCH_BEND, 0, 50, 0.5), lane_event(9500, 1, NOTE_ON, 72, 80)]
     parts = [
-        events(note(9000, NOTE_ON, 1, 40), note(9000, NOTE_ON, PLAYER, 60)),
+        np.concatenate([events(note(9000, NOTE_ON, 1, 40), note(9000, NOTE_ON, PLAYER, 60)), *finger]),
         events(note(30000, NOTE_OFF, 1, 40), note(30000, NOTE_ON, 1, 41), note(50000, NOTE_OFF, PLAYER, 60)),
     ]
+    parts[1] = np.concatenate([parts[1], lane_event(50001, 1, PITCH_BEND, 0, 50, 0.0)])
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     one, two = new(tmp_path / "one"), new(tmp_path / "two")
