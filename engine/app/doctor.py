@@ -171,7 +171,7 @@ def midi(config: Config, backends: Sequence[MidiBackend], device_is_jack: bool) 
             yield from _port(key, port, present)
 
 
-def _port(key: str, wanted: str, present: Sequence[str]) -> Iterator[Finding]:
+def _port(key: str, wanted: str | int, present: Sequence[str]) -> Iterator[Finding]:
     if wanted == VIRTUAL:
         if sys.platform == "win32":
             yield Finding(FAULT, key, "Windows has no virtual ports", "name a port, for example one of loopMIDI's")

@@ -6,12 +6,14 @@ Runs on: audio process (audio callback; offline: whoever renders).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
-from engine.core.config import Config
+from engine.control.commands import Commands, Share
+from engine.core.config import Config, Controller
 from engine.core.errors import ConfigError
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PRESSURE
-from engine.core.parameters import Live, Parameter, Registry
+from engine.core.parameters import Live, Registry
 from engine.jam.settings import of_controllers
 from engine.midi.channels import EVERY_NOTE, Channels, Lane, Played
 from engine.midi.inputs import MidiInput, PortInput
@@ -55,9 +57,9 @@ class Player:
         self._inputs: list[MidiInput] = [self.ports]
         self._ignored_before = 0
         self._sound = sound
-        self._live = live
+        self._commands = Commands(live)
         self._controllers = _controllers(config.midi.cc, live.registry)
-        self._channels = Channels()
+        self._channels = Channels([str(name) for name in config.midi.mpe])
 
     def add(self, source: MidiInput) -> None:
         """Listen to one more input; before the first block."""
@@ -85,7 +87,7 @@ class Player:
 
     def _hear(self, message: MidiMessage) -> None:
         if message.kind is Kind.CONTROL:
-            self._control(message.number, int(message.value))
+            self._control(message)
         for played in self._channels.take(message):
             self._play(played)
 
@@ -119,21 +121,20 @@ class Player:
         whole = min(max(math.ceil(lane.span), 1), 127)
         self._sound.tell_player(lane.number, PITCH_BEND, 0, whole, semitones / whole)
 
-    def _control(self, number: int, value: int) -> None:
-        for parameter in self._controllers.get(number, ()):
-            if parameter.kind == "trigger":
-                if value >= 64:
-                    self._live.fire(parameter.id)
-            else:
-                self._live.set(parameter.id, parameter.from_share(value / 127))
+    def _control(self, message: MidiMessage) -> None:
+        for name, wanted in self._controllers.get(message.number, ()):
+            if wanted.channel in (None, message.channel + 1) and wanted.port.casefold() in message.port.casefold():
+                source = f"{message.port} {message.channel} {message.number}"
+                self._commands.do("set", name, Share(message.value / 127), source)
 
 
-def _controllers(cc: dict[str, int], registry: Registry) -> dict[int, list[Parameter]]:
-    """Return the parameters each controller moves. Raises ConfigError that names every fault."""
+def _controllers(cc: Mapping[str, int | Controller], registry: Registry) -> dict[int, list[tuple[str, Controller]]]:
+    """Return the parameters each controller moves, and where it must be. Raises ConfigError that names every fault."""
     faults = of_controllers(cc, registry)
     if faults:
         raise ConfigError.of(faults)
-    found: dict[int, list[Parameter]] = {}
-    for key, number in cc.items():
-        found.setdefault(number, []).append(registry[key])
+    found: dict[int, list[tuple[str, Controller]]] = {}
+    for key, bound in cc.items():
+        controller = Controller(cc=bound) if isinstance(bound, int) else bound
+        found.setdefault(controller.cc, []).append((key, controller))
     return found

@@ -39,14 +39,47 @@ class Audio(_Section):
     cpu_dma_latency_us: int = Field(-1, ge=-1, le=2000)
 
 
+class Controller(_Section):
+    """Which controller moves a parameter: of one channel, of one keyboard, where they are given."""
+
+    cc: int
+    channel: int | None = Field(None, ge=1, le=16)
+    port: str = ""
+
+
+def _ports(value: object) -> object:
+    """One port may stand by itself; a number is the port's, or a part of its name."""
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+def _controllers(value: object, prefix: str = "") -> object:
+    """Let `drums.level = 20` and `{drums = {level = 20}}` mean the same; a table with `cc` is a Controller."""
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, object] = {}
+    for key, inner in value.items():
+        if isinstance(inner, dict) and "cc" not in inner:
+            deeper = _controllers(inner, f"{prefix}{key}.")
+            found |= deeper if isinstance(deeper, dict) else {}
+        else:
+            found[f"{prefix}{key}"] = inner
+    return found
+
+
+Ports = Annotated[tuple[str | int, ...], BeforeValidator(_ports)]
+
+
 class Midi(_Section):
     """Where notes come in and go out."""
 
     backend: Literal["auto", "alsa", "jack", "coremidi", "winmm", "none"] = "auto"
-    inputs: Names = ("virtual",)
-    outputs: Names = ()
+    inputs: Ports = ("virtual",)
+    outputs: Ports = ()
+    mpe: Ports = ()  # inputs that are MPE keyboards from the start; most say so themselves
     output_latency_ms: float = Field(0, ge=-500, le=500)
-    cc: dict[str, int] = Field(default_factory=dict)
+    cc: Annotated[dict[str, int | Controller], BeforeValidator(_controllers)] = Field(default_factory=dict)
 
 
 class Network(_Section):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.core import config
-from engine.core.config import Config
+from engine.core.config import Config, Controller
 from engine.core.contract import Card, read_card
 from engine.core.errors import AlgoritmoError, ConfigError, NetworkError
 from engine.core.parameters import Live, Registry
@@ -76,15 +76,25 @@ def _of_parameters(config: Config, registry: Registry) -> list[str]:
     return found
 
 
-def of_controllers(cc: Mapping[str, int], registry: Registry) -> list[str]:
-    """Return what is wrong with `midi.cc`."""
+def of_controllers(cc: Mapping[str, int | Controller], registry: Registry) -> list[str]:
+    """Return what is wrong with `midi.cc`. What may be a knob of a track's patch is known only when that one is loaded."""
     known = list(registry.index)
-    found = [f"midi.cc.{key}: there is no such parameter; {_instead(key, known)}" for key in cc if key not in registry]
+    found = [
+        f"midi.cc.{key}: there is no such parameter; {_instead(key, known)}"
+        for key in cc
+        if key not in registry and not _may_be_knob(key, known)
+    ]
+    numbers = {key: bound if isinstance(bound, int) else bound.cc for key, bound in cc.items()}
     return found + [
         f"midi.cc.{key}: controller {number} cannot be used; give one from 0 to 119, and not {PEDAL}, the sustain pedal"
-        for key, number in cc.items()
+        for key, number in numbers.items()
         if not 0 <= number < 120 or number == PEDAL
     ]
+
+
+def _may_be_knob(key: str, known: list[str]) -> bool:
+    track, dot, _ = key.partition(".")
+    return bool(dot) and f"{track}.level" in known and not difflib.get_close_matches(key, known, 1, 0.8)
 
 
 def _of_patches(config: Config, card: Card) -> list[str]:

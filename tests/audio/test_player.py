@@ -142,3 +142,49 @@ def test_what_is_told_of_the_player_is_his(bench: Build) -> None:
     events = stage.events()
     assert set(events["track"]) == {PLAYER}
     assert sorted(set(events["step"])) == [-2, -1]
+
+
+def test_a_trigger_fires_as_its_controller_rises_and_not_again_before_it_fell(bench: Build) -> None:
+    stage = bench('midi.cc={"reset"=20}')
+    counts = []
+    for value in (10, 63, 64, 70, 127, 64, 63, 100, 0, 127):
+        play(stage, "a", 0xB0, 20, value)
+        stage.blocks(1)
+        counts.append(int(stage.live.get("reset")))
+    assert counts == [0, 0, 1, 1, 1, 1, 1, 2, 2, 3]
+    play(stage, "b", 0xB0, 20, 127)  # another button
+    play(stage, "a", 0xB1, 20, 127)
+    stage.blocks(1)
+    assert stage.live.get("reset") == 5
+
+
+def test_a_controller_may_be_of_one_channel_and_of_one_keyboard(bench: Build) -> None:
+    stage = bench('midi.cc={"temperature"={cc=20, channel=3, port="Keystation"}, "density"={cc=20}}')
+    before = stage.live.get("temperature")
+    for port, status in (("Keystation 61 20:0", 0xB0), ("nanoKONTROL 24:0", 0xB2)):
+        play(stage, port, status, 20, 127)
+        stage.blocks(1)
+        assert stage.live.get("temperature") == before
+    assert stage.live.get("density") == stage.registry["density"].maximum
+    play(stage, "Keystation 61 20:0", 0xB2, 20, 127)
+    stage.blocks(1)
+    assert stage.live.get("temperature") == stage.registry["temperature"].maximum
+
+
+def test_a_switch_and_a_choice_follow_the_whole_way_of_a_controller(bench: Build) -> None:
+    stage = bench('midi.cc={"mode"=20, "lead.mute"=21}')
+    modes, mutes = set(), []
+    for value in range(128):
+        play(stage, "a", 0xB0, 20, value, 0xB0, 21, value)
+        stage.blocks(1)
+        modes.add(stage.live.get("mode"))
+        mutes.append(stage.live.get("lead.mute"))
+    assert modes == set(range(len(stage.registry["mode"].choices)))
+    assert mutes == sorted(mutes)
+    assert set(mutes) == {0, 1}
+
+
+def test_an_input_may_be_called_mpe(bench: Build) -> None:
+    stage = bench('midi.mpe="seaboard"')
+    play(stage, "Seaboard RISE 24:0", 0x91, 64, 100, 0xE1, 0, 64 + 8)
+    assert tones(stage) == {70}

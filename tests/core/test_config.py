@@ -80,3 +80,39 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_an_unknown_network_lists_those_there_are():
     with pytest.raises(ConfigError, match=r"network\.name: no network 'nonesuch'"):
         config.load(None, ["network.name=nonesuch"]).network_path()
+
+
+@pytest.mark.parametrize(
+    ("setting", "inputs"),
+    [
+        ("midi.inputs=Keystation", ("Keystation",)),
+        ("midi.inputs=61", (61,)),
+        ('midi.inputs="61"', ("61",)),
+        ('midi.inputs=["virtual", 0]', ("virtual", 0)),
+    ],
+)
+def test_a_port_may_stand_by_itself(setting: str, inputs: tuple[str | int, ...]) -> None:
+    assert config.load(None, [setting]).midi.inputs == inputs
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "bound"),
+    [
+        ("midi.cc.tempo=20", "tempo", 20),
+        ("midi.cc.drums.level=20", "drums.level", 20),
+        ('midi.cc={"drums.level"=20}', "drums.level", 20),
+        ("midi.cc={drums={level=20}}", "drums.level", 20),
+        ("midi.cc.drums.level={cc=20, channel=3}", "drums.level", config.Controller(cc=20, channel=3)),
+        ('midi.cc.reset={cc=20, port="Keys"}', "reset", config.Controller(cc=20, port="Keys")),
+    ],
+)
+def test_a_controller_is_bound_to_a_parameter_by_its_whole_name(setting: str, key: str, bound: int | config.Controller) -> None:
+    assert config.load(None, [setting]).midi.cc == {key: bound}
+
+
+@pytest.mark.parametrize(
+    "setting", ["midi.cc.tempo={cc=20, channel=0}", "midi.cc.tempo={cc=20, canal=3}", "midi.cc.tempo=high"]
+)
+def test_a_controller_that_is_none_is_refused_by_its_name(setting: str) -> None:
+    with pytest.raises(ConfigError, match=r"midi\.cc\.tempo"):
+        config.load(None, [setting])

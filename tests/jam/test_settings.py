@@ -85,3 +85,10 @@ def test_what_is_wrong_is_left_out_of_what_is_read(tmp_path):
     assert (found.audio.block, found.osc) == (default.audio.block, default.osc)
     with pytest.raises(ConfigError, match="2 faults"):
         config.load(None, ["audio.block=fast", "osc=3"])
+
+
+def test_a_controller_may_move_a_knob_of_a_patch_that_is_not_loaded_yet_but_no_misspelt_parameter(tiny_onnx):
+    assert not faults(tiny_onnx, "midi.cc.player.cutoff=20")
+    (fault,) = faults(tiny_onnx, "midi.cc.player.levle=20")
+    assert "did you mean player.level?" in fault
+    assert len(faults(tiny_onnx, "midi.cc.flute.cutoff=20")) == 1
