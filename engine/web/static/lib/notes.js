@@ -57,9 +57,10 @@ export function byPlayer(frame, slot) {
   return (frame.cells[slot] & CLAMPED) !== 0 || !(frame.cells[slot] & PLAY);
 }
 
-// Of how many bars one gets its name, where a bar is so wide: a power of two, so that names do not run into each other.
-export function barsBetween(width) {
+// Of how many bars one gets its name, where a bar is so wide and a name so long: a power of two, so that names do not run into
+// each other.
+export function barsBetween(width, name = 58) {
   let every = 1;
-  while (width * every < 58) every *= 2;
+  while (width * every < name) every *= 2;
   return every;
 }

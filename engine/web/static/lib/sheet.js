@@ -36,7 +36,14 @@ export function outlined(pen, text, x, y) {
   pen.fillText(text, x, y);
 }
 
-// A font for canvases, as much larger than on a desk as the page's own text is.
+// The size of a text on canvases in CSS pixels: `px` on a desk, as much larger as the page's own text is, and never smaller
+// than the page's smallest.
+export function textSize(px) {
+  const style = getComputedStyle(document.documentElement);
+  const root = parseFloat(style.fontSize);
+  return Math.max(Math.round((px * root) / 15), Math.ceil(parseFloat(style.getPropertyValue("--least")) * root) || 0);
+}
+
 export function font(px, weight = "") {
-  return `${weight} ${Math.round(px * (parseFloat(getComputedStyle(document.body).fontSize) / 15))}px system-ui, sans-serif`;
+  return `${weight} ${textSize(px)}px system-ui, sans-serif`;
 }

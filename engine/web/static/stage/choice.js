@@ -2,7 +2,7 @@
 
 import { palette, shade } from "../lib/colour.js";
 import { CLAMPED, HOLD, PLAY, pitchName } from "../lib/net.js";
-import { Sheet, font } from "../lib/sheet.js";
+import { Sheet, font, textSize } from "../lib/sheet.js";
 
 const BLACK = [1, 3, 6, 8, 10];
 
@@ -36,7 +36,9 @@ export class ChoiceColumns {
     return row >= 0 && row < slots ? slots - 1 - row : -1;
   }
 
-  top = 34;
+  get top() {
+    return 2.6 * textSize(12) + 4;
+  }
 
   draw(frame) {
     const { net } = this.app;
@@ -44,19 +46,21 @@ export class ChoiceColumns {
     const { width, height } = this.sheet;
     if (!width) return;
     const row = (height - this.top) / net.slots;
-    const keys = Math.min(52, width * 0.34);
+    const size = textSize(12);
+    const names = 2.3 * size;
+    const keys = Math.min(names + 26, width * 0.4);
     const pair = (width - keys) / 2 - 8;
     const grey = palette.luts.grey;
-    pen.font = font(11);
+    pen.font = font(12);
     for (let slot = 0; slot < net.slots; slot++) {
       const y = height - (slot + 1) * row;
       const pitch = net.slotPitch[slot];
       const cell = frame ? frame.cells[slot] : 0;
       pen.fillStyle = cell & PLAY ? (cell & CLAMPED ? palette.player : palette.network) : BLACK.includes(pitch % 12) ? "#151b23" : "#39434f";
-      pen.fillRect(26, y, keys - 26, Math.max(row - 0.6, 1));
+      pen.fillRect(names, y, keys - names, Math.max(row - 0.6, 1));
       if (pitch % 12 === 0) {
         pen.fillStyle = palette.soft;
-        pen.fillText(pitchName(pitch), 0, y + row / 2 + 4);
+        pen.fillText(pitchName(pitch), 0, Math.min(y + row / 2 + size / 3, height - 1));
       }
       if (!frame) continue;
       const strikes = cell & PLAY && !(cell & HOLD);
@@ -64,8 +68,8 @@ export class ChoiceColumns {
       this.cell(pen, keys + 16 + pair, y, pair, row, 1 - net.holdProbability(frame, slot), strikes, cell & CLAMPED, grey, !(cell & PLAY));
     }
     pen.fillStyle = palette.soft;
-    for (const [k, words] of (pair > 55 ? [["plays", "this note"], ["strikes", "it anew"]] : [["plays"], ["anew"]]).entries()) {
-      words.forEach((word, line) => pen.fillText(word, keys + 8 + k * (pair + 8), 12 + 13 * line));
+    for (const [k, words] of (pair > 4.6 * size ? [["plays", "this note"], ["strikes", "it anew"]] : [["plays"], ["anew"]]).entries()) {
+      words.forEach((word, line) => pen.fillText(word, keys + 8 + k * (pair + 8), size + 1.15 * size * line));
     }
   }
 

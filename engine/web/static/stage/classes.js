@@ -2,7 +2,7 @@
 
 import { palette, shade } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
-import { Sheet, font } from "../lib/sheet.js";
+import { Sheet, font, textSize } from "../lib/sheet.js";
 
 const ROOTS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 
@@ -34,8 +34,8 @@ export class Classes {
     const { names } = this.app.net.classes;
     const columns = this.table ? 12 : names.length;
     const rows = this.table ? this.kinds.length : 1;
-    const left = this.table ? 56 : 0;
-    const top = this.table ? 16 : 0;
+    const left = this.table ? 4.4 * textSize(12) : 0;
+    const top = this.table ? textSize(12) + 4 : 0;
     return { columns, rows, left, top, one: (this.sheet.width - left) / columns, tall: (this.sheet.height - top) / rows };
   }
 
@@ -67,10 +67,10 @@ export class Classes {
     if (!this.sheet.width) return;
     const { names, block } = net.classes;
     const { left, top, one, tall } = this.geometry();
-    pen.font = font(11);
+    pen.font = font(12);
     pen.fillStyle = palette.soft;
     if (this.table) {
-      ROOTS.forEach((root, k) => pen.fillText(chordName(root), left + k * one + one / 2 - 5, 11));
+      ROOTS.forEach((root, k) => pen.fillText(chordName(root), left + k * one + one / 2 - 5, textSize(12)));
       this.kinds.forEach((kind, k) => pen.fillText(kind, 0, top + k * tall + tall / 2 + 4));
     }
     const scored = [];

@@ -29,7 +29,7 @@ export class Controls {
     head.append(close);
     root.append(head);
     if (!this.app.mayChange) {
-      root.append(el("p", "soft", this.app.net.recorded ? "A recording: these show what is known of how it was set." : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
+      root.append(el("p", "soft", this.app.net.recorded ? "Recorded: these show what is known of how it was set, and turn nothing." : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
     }
     const left = new Map(hello.parameters.map((p) => [p.id, p]));
     const take = (id) => {
@@ -119,8 +119,10 @@ export class Controls {
     return row;
   }
 
-  toggle(p, label = p.id) {
+  // `name`: what it is called for who does not see where it stands.
+  toggle(p, label = p.id, name = label) {
     const button = chip(label, `${p.doc}.`, () => this.send(p.id, this.app.values[p.id] ? 0 : 1), `p-${p.id}`);
+    button.setAttribute("aria-label", name);
     button.disabled = !this.app.mayChange;
     this.show[p.id] = (v) => button.setAttribute("aria-pressed", String(Boolean(v)));
     return button;
@@ -155,12 +157,13 @@ export class Controls {
     const row = el("div", "control mix");
     const name = el("span", "name", track.name);
     name.style.color = trackColour(track);
+    row.style.setProperty("--track", trackColour(track));
     row.append(name);
     if (level) {
       row.dataset.why = `${level.doc}.`;
       this.slider(level, row);
     }
-    if (mute) row.append(this.toggle(mute, "mute"));
+    if (mute) row.append(this.toggle(mute, "mute", `mute ${track.name}`));
     return row;
   }
 

@@ -2,12 +2,10 @@
 
 import { chip, el } from "../lib/dom.js";
 import { PLAYER, pitchName } from "../lib/net.js";
+import { CODES, pianoKeys, velocityAt } from "../lib/piano.js";
 
 const NOTE_OFF = 0x80;
 const NOTE_ON = 0x90;
-const BLACK = [1, 3, 6, 8, 10];
-// Two rows of a keyboard, by place and not by letter, so that every layout plays alike.
-const CODES = ["KeyA", "KeyW", "KeyS", "KeyE", "KeyD", "KeyF", "KeyT", "KeyG", "KeyY", "KeyH", "KeyU", "KeyJ", "KeyK", "KeyO", "KeyL", "KeyP", "Semicolon"];
 const KINDS = { off: 0, on: 1, allOff: 2 };
 const VELOCITY = 92;
 
@@ -151,8 +149,7 @@ export class Keys {
     if (before !== undefined && before !== null) this.release(before);
     if (pitch !== null) {
       const box = key.getBoundingClientRect();
-      const part = Math.min(Math.max((event.clientY - box.top) / box.height, 0), 1);
-      this.press(pitch, Math.round(50 + 70 * part));
+      this.press(pitch, velocityAt((event.clientY - box.top) / box.height));
     }
     if (end) this.fingers.delete(event.pointerId);
     else this.fingers.set(event.pointerId, pitch);
@@ -161,34 +158,25 @@ export class Keys {
   build() {
     const { piano, app } = this;
     if (!piano) return;
-    const white = innerWidth < 700 ? 34 : 30;
-    const fit = Math.max(Math.floor(piano.clientWidth / white), 7);
-    const octaves = Math.min(Math.max(fit / 7, 1), 6);
-    const whites = Math.floor(octaves * 7);
-    const below = Math.floor((Math.floor(octaves) - 1) / 2) * 12;
-    const lowest = Math.max(this.base - below, 12);
-    const key = `${lowest} ${whites} ${app.mayChange}`;
+    const list = pianoKeys(this.base, piano.clientWidth, innerWidth < 700 ? 34 : 30);
+    const key = `${list[0].pitch} ${list.length} ${app.mayChange}`;
     if (this.built === key) return;
     this.built = key;
     this.keys = new Map();
     piano.replaceChildren();
-    let count = 0;
-    for (let pitch = lowest; count < whites || BLACK.includes(pitch % 12); pitch++) {
-      const black = BLACK.includes(pitch % 12);
-      if (black && count >= whites) break;
+    piano.setAttribute("aria-label", app.mayChange ? "Piano" : "Piano: shows what is played");
+    for (const { pitch, black, left, width, letter } of list) {
       const node = el("button", black ? "black" : "white");
       node.dataset.pitch = pitch;
+      node.disabled = !app.mayChange;
       node.tabIndex = pitch === this.base ? 0 : -1;
       node.setAttribute("aria-label", pitchName(pitch));
-      const at = CODES.indexOf(CODES[pitch - this.base]);
-      const letter = at >= 0 ? CODES[at].replace("Key", "").replace("Semicolon", ";") : "";
       if (letter && app.mayChange) node.append(el("kbd", "", letter));
       if (pitch % 12 === 0) node.append(el("span", "octave", pitchName(pitch)));
-      if (black) node.style.left = `calc(${count} * (100% / ${whites}) - 0.31 * (100% / ${whites}))`;
-      node.style.width = black ? `calc(0.62 * (100% / ${whites}))` : `calc(100% / ${whites})`;
+      if (black) node.style.left = `${100 * left}%`;
+      node.style.width = `${100 * width}%`;
       piano.append(node);
       this.keys.set(pitch, node);
-      if (!black) count++;
     }
     this.buildTools();
     this.light();

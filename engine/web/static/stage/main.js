@@ -123,6 +123,9 @@ class App {
       history.replaceState(null, "", location.pathname + location.search);
       this.send({ token });
     }
+    $("recorded").hidden = !this.net.recorded;
+    $("act-controls").textContent = this.net.recorded ? "Settings" : "Controls";
+    this.kiosk?.restart();
     $("network-name").textContent = this.net.name.replace(/ network$/, ""); // there is little room beside the tabs
     $("network-name").dataset.why = `The network that is playing. ${this.net.card.description ?? ""}`.trim();
     document.title = `Algoritmo: ${this.net.name}`;
@@ -136,7 +139,7 @@ class App {
     this.views?.network.free();
     this.views = { network: new NetworkView(this), neuron: new NeuronView(this), moments: new MomentsView(this), roll: new RollView(this) };
     this.readAddress();
-    if (this.controlsOpen === undefined) this.toggleControls(innerWidth >= 1280 && !this.net.planes && !this.kiosk, true);
+    if (this.controlsOpen === undefined) this.toggleControls(innerWidth >= 1280 && !this.net.planes && !this.kiosk && !this.net.recorded, true);
     this.show(this.view ?? "network");
     this.showSettings();
   }
@@ -153,6 +156,9 @@ class App {
   allow(may, asked = false) {
     const changed = may !== this.mayChange;
     this.mayChange = may;
+    this.kiosk?.restart();
+    // What would only open controls that turn nothing does not look as if it could be clicked.
+    for (const id of ["tempo-now", "mode-now"]) $(id).disabled = !may;
     if (this.welcome) {
       this.controls.build({ ...this.welcome, values: this.values });
       this.keys.built = "";
@@ -206,9 +212,11 @@ class App {
   }
 
   showSettings() {
-    const mode = this.welcome?.modes[Math.round(this.values.mode)];
-    const turn = this.listening === undefined || !this.welcome?.turns.includes(mode) ? "" : this.listening ? ": listening" : ": answering";
-    if (mode) $("mode-now").textContent = mode + turn;
+    const { modes = [], turns = [] } = this.welcome ?? {};
+    const mode = modes[Math.round(this.values.mode)];
+    const turn = this.listening === undefined || !turns.includes(mode) ? "" : this.listening ? ": listening" : ": answering";
+    const all = [...modes, ...turns.flatMap((one) => [`${one}: answering`, `${one}: listening`]), "stopped"];
+    if (mode) inPlace($("mode-now"), mode + turn, all);
     if (this.values.tempo) $("tempo").textContent = Math.round(this.values.tempo);
   }
 
@@ -357,6 +365,15 @@ class App {
       if (figures.shown.size > 512) figures.shown.delete(figures.shown.keys().next().value);
     }
   }
+}
+
+// A text in a place as wide as the widest of those that may stand in it.
+function inPlace(node, text, all) {
+  if (node.firstChild?.textContent === text && node.childElementCount === all.length + 1) return;
+  node.classList.add("place");
+  const held = all.map((one) => el("span", "held", one));
+  for (const one of held) one.ariaHidden = "true";
+  node.replaceChildren(el("span", "", text), ...held);
 }
 
 await loadPalette();

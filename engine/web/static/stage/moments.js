@@ -6,7 +6,7 @@ import { legend } from "../lib/legend.js";
 import { pieces } from "../lib/likeness.js";
 import { Rows, barsBetween } from "../lib/notes.js";
 import { mod } from "../lib/number.js";
-import { Sheet, font } from "../lib/sheet.js";
+import { Sheet, font, outlined, textSize } from "../lib/sheet.js";
 import { drawBars, drawNotes } from "./rollstrip.js";
 
 export class MomentsView {
@@ -172,16 +172,17 @@ export class MomentsView {
       }
     }
     const last = history.last.step;
-    const every = Math.max(barsBetween(one * net.stepsPerBar), 4) * net.stepsPerBar;
-    show.font = font(11);
+    const size = textSize(12);
+    const every = Math.max(barsBetween(one * net.stepsPerBar, 5.3 * size), 4) * net.stepsPerBar;
+    show.font = font(12);
     for (let n = from; n < from + shown; n++) {
       const step = last - (history.count - 1 - n);
       if (mod(step, every) || step < 0) continue;
       show.fillStyle = "rgba(255,255,255,.14)";
       show.fillRect((n - from) * one, 0, 1, side);
       show.fillRect(0, (n - from) * one, side, 1);
-      show.fillStyle = palette.soft;
-      if (n > from && (n - from) * one < side - 44) show.fillText(`bar ${step / net.stepsPerBar + 1}`, (n - from) * one + 4, 13);
+      show.fillStyle = palette.text;
+      if (n > from && (n - from) * one < side - 4.6 * size) outlined(show, `bar ${step / net.stepsPerBar + 1}`, (n - from) * one + 4, size + 1);
     }
     const here = (this.number - from + 0.5) * one;
     show.strokeStyle = palette.player;
@@ -203,15 +204,16 @@ export class MomentsView {
     const count = likeness.count - from;
     drawBars(pen, net, history, from, from + shown, 0, 0, width, height, true);
     const one = width / shown;
+    const foot = textSize(12) + 4;
     const number = this.number;
     for (let n = from; n < from + count; n++) {
       const v = likeness.of(n, number);
       pen.fillStyle = shade(palette.luts.sequential, this.contrast(255 * v), 0, 255);
-      const tall = Math.max(v, 0.01) * (height - 16);
-      pen.fillRect((n - from) * one, height - 14 - tall, Math.max(one - 0.4, 1), tall);
+      const tall = Math.max(v, 0.01) * (height - foot - 2);
+      pen.fillRect((n - from) * one, height - foot - tall, Math.max(one - 0.4, 1), tall);
     }
     pen.fillStyle = palette.player;
-    pen.fillRect((number - from) * one, 0, Math.max(one, 2), height - 14);
+    pen.fillRect((number - from) * one, 0, Math.max(one, 2), height - foot);
   }
 
   drawCards() {

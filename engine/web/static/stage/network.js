@@ -104,16 +104,22 @@ export class NetworkView {
     this.tools = built;
   }
 
+  // Have a signal among those that are shown.
+  reveal(signal) {
+    this.shown ??= this.defaultSignals();
+    if (this.shown.includes(signal)) return;
+    this.showSignals([...this.shown, signal].slice(-this.mostSignals()));
+  }
+
+  showSignals(signals) {
+    if (!signals || String(signals) === String(this.shown)) return;
+    this.shown = [...signals].sort((a, b) => this.app.net.signals.indexOf(a) - this.app.net.signals.indexOf(b));
+    if (this.app.current === this) this.app.show("network");
+  }
+
   choose(signal) {
-    const most = this.mostSignals();
-    if (this.shown.includes(signal)) {
-      if (this.shown.length === 1) return;
-      this.shown = this.shown.filter((s) => s !== signal);
-    } else {
-      this.shown = [...this.shown, signal].slice(-most);
-      this.shown.sort((a, b) => this.app.net.signals.indexOf(a) - this.app.net.signals.indexOf(b));
-    }
-    this.app.show("network");
+    if (!this.shown.includes(signal)) this.reveal(signal);
+    else if (this.shown.length > 1) this.showSignals(this.shown.filter((s) => s !== signal));
   }
 
   heads(row) {
@@ -227,6 +233,8 @@ export class NetworkView {
     const { net } = app;
     const signal = signalOf(block);
     const node = el("div", "bed");
+    node.dataset.signal = block.signal;
+    node.dataset.layer = layer.index;
     node.tabIndex = 0;
     node.setAttribute("role", "application");
     node.setAttribute("aria-label", `${net.layerName(layer)}, what each neuron ${signal.verb}: ${layer.units} neurons. Arrow keys walk over them, Enter opens one.`);

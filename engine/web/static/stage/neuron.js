@@ -6,7 +6,7 @@ import { legend } from "../lib/legend.js";
 import { isSigned, pitchName, signalOf } from "../lib/net.js";
 import { Rows } from "../lib/notes.js";
 import { mod, signed } from "../lib/number.js";
-import { Sheet, font, outlined } from "../lib/sheet.js";
+import { Sheet, font, outlined, textSize } from "../lib/sheet.js";
 import { drawBars, drawNotes } from "./rollstrip.js";
 
 const LOOK = 256; // steps over which likings are reckoned
@@ -64,7 +64,7 @@ export class NeuronView {
     const top = (pitch) => `${(100 * (high - pitch + 0.5)) / this.rows.count}%`;
     for (let pitch = Math.ceil(low / 12) * 12; pitch <= high; pitch += 12) {
       const name = el("span", "", pitchName(pitch));
-      name.style.top = `calc((100% - 16px) * ${parseFloat(top(pitch)) / 100})`;
+      name.style.top = `calc((100% - var(--least) - 4px) * ${parseFloat(top(pitch)) / 100})`;
       names.append(name);
     }
     this.notes = new Sheet(notesBox, "neuron-notes", "What sounded at each step, in the same columns as above.");
@@ -244,7 +244,7 @@ export class NeuronView {
     for (const gate of this.gates) this.drawGate(gate, unit, row, from, begin, to);
     const pen = this.notes.fit();
     drawBars(pen, net, history, from, to, 0, 0, this.notes.width, this.notes.height, true);
-    drawNotes(pen, net, history, this.rows, from, to, 0, 0, this.notes.width, this.notes.height - 16);
+    drawNotes(pen, net, history, this.rows, from, to, 0, 0, this.notes.width, this.notes.height - textSize(12) - 4);
     const now = trace.at(-1);
     const lut = palette.luts[isSigned(layer.main) ? "diverging" : "sequential"];
     this.value.textContent = now === undefined ? "–" : signed(now);
@@ -356,7 +356,8 @@ export class NeuronView {
     const pen = this.where.fit();
     const { width, height } = this.where;
     const { min, max } = block;
-    const ruler = 16;
+    const size = textSize(12);
+    const ruler = size + 5;
     // The scale is that of the averages, so that a faint habit is seen too; its ends are written beside it.
     const far = Math.min(Math.max(...places.map((p) => (p.n ? Math.abs(p.mean) + p.spread : 0)), 0.05), Math.max(max, -min));
     const [low, high] = isSigned(block) ? [-far, far] : [0, far];
@@ -364,12 +365,12 @@ export class NeuronView {
     const one = width / places.length;
     const lut = palette.luts[isSigned(block) ? "diverging" : "sequential"];
     const zero = y(0);
-    pen.font = font(11);
+    pen.font = font(12);
     places.forEach((place, k) => {
       const x = k * one;
       if (k % net.stepsPerBeat === 0) {
-        pen.fillStyle = palette.faint;
-        pen.fillText(`beat ${k / net.stepsPerBeat + 1}`, x + 1, height - 3);
+        pen.fillStyle = palette.soft;
+        pen.fillText(one * net.stepsPerBeat > 3.6 * size ? `beat ${k / net.stepsPerBeat + 1}` : k / net.stepsPerBeat + 1, x + 1, height - 3);
         pen.fillStyle = "#1a222d";
         pen.fillRect(x, 0, 1, height - ruler);
       }
@@ -381,9 +382,9 @@ export class NeuronView {
     });
     pen.fillStyle = "#3a4656";
     pen.fillRect(0, zero, width, 1);
-    pen.fillStyle = palette.faint;
+    pen.fillStyle = palette.soft;
     pen.textAlign = "right";
-    outlined(pen, signed(high), width - 1, 12);
+    outlined(pen, signed(high), width - 1, size);
     pen.textAlign = "left";
   }
 
@@ -392,19 +393,20 @@ export class NeuronView {
     const { net } = this.app;
     const pen = this.goes.fit();
     const { width, height } = this.goes;
-    const tall = Math.min(height / net.tracks.length, 44);
+    const size = textSize(12);
+    const tall = Math.min(height / net.tracks.length, size + 32);
     const lut = palette.luts.diverging;
     this.goesTall = tall;
     pen.font = font(12);
     net.tracks.forEach((track, k) => {
       const y = k * tall;
       pen.fillStyle = trackColour(track);
-      pen.fillText(track.name, 0, y + 11);
+      pen.fillText(track.name, 0, y + size);
       const one = width / track.pitches.length;
       track.pitches.forEach((_, i) => {
         const r = this.likings[track.start + i];
         pen.fillStyle = r ? shade(lut, r * 1.6, -1, 1) : "#0c1117";
-        pen.fillRect(i * one, y + 15, Math.max(one - 0.7, 1), tall - 20);
+        pen.fillRect(i * one, y + size + 4, Math.max(one - 0.7, 1), Math.max(tall - size - 9, 3));
       });
     });
   }
@@ -414,9 +416,10 @@ export class NeuronView {
     const { width, height } = this.around;
     const far = Math.max(...begins.map(Math.abs), ...holds.map(Math.abs), 0.05);
     const one = width / begins.length;
-    const half = (height - 16) / 2;
+    const size = textSize(12);
+    const half = (height - size - 5) / 2;
     const lut = palette.luts[isSigned(block) ? "diverging" : "sequential"];
-    pen.font = font(11);
+    pen.font = font(12);
     for (const [k, [title, values]] of [["when it begins", begins], ["while it goes on", holds]].entries()) {
       const zero = k * half + half / 2 + 6;
       pen.fillStyle = "#3a4656";
@@ -427,19 +430,18 @@ export class NeuronView {
         pen.fillRect(d * one, v > 0 ? zero - tall : zero, one - 0.8, Math.max(tall, 1));
       });
       pen.fillStyle = palette.soft;
-      pen.fillText(title, 0, k * half + 12);
+      pen.fillText(title, 0, k * half + size);
     }
-    pen.fillStyle = palette.faint;
     for (let d = -REACH; d <= REACH; d += 12) {
       const x = (d + REACH + 0.5) * one;
       pen.fillStyle = "#1a222d";
-      pen.fillRect(x, 0, 1, height - 14);
-      pen.fillStyle = palette.faint;
+      pen.fillRect(x, 0, 1, height - size - 3);
+      pen.fillStyle = palette.soft;
       pen.textAlign = d === -REACH ? "left" : d === REACH ? "right" : "center";
       pen.fillText(d === 0 ? "the note" : `${d < 0 ? "−" : "+"}${Math.abs(d) / 12} oct`, x, height - 2);
     }
     pen.textAlign = "right";
-    outlined(pen, signed(far), width, 12);
+    outlined(pen, signed(far), width, size);
     pen.textAlign = "left";
   }
 

@@ -2,14 +2,13 @@
 
 import { palette, rgb, trackColour } from "../lib/colour.js";
 import { chip, el, tools } from "../lib/dom.js";
-import { CLAMPED, PLAY, PLAYER, TOLD, pitchName } from "../lib/net.js";
+import { CLAMPED, PLAY, PLAYER } from "../lib/net.js";
 import { HELD, YOURS, barsBetween, sounded } from "../lib/notes.js";
 import { mod } from "../lib/number.js";
-import { Sheet, font } from "../lib/sheet.js";
+import { Ranges, laneLayout, nameColumns, rowNames } from "../lib/roll_layout.js";
+import { Sheet, font, outlined, textSize } from "../lib/sheet.js";
 
 const FAINT = 0.02; // likelihood below which nothing is drawn
-const USED = 0.2; // a pitch that likely gets a row, whether it was played or not
-const LEAST = 12; // rows of a track that plays little
 const ASKED = 4; // futures that the button asks for
 const STALE = 4; // steps after which futures are of the past
 
@@ -56,41 +55,27 @@ export class RollView {
     this.app.why.hide();
   }
 
-  // Lanes of tracks, highest pitch on top, the last track uppermost. A lane has rows for what was played or nearly played:
-  // nobody sees a note that is a hair thin.
+  // A lane has rows for what was played or nearly played: nobody sees a note that is a hair thin.
   layout() {
     const { net } = this.app;
     const canvas = this.sheet.canvas;
-    const narrow = window.innerWidth < 700;
-    this.left = narrow ? 30 : 84; // names stand beside the lanes, on a phone within them
+    this.narrow = window.innerWidth < 700;
+    this.size = textSize(12);
+    this.foot = this.size + 8;
+    this.plan = laneLayout(net, this.ranges, canvas.clientHeight - this.foot, this.size);
+    Object.assign(this, this.plan);
+    this.names = rowNames(net, this.plan, this.ranges, this.size, !this.narrow);
+    const pen = canvas.getContext("2d");
+    const measure = (weight) => (text) => {
+      pen.font = font(weight ? 13 : 12, weight);
+      return pen.measureText(text).width;
+    };
+    this.columnsLeft = nameColumns(net, this.names, measure("600"), measure(""));
+    this.left = this.narrow ? this.columnsLeft.left - this.columnsLeft.tracks - 8 : this.columnsLeft.left; // on a phone the tracks' names stand within the lanes
     this.width = canvas.clientWidth - this.left;
-    this.cell = narrow ? 9 : 14;
+    this.cell = this.narrow ? 9 : 14;
     this.ahead = (2 + (this.foreseen()?.steps ?? 0)) * this.cell; // room at the right for the step that sounds, and for what may follow
     this.columns = Math.max(Math.floor((this.width - this.ahead) / this.cell), 8);
-    const gap = 10;
-    const lanes = [...net.tracks].reverse().map((track) => {
-      const [low, high] = this.ranges[track.index];
-      const order = track.pitches.map((pitch, i) => ({ pitch, slot: track.start + i }));
-      if (track.kind !== "drums") order.sort((a, b) => a.pitch - b.pitch);
-      return { track, slots: order.filter((_, k) => k >= low && k <= high).map(({ slot }) => slot) };
-    });
-    const weight = ({ track, slots }) => slots.length * (track.kind === "drums" ? 1.3 : 1);
-    const total = lanes.reduce((n, lane) => n + weight(lane), 0);
-    const room = canvas.clientHeight - gap * (lanes.length - 1) - 18;
-    this.rowOf = new Float32Array(net.slots).fill(-1);
-    this.tallOf = new Float32Array(net.slots);
-    let y = 0;
-    for (const lane of lanes) {
-      lane.y = y;
-      lane.height = (room * weight(lane)) / total;
-      lane.row = lane.height / lane.slots.length;
-      lane.slots.forEach((slot, k) => {
-        this.rowOf[slot] = y + lane.height - (k + 1) * lane.row;
-        this.tallOf[slot] = lane.row;
-      });
-      y += lane.height + gap;
-    }
-    this.lanes = lanes;
   }
 
   // What the network imagines may follow; null where it imagines nothing.
@@ -105,39 +90,12 @@ export class RollView {
     this.dirty = true;
   }
 
-  // Places (by pitch) of each track that a frame needs; returns whether a range grew.
-  widen(frame) {
-    const { net } = this.app;
-    let grew = false;
-    for (const track of net.tracks) {
-      const range = (this.ranges[track.index] ??= this.atLeast(track));
-      track.pitches.forEach((pitch, i) => {
-        const slot = track.start + i;
-        if (!(frame.cells[slot] & (PLAY | TOLD)) && net.probability(frame, slot) < USED) return;
-        const place = track.kind === "drums" ? i : pitch - track.low;
-        if (place >= range[0] && place <= range[1]) return;
-        range[0] = Math.max(Math.min(range[0], place - 2), 0);
-        range[1] = Math.min(Math.max(range[1], place + 2), track.pitches.length - 1);
-        grew = true;
-      });
-    }
-    return grew;
-  }
-
-  atLeast(track) {
-    const many = track.pitches.length;
-    if (track.kind === "drums") return [0, Math.min(many, 6) - 1];
-    const middle = Math.floor(many / 2);
-    return [Math.max(middle - LEAST / 2, 0), Math.min(middle + LEAST / 2, many) - 1];
-  }
-
   // Draw all columns anew: the page is a ring of columns, each step writes one.
   redraw() {
     const { history } = this.app;
     if (!this.sheet.canvas.clientWidth) return;
-    this.ranges ??= [];
-    for (let n = history.first; n < history.count; n++) this.widen(history.at(n));
-    if (!this.ranges.length) for (const track of this.app.net.tracks) this.ranges[track.index] = this.atLeast(track);
+    this.ranges ??= new Ranges(this.app.net);
+    for (let n = history.first; n < history.count; n++) this.ranges.widen(history.at(n));
     this.layout();
     const ratio = window.devicePixelRatio || 1;
     this.ratio = ratio;
@@ -154,7 +112,7 @@ export class RollView {
   step() {
     const number = this.app.history.count - 1;
     if (!this.lanes) return;
-    if (this.widen(this.app.history.at(number))) {
+    if (this.ranges.widen(this.app.history.at(number))) {
       this.redraw();
       return;
     }
@@ -247,7 +205,7 @@ export class RollView {
       this.player(pen, edge, part);
       pen.restore();
       pen.fillStyle = palette.text;
-      pen.fillRect(edge - 1, 0, 2, height - 18);
+      pen.fillRect(edge - 1, 0, 2, height - this.foot);
     }
     this.labels(pen, height, edge);
     return frame !== null;
@@ -298,40 +256,38 @@ export class RollView {
   }
 
   labels(pen, height, edge) {
-    const { net, history } = this.app;
+    const { history } = this.app;
     pen.textBaseline = "middle";
-    for (const lane of this.lanes) {
-      pen.fillStyle = trackColour(lane.track);
-      pen.fillRect(this.left - 6, lane.y, 2, lane.height);
+    for (const { track, y, height: tall } of this.lanes) {
+      pen.fillStyle = trackColour(track);
+      pen.fillRect(this.left - 6, y, 2, tall);
       pen.font = font(13, "600");
-      if (this.left < 80) pen.fillText(lane.track.name, this.left + 4, lane.y + 9);
-      else pen.fillText(lane.track.name, 0, lane.y + (lane.track.kind === "drums" ? -1 : lane.height / 2));
-      pen.font = font(11);
-      pen.fillStyle = palette.faint;
-      for (const slot of lane.slots) {
-        const drums = lane.track.kind === "drums";
-        if (drums ? lane.row < 10 || this.left < 80 : net.slotPitch[slot] % 12) continue;
-        pen.textAlign = "right";
-        pen.fillText(drums ? net.slotName(slot) : pitchName(net.slotPitch[slot]), this.left - 11, this.rowOf[slot] + lane.row / 2);
-        pen.textAlign = "left";
-      }
+      if (this.narrow) outlined(pen, track.name, this.left + 4, y + 9);
+      else pen.fillText(track.name, 0, y + tall / 2);
     }
+    pen.font = font(12);
+    pen.fillStyle = palette.soft;
+    pen.textAlign = "right";
+    for (const { text, y } of this.names) pen.fillText(text, this.left - 11, Math.max(y, this.size / 2));
+    pen.textAlign = "left";
     pen.textBaseline = "alphabetic";
     const last = history.last;
     if (!last) return;
-    pen.fillStyle = palette.faint;
+    pen.fillStyle = palette.soft;
     const shift = this.part * this.cell;
-    const every = barsBetween(this.cell * net.stepsPerBar) * net.stepsPerBar;
+    const { net } = this.app;
+    const every = barsBetween(this.cell * net.stepsPerBar, 5.3 * this.size) * net.stepsPerBar;
+    const nowAt = edge - 1.2 * this.size;
     for (let k = 0; k <= this.columns; k++) {
       const step = last.step - k;
       if (step < 0 || mod(step, every)) continue;
       const x = edge - shift - k * this.cell;
-      if (x > this.left && x < edge - 52) pen.fillText(`bar ${step / net.stepsPerBar + 1}`, x + 3, height - 4);
+      if (x > this.left && x < nowAt - 4.6 * this.size) pen.fillText(`bar ${step / net.stepsPerBar + 1}`, x + 3, height - 4);
     }
     pen.fillStyle = palette.text;
-    pen.fillText("now", edge - 11, height - 4);
+    pen.fillText("now", nowAt, height - 4);
     pen.fillStyle = palette.faint;
-    if (this.looked) pen.fillText("may follow", edge + 20, height - 4);
+    if (this.looked) pen.fillText("may follow", edge + 1.7 * this.size, height - 4);
   }
 
   hit(event) {

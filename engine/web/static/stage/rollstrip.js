@@ -4,7 +4,7 @@ import { palette, trackColour } from "../lib/colour.js";
 import { pitchName } from "../lib/net.js";
 import { HELD, Rows, YOURS, barsBetween, sounded } from "../lib/notes.js";
 import { mod } from "../lib/number.js";
-import { Sheet, font } from "../lib/sheet.js";
+import { Sheet, font, textSize } from "../lib/sheet.js";
 
 // Draw frames number `from` to `to` into a rectangle.
 export function drawNotes(pen, net, history, rows, from, to, x, y, width, height) {
@@ -31,8 +31,9 @@ export function drawBars(pen, net, history, from, to, x, y, width, height, label
   const last = history.last;
   if (!last) return;
   const bar = net.stepsPerBar;
-  const every = barsBetween(one * bar);
-  pen.font = font(11);
+  const size = textSize(12);
+  const every = barsBetween(one * bar, 5.3 * size);
+  pen.font = font(12);
   for (let n = from; n < to; n++) {
     const step = last.step - (history.count - 1 - n);
     if (mod(step, net.stepsPerBeat)) continue;
@@ -41,7 +42,7 @@ export function drawBars(pen, net, history, from, to, x, y, width, height, label
     pen.fillStyle = down ? "#2c3846" : "#141b24";
     pen.fillRect(x + (n - from) * one, y, 1, height);
     if (labels && down && step >= 0 && (step / bar) % every === 0) {
-      pen.fillStyle = palette.faint;
+      pen.fillStyle = palette.soft;
       pen.fillText(`bar ${step / bar + 1}`, x + (n - from) * one + 4, y + height - 4);
     }
   }
@@ -61,16 +62,18 @@ export class RollStrip {
     const pen = this.sheet.fit();
     const { width, height } = this.sheet;
     if (!width) return;
-    const names = 28; // room for the names of the octaves
+    const size = textSize(12);
+    const names = 2.2 * size; // room for the names of the octaves
     const steps = Math.max(Math.floor((width - names) / this.cell), 8);
     const to = history.count;
     const from = to - steps;
     drawBars(pen, net, history, from, to, names, 0, width - names, height);
-    pen.fillStyle = palette.faint;
-    pen.font = font(11);
+    pen.fillStyle = palette.soft;
+    pen.font = font(12);
     const tall = height / this.rows.count;
     for (let pitch = Math.ceil(this.rows.low / 12) * 12; pitch <= this.rows.high; pitch += 12) {
-      pen.fillText(pitchName(pitch), 0, Math.min((this.rows.high - pitch + 0.5) * tall + 4, height - 1));
+      if (tall * 12 < size) break;
+      pen.fillText(pitchName(pitch), 0, Math.max(Math.min((this.rows.high - pitch + 0.5) * tall + size / 3, height - 1), size));
     }
     drawNotes(pen, net, history, this.rows, from, to, names, 0, width - names, height);
   }

@@ -3,7 +3,7 @@
 import { palette, trackColour, withAlpha } from "../lib/colour.js";
 import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "../lib/net.js";
 import { byPlayer, slotPlaces } from "../lib/notes.js";
-import { Sheet, font } from "../lib/sheet.js";
+import { Sheet, font, textSize } from "../lib/sheet.js";
 
 // Likelihood as bars, the choice as blocks below them, pitches below those.
 export class BeliefStrip {
@@ -20,10 +20,11 @@ export class BeliefStrip {
     if (!width) return;
     this.places = slotPlaces(net, width);
     const { left, wide } = this.places;
-    const ruler = 15;
+    const size = textSize(12);
+    const ruler = size + 3;
     const block = 11;
     const base = height - ruler - block - 3;
-    const head = 20;
+    const head = size + 8;
     pen.font = font(12);
     for (const track of net.tracks) {
       const colour = trackColour(track);
@@ -34,7 +35,7 @@ export class BeliefStrip {
       pen.fillStyle = "#0c1117";
       pen.fillRect(left[track.start], base + 3, right - left[track.start], block);
       pen.fillStyle = colour;
-      pen.fillText(fitted(pen, track.name, right - left[track.start] + 8), left[track.start], 12);
+      pen.fillText(fitted(pen, track.name, right - left[track.start] + 8), left[track.start], size);
       pen.fillStyle = palette.line;
       pen.fillRect(left[track.start], base, right - left[track.start], 1);
       this.ruler(pen, track, height);
@@ -59,16 +60,15 @@ export class BeliefStrip {
 
   ruler(pen, track, height) {
     const { left, wide } = this.places;
-    if (track.kind === "drums" || wide[track.start] * 12 < 22) return;
-    pen.fillStyle = palette.faint;
-    pen.font = font(11);
+    if (track.kind === "drums") return;
+    if (wide[track.start] * 12 < 2.2 * textSize(12)) return;
+    pen.fillStyle = palette.soft;
     track.pitches.forEach((pitch, i) => {
       if (pitch % 12) return;
       const x = left[track.start + i];
-      pen.fillRect(x, height - 14, 1, 3);
+      pen.fillRect(x, height - textSize(12) - 2, 1, 3);
       pen.fillText(pitchName(pitch), x, height - 1);
     });
-    pen.font = font(12);
   }
 
   sentence(slot) {

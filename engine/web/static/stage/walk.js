@@ -1,108 +1,25 @@
 // A walk through the page in two minutes, and the same words as captions when nobody is there to click.
 
 import { el } from "../lib/dom.js";
+import { Steps, around, beside, cards } from "../lib/walk.js";
 
-// One card: where to look (view, and what to ring there), a title, a text. Texts may ask what the network is like.
-export function cards(net) {
-  const layers = net.stack.length;
-  const several = layers > 1;
-  const sees = layers > 0;
-  const out = [
-    {
-      view: "network",
-      title: "A network at play",
-      text: `What you see is a computer program making music, ${net.recorded ? "as it was recorded" : "this very moment"}. It is a network of small calculators, called neurons. Nothing here is staged: every dot is a number it ${net.recorded ? "worked out then" : "has just worked out"}.`,
-    },
-    net.planes
-      ? {
-          view: "network",
-          ring: ".choices",
-          title: "It believes, then it chooses",
-          text: "For every note of the keyboard the network works out how likely it should sound now: the lighter the grey, the likelier. Then it draws lots. A red dot is a note it chose, and that is what you hear.",
-        }
-      : {
-          view: "network",
-          ring: ".belief",
-          title: "It believes, then it chooses",
-          text: "Each column is one note of one instrument. The taller the bar, the likelier the network finds this note right now. Then it draws lots: the blocks below are what it chose, and that is what you hear.",
-        },
-    {
-      view: "network",
-      ring: net.planes ? ".notes-row" : ".heard-row",
-      title: "All it knows of the world",
-      text: "The network has no ears. At every step it is told which notes sounded a moment ago, its own and yours, and nothing else. Yours are amber.",
-    },
-  ];
-  if (sees) {
-    out.push({
-      view: "network",
-      ring: ".layer .bed",
-      title: "A neuron is one number",
-      text: "Each neuron adds up what reaches it, some of it counted for, some against, and answers with one number. Blue: no. Orange: yes. Black: nothing to say. " + (net.planes ? "Rows are notes: look how it stirs near the notes being played." : "A band sinks as time passes, newest on top."),
-    });
-  }
-  if (several) {
-    out.push({
-      view: "network",
-      ring: ".net .layer",
-      title: "Layers build on layers",
-      text: net.planes
-        ? "The first layers follow each note through time. The last ones go up the keyboard and decide note by note, so that a chord becomes one thought."
-        : `Notes enter at the bottom. Each of the ${layers} layers works on what the one below it says, and the topmost has the last word before the choice.`,
-    });
-  }
-  if (net.signals.includes("c")) {
-    out.push({
-      view: "network",
-      ring: ".heads",
-      title: "It remembers",
-      text: "Each neuron also keeps a memory. At every step it decides how much to keep, how much to let in and how much to say. Slow stripes on the right are memories that last for bars.",
-    });
-  }
-  if (sees) {
-    out.push({
-      view: "neuron",
-      ring: ".neuron-side",
-      title: "One neuron for itself",
-      text: "Click any dot to watch that neuron alone. Where in the bar does it say yes? Which notes does it go with? Nobody taught it that: it found a use for itself while learning from songs.",
-    });
-    out.push({
-      view: "moments",
-      ring: ".matrix-box",
-      title: "Has it been here before?",
-      text: "Every moment set against every other: bright where the network was in nearly the same state. Stripes beside the diagonal are music that comes back. Click one to see both moments.",
-    });
-  }
-  out.push(
-    {
-      view: "roll",
-      ring: ".roll",
-      title: "What nearly happened",
-      text: "Here run the notes. Bright ones sounded. The faint ghosts were likely, but the lots fell otherwise: the music it might have played. Let it look ahead, and right of now is what it might play next.",
-    },
-    {
-      view: "network",
-      ring: "#dock",
-      title: "Now you",
-      text: "Play along: on the keys below, on the letters of your computer, or on a MIDI keyboard. Your notes turn amber, and the network hears you in the very step you play.",
-      last: true,
-    },
-  );
-  return out;
-}
+const TURN_MS = 18000;
+const REST_MS = 60000; // after somebody touched something
+const FOLLOW_MS = 250; // how often the frame follows what it is around
+const MARGIN = 6;
 
 export class Walk {
   constructor(app, root) {
     this.app = app;
     this.root = root;
-    this.at = -1;
+    this.steps = new Steps([]);
     this.frame = el("div", "ring dim");
     this.frame.hidden = true;
     document.body.append(this.frame);
-    addEventListener("resize", () => this.at >= 0 && this.place());
+    addEventListener("resize", () => this.steps.card && this.place());
     root.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowRight") this.go(this.at + 1);
-      else if (event.key === "ArrowLeft") this.go(this.at - 1);
+      if (event.key === "ArrowRight") this.show(this.steps.next());
+      else if (event.key === "ArrowLeft") this.show(this.steps.back());
       else if (event.key === "Escape") this.end();
       else return;
       event.stopPropagation();
@@ -110,84 +27,78 @@ export class Walk {
   }
 
   start() {
-    this.cards = cards(this.app.net).filter((c) => !c.last || this.app.mayChange);
+    this.steps = new Steps(cards(this.app.net).filter((card) => !card.last || this.app.mayChange));
+    this.before = this.app.views.network.shown;
     this.app.toggleControls(false);
-    this.go(0);
+    this.show(this.steps.go(0));
   }
 
   end() {
-    this.at = -1;
+    this.steps.go(Infinity);
     this.root.hidden = true;
     this.frame.hidden = true;
+    this.app.views.network.showSignals(this.before);
     document.getElementById("act-walk").focus();
   }
 
-  go(at) {
-    if (at < 0) return;
-    if (at >= this.cards.length) {
+  show(card) {
+    if (!card) {
       this.end();
       return;
     }
-    this.at = at;
-    const { view, title, text } = this.cards[at];
-    this.app.show(view);
-    const { root } = this;
+    const { root, steps } = this;
+    open(this.app, card);
     root.hidden = false;
-    const heading = el("h2", "", title);
+    const heading = el("h2", "", card.title);
     heading.id = "walk-title";
     const acts = el("div", "walk-acts");
     const back = el("button", "chip", "Back");
-    back.disabled = at === 0;
-    back.onclick = () => this.go(at - 1);
-    const next = el("button", "chip strong", at === this.cards.length - 1 ? "Done" : "Next");
+    back.disabled = steps.first;
+    back.onclick = () => this.show(steps.back());
+    const next = el("button", "chip strong", steps.last ? "Done" : "Next");
     next.id = "walk-next";
-    next.onclick = () => this.go(at + 1);
+    next.onclick = () => this.show(steps.next());
     const leave = el("button", "quiet", "Leave");
     leave.id = "walk-leave";
     leave.onclick = () => this.end();
-    acts.append(leave, el("span", "soft", `${at + 1} of ${this.cards.length}`), back, next);
-    root.replaceChildren(heading, el("p", "", text), acts);
+    acts.append(leave, el("span", "soft", `${steps.at + 1} of ${steps.cards.length}`), back, next);
+    root.replaceChildren(heading, el("p", "", card.text), acts);
     this.place();
     next.focus();
   }
 
-  // Ring what is meant, and stand where that is not.
+  // Frame what is meant, and stand where that is not.
   place() {
-    const target = putRing(this.frame, this.cards[this.at].ring);
-    const own = this.root.getBoundingClientRect();
-    let left = (innerWidth - own.width) / 2;
-    let top = innerHeight - own.height - 24;
-    if (target) {
-      const box = target.getBoundingClientRect();
-      left = Math.min(Math.max(box.left + box.width / 2 - own.width / 2, 16), innerWidth - own.width - 16);
-      if (box.bottom + own.height + 32 < innerHeight) top = box.bottom + 20;
-      else if (box.top - own.height - 32 > 0) top = box.top - own.height - 20;
-      else if (box.left - own.width - 32 > 0) [left, top] = [box.left - own.width - 24, box.top + 40];
-      else if (box.right + own.width + 32 < innerWidth) [left, top] = [box.right + 24, box.top + 40];
-    }
-    this.root.style.transform = `translate(${Math.round(left)}px,${Math.round(Math.max(top, 8))}px)`;
+    const box = putRing(this.frame, this.steps.card.ring, true);
+    const { left, top } = beside(box, this.root.getBoundingClientRect(), { width: innerWidth, height: innerHeight });
+    this.root.style.transform = `translate(${Math.round(left)}px,${Math.round(top)}px)`;
   }
 }
 
-// Put a frame around what a selector finds; returns that.
-function putRing(frame, selector) {
-  const target = selector ? document.querySelector(selector) : null;
-  frame.hidden = !target;
-  if (!target) return null;
-  target.scrollIntoView({ block: "nearest" });
-  const box = target.getBoundingClientRect();
-  const left = Math.max(box.left - 6, 2);
-  const top = Math.max(box.top - 6, 2);
-  const width = Math.min(box.right + 6, innerWidth - 2) - left;
-  const height = Math.min(box.bottom + 6, innerHeight - 2) - top;
-  Object.assign(frame.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
-  return target;
+// Show the view of a card, with the signal it speaks of.
+function open(app, { view, signal }) {
+  if (signal) app.views.network.reveal(signal);
+  if (view !== app.view) app.show(view);
 }
 
-const TURN_MS = 18000;
-const REST_MS = 60000; // after somebody touched something
+// Put a frame around all that a selector finds; returns its box, null for none.
+function putRing(frame, selector, scroll = false) {
+  const targets = selector ? [...document.querySelectorAll(selector)] : [];
+  if (scroll) targets[0]?.scrollIntoView({ block: "nearest" });
+  const view = targets[0]?.closest("#view")?.getBoundingClientRect();
+  const screen = { left: 2, top: 2, right: innerWidth - 2, bottom: innerHeight - 2 };
+  const box = around(targets.map((t) => t.getBoundingClientRect()), view ?? screen);
+  frame.hidden = !box;
+  if (!box) return null;
+  const left = Math.max(box.left - MARGIN, 2);
+  const top = Math.max(box.top - MARGIN, 2);
+  const width = Math.min(box.right + MARGIN, innerWidth - 2) - left;
+  const height = Math.min(box.bottom + MARGIN, innerHeight - 2) - top;
+  Object.assign(frame.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+  return box;
+}
 
-// Without a visitor: one card after the other, as a caption.
+// Without a visitor: one card after the other, as a caption. Whoever touches the screen has the page to himself for a while.
 export class Kiosk {
   constructor(app, caption) {
     this.app = app;
@@ -195,9 +106,11 @@ export class Kiosk {
     this.frame = el("div", "ring");
     this.frame.hidden = true;
     document.body.append(this.frame);
-    this.at = -1;
+    this.steps = null;
     this.due = 0;
+    this.followed = 0;
     document.body.classList.add("kiosk");
+    document.documentElement.classList.add("far");
     this.stayAwake();
     document.addEventListener("visibilitychange", () => this.stayAwake());
     const touch = (event) => {
@@ -215,17 +128,30 @@ export class Kiosk {
     if (!document.hidden) navigator.wakeLock?.request("screen").catch(() => {});
   }
 
+  // Another network has come, or what one may do has changed.
+  restart() {
+    this.steps = null;
+  }
+
   draw(now) {
-    if (now < this.due || !this.app.net) return;
-    const list = cards(this.app.net).filter((c) => !c.last);
-    this.at = (this.at + 1) % list.length;
+    if (!this.app.net) return;
+    if (now >= this.due) this.turn(now);
+    else if (!this.caption.hidden && now - this.followed > FOLLOW_MS) {
+      this.followed = now;
+      putRing(this.frame, this.steps?.card?.ring);
+    }
+  }
+
+  turn(now) {
+    this.steps ??= new Steps(cards(this.app.net).filter((card) => !card.last || this.app.mayChange));
     this.due = now + TURN_MS;
-    const { view, title, text, ring } = list[this.at];
-    if (view === "neuron") this.app.surprise();
-    else if (view !== this.app.view) this.app.show(view);
-    this.caption.replaceChildren(el("b", "", title), el("span", "", text));
+    const card = this.steps.round();
+    this.caption.replaceChildren(el("b", "", card.title), el("span", "", card.text));
     this.caption.hidden = false;
     document.body.classList.add("alone");
-    putRing(this.frame, ring);
+    if (card.view === "neuron") this.app.surprise();
+    else open(this.app, card);
+    this.followed = now;
+    putRing(this.frame, card.ring, true);
   }
 }
