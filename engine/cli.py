@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     picture = commands.add_parser("picture", help="draw a recorded session as PNG at print size")
     picture.add_argument("session", type=Path, metavar="SESSION", help="folder of a session")
     picture.add_argument("--step", type=int, metavar="N", help="the network at this step (default: where it played most notes)")
-    picture.add_argument("--neuron", metavar="LAYER:INDEX", help="one neuron over time")
+    picture.add_argument("--neuron", metavar="LAYER:NEURON", help="one neuron over time; both counted from 1, as on the page")
     picture.add_argument("--from", dest="first", type=int, metavar="A", help="first step of what is drawn over time")
     picture.add_argument("--to", dest="last", type=int, metavar="B", help="last step of it")
     picture.add_argument("--raw", action="store_true", help="neurons as the network stores them, not those alike side by side")

@@ -24,7 +24,8 @@ from engine.core.contract import CARD_KEY, Card
 from engine.core.errors import AlgoritmoError
 from engine.core.messages import step_dtype
 from engine.network.noise import noise
-from engine.record.picture import SHOWN_BARS, Moment, snapshot
+from engine.record.moment import SHOWN_BARS, Moment
+from engine.record.picture import snapshot
 from models.evaluation.evaluate import read_for
 from models.evaluation.unit_order import STEPS, orders
 from models.graph.building import save_network

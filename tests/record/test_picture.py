@@ -9,7 +9,8 @@ from engine.core.parameters import Registry
 from engine.feed.schema import Schema
 from engine.record.canvas import DPI, palette, rgb, shaded, table
 from engine.record.feed_file import FeedLog, FeedWriter, Positions
-from engine.record.picture import EDGE, LABEL, Slots, default_name, parse_neuron, picture, track_colour
+from engine.record.picture import default_name, parse_neuron, picture
+from engine.record.sheet import EDGE, LABEL, Slots, track_colour
 from tests.feed.fakes import make_card, make_step
 
 FIRST, LAST = 3, 40
@@ -97,10 +98,23 @@ def test_one_neuron_over_time(session, tmp_path):
     assert colours(picture(session, tmp_path / "b.png", neuron=(2, 17), first=10, last=12))[0][1] < size[1] + 200
 
 
+def test_neurons_are_counted_from_one_as_on_the_page(session, tmp_path, card):
+    """The first neuron of the first layer is 1:1, and what is drawn for it are its own numbers."""
+    path = picture(session, tmp_path / "a.png", neuron=(1, 1), first=FIRST, last=LAST)
+    with Image.open(path) as image:
+        pixels = np.asarray(image)
+    steps = make_steps(card)
+    values = np.array([steps[n]["h0_next"][0] for n in range(FIRST, LAST + 1)], np.float32)
+    expected = shaded(values, "diverging", -1, 1)
+    cell = 2400 // len(values)
+    found = (pixels[:, EDGE + LABEL : EDGE + LABEL + cell * len(values) : cell] == expected).all(axis=(1, 2))
+    assert 30 <= found.sum() <= 40  # rows of pixels of its band
+
+
 def test_one_neuron_over_notes(tmp_path, chance):
     card = make_card(layers=2, shape=[188, 20])
     record(tmp_path, card, chance)
-    assert len(colours(picture(tmp_path, tmp_path / "a.png", neuron=(1, 19)))[1]) > 50
+    assert len(colours(picture(tmp_path, tmp_path / "a.png", neuron=(2, 20)))[1]) > 50
 
 
 def test_everything_over_time(session, tmp_path):
@@ -111,9 +125,10 @@ def test_everything_over_time(session, tmp_path):
     ("asked", "said"),
     [
         ({"step": 99}, "no step 99; the session has steps 3 to 40"),
-        ({"neuron": (9, 0)}, "there are layers 0, 1, 2, 3, 4, 5"),
-        ({"neuron": (0, 150)}, "neurons 0 to 149"),
-        ({"neuron": (0, -1)}, "neurons 0 to 149"),
+        ({"neuron": (9, 1)}, "there are layers 1, 2, 3, 4, 5, 6"),
+        ({"neuron": (1, 151)}, "layer 1 has neurons 1 to 150"),
+        ({"neuron": (1, 0)}, "layer 1 has neurons 1 to 150"),
+        ({"neuron": (0, 1)}, "there are layers 1, 2, 3, 4, 5, 6"),
         ({"first": 50, "last": 60}, "the session has steps 3 to 40"),
     ],
 )
@@ -147,8 +162,11 @@ def test_tracks_have_their_colours_and_rows_do_not_overlap(card):
 def test_words_of_the_command_line(tmp_path):
     assert parse_neuron("2:17") == (2, 17)
     for wrong in ("2", "2:", "a:1", "-1:2"):
-        with pytest.raises(SessionError, match="LAYER:INDEX"):
+        with pytest.raises(SessionError, match="LAYER:NEURON"):
             parse_neuron(wrong)
+    for old in ("0:17", "2:0", "0:0"):
+        with pytest.raises(SessionError, match="counted from 1, as on the page"):
+            parse_neuron(old)
     names = [
         default_name(tmp_path, *asked).name
         for asked in ((None, None, None, None), (7, None, None, None), (None, (2, 17), None, None), (None, None, 0, 64))

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from engine.core.messages import NOTE_OFF, NOTE_ON, futures_dtype
+from engine.core.parameters import Parameter
+from engine.jam.parameters import registry_of
 from engine.web import frames
 from engine.web.frames import Encoder
 from tests.web import nn_golden, player_golden
@@ -66,7 +68,37 @@ def packed() -> dict[str, Any]:
     return out
 
 
-GOLDEN = {"frames.json": packed, "nn.json": nn_golden.golden, "player.json": player_golden.golden}
+def parameters() -> list[dict[str, Any]]:
+    """Every kind and scale of a parameter, with its way to 0..1 and back as Python goes it."""
+    some = [
+        *registry_of(card_of()),
+        Parameter("lead.cutoff", 20, 20000, 800, "Where the filter begins", "Hz", scale="exponential"),
+        Parameter("lead.pan", -1, 1, 0, "Left to right"),
+        Parameter("lead.steps", -3, 4, 1, "Whole numbers on both sides of nothing", kind="integer"),
+        Parameter("lead.still", 2, 2, 2, "No range at all"),
+        Parameter("lead.patch", 0, 5, 0, "Many words", kind="choice", choices=("a", "b", "c", "d", "e", "f")),
+    ]
+    out = []
+    for p in some:
+        reach = p.maximum - p.minimum if p.kind != "trigger" else 5
+        values = [p.minimum + reach * part for part in (-0.1, 0, 0.001, 0.25, 0.5, 1 / 3, 0.9, 1, 1.5)] + [p.default]
+        shares = [-0.5, 0.0, 1e-6, 0.1, 0.25, 0.5, 0.77, 0.999, 1.0, 2.0]
+        out.append(
+            {
+                "parameter": p.describe(),
+                "to_share": [[value, p.to_share(value)] for value in values],
+                "from_share": [[share, p.from_share(share)] for share in shares],
+            }
+        )
+    return out
+
+
+GOLDEN = {
+    "frames.json": packed,
+    "parameters.json": parameters,
+    "nn.json": nn_golden.golden,
+    "player.json": player_golden.golden,
+}
 
 
 def main() -> None:

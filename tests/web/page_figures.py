@@ -24,8 +24,8 @@ import aiohttp
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
+from tests.web.chromium import DESK, FLAGS, VIEWS
 from tests.web.stand import MadeUp, Network, Stand, biaxial_card
-from tests.web.test_page import DESK, FLAGS, VIEWS
 
 CLIENTS = 4
 

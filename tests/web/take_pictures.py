@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.system.rig import wait_for
 from tests.system.whole import add_options, start_jam
-from tests.web.test_page import FLAGS
+from tests.web.chromium import FLAGS
 
 PICTURES = ROOT / "engine" / "web" / "pictures"
 NAMES = {"network": "network", "neuron": "one-neuron", "moments": "moments-alike", "roll": "roll"}

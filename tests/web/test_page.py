@@ -5,38 +5,20 @@ Nothing here sleeps for a length of time: it waits for a thing to be so, up to a
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from engine.core.messages import KEY
 from engine.web.files import STATIC
-from tests.system.rig import need
-from tests.web.stand import MadeUp, Network, Stand, biaxial_card, card_of
+from tests.web.chromium import DESK, PHONE, VIEWS, bands, colours, keys_of, planes, until, wait_for
+from tests.web.stand import MadeUp, Network, Stand, card_of
 
 pytestmark = pytest.mark.system
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
-LIMIT_S = 60
-VIEWS = ("network", "neuron", "moments", "roll")
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 CHORDS = [
     "N",
     *(
@@ -45,89 +27,6 @@ CHORDS = [
         for root in ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser without a window. Of this module alone: its event loop and those of other tests are not to meet."""
-    path = need("chromium", "apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def stands() -> Iterator[list[Stand]]:
-    """Stages that end with the test."""
-    out: list[Stand] = []
-    yield out
-    for stand in out:
-        stand.close()
-
-
-@pytest.fixture
-def look(browser: Browser, stands: list[Stand]) -> Iterator[Callable[..., Page]]:
-    """Open the page of a stand: `look(stand, "?kiosk")`. At the end no page may have met an error or asked elsewhere."""
-    faults: list[str] = []
-    contexts = []
-
-    def open_page(stand: Stand, query: str = "", size: dict[str, int] = DESK, wait: bool = True, **context: Any) -> Page:
-        contexts.append(browser.new_context(viewport=size, **context))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(LIMIT_S * 1000)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" and not stand.closed else None)
-        page.on("request", lambda request: None if request.url.startswith(stand.url) else faults.append(f"asked {request.url}"))
-        page.goto(stand.url + query)
-        if wait:
-            until(page, "window.stage && stage.figures.firstPictureMs !== null && stage.history.count > 20")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
-def bands(stands: list[Stand], **web: Any) -> Stand:
-    """A stage with a network of bands, fast."""
-    stands.append(Stand(MadeUp(card_of()), step_s=0.04, before=200, **web))
-    return stands[-1]
-
-
-def planes(stands: list[Stand]) -> Stand:
-    """A stage with a network of tables."""
-    stands.append(Stand(MadeUp(biaxial_card((36, 71), (40, 40, 16, 8))), step_s=0.04, before=200))
-    return stands[-1]
-
-
-def until(page: Page, true: str) -> Any:
-    """Wait until an expression is true in the page (whose policy forbids Playwright's own way of waiting)."""
-    end = time.monotonic() + LIMIT_S
-    while not (found := page.evaluate(f"() => {{ return {true} }}")):
-        assert time.monotonic() < end, f"never true: {true}"
-        page.wait_for_timeout(20)
-    return found
-
-
-def colours(page: Page, selector: str) -> int:
-    """How many different colours an element shows, sampled."""
-    box = page.locator(selector).first.bounding_box()
-    assert box is not None
-    picture = Image.open(io.BytesIO(page.screenshot(clip=box))).convert("RGB")
-    return len(set(np.asarray(picture).reshape(-1, 3)[::7].view([("", np.uint8)] * 3).ravel().tolist()))
-
-
-def keys_of(stand: Stand, count: int, page: Page) -> list[tuple[int, ...]]:
-    """Wait for so many KEY records and return them."""
-    got: list[tuple[int, ...]] = []
-    end = time.monotonic() + LIMIT_S
-    while len(got) < count:
-        assert time.monotonic() < end, f"{got} came, {count} keys were expected"
-        page.wait_for_timeout(10)
-        got += [tuple(key["data"].tolist()) for key in stand.keys.read() if key["size"]]
-    return got
 
 
 # --- the picture -----------------------------------------------------------------------------------------------------------
@@ -541,14 +440,6 @@ def test_parameters_mode_panic_and_reset(look, stands):
     assert page.inner_text("#mode-now") == "solo"
 
 
-def wait_for(page: Page, true: Callable[[], bool]) -> None:
-    """Wait until something is so on the stage."""
-    end = time.monotonic() + LIMIT_S
-    while not true():
-        assert time.monotonic() < end
-        page.wait_for_timeout(10)
-
-
 def test_a_watcher_plays_nothing_and_the_token_opens_it(look, stands):
     stand = bands(stands, host="0.0.0.0", token="sesame")
     page = look(stand)
@@ -661,7 +552,6 @@ def _covers(a: dict[str, float], b: dict[str, float]) -> bool:
 
 def test_the_kiosk_goes_round_by_itself_and_rests_when_touched(look, stands):
     page = look(bands(stands), "?kiosk")
-    assert not page.locator(".dock").is_visible()
     assert not page.locator("#act-controls").is_visible()
     captions = set()
     views = set()

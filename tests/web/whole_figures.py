@@ -31,8 +31,8 @@ from engine.app.bench import cpu_s
 from tests.system.receiver import Receiver
 from tests.system.rig import Jam, wait_for
 from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam
+from tests.web.chromium import DESK, FLAGS, VIEWS
 from tests.web.page_figures import CLIENTS
-from tests.web.test_page import DESK, FLAGS, VIEWS
 
 STEPS_PER_S = 16
 

@@ -183,6 +183,8 @@ class Stage:
     def _status(self) -> dict[str, Any]:
         clock, network = self._link["clock"].latest(), self._link["network"].latest()
         out: dict[str, Any] = {"clients": len(self.clients)}
+        if (line := self._timeline.now()) is not None:
+            out["playing"] = bool(line.playing)
         if clock is not None:
             out |= {
                 "dsp": _finite(clock["dsp_mean"]),

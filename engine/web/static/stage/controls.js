@@ -1,60 +1,102 @@
-// Everything that can be turned while it plays, made from what the engine declares.
+// Everything that can be turned while it plays, made from what the engine declares now: patches and their knobs come and go.
 
 import { trackColour } from "../lib/colour.js";
 import { chip, el } from "../lib/dom.js";
+import { controlOf, fromShare, places, rounded, sorted, textOf, toShare } from "../lib/parameter.js";
 
+const TRANSPORT = [
+  ["transport.start", "start"],
+  ["transport.stop", "stop"],
+  ["transport.continue", "continue"],
+  ["transport.rewind", "bar 1"],
+  ["transport.tap", "tap"],
+];
 const GROUPS = [
   ["Together", ["mode", "rest", "bars"]],
-  ["Time", ["tempo", "metronome"]],
+  ["Time", ["tempo", "metronome", ...TRANSPORT.map(([id]) => id), "transport.nudge"]],
   ["Choices", ["temperature", "density", "futures"]],
   ["Memory", ["memory", "seed", "reset"]],
 ];
-const NAMES = { rest: "waits for", bars: "turns of", futures: "looks ahead", seed: "continuation", reset: "forget everything", "player.level": "your sound" };
+const ELSEWHERE = ["panic"]; // stands beside the piano
+const NAMES = {
+  rest: "waits for", bars: "turns of", futures: "looks ahead", seed: "continuation", reset: "forget everything",
+  "transport.nudge": "push or pull",
+};
 
 export class Controls {
   constructor(app, root) {
     this.app = app;
     this.root = root;
     this.show = {};
+    this.open = new Set(); // folds that are open
+    this.playing = true;
   }
 
-  build(hello) {
-    const { root } = this;
+  // `parameters` as the engine describes them, `values` by id.
+  build(parameters, values) {
+    const { root, app } = this;
+    const focus = document.activeElement?.id;
+    const scroll = root.scrollTop;
     this.show = {};
     root.replaceChildren();
     const head = el("div", "controls-head");
-    head.append(el("h2", "", "Controls"));
+    head.append(el("h2", "", app.net.recorded ? "Settings" : "Controls"));
     const close = el("button", "quiet", "Close");
-    close.onclick = () => this.app.toggleControls(false);
+    close.onclick = () => app.toggleControls(false);
     head.append(close);
     root.append(head);
-    if (!this.app.mayChange) {
-      root.append(el("p", "soft", this.app.net.recorded ? "Recorded: these show what is known of how it was set, and turn nothing." : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
+    if (!app.mayChange) {
+      root.append(el("p", "soft", app.net.recorded
+        ? "Recorded: these show what is known of how it was set, and turn nothing."
+        : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
     }
-    const left = new Map(hello.parameters.map((p) => [p.id, p]));
-    const take = (id) => {
-      const found = left.get(id);
-      left.delete(id);
-      return found;
-    };
-    take("panic"); // stands beside the piano
-    const groups = GROUPS.map(([title, ids]) => [title, ids.map(take).filter(Boolean)]);
-    const mixer = [take("player.level")].filter(Boolean);
-    const tracks = [];
-    for (const track of this.app.net.tracks) {
-      tracks.push({ track, mute: take(`${track.name}.mute`), level: take(`${track.name}.level`) });
+    const names = ["player", ...app.net.tracks.map((t) => t.name)];
+    const { groups, strips, rest } = sorted(parameters, [...new Set(names)], GROUPS, ELSEWHERE);
+    for (const [title, list] of groups) this.group(title, this.controlsOf(list));
+    this.group("Sound", strips.map((strip) => this.strip(strip)));
+    if (rest.length) this.group("", [this.fold("rest", "More", this.controlsOf(rest))]);
+    this.update(values);
+    this.showPlaying(this.playing);
+    root.scrollTop = scroll;
+    if (focus?.startsWith("p-")) document.getElementById(focus)?.focus();
+  }
+
+  // What one row takes several of: the transport's buttons stand side by side.
+  controlsOf(list) {
+    const words = new Map(TRANSPORT);
+    const buttons = list.filter((p) => words.has(p.id));
+    const out = list.filter((p) => !words.has(p.id)).map((p) => this.control(p));
+    if (!buttons.length) return out;
+    const row = el("div", "transport");
+    row.setAttribute("role", "group");
+    row.setAttribute("aria-label", "Transport");
+    for (const p of buttons) row.append(this.trigger(p, words.get(p.id)));
+    return [row, ...out];
+  }
+
+  // Which of start and stop holds.
+  showPlaying(playing) {
+    this.playing = playing;
+    for (const [id, on] of [["transport.start", playing], ["transport.stop", !playing]]) {
+      document.getElementById(`p-${id}`)?.setAttribute("aria-pressed", String(on));
     }
-    groups[2][1].push(...left.values()); // the network's own
-    for (const [title, list] of groups) this.group(title, list.map((p) => this.control(p)));
-    this.group("Sound", [...mixer.map((p) => this.control(p)), ...tracks.map((t) => this.mix(t))]);
-    this.update(hello.values);
   }
 
   group(title, nodes) {
     if (!nodes.length) return;
     const box = el("section", "group");
-    box.append(el("h3", "", title), ...nodes);
+    if (title) box.append(el("h3", "", title));
+    box.append(...nodes);
     this.root.append(box);
+  }
+
+  fold(key, title, nodes) {
+    const box = el("details", "fold");
+    const summary = el("summary", "soft", title);
+    box.append(summary, ...nodes);
+    box.open = this.open.has(key);
+    box.ontoggle = () => (box.open ? this.open.add(key) : this.open.delete(key));
+    return box;
   }
 
   send(id, value) {
@@ -63,48 +105,44 @@ export class Controls {
     this.show[id]?.(value);
   }
 
-  control(p) {
-    if (p.choices.length) return this.choice(p);
-    if (p.curve === "trigger") return this.trigger(p);
-    if (p.curve === "switch") return this.toggle(p);
-    if (p.curve === "integer" && p.max > 1000) return this.number(p);
-    return this.slider(p);
+  control(p, text) {
+    const made = { choice: "choice", list: "list", trigger: "trigger", switch: "toggle", number: "number", slider: "slider" };
+    return this[made[controlOf(p)]](p, text);
   }
 
-  row(p, text = NAMES[p.id] ?? p.id) {
+  row(p, text) {
     const row = el("label", "control");
     row.dataset.why = `${p.doc}.`;
-    row.append(el("span", "name", text));
+    row.append(el("span", "name", text ?? nameOf(p)));
     return row;
   }
 
-  slider(p, row = this.row(p)) {
+  slider(p, text, row = this.row(p, text)) {
     const input = el("input");
     input.type = "range";
     input.min = 0;
-    input.max = p.curve === "integer" ? p.max - p.min : 1000;
+    input.max = places(p);
     input.step = 1;
     input.id = `p-${p.id}`;
     input.disabled = !this.app.mayChange;
     input.setAttribute("aria-label", `${NAMES[p.id] ?? p.id}: ${p.doc}`);
     const value = el("output", "number");
-    const exp = p.curve === "exp" && p.min > 0;
-    const toValue = (at) => (p.curve === "integer" ? p.min + at : exp ? p.min * (p.max / p.min) ** (at / 1000) : p.min + (at / 1000) * (p.max - p.min));
-    const toPlace = (v) => (p.curve === "integer" ? v - p.min : 1000 * (exp ? Math.log(v / p.min) / Math.log(p.max / p.min) : (v - p.min) / (p.max - p.min)));
-    input.oninput = () => this.send(p.id, rounded(toValue(Number(input.value)), p));
+    input.oninput = () => this.send(p.id, rounded(p, fromShare(p, Number(input.value) / places(p))));
     input.ondblclick = () => this.send(p.id, p.default);
+    if (p.id === "transport.nudge") input.onchange = () => this.send(p.id, 0); // held, and let go
     row.append(input, value);
     this.show[p.id] = (v) => {
-      if (document.activeElement !== input || !input.matches(":active")) input.value = toPlace(v);
-      value.textContent = p.id === "bars" && v === 0 ? "any length" : `${text(v, p)}${p.unit ? ` ${p.unit}` : ""}`;
-      input.style.setProperty("--at", `${(100 * toPlace(v)) / Number(input.max)}%`);
+      const share = toShare(p, v);
+      if (document.activeElement !== input || !input.matches(":active")) input.value = Math.round(share * places(p));
+      value.textContent = p.id === "bars" && v === 0 ? "any length" : textOf(p, v);
+      input.style.setProperty("--at", `${100 * share}%`);
       input.setAttribute("aria-valuetext", value.textContent);
     };
     return row;
   }
 
-  number(p) {
-    const row = this.row(p);
+  number(p, text) {
+    const row = this.row(p, text);
     const input = el("input");
     input.type = "number";
     input.min = p.min;
@@ -120,7 +158,7 @@ export class Controls {
   }
 
   // `name`: what it is called for who does not see where it stands.
-  toggle(p, label = p.id, name = label) {
+  toggle(p, label = nameOf(p), name = label) {
     const button = chip(label, `${p.doc}.`, () => this.send(p.id, this.app.values[p.id] ? 0 : 1), `p-${p.id}`);
     button.setAttribute("aria-label", name);
     button.disabled = !this.app.mayChange;
@@ -128,8 +166,8 @@ export class Controls {
     return button;
   }
 
-  trigger(p) {
-    const button = chip(NAMES[p.id] ?? p.id, `${p.doc}.`, () => this.app.send({ fire: p.id }), `p-${p.id}`);
+  trigger(p, label = nameOf(p)) {
+    const button = chip(label, `${p.doc}.`, () => this.app.send({ fire: p.id }), `p-${p.id}`);
     button.disabled = !this.app.mayChange;
     return button;
   }
@@ -153,18 +191,45 @@ export class Controls {
     return box;
   }
 
-  mix({ track, mute, level }) {
+  list(p, text) {
+    const row = this.row(p, text);
+    const select = el("select");
+    select.id = `p-${p.id}`;
+    select.disabled = !this.app.mayChange;
+    select.setAttribute("aria-label", `${p.id}: ${p.doc}`);
+    p.choices.forEach((word, k) => {
+      const option = el("option", "", word);
+      option.value = k;
+      select.append(option);
+    });
+    select.onchange = () => this.send(p.id, Number(select.value));
+    row.append(select);
+    this.show[p.id] = (v) => (select.value = String(Math.round(v)));
+    return row;
+  }
+
+  // A track or the player: how loud, silent or alone at once; where it stands, what it sounds like and its knobs in a fold.
+  strip({ name, level, mute, solo, fold }) {
+    const box = el("div", "strip-of");
+    const track = this.app.net.tracks.find((t) => t.name === name);
+    const said = track ? name : "you";
     const row = el("div", "control mix");
-    const name = el("span", "name", track.name);
-    name.style.color = trackColour(track);
-    row.style.setProperty("--track", trackColour(track));
-    row.append(name);
+    const title = el("span", "name", said);
+    if (track) title.style.color = trackColour(track);
+    box.style.setProperty("--track", track ? trackColour(track) : "var(--player)");
+    row.append(title);
     if (level) {
       row.dataset.why = `${level.doc}.`;
-      this.slider(level, row);
+      this.slider(level, "", row);
     }
-    if (mute) row.append(this.toggle(mute, "mute", `mute ${track.name}`));
-    return row;
+    if (mute) row.append(this.toggle(mute, "mute", `mute ${name}`));
+    if (solo) row.append(this.toggle(solo, "solo", `solo ${name}`));
+    box.append(row);
+    if (fold.length) {
+      const nodes = fold.map((p) => this.control(p, p.id.slice(name.length + 1)));
+      box.append(this.fold(name, track ? `sound of ${name}` : "your sound", nodes));
+    }
+    return box;
   }
 
   update(values) {
@@ -176,14 +241,6 @@ export class Controls {
   }
 }
 
-function rounded(value, p) {
-  if (p.curve === "integer") return Math.round(value);
-  return p.id === "tempo" ? Math.round(value) : Number(value.toPrecision(3));
-}
-
-function text(value, p) {
-  if (p.curve === "integer") return String(Math.round(value));
-  if (p.id === "tempo") return String(Math.round(value));
-  if (p.max <= 1 && p.min >= 0) return `${Math.round(100 * value)} %`;
-  return value.toFixed(2);
+function nameOf(p) {
+  return NAMES[p.id] ?? p.id;
 }

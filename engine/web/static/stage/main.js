@@ -65,6 +65,10 @@ class App {
       this.controls.update(values);
       this.showSettings();
     });
+    feed.on("parameters", ({ parameters }) => {
+      this.parameters = parameters;
+      this.controls.build(parameters, this.values);
+    });
     feed.on("status", (status) => this.status(status));
     feed.on("allowed", ({ may_change }) => this.allow(may_change, true));
     feed.on("step", (frame) => this.step(frame));
@@ -113,6 +117,7 @@ class App {
     this.futures = null;
     this.clock.stepBeats = 1 / this.net.stepsPerBeat;
     this.values = hello.values;
+    this.parameters = hello.parameters;
     this.rate = hello.rate_hz;
     this.figures.shown.clear();
     this.welcome = hello;
@@ -160,7 +165,7 @@ class App {
     // What would only open controls that turn nothing does not look as if it could be clicked.
     for (const id of ["tempo-now", "mode-now"]) $(id).disabled = !may;
     if (this.welcome) {
-      this.controls.build({ ...this.welcome, values: this.values });
+      this.controls.build(this.parameters, this.values);
       this.keys.built = "";
       this.keys.build();
     }
@@ -216,12 +221,17 @@ class App {
     const mode = modes[Math.round(this.values.mode)];
     const turn = this.listening === undefined || !turns.includes(mode) ? "" : this.listening ? ": listening" : ": answering";
     const all = [...modes, ...turns.flatMap((one) => [`${one}: answering`, `${one}: listening`]), "stopped"];
-    if (mode) inPlace($("mode-now"), mode + turn, all);
+    if (mode) inPlace($("mode-now"), this.playing === false ? "stopped" : mode + turn, all);
     if (this.values.tempo) $("tempo").textContent = Math.round(this.values.tempo);
   }
 
   status(status) {
     this.listening = status.listening;
+    if (status.playing !== undefined && status.playing !== this.playing) {
+      this.playing = status.playing;
+      this.controls.showPlaying(status.playing);
+      $("beat").classList.toggle("still", !status.playing);
+    }
     this.showSettings();
     const parts = [];
     if (status.step_p50_ms !== undefined) parts.push(`It needs ${status.step_p50_ms} ms for a step, on ${status.provider}.`);
