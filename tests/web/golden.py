@@ -13,7 +13,6 @@ import numpy as np
 
 from engine.core.messages import NOTE_OFF, NOTE_ON, futures_dtype
 from engine.core.parameters import Parameter
-from engine.jam.parameters import registry_of
 from engine.web import frames
 from engine.web.frames import Encoder
 from tests.web import nn_golden, player_golden
@@ -69,9 +68,16 @@ def packed() -> dict[str, Any]:
 
 
 def parameters() -> list[dict[str, Any]]:
-    """Every kind and scale of a parameter, with its way to 0..1 and back as Python goes it."""
+    """Every kind and scale that a parameter has, with its way to 0..1 and back as Python goes it."""
     some = [
-        *registry_of(card_of()),
+        Parameter("tempo", 20, 400, 112, "Speed of the beat", "bpm", scale="exponential"),
+        Parameter("temperature", 0.1, 2, 1, "Exponential, around one", scale="exponential"),
+        Parameter("memory", 0, 1, 1, "Linear, from nothing"),
+        Parameter("bars", 0, 16, 0, "Few whole numbers", "bars", "integer"),
+        Parameter("seed", 0, 2**31 - 1, 1, "Many whole numbers", kind="integer"),
+        Parameter("drums.mute", 0, 1, 0, "On or off", kind="switch"),
+        Parameter("panic", 0, 2**52, 0, "Pulled", kind="trigger"),
+        Parameter("mode", 0, 2, 1, "Few words", kind="choice", choices=("trade", "accompany", "solo")),
         Parameter("lead.cutoff", 20, 20000, 800, "Where the filter begins", "Hz", scale="exponential"),
         Parameter("lead.pan", -1, 1, 0, "Left to right"),
         Parameter("lead.steps", -3, 4, 1, "Whole numbers on both sides of nothing", kind="integer"),
