@@ -420,7 +420,7 @@ def test_what_one_changes_everyone_sees():
             await text(other, "hello")
             await one.send_str(json.dumps({"set": {"temperature": 0.5, "tempo": 999, "drums.mute": True, "nonesuch": 1}}))
             changed = (await text(other, "values"))["values"]
-            assert changed == {"temperature": 0.5, "tempo": 300.0, "drums.mute": 1.0}
+            assert changed == {"temperature": 0.5, "tempo": 400.0, "drums.mute": 1.0}
             stage.desk.live.set("density", 2)  # from OSC, or a knob
             assert (await text(other, "values"))["values"] == {"density": 2.0}
 

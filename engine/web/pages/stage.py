@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 
 from engine import __version__
+from engine.control.commands import Commands
 from engine.core.link import Reader
 from engine.jam.modes import CLASSES, MODES
 from engine.transport.timeline import TimelineReader
@@ -62,6 +63,7 @@ class Stage:
         self.guard = around.guard
         self.clients: dict[int, Client] = {}
         self._link, self._live = around.link, around.live
+        self._commands = Commands(around.live)
         self._timeline = TimelineReader(around.link["timeline"])
         self._encoder = Encoder(around.card)
         self._keyboards = Keyboards(around.link["keys"])
@@ -221,9 +223,11 @@ class Stage:
             return
         if isinstance(changes := order.get("set"), dict):
             for name, value in itertools.islice(changes.items(), len(self._live.registry)):
-                self._set(name, value)
+                # A trigger is pulled, never set; words are for people, a page sends numbers.
+                if isinstance(value, bool | int | float) and self._kind(name) not in (None, "trigger"):
+                    self._commands.do("set", name, value, f"page {client.number}")
         if isinstance(name := order.get("fire"), str) and self._kind(name) == "trigger":
-            self._live.fire(name)
+            self._commands.do("trigger", name, source=f"page {client.number}")
         if (message := valid(order.get("midi"))) is not None:
             self._keyboards.play(client.number, message)
 
@@ -234,12 +238,6 @@ class Stage:
 
     def _kind(self, name: str) -> str | None:
         return self._live.registry[name].kind if name in self._live.registry else None
-
-    def _set(self, name: str, value: object) -> None:
-        if isinstance(value, bool | int | float) and self._kind(name) not in (None, "trigger"):
-            # A JSON integer may be larger than any float.
-            number = float(value) if abs(value) < 1e300 else math.copysign(1e300, value)
-            self._live.set(name, number)
 
     def _listen(self, client: Client, wanted: bool) -> None:
         client.listens = wanted
