@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import sys
 import threading
 import time
@@ -39,8 +38,6 @@ COUNTED = ("sent", "dropped", "notes_in", "control_received", "control_ignored")
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the feed until told to stop."""
-    with contextlib.suppress(OSError, AttributeError):  # only root may; behind audio and network, before what else runs here
-        os.nice(-5)
     sys.setswitchinterval(SWITCH_S)
     # The Windows default loop cannot wait for a socket that is read without a transport.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
@@ -53,7 +50,7 @@ class _Process:
     def __init__(self, spec: Spec, pipe: Connection) -> None:
         self._spec = spec
         self._pipe = pipe
-        self._link = link = spec.link()
+        self._link = link = spec.link("feed")
         live = live_of(spec.card, link)
         self._feed = Feed(link, Schema(spec.card, live.registry, spec.config.osc.cells))
         self._doors = Services(spec.config, self._feed, link, live, self._tell)
@@ -163,7 +160,7 @@ class _Process:
         record["step_us"] = feed.step_us
         recorder = self._recorder.recorder if self._recorder is not None else None
         record["recording"], record["recorded_frames"] = (recorder.state, recorder.frames) if recorder else (OFF, 0)
-        self._link["feed"].push(record)
+        self._link.writer("feed").push(record)
 
     async def _close(self) -> None:
         """Publish and record the last of it, then close what is open."""

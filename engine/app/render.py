@@ -68,16 +68,20 @@ class Render:
             raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
         provider = "cpu" if config.network.provider == "auto" else config.network.provider
         self.runner = Runner(path, provider, config.network.threads)
-        self._engine = AudioEngine(self.link, registry, card, _without_count_in(config), self._rate, source=player)
+        self._engine = AudioEngine(
+            self.link.view("audio"), registry, card, _without_count_in(config), self._rate, source=player
+        )
         track = track_of(config, card)
-        self._jam = Jam(self.runner, self.live, self.link, track, harmony.of(config, card, track))
+        self._jam = Jam(self.runner, self.live, self.link.view("network"), track, harmony.of(config, card, track))
         self._performance = Performance(self._jam, self.link, card, self)
         self._over = False
         self._counted = self.link["events"].reader(0)
         self._faults: list[str] = []
         schema = Schema(card, registry)
-        self._recorder = Recorder(out, self.link, schema, self._rate, lambda _level, text: self._faults.append(text))
-        self._feed = Feed(self.link, schema, self._recorder.log, Positions())
+        self._recorder = Recorder(
+            out, self.link.view("feed"), schema, self._rate, lambda _level, text: self._faults.append(text)
+        )
+        self._feed = Feed(self.link.view("feed"), schema, self._recorder.log, Positions())
         self._card = card
         self.heard = np.zeros((0, card.slots, len(card.channels)), np.float32)  # what sounded in each timestep
         self.notes_in = 0
@@ -93,7 +97,7 @@ class Render:
         self._jam.roll.fill(steps - 1, self.heard[-1])
         line = self._engine.transport.line
         end = line.frame_at(steps / self._card.steps_per_beat) if line.playing else self._engine.frame
-        self.link["notes"].push(all_off(round(end)))
+        self.link.writer("notes").push(all_off(round(end)))
         self._render_to(end + RING_OUT_S * self._rate)
         self._engine.release_all()
         self._render_to(self._engine.frame + 2 * FADE_S * self._rate)

@@ -152,19 +152,19 @@ class Player:
         clock["frame"] = frame
         clock["time_ns"] = self._begun_ns + int(frame * self._ns_per_frame)
         clock["ns_per_frame"], clock["rate_hz"] = self._ns_per_frame, self._rate_hz
-        self._link["clock"].push(clock)
+        self._link.writer("clock").push(clock)
 
     def _push_step(self, step: np.void) -> None:
         """Fill the rings as the network process does, for those who look there: the page."""
         for name in step.dtype.names or ():
             self._whole[name] = step[name]
         line = BeatTimeline(float(step["frame"]), float(step["beat"]), float(step["tempo_bpm"]), self._rate_hz)
-        self._link["timeline"].push(line.record())
-        self._link["steps"].push(self._whole[()])
+        self._link.writer("timeline").push(line.record())
+        self._link.writer("steps").push(self._whole[()])
         stats = np.zeros((), NETWORK_STATS)
         stats["steps"], stats["mode"] = self.steps + 1, step["mode"]
         stats["listening"] = bool(step["flags"] & LISTENING)
-        self._link["network"].push(stats)
+        self._link.writer("network").push(stats)
         for name, value in (("tempo", float(step["tempo_bpm"])), ("mode", float(step["mode"]))):
             if self._live.get(name) != value:
                 self._live.set(name, value)
@@ -182,7 +182,7 @@ class Player:
                 while file.tell() + BLOCK <= min(now, file.frames):
                     frame = file.tell()
                     samples = file.read(BLOCK, dtype="float32", always_2d=True)
-                    self._link["wave"].push((frame, samples[:, :OUTPUTS]))
+                    self._link.writer("wave").push((frame, samples[:, :OUTPUTS]))
 
 
 def _again(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:

@@ -10,7 +10,6 @@ import json
 import platform
 import signal
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,8 +29,9 @@ from engine.core.errors import AlgoritmoError, SessionError
 from engine.core.link import Layout, Link
 from engine.core.messages import ERROR, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
-from engine.core.process import PROCESSES, Spec, start
+from engine.core.process import Spec, start
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
+from engine.core.roles import PROCESSES, ROLES, role_of
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
@@ -41,8 +41,6 @@ REPORT_S = 2.0  # how often report.json is brought up to date
 READY_S = 60.0  # a provider that must compile its graph takes long
 STOP_S = 0.8  # what a child has for ending; Ctrl-C is to be over within a second
 AUDIBLE = 1e-3  # full scale is 1
-RESTARTS = 5  # within RESTARTS_S: then it is given up
-RESTARTS_S = 60.0
 
 
 @dataclass(slots=True)
@@ -50,7 +48,7 @@ class _Child:
     name: str
     process: BaseProcess
     pipe: Connection
-    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS))
+    deaths: list[float] = field(default_factory=list)  # when, in s
     ready: dict[str, Any] | None = None
     given_up: bool = False
 
@@ -196,13 +194,16 @@ class Supervisor:
 
     def _restart(self, child: _Child) -> None:
         now = time.monotonic()
-        often = len(child.deaths) == RESTARTS and now - child.deaths[0] < RESTARTS_S
+        role = role_of(child.name)
+        often = sum(now - death_s < role.within_s for death_s in child.deaths) >= role.restarts
         child.deaths.append(now)
         child.pipe.close()
         if often:
             child.given_up = True
             self._tell(
-                ERROR, f"the {child.name} process died {RESTARTS + 1} times within a minute and is given up; see {self._log()}"
+                ERROR,
+                f"the {child.name} process died {role.restarts + 1} times within {role.within_s:.0f} s and is given up; "
+                f"see {self._log()}",
             )
             return
         self._tell(WARNING, f"the {child.name} process died (exit {child.process.exitcode}) and is started again")
@@ -226,8 +227,8 @@ class Supervisor:
                 self._notes_out[tracks[event["track"]]] += 1
 
     def _end(self) -> None:
-        """Stop the children: first the network, then the sound fades, last the recorder, which has then heard all of it."""
-        for name in ("network", "audio", "feed"):
+        """Stop the children, in the order of the table."""
+        for name in (role.name for role in sorted(ROLES, key=lambda role: role.ends)):
             child = self._children.get(name)
             if child is None or child.given_up:
                 continue

@@ -75,17 +75,19 @@ class AudioEngine:
         self.mixer = Mixer([track.name for track in card.tracks], config, rate_hz, self._tell)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         beat = beat or InternalSource(self._live, rate_hz, card.beats_per_bar)
-        self.transport = Transport(link["timeline"], self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in)
+        self.transport = Transport(
+            link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in
+        )
         self.transport.on_stop = self._stop_network
         self.transport.on_click = self.mixer.click
-        self._sounding = Sounding(self.mixer, link["events"], self._rebuild)
+        self._sounding = Sounding(self.mixer, link.writer("events"), self._rebuild)
         self._notes = link["notes"].reader()
         self._schedule = Schedule()
         self._faders = _Faders(registry, card)
         self._panic = registry.index["panic"]
         self._panics = float(link.values.numbers[self._panic])
         self._numbers = b""  # the parameters as they were last seen
-        self._wave = link["wave"]
+        self._wave = link.writer("wave")
         self._muted: set[int] = set()
         self._closing = False  # asked to
         self._silent = False  # done

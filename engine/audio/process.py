@@ -6,7 +6,6 @@ clock's); the control thread does what takes time: it speaks, mends, watches dev
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import math
 import os
@@ -42,8 +41,6 @@ BEGIN_ANEW = 3  # exit status: nothing failed, but a new process is needed
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the audio until told to stop. Raises DeviceError when the device or a port cannot be had."""
-    with contextlib.suppress(OSError, AttributeError):  # only root may; it plays without
-        os.nice(-15)  # first of all: threads inherit it
     studio = Studio(spec)
     studio.open()
     gc.collect()
@@ -66,7 +63,7 @@ class Studio:
         """Build the engine. Raises ConfigError and MidiFileError."""
         self._spec = spec
         self._config = spec.config
-        self._link = link = spec.link()
+        self._link = link = spec.link("audio")
         rate_hz = float(spec.config.audio.rate)
         source = FileSource(spec.demo, rate_hz, timeline=link["timeline"]) if spec.demo is not None else None
         self.engine = AudioEngine(link, registry_of(spec.card), spec.card, spec.config, rate_hz, source, run_by_thread=True)

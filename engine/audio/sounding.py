@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 from engine.audio.mixer import Mixer
 from engine.audio.track import Track
-from engine.core.link import Ring
+from engine.core.link import Writer
 from engine.core.messages import NOTE_OFF, NOTE_ON
 
 
 class Sounding:
     """The notes that sound now. Channel: writes `events`. `frame` is the first frame of the block that is rendered next."""
 
-    def __init__(self, mixer: Mixer, events: Ring, on_failure: Callable[[Track], None]) -> None:
+    def __init__(self, mixer: Mixer, events: Writer, on_failure: Callable[[Track], None]) -> None:
         """`on_failure`: called when a patch raised as a note began."""
         self.frame = 0
         self._mixer = mixer

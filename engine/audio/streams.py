@@ -49,7 +49,7 @@ class Driver:
     ) -> None:
         """`spent`: nanoseconds of the processor that the calling thread has had."""
         self._engine = engine
-        self._clock = link["clock"]
+        self._clock = link.writer("clock")
         self._now = now
         self._spent = spent
         self._rate_hz = engine.rate_hz

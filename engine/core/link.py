@@ -1,8 +1,9 @@
 """What connects the processes: rings of fixed-size records and a table of parameter values, in one shared segment.
 
-Runs on: every process. A ring has one writer and any number of readers. It never blocks: a writer overwrites the oldest
-record, a reader that was too slow is told how many it lost. The latest record of a ring is also how a value is published.
-The same classes work on private memory, so that the offline render runs the very code of the stage.
+Runs on: every process. Which rings there are, and the one process that writes each, stands in CHANNELS; any process may read
+any ring. A ring never blocks: its writer overwrites the oldest record, a reader that was too slow is told how many it lost. The
+latest record of a ring is also how a value is published. The same classes work on private memory, so that the offline render
+runs the very code of the stage.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import secrets
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -21,6 +23,7 @@ import numpy as np
 
 from engine.core import messages
 from engine.core.contract import Card
+from engine.core.roles import PROCESSES
 from engine.core.values import Values
 
 _NAME = "algoritmo-"  # of shared segments; the supervisor's process id follows
@@ -46,19 +49,19 @@ def _sweep() -> None:
 
 
 class Ring:
-    """Records of `dtype`; single writer (one thread of one process), many readers.
-
-    Whatever each block does stays clear of numpy, whose paths through the processor's caches are long: after a millisecond's
-    sleep they are cold, and a call takes 20 us instead of 2.
-    """
+    """Records of `dtype`, for reading: whoever holds a ring cannot write to its memory. Many may read one."""
 
     def __init__(self, memory: memoryview, dtype: np.dtype, capacity: int) -> None:
+        memory = self._allowed(memory)
         self._count = memory[:8].cast("Q")
         self._bytes = memory[_HEADER:]
         self._records = np.frombuffer(memory, dtype, capacity, offset=_HEADER)
-        self._packed = _packed(dtype)
         self.dtype = dtype
         self.capacity = capacity
+
+    @staticmethod
+    def _allowed(memory: memoryview) -> memoryview:
+        return memory.toreadonly()
 
     @staticmethod
     def size(dtype: np.dtype, capacity: int) -> int:
@@ -69,6 +72,36 @@ class Ring:
     def count(self) -> int:
         """Records written so far."""
         return self._count[0]
+
+    def latest(self) -> np.void | None:
+        """Return a copy of the newest record, or None when there is none."""
+        while True:
+            count = self.count
+            if count == 0:
+                return None
+            record: np.void = self._records[(count - 1) % self.capacity].copy()
+            if self.count - count < self.capacity - 1:  # not lapped while copying
+                return record
+
+    def reader(self, start: int | None = None) -> Reader:
+        """Return a reader that begins at record number `start` (None: with the next one written)."""
+        return Reader(self, self.count if start is None else start)
+
+
+class Writer(Ring):
+    """A ring for its one writer: one thread of one process.
+
+    Whatever each block does stays clear of numpy, whose paths through the processor's caches are long: after a millisecond's
+    sleep they are cold, and a call takes 20 us instead of 2.
+    """
+
+    def __init__(self, memory: memoryview, dtype: np.dtype, capacity: int) -> None:
+        super().__init__(memory, dtype, capacity)
+        self._packed = _packed(dtype)
+
+    @staticmethod
+    def _allowed(memory: memoryview) -> memoryview:
+        return memory
 
     def push(self, record: Any) -> None:
         """Write one record: a tuple in field order, or a numpy void of this dtype."""
@@ -96,20 +129,6 @@ class Ring:
     def advance(self) -> None:
         """Publish the record that `slot()` returned."""
         self._count[0] += 1
-
-    def latest(self) -> np.void | None:
-        """Return a copy of the newest record, or None when there is none."""
-        while True:
-            count = self.count
-            if count == 0:
-                return None
-            record: np.void = self._records[(count - 1) % self.capacity].copy()
-            if self.count - count < self.capacity - 1:  # not lapped while copying
-                return record
-
-    def reader(self, start: int | None = None) -> Reader:
-        """Return a reader that begins at record number `start` (None: with the next one written)."""
-        return Reader(self, self.count if start is None else start)
 
 
 def _packed(dtype: np.dtype) -> struct.Struct | None:
@@ -159,6 +178,48 @@ class Reader:
         return records
 
 
+Record = np.dtype | Callable[[Card], np.dtype]  # as it is, or made for a network
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A ring that every run has: who may write it, the record it carries, how many it holds."""
+
+    name: str
+    writer: str  # name of a process
+    record: Record
+    capacity: int | Callable[[int], int]  # records, or what tells it of a record's size in bytes
+    of_harmony: bool = False  # there only where a second network chooses the chords, and made for that
+
+
+STEPS_BYTES, MOST_STEPS, LEAST_STEPS = 16_000_000, 128, 8  # of the ring of timesteps
+
+
+def _steps(size: int) -> int:
+    """What a page shows of the past, which is also ten seconds for a reader that was restarted; of a large network less."""
+    return int(np.clip(STEPS_BYTES // size, LEAST_STEPS, MOST_STEPS))
+
+
+# What crosses a process boundary. Everyone may read each of these.
+CHANNELS = (
+    Channel("events", "audio", messages.EVENT, 8192),  # every note that began or ended to sound, the player's and the network's
+    Channel("wave", "audio", messages.wave_dtype(), 8192),  # the blocks as they went to the device: 11 s at 48 kHz
+    Channel("timeline", "audio", messages.TIMELINE, 64),  # the beat as a line over the sample clock
+    Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
+    # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.
+    Channel("notes", "network", messages.EVENT, 4096),
+    Channel("steps", "network", messages.step_dtype, _steps),  # timesteps as chosen
+    Channel("futures", "network", messages.futures_dtype, 8),  # what might follow a timestep
+    Channel("network", "network", messages.NETWORK_STATS, 8),
+    Channel("harmony", "network", messages.harmony_dtype, 8, of_harmony=True),  # what the chords go on from
+    Channel("feed", "feed", messages.FEED_STATS, 8),
+    Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
+    # One line for a person from each process; the supervisor shows them.
+    *(Channel(f"notices.{process}", process, messages.NOTICE, 256) for process in PROCESSES),
+)
+WRITERS = {channel.name: channel.writer for channel in CHANNELS}
+
+
 @dataclass(frozen=True)
 class Layout:
     """Which channels there are and how large: the same in every process of a run."""
@@ -169,29 +230,15 @@ class Layout:
     @classmethod
     def of(cls, card: Card, parameters: int, harmony: Card | None = None) -> Layout:
         """Return the layout for a network, a number of parameters, and the network that chooses the chords, where one does."""
-        step = messages.step_dtype(card)
-        chords = (("harmony", messages.harmony_dtype(harmony), 8),) if harmony else ()
-        # At least half a second of steps at 16 a second for a reader that was restarted; at most 64 MB.
-        steps = int(np.clip(64e6 // step.itemsize, 8, 256))
-        return cls(
-            rings=(
-                ("events", messages.EVENT, 8192),
-                ("wave", messages.wave_dtype(), 16384),  # 21 s at 48 kHz: a recorder may be killed and restarted
-                ("clock", messages.CLOCK, 8),
-                ("notes", messages.EVENT, 4096),
-                ("steps", step, steps),
-                ("futures", messages.futures_dtype(card), 8),
-                ("timeline", messages.TIMELINE, 64),
-                ("network", messages.NETWORK_STATS, 8),
-                ("feed", messages.FEED_STATS, 8),
-                ("keys", messages.KEY, 1024),
-                ("notices.audio", messages.NOTICE, 256),
-                ("notices.network", messages.NOTICE, 256),
-                ("notices.feed", messages.NOTICE, 256),
-                *chords,
-            ),
-            parameters=parameters,
-        )
+        rings = []
+        for channel in CHANNELS:
+            of = harmony if channel.of_harmony else card
+            if of is None:
+                continue
+            record = channel.record if isinstance(channel.record, np.dtype) else channel.record(of)
+            capacity = channel.capacity if isinstance(channel.capacity, int) else channel.capacity(record.itemsize)
+            rings.append((channel.name, record, capacity))
+        return cls(tuple(rings), parameters)
 
     def size(self) -> int:
         """Bytes of the whole segment."""
@@ -199,51 +246,74 @@ class Layout:
 
 
 class Link:
-    """All channels of a run, by name: `link["events"]`, `link.values`."""
+    """The channels of a run as one process sees them: `link["events"]` to read, `link.writer("notes")` to write, `link.values`.
 
-    def __init__(self, layout: Layout, memory: memoryview, segment: SharedMemory | None = None) -> None:
+    A process is handed the link with the channels that the table gives it, and no way to write to another.
+    """
+
+    def __init__(
+        self, layout: Layout, memory: memoryview, segment: SharedMemory | None = None, process: str | None = None
+    ) -> None:
+        """`process`: whose view it is; None for one process that is all of them."""
         self.layout = layout
+        self._memory = memory
         self._segment = segment
         at = Values.size(layout.parameters)
         self.values = Values(memory[:at], layout.parameters)
         self._rings: dict[str, Ring] = {}
+        self._writers: dict[str, Writer] = {}
         for name, dtype, capacity in layout.rings:
-            size = Ring.size(dtype, capacity)
-            self._rings[name] = Ring(memory[at : at + size], dtype, capacity)
-            at += size
+            place = memory[at : at + Ring.size(dtype, capacity)]
+            self._rings[name] = Ring(place, dtype, capacity)
+            if process is None or process == WRITERS[name]:
+                self._writers[name] = Writer(place, dtype, capacity)
+            at += len(place)
 
     @classmethod
     def create(cls, layout: Layout) -> Link:
-        """Make a shared segment; the supervisor does, and unlinks it with `close()`."""
+        """Make a shared segment; the supervisor does, who writes to no ring, and unlinks it with `close()`."""
         _sweep()
         segment = _Segment(f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}", create=True, size=layout.size())
         assert segment.buf is not None
-        return cls(layout, segment.buf, segment)
+        return cls(layout, segment.buf, segment, "supervisor")
 
     @classmethod
-    def attach(cls, layout: Layout, name: str) -> Link:
-        """Open the segment of this name, made by `create` with the same layout."""
+    def attach(cls, layout: Layout, name: str, process: str) -> Link:
+        """Return this process's view of the segment of this name, made by `create` with the same layout."""
         segment = _Segment(name=name)
         assert segment.buf is not None
-        return cls(layout, segment.buf, segment)
+        return cls(layout, segment.buf, segment, process)
 
     @classmethod
     def private(cls, layout: Layout) -> Link:
-        """Return channels in this process's own memory (offline render, tests)."""
+        """Return channels in this process's own memory, which may write them all (offline render, replay, tests)."""
         return cls(layout, memoryview(bytearray(layout.size())))
+
+    def view(self, process: str) -> Link:
+        """Return the same channels with what this process may write."""
+        return Link(self.layout, self._memory, None, process)
 
     @property
     def name(self) -> str:
         """Name to attach by; empty for private memory."""
         return self._segment.name if self._segment else ""
 
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Names of the rings that may be written here."""
+        return tuple(self._writers)
+
     def __getitem__(self, name: str) -> Ring:
         return self._rings[name]
+
+    def writer(self, name: str) -> Writer:
+        """Return a ring to write to. Raises KeyError where that is another process's."""
+        return self._writers[name]
 
     def notice(self, process: str, level: int, text: str) -> None:
         """Tell the person at the terminal one line; called by the one thread of `process` that speaks."""
         encoded = text.encode()[:239].decode(errors="ignore").encode()  # never half a character
-        self._rings[f"notices.{process}"].push((time.perf_counter_ns(), level, encoded))
+        self.writer(f"notices.{process}").push((time.perf_counter_ns(), level, encoded))
 
     def close(self, unlink: bool = False) -> None:
         """Let go of the segment; `unlink` also removes it from the system (its maker does, once)."""
@@ -251,7 +321,9 @@ class Link:
             return
         # The arrays hold views of the buffer: where somebody still keeps a ring, the mapping goes with the process.
         self._rings.clear()
+        self._writers.clear()
         del self.values
+        self._memory = memoryview(b"")
         if unlink:
             self._segment.unlink()
         with contextlib.suppress(BufferError):

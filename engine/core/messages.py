@@ -1,20 +1,6 @@
 """The records that cross a process boundary: fixed-size, so that a ring can carry them without allocation.
 
-Runs on: every process. One writer per channel, any number of readers:
-
-| channel | writer | record | readers |
-|---|---|---|---|
-| events | audio | EVENT: every note that began or ended to sound, the player's and the network's | network, feed |
-| wave | audio | the blocks as they went to the device | feed (recorder) |
-| clock | audio | CLOCK: the sample clock as a line over host time, and the audio counters | all |
-| notes | network | EVENT: notes to sound, stamped with their frame; what comes again for its timestep replaces | audio |
-| steps | network | one timestep as chosen: step_dtype(card) | feed |
-| futures | network | what might follow a timestep: futures_dtype(card) | feed |
-| timeline | audio | TIMELINE: the beat as a line over the sample clock, a record whenever it changes | all |
-| network | network | NETWORK_STATS | feed, supervisor |
-| feed | feed | FEED_STATS | supervisor |
-| keys | feed | KEY: MIDI that came over the network (the page's piano), as bytes of a keyboard | audio |
-| notices.* | each | NOTICE: one line for a person | supervisor |
+Runs on: every process. Which ring carries which, and who writes it, stands in the table CHANNELS (core/link.py).
 """
 
 from __future__ import annotations

@@ -21,10 +21,7 @@ from engine.core.config import Config
 from engine.core.contract import Card
 from engine.core.errors import AlgoritmoError
 from engine.core.link import Layout, Link
-
-# The module whose `main` is a child process: imported there, never here.
-MAINS = {"audio": "engine.audio.process", "network": "engine.jam.process", "feed": "engine.app.publisher"}
-PROCESSES = tuple(MAINS)
+from engine.core.roles import role_of
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,9 @@ class Spec:
     demo: Path | None = None  # MIDI file that plays the keyboard's part
     restarted: bool = False  # this process takes the place of one that died
 
-    def link(self) -> Link:
-        """Attach to the channels of the run."""
-        return Link.attach(self.layout, self.segment)
+    def link(self, process: str) -> Link:
+        """Attach to the channels of the run, with what this process may write."""
+        return Link.attach(self.layout, self.segment, process)
 
 
 def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:
@@ -59,8 +56,12 @@ def _child(name: str, spec: Spec, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; only the supervisor acts on it
     if spec.session is not None:
         _keep_quiet(spec.session / "log.txt")
+    role = role_of(name)
+    with contextlib.suppress(OSError, AttributeError):  # only root may go before others; it plays without
+        os.nice(role.nice)  # first of all: threads inherit it
     try:
-        importlib.import_module(MAINS[name]).main(spec, pipe)
+        module, _, function = role.main.partition(":")
+        getattr(importlib.import_module(module), function)(spec, pipe)
     except AlgoritmoError as error:
         _report(pipe, str(error))
         sys.exit(2)

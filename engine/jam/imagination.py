@@ -147,4 +147,4 @@ class Imagination:
         if clock is not None:  # told as of now, or with its step where that does not sound yet
             now = SampleClock.of(clock).frame_at(self._now_ns())
             self._record["frame"] = max(int(self._record["frame"]), round(now))
-        self._link["futures"].push(self._record)
+        self._link.writer("futures").push(self._record)

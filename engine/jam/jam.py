@@ -36,7 +36,7 @@ class Jam:
         card = runner.card
         self.runner = runner
         self.roll = Roll(card, player_track)
-        self._live, self._notes = live, link["notes"]
+        self._live, self._notes = live, link.writer("notes")
         self._steps_per_beat = card.steps_per_beat
         self._offset_learned = len(card.channels) > OFFSET
         self._harmony = harmony
@@ -44,7 +44,7 @@ class Jam:
         self._mode: Mode | None = None  # as the last step was chosen
         self._inputs = Inputs(runner, self.roll, live, harmony)
         self._score = Score(runner, self.roll)
-        self._records = Records(link["steps"], runner)
+        self._records = Records(link.writer("steps"), runner)
         self._patience = Patience(card.steps_per_beat)
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
         self._step = Step(-1)  # the one that was chosen last

@@ -5,9 +5,7 @@ Runs on: network process, main thread; the only other loads what imagines future
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import os
 import time
 from multiprocessing.connection import Connection
 
@@ -36,13 +34,11 @@ LOOK_S = 0.02  # how often the beat timeline is looked at in between
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the network until told to stop."""
-    link = spec.link()
+    link = spec.link("network")
     live = live_of(spec.card, link)
     asked = spec.config.network
     calls = MEASURED // 8 if spec.restarted else MEASURED  # somebody is waiting
     runner, timings = choose(spec.network_path, asked.provider, asked.threads, calls)
-    with contextlib.suppress(OSError, AttributeError):  # only root may; it plays without
-        os.nice(-10)
     track = track_of(spec.config, spec.card)
     pipe.send(("ready", {"provider": runner.provider, "timings": [_timing(t) for t in timings], "player_track": track}))
     gc.collect()
@@ -54,7 +50,7 @@ def main(spec: Spec, pipe: Connection) -> None:
             return
     driver = LiveDriver(spec, link, live, runner, timings[0], track, pipe)
     driver.performance.run()
-    link["notes"].push(all_off(round(driver.now())))
+    link.writer("notes").push(all_off(round(driver.now())))
 
 
 def _timing(timing: Timing) -> dict[str, float | str]:
@@ -86,7 +82,7 @@ class LiveDriver:
     def _take_over(self) -> None:
         """Go on for the process that died: same beat, same state, its notes released."""
         link = self._link
-        link["notes"].push(all_off(round(self.now())))
+        link.writer("notes").push(all_off(round(self.now())))
         last = link["steps"].latest()
         if last is not None:
             self._runner.restore({s.name: last[s.name + "_next"] for s in self._spec.card.states})
@@ -151,14 +147,14 @@ class LiveDriver:
     def played(self, outcome: Outcome) -> None:
         """Keep what a process in the place of this one would go on from; imagine what may follow; tell the figures."""
         if self._harmony is not None:
-            self._harmony.keep(self._link["harmony"].slot())
-            self._link["harmony"].advance()
+            self._harmony.keep(self._link.writer("harmony").slot())
+            self._link.writer("harmony").advance()
         self._imagination.begin(outcome.step, round(outcome.frame))
         figures, jam = self._figures, self._jam
         figures.add(outcome, self._due_ns)
         if figures.steps % 8 == 0 or figures.steps == 1:
             figures.measure(self._step_ms(outcome.timeline.tempo_bpm))
             record = figures.record(self.performance.late, jam.mode, jam.listening, self._runner.provider, self._spec.restarted)
-            self._link["network"].push(record)
+            self._link.writer("network").push(record)
         if figures.steps % 1024 == 0:
             gc.collect()  # right after a step there is time for it

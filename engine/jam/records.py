@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.core.link import Ring
+from engine.core.link import Writer
 from engine.core.messages import LATE, LISTENING
 from engine.jam.mode import Mode
 from engine.jam.step import Step
@@ -17,7 +17,7 @@ from engine.network.runner import Runner
 class Records:
     """Writes the ring `steps`, a record for each timestep."""
 
-    def __init__(self, ring: Ring, runner: Runner) -> None:
+    def __init__(self, ring: Writer, runner: Runner) -> None:
         card = runner.card
         self._ring, self._inputs, self._outputs = ring, runner.inputs, runner.outputs
         self._steps_per_beat = card.steps_per_beat

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from engine.core.link import Ring
+from engine.core.link import Writer
 from engine.core.messages import ALL_OFF, PLAYER, WITHDRAWN
 from engine.transport.timeline import BeatTimeline
 
@@ -64,7 +64,7 @@ class Step:
         """What was heard is what the network was told already."""
         self._doubtful = False
 
-    def send(self, notes: Ring, earliest_frame: float) -> None:
+    def send(self, notes: Writer, earliest_frame: float) -> None:
         """Hand the choice to the audio process; what was to sound before `earliest_frame` sounds there.
 
         What an earlier choice sent stays where it is the same, and where it sounds before `earliest_frame`; the rest of it is
@@ -89,7 +89,7 @@ class Step:
         self._sent, self.is_sent = now, True
         self.is_written = False
 
-    def withdraw(self, notes: Ring, earliest_frame: float) -> None:
+    def withdraw(self, notes: Writer, earliest_frame: float) -> None:
         """Take back what was sent and does not sound before `earliest_frame`."""
         for identity, (_, frame) in self._sent.items():
             if frame >= earliest_frame:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.core.link import Ring
+from engine.core.link import Writer
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.core.parameters import Live
 from engine.transport.sources import Reading, Source
@@ -30,7 +30,9 @@ class Transport:
     tells its place in the bar.
     """
 
-    def __init__(self, ring: Ring, live: Live, source: Source, rate_hz: float, steps_per_beat: int, count_in_bars: int) -> None:
+    def __init__(
+        self, ring: Writer, live: Live, source: Source, rate_hz: float, steps_per_beat: int, count_in_bars: int
+    ) -> None:
         """Stand before the count-in; or, where the ring holds the line of a process that died, go on with it."""
         self.due = -math.inf  # frame at which something is to be done next
         # Called with whether it is a downbeat, and the level 0..1.

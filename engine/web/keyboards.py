@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from engine.core.link import Ring
+from engine.core.link import Writer
 from engine.midi.message import BY_STATUS, Kind
 
 # what plays: everything else of a visitor's keyboard stays with him
@@ -32,7 +32,7 @@ def valid(message: object) -> tuple[int, ...] | None:
 class Keyboards:
     """All keyboards that play over the page, each visitor's a port of his own; writes the ring `keys`."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Writer) -> None:
         """What the page before this one left held, if there was one, is let go."""
         self._ring = ring
         self._players: set[int] = set()

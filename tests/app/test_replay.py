@@ -45,12 +45,14 @@ def session(tmp_path, link, schema, card, chance, live):
     sent = []
     feed.targets.add("live", SubscriptionSpec(), 1000.0, lambda data: sent.append(bytes(data)))
     for number in range(24):
-        link["events"].push((number * 1500, -1, NOTE_OFF if number % 3 else NOTE_ON, PLAYER if number % 2 else 2, 60, 80, 0.0))
-        link["steps"].push(make_step(card, number, chance, frame=number * 1500))
+        link.writer("events").push(
+            (number * 1500, -1, NOTE_OFF if number % 3 else NOTE_ON, PLAYER if number % 2 else 2, 60, 80, 0.0)
+        )
+        link.writer("steps").push(make_step(card, number, chance, frame=number * 1500))
         for block in range(24):
-            link["wave"].push(((number * 24 + block) * BLOCK, np.full((BLOCK, OUTPUTS), 0.5, np.float32)))
+            link.writer("wave").push(((number * 24 + block) * BLOCK, np.full((BLOCK, OUTPUTS), 0.5, np.float32)))
         if number % 4 == 1:
-            link["futures"].push(make_futures(card, number, chance, frame=number * 1500))
+            link.writer("futures").push(make_futures(card, number, chance, frame=number * 1500))
         feed.advance(number * 1500, Clocks(number / 30))
         if number % 5 == 0:
             recorder.drain()

@@ -58,7 +58,7 @@ class Bench:
 
     def network(self, frame: int, kind: int, track: int, pitch: int = 60, velocity: int = 100, step: int = 0) -> None:
         """Send what the network sends."""
-        self.link["notes"].push((frame, step, kind, track, pitch, velocity, 0.0))
+        self.link.writer("notes").push((frame, step, kind, track, pitch, velocity, 0.0))
 
     def blocks(self, count: int) -> np.ndarray:
         """Render; return float32 (count * BLOCK, OUTPUTS)."""

@@ -33,6 +33,7 @@ class Running:
         registry = registry_of(self.card)
         layout = Layout.of(self.card, len(registry))
         self.link = Link.create(layout)
+        self.network = self.link.view("network")  # in whose place the test stands
         self.live = Live(registry, self.link.values)
         self.live.reset_to_defaults()
         self._notices = self.link["notices.audio"].reader(0)
@@ -93,7 +94,7 @@ def test_it_plays_on_the_null_clock_and_ends_with_silence_and_no_hanging_note(ru
     assert (audio.word, audio.said["device"], audio.said["rate"], audio.said["block"]) == ("ready", "null", RATE, BLOCK)
     clock = audio.until(audio.link["clock"].latest)
     wave = audio.link["wave"].reader()
-    audio.link["notes"].push((int(clock["frame"]) + RATE // 2, 3, NOTE_ON, 1, 48, 100, 0.0))
+    audio.network.writer("notes").push((int(clock["frame"]) + RATE // 2, 3, NOTE_ON, 1, 48, 100, 0.0))
     audio.until(lambda: audio.heard(48))
     audio.until(lambda: np.abs(wave.read()["samples"]).max(initial=0) > 0.01)
     audio.stop()
@@ -117,7 +118,7 @@ def test_a_demonstration_without_a_device_goes_on_without_sound_and_says_so(
     assert "goes on without sound" in audio.until(audio.notices)
     clock = audio.until(audio.link["clock"].latest)
     beat_0 = int(clock["frame"]) + RATE // 2
-    audio.link["timeline"].push(BeatTimeline(beat_0, 0.0, 120.0, RATE).record())
+    audio.link.view("audio").writer("timeline").push(BeatTimeline(beat_0, 0.0, 120.0, RATE).record())
     audio.until(lambda: audio.heard(72))
     begun = audio.events[0]
     assert begun["track"] == PLAYER
@@ -158,7 +159,7 @@ def test_a_function_that_fails_within_a_patch_is_named_once_and_the_patch_plays_
     wave = audio.link["wave"].reader()
     for number in range(3):
         frame = int(clock["frame"]) + (number + 2) * RATE // 4
-        audio.link["notes"].push((frame, 3, NOTE_ON, 1, 48 + number, 100, 0.0))
+        audio.network.writer("notes").push((frame, 3, NOTE_ON, 1, 48 + number, 100, 0.0))
     audio.until(lambda: audio.heard(50))
     assert np.abs(wave.read()["samples"]).max() > 0.01
     audio.stop()
@@ -169,7 +170,7 @@ def test_panic_while_it_runs_ends_every_note(run: Callable[..., Running]) -> Non
     audio = run()
     clock = audio.until(audio.link["clock"].latest)
     for track in range(3):
-        audio.link["notes"].push((int(clock["frame"]) + RATE // 2, 3, NOTE_ON, track, 50 + track, 100, 0.0))
+        audio.network.writer("notes").push((int(clock["frame"]) + RATE // 2, 3, NOTE_ON, track, 50 + track, 100, 0.0))
     audio.until(lambda: audio.heard(52))
     audio.live.fire("panic")
     audio.until(lambda: not audio.heard(99) and not sounding(np.array(audio.events)))
@@ -178,7 +179,7 @@ def test_panic_while_it_runs_ends_every_note(run: Callable[..., Running]) -> Non
 def test_a_restarted_process_ends_the_notes_of_the_dead_one_and_goes_on_counting(run: Callable[..., Running]) -> None:
     audio = run()
     clock = audio.until(audio.link["clock"].latest)
-    audio.link["notes"].push((int(clock["frame"]) + RATE // 2, 3, NOTE_ON, 1, 50, 100, 0.0))
+    audio.network.writer("notes").push((int(clock["frame"]) + RATE // 2, 3, NOTE_ON, 1, 50, 100, 0.0))
     audio.until(lambda: audio.heard(50))
     audio.process.kill()
     audio.process.join()

@@ -7,7 +7,8 @@ import pytest
 
 from engine.core import messages
 from engine.core.contract import Card
-from engine.core.link import Layout, Link, Reader, Ring
+from engine.core.link import CHANNELS, Layout, Link, Reader, Ring, Writer
+from engine.core.roles import PROCESSES
 from engine.core.values import Values
 from tests import tiny
 
@@ -15,8 +16,8 @@ RECORD = np.dtype([("number", "<i8"), ("double", "<f8")])
 
 
 @pytest.fixture
-def ring() -> Ring:
-    return Ring(memoryview(bytearray(Ring.size(RECORD, 8))), RECORD, 8)
+def ring() -> Writer:
+    return Writer(memoryview(bytearray(Ring.size(RECORD, 8))), RECORD, 8)
 
 
 def numbers(reader: Reader) -> list[int]:
@@ -51,7 +52,7 @@ RECORDS = {
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_tuple_is_written_as_numpy_would(name):
     dtype = getattr(messages, name)
-    ring = Ring(memoryview(bytearray(Ring.size(dtype, 2))), dtype, 2)
+    ring = Writer(memoryview(bytearray(Ring.size(dtype, 2))), dtype, 2)
     assert ring._packed is not None
     for _ in range(3):
         ring.push(RECORDS[name])
@@ -60,7 +61,7 @@ def test_a_tuple_is_written_as_numpy_would(name):
 
 def test_a_record_can_be_given_as_bytes():
     dtype = messages.wave_dtype()
-    ring = Ring(memoryview(bytearray(Ring.size(dtype, 3))), dtype, 3)
+    ring = Writer(memoryview(bytearray(Ring.size(dtype, 3))), dtype, 3)
     assert ring._packed is None  # it has more than one number in a field
     reader = ring.reader()
     samples = np.arange(messages.BLOCK * messages.OUTPUTS, dtype=np.float32).reshape(messages.BLOCK, messages.OUTPUTS)
@@ -108,19 +109,61 @@ def test_values_count_their_writes():
     assert values.version != seen
 
 
+LAYOUT = Layout.of(Card.model_validate(tiny.card()), 4, Card.model_validate(tiny.card()))
+
+
 def test_a_second_process_sees_the_same_memory():
-    layout = Layout.of(Card.model_validate(tiny.card()), 4)
-    link = Link.create(layout)
-    other = Link.attach(layout, link.name)
+    link = Link.create(LAYOUT)
+    other = Link.attach(LAYOUT, link.name, "audio")
     try:
-        reader = other["events"].reader()
-        link["events"].push((64, -1, 1, 255, 60, 100, 0.0))
+        reader = link["events"].reader()
+        other.writer("events").push((64, -1, 1, 255, 60, 100, 0.0))
         link.values.write(2, 0.5)
         assert reader.read()["pitch"].tolist() == [60]
         assert other.values.numbers[2] == 0.5
     finally:
         other.close()
         link.close(unlink=True)
+
+
+def test_every_channel_has_one_writer_and_that_is_a_process_of_the_table():
+    names = [channel.name for channel in CHANNELS]
+    assert len(set(names)) == len(names)
+    assert {channel.writer for channel in CHANNELS} == set(PROCESSES)
+    whole = Link.private(LAYOUT)
+    views = {process: whole.view(process).writes for process in PROCESSES}
+    assert sorted(name for view in views.values() for name in view) == sorted(name for name, _, _ in LAYOUT.rings)
+
+
+def test_the_maker_of_a_link_writes_to_no_ring():
+    link = Link.create(LAYOUT)
+    try:
+        assert link.writes == ()
+    finally:
+        link.close(unlink=True)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_view_writes_what_the_table_gives_it_and_reads_the_rest(process: str):
+    view = Link.private(LAYOUT).view(process)
+    for channel in CHANNELS:
+        ring = view[channel.name]
+        assert not hasattr(ring, "push")
+        with pytest.raises(ValueError, match="read-only"):
+            ring._records[0] = ring._records[1]
+        if channel.writer == process:
+            view.writer(channel.name).advance()
+            assert ring.count == 1
+        else:
+            with pytest.raises(KeyError):
+                view.writer(channel.name)
+
+
+def test_a_notice_is_its_own_processs():
+    view = Link.private(LAYOUT).view("feed")
+    view.notice("feed", 1, "here")
+    with pytest.raises(KeyError):
+        view.notice("audio", 1, "not here")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists() or not Path("/dev/shm").exists(), reason="shared memory is no file here")

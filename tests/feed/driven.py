@@ -31,6 +31,7 @@ class Driven:
         registry = registry_of(self.card)
         layout = Layout.of(self.card, len(registry))
         self.link = Link.create(layout)
+        self.audio, self.network = self.link.view("audio"), self.link.view("network")
         self.live = Live(registry, self.link.values)
         self.live.reset_to_defaults()
         self.control = free_port()
@@ -56,23 +57,23 @@ class Driven:
             clock = np.zeros((), CLOCK)
             clock["frame"], clock["time_ns"] = now, self._begun_ns + round(now * 1e9 / RATE)
             clock["ns_per_frame"], clock["rate_hz"] = 1e9 / RATE, RATE
-            self.link["clock"].push(clock)
+            self.audio.writer("clock").push(clock)
             while self.step * self.step_frames < now + AHEAD_FRAMES:
                 self._choose()
             while self._block * BLOCK < now:
-                self.link["wave"].push((self._block * BLOCK, np.full((BLOCK, OUTPUTS), 0.25, np.float32)))
+                self.audio.writer("wave").push((self._block * BLOCK, np.full((BLOCK, OUTPUTS), 0.25, np.float32)))
                 self._block += 1
 
     def _choose(self):
         record = self._steps[self.step % 8].copy()
         record["step"], record["frame"] = self.step, self.step * self.step_frames
-        self.link["steps"].push(record)
+        self.network.writer("steps").push(record)
         self.step += 1
-        self.link["timeline"].push(BeatTimeline(0.0, 0.0, 60.0 * RATE / (4 * self.step_frames), RATE).record())
+        self.audio.writer("timeline").push(BeatTimeline(0.0, 0.0, 60.0 * RATE / (4 * self.step_frames), RATE).record())
 
     def note(self, kind, pitch):
         """The player begins or ends a note."""
-        self.link["events"].push((self._block * BLOCK, -1, kind, PLAYER, pitch, 90, 0.0))
+        self.audio.writer("events").push((self._block * BLOCK, -1, kind, PLAYER, pitch, 90, 0.0))
 
     def feed(self, restarted=False):
         """Start the feed; return the process, its pipe, and the two things it says."""

@@ -41,11 +41,11 @@ def at(frame):
 
 
 def push_note(link, frame, kind, track, pitch, velocity=80):
-    link["events"].push((frame, -1, kind, track, pitch, velocity, 0.0))
+    link.writer("events").push((frame, -1, kind, track, pitch, velocity, 0.0))
 
 
 def test_step_is_published_when_it_sounds_and_not_before(feed, link, card, chance):
-    link["steps"].push(make_step(card, 0, chance, frame=6000))
+    link.writer("steps").push(make_step(card, 0, chance, frame=6000))
     assert feed.look() == 6000
     feed.advance(5999)
     assert feed.listeners[0].steps == []
@@ -59,7 +59,7 @@ def test_after_a_stall_only_the_last_few_are_shown_and_all_are_recorded(link, sc
     feed = Feed(link, schema, log, Positions())
     feed.listeners.append(Looker())
     for number in range(10):
-        link["steps"].push(make_step(card, number, chance, frame=4800 * number))
+        link.writer("steps").push(make_step(card, number, chance, frame=4800 * number))
     feed.advance(4800 * 8, at(4800 * 8))
     assert feed.listeners[0].steps == [6, 7, 8]
     assert [int(what["step"]) for _, what, _ in log.take()] == list(range(9))
@@ -69,7 +69,7 @@ def test_after_a_stall_only_the_last_few_are_shown_and_all_are_recorded(link, sc
 
 def test_what_a_stall_has_kept_is_not_sent_all_at_once(feed, link, card, chance):
     for number in range(4):
-        link["steps"].push(make_step(card, number, chance, frame=480 * number))
+        link.writer("steps").push(make_step(card, number, chance, frame=480 * number))
     assert [feed.advance(960, at(960), paced=True) for _ in range(4)] == [True, True, False, False]
     assert feed.listeners[0].steps == [0, 1, 2]
 
@@ -78,7 +78,7 @@ def test_steps_that_a_stall_made_too_old_are_counted_as_dropped(feed, link, card
     sent = []
     target = feed.targets.add("it", SubscriptionSpec(tiers=("scalars",)), 1e6, sent.append)
     for number in range(20):
-        link["steps"].push(make_step(card, number, chance, frame=4800 * number))
+        link.writer("steps").push(make_step(card, number, chance, frame=4800 * number))
     feed.advance(4800 * 9, at(4800 * 9))  # as at the start of a feed that comes late
     assert (len(sent), target.dropped) == (3, 0)
     feed.advance(4800 * 19, at(4800 * 19))
@@ -88,7 +88,7 @@ def test_steps_that_a_stall_made_too_old_are_counted_as_dropped(feed, link, card
 def test_timetag_is_when_the_frame_is_heard_not_when_it_was_published(feed, link, card, chance):
     sent = []
     feed.targets.add("it", SubscriptionSpec(tiers=("scalars",), presentation=True), 1e6, lambda data: sent.append(bytes(data)))
-    link["steps"].push(make_step(card, 0, chance, frame=48000))
+    link.writer("steps").push(make_step(card, 0, chance, frame=48000))
     push_note(link, 24000, NOTE_ON, PLAYER, 60)
     now = Clocks(0.0, frame=60000.0, unix_ns=1_800_000_000_000_000_000, ns_per_frame=1e9 / 48000)
     feed.advance(48000, now)
@@ -98,7 +98,7 @@ def test_timetag_is_when_the_frame_is_heard_not_when_it_was_published(feed, link
 def test_step_that_was_prepared_is_sent_as_it_would_have_been(link, schema, card, chance):
     sent = {True: [], False: []}
     for number in range(3):
-        link["steps"].push(make_step(card, number, chance, frame=480 * number))
+        link.writer("steps").push(make_step(card, number, chance, frame=480 * number))
     for prepared in sent:
         feed = Feed(link, schema, log := FeedLog(card, schema.large), Positions())
         feed.targets.add("it", SubscriptionSpec(presentation=True), 1e6, lambda data, to=sent[prepared]: to.append(bytes(data)))
@@ -113,7 +113,7 @@ def test_step_that_was_prepared_is_sent_as_it_would_have_been(link, schema, card
 
 def test_notes_that_come_while_a_step_waits_are_told_and_kept_behind_it(link, schema, card, chance):
     feed = Feed(link, schema, log := FeedLog(card, schema.large), Positions())
-    link["steps"].push(make_step(card, 0, chance, frame=480))
+    link.writer("steps").push(make_step(card, 0, chance, frame=480))
     assert feed.prepare(470, 480, at(470)) == 480
     push_note(link, 475, NOTE_ON, 1, 60)
     feed.advance(480, at(480))
@@ -134,8 +134,8 @@ def test_notes_are_told_once(feed, link):
 
 def test_futures_are_told_once_their_step_has_sounded_and_only_the_newest(feed, link, card, chance):
     for number in (0, 1):
-        link["steps"].push(make_step(card, number, chance, frame=100 * number))
-        link["futures"].push(make_futures(card, number, chance, frame=100 * number))
+        link.writer("steps").push(make_step(card, number, chance, frame=100 * number))
+        link.writer("futures").push(make_futures(card, number, chance, frame=100 * number))
     feed.advance(50)
     assert (feed.listeners[0].steps, feed.listeners[0].imagined) == ([0], [])
     feed.advance(100)
@@ -146,7 +146,7 @@ def test_futures_are_told_once_their_step_has_sounded_and_only_the_newest(feed, 
 def test_position_is_behind_what_was_published_not_behind_what_waits(feed, link, card, chance):
     push_note(link, 1, NOTE_ON, PLAYER, 60)
     for number, frame in ((0, 100), (1, 200)):
-        link["steps"].push(make_step(card, number, chance, frame=frame))
+        link.writer("steps").push(make_step(card, number, chance, frame=frame))
     feed.advance(150)
     assert feed.positions == Positions(steps=1, events=1)
 
@@ -159,7 +159,7 @@ def test_targets_get_frames_in_order(feed, link, card, chance):
     out.connect(sock.getsockname())
     feed.targets.add("it", SubscriptionSpec(tiers=("scalars",)), 120.0, out.send)
     for number in range(20):
-        link["steps"].push(make_step(card, number, chance, frame=number * 10))
+        link.writer("steps").push(make_step(card, number, chance, frame=number * 10))
         feed.advance(number * 10, Clocks(number * 0.125))
     frames = [OscBundle(sock.recv(2000)).content(0).params[0] for _ in range(20)]
     assert frames == list(range(20))
@@ -173,7 +173,7 @@ def test_ring_overrun_goes_on_with_what_is_left(feed, link, card, chance):
     step = make_step(card, 0, chance, frame=0)
     for number in range(2 * capacity):
         step["step"] = number
-        link["steps"].push(step)
+        link.writer("steps").push(step)
     feed.advance(0)
     assert feed.listeners[0].steps[-1] == 2 * capacity - 1
     assert feed.positions.steps == 2 * capacity
@@ -182,7 +182,7 @@ def test_ring_overrun_goes_on_with_what_is_left(feed, link, card, chance):
 def test_same_rings_same_bytes(link, schema, card, chance):
     for number in range(10):
         push_note(link, 100 * number, NOTE_ON, number % 5, 40 + number)
-        link["steps"].push(make_step(card, number, chance, frame=100 * number))
+        link.writer("steps").push(make_step(card, number, chance, frame=100 * number))
     made = []
     for _ in range(2):
         feed = Feed(link, schema, begin=Positions())

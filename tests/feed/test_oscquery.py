@@ -81,7 +81,7 @@ def test_parameter_tells_value_range_and_words(query, live):
 
 def test_vector_tells_all_its_numbers(query, feed, link, card, chance):
     step = make_step(card, 3, chance, frame=0)
-    link["steps"].push(step)
+    link.writer("steps").push(step)
     feed.advance(0)
     node = query.answer("/algoritmo/act/2/h/000", "")[1]
     assert node["TYPE"] == "f" * 150
@@ -150,12 +150,12 @@ def test_listening_brings_steps_notes_and_changes(query, feed, link, live, card,
                 await ws.send_str(order("LISTEN", path))
             await until("/algoritmo/param/tempo", [112.0])  # what it is now comes at once
             step = make_step(card, 9, chance, frame=0)
-            link["steps"].push(step)
-            link["events"].push((0, -1, NOTE_ON, PLAYER, 60, 99, 0.0))
+            link.writer("steps").push(step)
+            link.writer("events").push((0, -1, NOTE_ON, PLAYER, 60, 99, 0.0))
             feed.advance(0)
             await until("/algoritmo/act/0/h/000", step["h0_next"].tolist())
-            link["steps"].push(make_step(card, 10, chance, frame=0))
-            link["events"].push((0, -1, NOTE_ON, PLAYER, 61, 98, 0.0))
+            link.writer("steps").push(make_step(card, 10, chance, frame=0))
+            link.writer("events").push((0, -1, NOTE_ON, PLAYER, 61, 98, 0.0))
             feed.advance(0)
             await until("/algoritmo/player/note", [61, 98])
             live.set("tempo", 77)
@@ -176,7 +176,7 @@ def test_one_who_never_reads_costs_a_slot_for_each_path(query, feed, link, card,
     for path in ("/algoritmo/frame", "/algoritmo/act/0/h/000"):
         query.order(client, order("LISTEN", path))
     for number in range(100):
-        link["steps"].push(make_step(card, number, chance, frame=number))
+        link.writer("steps").push(make_step(card, number, chance, frame=number))
         feed.advance(number)
     waiting = client.take()
     assert len(waiting) == 2
@@ -246,7 +246,7 @@ def test_step_is_told_in_the_order_asked(query, feed, link, card, chance):
     for path in asked:
         query.order(client, order("LISTEN", path))
     client.take()
-    link["steps"].push(make_step(card, 1, chance, frame=0))
+    link.writer("steps").push(make_step(card, 1, chance, frame=0))
     feed.advance(0)
     assert [OscMessage(m).address for m in client.take()] == asked
 

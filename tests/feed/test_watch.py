@@ -24,13 +24,13 @@ class Rings:
     def clock(self):
         record = np.zeros((), CLOCK)
         record["ns_per_frame"], record["rate_hz"] = 1e9 / RATE, RATE
-        self.link["clock"].push(record)
+        self.link.writer("clock").push(record)
 
     def step(self, number, frame):
-        self.link["steps"].push(make_step(CARD, number, np.random.default_rng(0), frame=frame))
+        self.link.writer("steps").push(make_step(CARD, number, np.random.default_rng(0), frame=frame))
 
     def note(self):
-        self.link["events"].push((0, -1, NOTE_ON, PLAYER, 60, 80, 0.0))
+        self.link.writer("events").push((0, -1, NOTE_ON, PLAYER, 60, 80, 0.0))
 
     def look(self, frame):
         return self.watch.look(round(frame * 1e9 / RATE))
@@ -57,7 +57,7 @@ def test_note_is_found_at_the_next_look_and_once(rings):
 
 
 def test_what_was_imagined_is_found_at_the_next_look_and_once(rings):
-    rings.link["futures"].push(np.zeros((), rings.link["futures"].dtype))
+    rings.link.writer("futures").push(np.zeros((), rings.link["futures"].dtype))
     assert rings.look(480) == (True, LOOK_S)
     assert rings.look(960) == (False, LOOK_S)
 
@@ -74,7 +74,7 @@ def test_step_is_found_when_it_sounds_not_when_it_was_chosen(rings):
 
 def test_step_is_found_a_little_early_where_that_is_asked_for(rings):
     rings.watch = Watch(rings.link, 4, early_s=120 / RATE)
-    rings.link["timeline"].push(BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record())
+    rings.link.writer("timeline").push(BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record())
     assert rings.look(5800)[1] == pytest.approx(80 / RATE, abs=1e-6)
     found, pause_s = rings.look(5880)  # not chosen yet: the next look is when it sounds
     assert not found
@@ -85,7 +85,7 @@ def test_step_is_found_a_little_early_where_that_is_asked_for(rings):
 
 
 def test_sleep_ends_where_the_network_will_have_chosen(rings):
-    rings.link["timeline"].push(
+    rings.link.writer("timeline").push(
         BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record()
     )  # step 1 of a 16th at 120 bpm: frame 6000
     assert rings.look(5000) == (False, LOOK_S)
@@ -95,7 +95,7 @@ def test_sleep_ends_where_the_network_will_have_chosen(rings):
 
 
 def test_late_step_is_found_when_it_comes(rings):
-    rings.link["timeline"].push(BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record())
+    rings.link.writer("timeline").push(BeatTimeline(0.0, 0.0, 120.0, RATE, began=0.25).record())
     assert rings.look(6000) == (False, LOOK_S)
     rings.step(1, 6000)
     assert rings.look(6480) == (True, LOOK_S)

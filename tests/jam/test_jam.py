@@ -46,7 +46,7 @@ class Stage:
         self.sounding: set[tuple[int, int]] = set()
 
     def player(self, step: float, pitch: int, on: bool = True, velocity: int = 100) -> None:
-        self.link["events"].push((round(step * STEP), -1, NOTE_ON if on else NOTE_OFF, PLAYER, pitch, velocity, 0.0))
+        self.link.writer("events").push((round(step * STEP), -1, NOTE_ON if on else NOTE_OFF, PLAYER, pitch, velocity, 0.0))
 
     def advance(self, late: bool = False, lose: bool = False) -> np.void:
         """One step; `late`: skipped; `lose`: sent, but no note of it sounded."""
@@ -67,7 +67,7 @@ class Stage:
             elif event["kind"] == ALL_OFF:
                 self.sounding.clear()
             if event["kind"] in (NOTE_ON, NOTE_OFF, ALL_OFF):
-                self.link["events"].push(event)
+                self.link.writer("events").push(event)
         self.step += 1
         return self.records.read()[-1]
 
@@ -363,21 +363,21 @@ class Band:
                 self._end(track, pitch, event.frame, event.step)
             if event.kind == NOTE_ON:
                 self.sounding[event.track, event.pitch] = (event.frame, event.step)
-                self.link["events"].push(event)
+                self.link.writer("events").push(event)
 
     def _end(self, track: int, pitch: int, frame: int, step: int) -> None:
         began, of = self.sounding.pop((track, pitch))
         self.sounded.append((began, frame, of, track, pitch))
-        self.link["events"].push((frame, step, NOTE_OFF, track, pitch, 0, 0.0))
+        self.link.writer("events").push((frame, step, NOTE_OFF, track, pitch, 0, 0.0))
 
     def key(self, pitch: int) -> None:
         """Press a key, or let go one that is down."""
         if pitch in self.down:
             self.played.append((self.down.pop(pitch), self.frame, pitch))
-            self.link["events"].push((self.frame, -1, NOTE_OFF, PLAYER, pitch, 0, 0.0))
+            self.link.writer("events").push((self.frame, -1, NOTE_OFF, PLAYER, pitch, 0, 0.0))
         else:
             self.down[pitch] = self.frame
-            self.link["events"].push((self.frame, -1, NOTE_ON, PLAYER, pitch, 100, 0.0))
+            self.link.writer("events").push((self.frame, -1, NOTE_ON, PLAYER, pitch, 100, 0.0))
 
     def look(self, step: int, slack: int = 64) -> bool:
         """Hear, choose where that is needed, send where there is time; return whether the choice stood."""

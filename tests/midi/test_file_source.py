@@ -9,7 +9,7 @@ import mido
 import pytest
 
 from engine.core.errors import MidiFileError
-from engine.core.link import Ring
+from engine.core.link import Writer
 from engine.core.messages import BLOCK, NOTE_ON, PLAYER, TIMELINE
 from engine.midi.file_source import FileSource
 from engine.midi.message import Kind
@@ -67,7 +67,7 @@ def test_on_a_steady_beat_the_files_tempo_does_not_count(song: Path) -> None:
 
 
 def test_it_follows_the_networks_beat_and_waits_for_it(song: Path) -> None:
-    timeline = Ring(memoryview(bytearray(Ring.size(TIMELINE, 8))), TIMELINE, 8)
+    timeline = Writer(memoryview(bytearray(Writer.size(TIMELINE, 8))), TIMELINE, 8)
     source = FileSource(song, RATE, timeline=timeline)
     assert times(source, 1) == {}
     timeline.push(BeatTimeline(RATE, -2.0, 120, RATE).record())  # count-in: beat 0 is at 2 s
@@ -148,7 +148,7 @@ def test_a_pickup_lies_before_bar_one(tmp_path: Path) -> None:
             [smf_bytes.metre(1, 4), *smf_bytes.notes([60]), smf_bytes.metre(4, 4), *smf_bytes.notes([62, 63, 64, 65])]
         )
     )
-    timeline = Ring(memoryview(bytearray(Ring.size(TIMELINE, 8))), TIMELINE, 8)
+    timeline = Writer(memoryview(bytearray(Writer.size(TIMELINE, 8))), TIMELINE, 8)
     source = FileSource(path, RATE, timeline=timeline)
     timeline.push(BeatTimeline(RATE, -2.0, 60, RATE).record())  # bar 1 at 3 s
     assert times(source, 8) == {60 + i: block_of(s * RATE) for i, s in ((0, 2), (2, 3), (3, 4), (4, 5), (5, 6))}

@@ -27,20 +27,20 @@ class Jam:
     def __init__(self, link, card, chance):
         self.link, self.card, self.chance = link, card, chance
         self.block = self.step = 0
-        link["timeline"].push(BeatTimeline(0.0, 0.0, 120.0, RATE).record())
+        link.writer("timeline").push(BeatTimeline(0.0, 0.0, 120.0, RATE).record())
 
     def play(self, blocks, lost=False):
         for _ in range(blocks):
             if not lost:
                 samples = np.full((BLOCK, OUTPUTS), self.block / 20000, np.float32)
-                self.link["wave"].push((self.block * BLOCK, samples))
+                self.link.writer("wave").push((self.block * BLOCK, samples))
             self.block += 1
 
     def note(self, kind, pitch=60, track=PLAYER):
-        self.link["events"].push((self.block * BLOCK, -1, kind, track, pitch, 80, 0.0))
+        self.link.writer("events").push((self.block * BLOCK, -1, kind, track, pitch, 80, 0.0))
 
     def choose(self):
-        self.link["steps"].push(make_step(self.card, self.step, self.chance, frame=self.block * BLOCK))
+        self.link.writer("steps").push(make_step(self.card, self.step, self.chance, frame=self.block * BLOCK))
         self.step += 1
 
 
@@ -119,7 +119,7 @@ def test_killed_recorder_goes_on_without_losing_a_sample_or_a_note(tmp_path, jam
 
 def test_tempo_is_gone_on_with_as_it_was(tmp_path, jam, recorder, link, schema, told):
     for tempo in (100.0, 140.0, 90.0):
-        link["timeline"].push(BeatTimeline(0.0, 0.0, tempo, RATE).record())
+        link.writer("timeline").push(BeatTimeline(0.0, 0.0, tempo, RATE).record())
     jam.play(800)
     recorder.drain()
     before = [m.tempo for m in mido.MidiFile(tmp_path / "session.mid").tracks[0] if m.type == "set_tempo"]

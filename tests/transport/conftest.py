@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.core.link import Ring, Values
+from engine.core.link import Values, Writer
 from engine.core.messages import BLOCK, TIMELINE
 from engine.core.parameters import Live, Registry
 from engine.transport.sources import Source
@@ -32,7 +32,7 @@ class Loop:
         self.live = Live(registry, Values(memoryview(bytearray(Values.size(len(registry)))), len(registry)))
         self.live.reset_to_defaults()
         self.live.set("tempo", self.tempo)
-        self.ring = Ring(memoryview(bytearray(Ring.size(TIMELINE, 4096))), TIMELINE, 4096)
+        self.ring = Writer(memoryview(bytearray(Writer.size(TIMELINE, 4096))), TIMELINE, 4096)
         self.build()
 
     def build(self) -> None:

@@ -40,17 +40,19 @@ class Desk:
         self.live.reset_to_defaults()
         self.live.set("tempo", tempo)
         self.begun_ns = time.perf_counter_ns()
-        self.link["clock"].push((0, self.begun_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0.1, 0, 0, 0, 0, 0, 0.1, 0))
+        self.link.writer("clock").push(
+            (0, self.begun_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0.1, 0, 0, 0, 0, 0, 0.1, 0)
+        )
         stats = np.zeros((), NETWORK_STATS)
         stats["step_p50_ms"], stats["step_p99_ms"], stats["mode"], stats["provider"] = 0.3, 0.6, 1, b"cpu"
-        self.link["network"].push(stats)
+        self.link.writer("network").push(stats)
         self.frames_per_step = 60 * RATE_HZ / tempo / card.steps_per_beat
         self.timeline = BeatTimeline(0.0, 0.0, tempo, float(RATE_HZ))
-        self.link["timeline"].push(self.timeline.record())
+        self.link.writer("timeline").push(self.timeline.record())
 
     def event(self, step: float, kind: int, track: int, pitch: int, velocity: int = 100, of_step: int = -1) -> None:
         """Something begins or ends to sound."""
-        self.link["events"].push((round(step * self.frames_per_step), of_step, kind, track, pitch, velocity, 0.0))
+        self.link.writer("events").push((round(step * self.frames_per_step), of_step, kind, track, pitch, velocity, 0.0))
 
 
 class Network:
@@ -80,7 +82,7 @@ class Network:
         self.jam.publish(0.3, late=False)
         for event in self._sent.read():
             if event["kind"] in (NOTE_ON, NOTE_OFF, ALL_OFF):
-                desk.link["events"].push(event)
+                desk.link.writer("events").push(event)
 
 
 class MadeUp:
@@ -95,7 +97,7 @@ class MadeUp:
     def play(self, step: int) -> None:
         """Let one step sound."""
         card, rng = self.desk.card, self._rng
-        record = self.desk.link["steps"].slot()
+        record = self.desk.link.writer("steps").slot()
         record["step"], record["frame"] = step, round(step * self.desk.frames_per_step)
         record["beat"], record["tempo_bpm"] = step / card.steps_per_beat, self.desk.timeline.tempo_bpm
         record["flags"], record["mode"], record["log_prob"] = 0, 1, -6.0
@@ -118,7 +120,7 @@ class MadeUp:
             middle, half = (a.max + a.min) / 2, (a.max - a.min) / 2
             # Never wholly at rest: a state of zeros is like no other.
             record[a.output] = middle + half * np.tanh(drift * (1.1 + np.sin(step * np.pi / 8)))
-        self.desk.link["steps"].advance()
+        self.desk.link.writer("steps").advance()
         self._imagine(step, probability)
 
     def _imagine(self, step: int, probability: np.ndarray) -> None:
@@ -204,7 +206,9 @@ class Stand:
         self._ready.set()
         # Step k sounds at its place on the grid: the clock is set so that what was played before lies behind.
         zero_ns = time.perf_counter_ns() - round(self._before * self._step_s * 1e9)
-        self.desk.link["clock"].push((0, zero_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0.1, 0, 0, 0, 0, 0, 0.1, 0))
+        self.desk.link.writer("clock").push(
+            (0, zero_ns, 1e9 / RATE_HZ, RATE_HZ, 64, 128, 0.08, 0.2, 0.1, 0, 0, 0, 0, 0, 0.1, 0)
+        )
         step = self._before
         due_s = time.monotonic()
         while not self._over.is_set():
@@ -241,7 +245,7 @@ class Stand:
         record = np.zeros((), wave_dtype())
         for block in range(blocks):
             record["frame"], record["samples"] = block * 64, sine[block * 64 : (block + 1) * 64]
-            self.desk.link["wave"].push(record)
+            self.desk.link.writer("wave").push(record)
 
 
 def free_port() -> int:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.link import Ring
+from engine.core.link import Writer
 from engine.core.messages import KEY, NOTE_OFF, NOTE_ON, PITCH_BEND
 from engine.midi.channels import Channels
 from engine.midi.inputs import KeysInput
@@ -10,7 +10,7 @@ from engine.web.keyboards import Keyboards, valid
 
 
 def desk():
-    ring = Ring(memoryview(bytearray(Ring.size(KEY, 256))), KEY, 256)
+    ring = Writer(memoryview(bytearray(Writer.size(KEY, 256))), KEY, 256)
     return Keyboards(ring), ring.reader(0)
 
 

@@ -532,7 +532,7 @@ def test_sound_goes_to_who_asked_for_it_and_stops_when_he_has_enough():
             ws, other = await stage.join(session), await stage.join(session)
             await ws.send_str(json.dumps({"sound": True}))
             await stage.until(lambda: stage.stage.clients[1].listens)
-            stage.desk.link["wave"].push((0, np.full((64, 2), 0.5, np.float32)))
+            stage.desk.link.writer("wave").push((0, np.full((64, 2), 0.5, np.float32)))
             head, data = await binary(ws, frames.SOUND)
             assert (head[5], head[7]) == (64, 0.0)
             assert set(np.frombuffer(data, "<i2", offset=32)) == {16383}

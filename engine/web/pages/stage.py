@@ -66,7 +66,7 @@ class Stage:
         self._commands = Commands(around.live)
         self._timeline = TimelineReader(around.link["timeline"])
         self._encoder = Encoder(around.card)
-        self._keyboards = Keyboards(around.link["keys"])
+        self._keyboards = Keyboards(around.link.writer("keys"))
         self._numbers = itertools.count(1)
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None

@@ -466,7 +466,7 @@ def test_in_a_jam_notes_come_as_early_and_as_loud_as_chosen_and_are_remembered_s
                 assert abs(int(event["frame"]) - (step + notes[slot, 3]) * per_step) <= 1
                 assert int(event["velocity"]) == round(127 * float(notes[slot, 2]))
                 offsets.append(float(notes[slot, 3]))
-            link["events"].push(event)
+            link.writer("events").push(event)
         struck = (before[:, 0] == 1) & (before[:, 1] == 0)
         np.testing.assert_allclose(x[struck, 3], before[struck, 3].clip(-0.5, 0.499), atol=1e-3)
         np.testing.assert_allclose(x[struck, 2], before[struck, 2], atol=1 / 127)

@@ -1,0 +1,41 @@
+"""The child processes of a run as a table; adding one is a row here and a module with a `main`.
+
+Runs on: every process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Role:
+    """One child process.
+
+    `main`: "module:function", imported in the child alone; called with the specification and the child's end of the pipe.
+    `nice`: priority that the system is asked for (only root may be given less than 0); the child's threads inherit it.
+    `ends`: its place when a run ends, lowest first. `restarts`: so often within `within_s` seconds it is started again when
+    it dies; then it is given up. What it may write stands in the table of channels (core/link.py), under its name.
+    """
+
+    name: str
+    main: str
+    nice: int
+    ends: int
+    restarts: int = 5
+    within_s: float = 60.0
+
+
+# In the order in which they are started. The sound goes before the beat, the beat before what is seen. At the end first stops
+# what asks for notes, then the sound fades, and last goes the recorder, which has heard all of it by then.
+ROLES = (
+    Role("audio", "engine.audio.process:main", nice=-15, ends=2),
+    Role("network", "engine.jam.process:main", nice=-10, ends=1),
+    Role("feed", "engine.app.publisher:main", nice=-5, ends=3),
+)
+PROCESSES = tuple(role.name for role in ROLES)
+
+
+def role_of(name: str) -> Role:
+    """Return the row of this name."""
+    return ROLES[PROCESSES.index(name)]
