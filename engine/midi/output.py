@@ -48,23 +48,26 @@ class MidiOutput:
         self._queue.put(event)
 
     def stop(self) -> None:
-        """Have `run` end every note and return. Any thread."""
+        """Have `run` end every note, forget those to come and return. Any thread, as often as it likes."""
         self._queue.put(None)
 
     def run(self) -> None:
-        """Send what is due, until told to stop."""
+        """Send what is due, until told to stop; whatever ends it, no note is left sounding."""
         be_urgent(SOUND)
         wait_s: float | None = None
-        while True:
-            try:
-                event = self._queue.get(timeout=wait_s)
-                if event is None:
-                    self._end(PLAYER)
-                    return
-                self.take(event)
-            except Empty:
-                pass
-            wait_s = self.send_due()
+        try:
+            while True:
+                try:
+                    event = self._queue.get(timeout=wait_s)
+                    if event is None:
+                        return
+                    self.take(event)
+                except Empty:
+                    pass
+                wait_s = self.send_due()
+        finally:
+            self._schedule.clear()
+            self._end(PLAYER)
 
     def take(self, event: Event) -> None:
         """Keep an event until it is to leave.

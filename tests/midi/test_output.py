@@ -8,8 +8,10 @@ import pytest
 from engine.core.messages import ALL_OFF, CLOCK, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.midi.message import NOTES_OFF
 from engine.midi.output import MidiOutput
+from engine.midi.ports import Outputs
 from engine.midi.schedule import Event
 from tests.audio.conftest import RATE, card
+from tests.midi.test_ports import FakeMidi
 
 MS = 1_000_000
 NS_PER_FRAME = 1e9 / RATE
@@ -125,6 +127,62 @@ def test_stopping_ends_every_note() -> None:
     stand.outlet.stop()
     stand.outlet.run()
     assert stand.sent[0][1] == (0x80, 60, 0)
+
+
+ALL_ENDED = [(0xB0, NOTES_OFF, 0), (0xB1, NOTES_OFF, 0), (0xB9, NOTES_OFF, 0)]  # bass, lead, drums
+
+
+@pytest.mark.parametrize("asked", [1, 2, 5])
+def test_however_often_it_is_stopped_nothing_sounds_and_nothing_follows(asked: int) -> None:
+    stand = Stand()
+    for track, pitch in ((0, 36), (1, 40), (2, 72)):
+        stand.put(10, NOTE_ON, track, pitch)
+    stand.play(20)
+    stand.put(30, NOTE_ON, 2, 74)  # taken, not due yet
+    stand.outlet.put(Event(0, 5, NOTE_ON, 1, 43, 100, 0.0))  # not taken yet
+    for _ in range(asked):
+        stand.outlet.stop()
+    stand.outlet.put(Event(0, 6, NOTE_ON, 1, 45, 100, 0.0))  # too late
+    stand.outlet.run()
+    messages = [message for _, message in stand.sent]
+    begun = [(m[0] & 0xF, m[1]) for m in messages if m[0] & 0xF0 == 0x90]
+    ended = [(m[0] & 0xF, m[1]) for m in messages if m[0] & 0xF0 == 0x80]
+    assert sorted(ended) == sorted([(9, 36), (0, 40), (1, 72), *begun])
+    assert (0, 45) not in begun
+    assert messages[-3:] == ALL_ENDED
+    stand.now_ns = 1000 * MS
+    assert stand.outlet.send_due() is None  # what was to come is forgotten
+    assert len(stand.sent) == len(messages)
+
+
+def test_a_port_that_is_gone_keeps_no_other_from_its_ends() -> None:
+    midi = FakeMidi("Synth 20:0", "Sampler 24:0")
+    outputs = Outputs(("synth", "sampler"), midi.make, lambda _level, _text: None)
+    outputs.open()
+    sampler = midi.port("Sampler 24:0")
+    stand = Stand()
+    outlet = MidiOutput(card(), lambda: stand.clock, outputs.send, 0.0, lambda: stand.now_ns)
+    outlet.take(Event(0, 1, NOTE_ON, 1, 60, 100, 0.0))
+    outlet.send_due()
+    midi.present = ["Sampler 24:0"]
+    outlet.stop()
+    outlet.run()
+    assert sampler.sent == [(0x90, 60, 100), (0x80, 60, 0), *ALL_ENDED]
+
+
+def test_if_it_breaks_it_ends_its_notes_first() -> None:
+    stand = Stand()
+    stand.put(10, NOTE_ON)
+    stand.play(20)
+
+    def broken() -> np.void | None:
+        raise RuntimeError("no clock")
+
+    stand.outlet._clock = broken
+    stand.outlet.put(Event(0, 5, NOTE_ON, 1, 43, 100, 0.0))
+    with pytest.raises(RuntimeError):
+        stand.outlet.run()
+    assert [message for _, message in stand.sent] == [(0x80, 60, 0), *ALL_ENDED]
 
 
 def test_before_the_device_has_begun_it_waits() -> None:
