@@ -110,10 +110,10 @@ class Studio:
             return
         arrivals = self.engine.player.ports.arrivals
         self._inputs = ports.inputs(midi.inputs, ports.maker(backend, rtmidi.MidiIn), self._tell, arrivals)
-        self._inputs.open()
         if midi.outputs:
             self._outputs = ports.Outputs(midi.outputs, ports.maker(backend, rtmidi.MidiOut), self._tell)
-            self._outputs.open()
+        ports.open_all(self._ports())
+        if self._outputs is not None:
             self._outlet = MidiOutput(self._spec.card, self._link["clock"].latest, self._outputs.send, midi.output_latency_ms)
             self.engine.outlet = self._outlet.put
 

@@ -131,19 +131,31 @@ class Ports:
         return [name for _, name in self._open.values()]
 
     def open(self) -> None:
-        """Open what is there, and say what is waited for. Raises DeviceError."""
+        """Open what is there, and say what is waited for. Raises DeviceError that names every port that cannot be had."""
         if self.watches:
             self._query = self._make()
-        for place, name in enumerate(self._names):
-            if name == VIRTUAL:
-                self._open_virtual(place)
-        present = self._present()
-        for place, name in self._missing():
-            index = find(name, present)
-            if index is None:
-                self._tell(WARNING, f"MIDI {self._what} {name!r} is not there: waiting for it{_listed(present)}")
-            else:
-                self._connect(place, index, present[index])
+        faults = []
+        present: list[str] = []
+        # Our own first: a port that appears moves the numbers of the others.
+        for place, name in sorted(enumerate(self._names), key=lambda each: each[1] != VIRTUAL):
+            if name != VIRTUAL and not present:
+                present = self._present()
+            try:
+                self._open_at_start(place, name, present)
+            except DeviceError as error:
+                faults.append(str(error))
+        if faults:
+            raise DeviceError("\n".join(faults))
+
+    def _open_at_start(self, place: int, name: str | int, present: list[str]) -> None:
+        if name == VIRTUAL:
+            self._open_virtual(place)
+            return
+        index = find(name, present)
+        if index is None:
+            self._tell(WARNING, f"MIDI {self._what} {name!r} is not there: waiting for it{_listed(present)}")
+        else:
+            self._connect(place, index, present[index])
 
     def poll(self) -> None:
         """Notice what was unplugged and what came (back); about once a second."""
@@ -273,3 +285,15 @@ class Outputs(Ports):
 
 def _listed(ports: Sequence[str]) -> str:
     return f" (there are: {', '.join(ports)})" if ports else ""
+
+
+def open_all(these: Sequence[Ports]) -> None:
+    """Open the ports of every direction. Raises DeviceError that names every one that cannot be had."""
+    faults = []
+    for ports in these:
+        try:
+            ports.open()
+        except DeviceError as error:
+            faults.append(str(error))
+    if faults:
+        raise DeviceError("\n".join(faults))

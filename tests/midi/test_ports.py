@@ -12,7 +12,7 @@ import rtmidi
 
 from engine.core.errors import DeviceError
 from engine.midi.inputs import Arrival
-from engine.midi.ports import Outputs, Ports, find, inputs
+from engine.midi.ports import Outputs, Ports, find, inputs, open_all
 
 
 class FakeMidi:
@@ -218,6 +218,20 @@ def test_a_busy_port_at_the_start_is_an_error() -> None:
     midi.busy = {"Piano 20:0"}
     with pytest.raises(DeviceError, match="close the program that uses it"):
         Stand(midi, "piano").ports.open()
+
+
+def test_all_ports_that_cannot_be_had_are_named_at_once() -> None:
+    midi = FakeMidi("Piano 20:0", "Synth 24:0", "Synth 28:0", "Drums 32:0")
+    midi.busy = {"Piano 20:0", "Drums 32:0"}
+    stand = Stand(midi, "piano", "virtual", "synth")
+    outputs = Outputs(("drums",), midi.make, lambda _level, _text: None)
+    with pytest.raises(DeviceError) as error:
+        open_all([stand.ports, outputs])
+    said = str(error.value)
+    assert "input 'Piano 20:0' cannot be opened" in said
+    assert "output 'Drums 32:0' cannot be opened" in said
+    assert "'synth' may mean any of these" in said
+    assert stand.ports.connected == ["Algoritmo:Algoritmo input"]  # what could be had, was
 
 
 def test_closing_unhooks_the_callback_first() -> None:
