@@ -147,12 +147,10 @@ class Notes:
 
     def __init__(self, polyphony: int) -> None:
         self.polyphony = polyphony
-        self._bend_semitones = 0.0
         self._key_of: dict[int, Notes] = {}
         self._keys: list[Notes] = []
         self._voices = [Voice() for _ in range(polyphony)]
         self._pitches = [-1] * polyphony  # what each voice played last
-        self._bends = [0.0] * polyphony  # of each voice alone, in semitones
         self._rank = [(False, i) for i in range(polyphony)]  # per voice: held?, when it was begun or released
         self._moment = polyphony
 
@@ -214,9 +212,8 @@ class Notes:
         else:
             voice = min(range(self.polyphony), key=self._rank.__getitem__)
             self._pitches[voice] = pitch
-        self._bends[voice] = 0.0
         self._mark(voice, True)
-        self._voices[voice].note_on(_hz(pitch + self._bend_semitones), velocity)
+        self._voices[voice].note_on(_hz(pitch), velocity)
 
     def note_off(self, pitch: int) -> None:
         """Release a note; nothing happens when its voice was taken by another."""
@@ -233,22 +230,13 @@ class Notes:
         for pitch in self.held:
             self.note_off(pitch)
 
-    def bend(self, semitones: float) -> None:
-        """Bend all notes, those that sound and those to come."""
-        self._bend_semitones = semitones
-        for voice, pitch in enumerate(self._pitches):
-            if pitch >= 0:
-                self._tune(voice)
-        for key in self._keys:
-            key.bend(semitones)
-
     def note_bend(self, pitch: int, semitones: float) -> None:
         """Bend the one note that was begun last at this pitch, until it begins anew."""
         of = self._of(pitch)
         if of is not None:
             notes, voice = of
-            notes._bends[voice] = semitones
-            notes._tune(voice)
+            for set_hz in notes._voices[voice].set_hz:
+                set_hz(_hz(pitch + semitones))
 
     def note_pressure(self, pitch: int, value: float) -> None:
         """Press one note, 0..1."""
@@ -270,11 +258,6 @@ class Notes:
         """Return the voice that played a pitch last."""
         notes = self._key_of.get(pitch, self)
         return (notes, notes._pitches.index(pitch)) if pitch in notes._pitches else None
-
-    def _tune(self, voice: int) -> None:
-        hz = _hz(self._pitches[voice] + self._bend_semitones + self._bends[voice])
-        for set_hz in self._voices[voice].set_hz:
-            set_hz(hz)
 
     def voices(self) -> Iterator[Voice]:
         """All voices, those of `key` too."""

@@ -117,17 +117,6 @@ def test_velocity_is_zero_on_the_first_sample_of_every_note(bench: Bench) -> Non
     assert not block().any()
 
 
-def test_a_bend_moves_the_notes_that_sound_and_those_to_come() -> None:
-    notes = Notes(2)
-    heard = {}
-    for number, voice in enumerate(notes.voices()):
-        voice.set_hz.append(lambda hz, number=number: heard.update({number: hz}))
-    notes.note_on(69, 0.5)
-    notes.bend(12.0)
-    notes.note_on(57, 0.5)
-    assert sorted(heard.values()) == [440.0, 880.0]
-
-
 def test_one_note_is_bent_alone_and_begins_straight_the_next_time() -> None:
     notes = Notes(2)
     heard = {}
@@ -137,12 +126,24 @@ def test_one_note_is_bent_alone_and_begins_straight_the_next_time() -> None:
     notes.note_on(57, 0.5)
     notes.note_bend(69, 12.0)
     assert sorted(heard.values()) == [220.0, 880.0]
-    notes.bend(-12.0)  # on top of all
-    assert sorted(heard.values()) == [110.0, 440.0]
+    notes.note_off(57)
+    notes.note_bend(57, -12.0)  # it rings on
+    assert sorted(heard.values()) == [110.0, 880.0]
     notes.note_on(69, 0.5)
-    assert sorted(heard.values()) == [110.0, 220.0]
+    assert sorted(heard.values()) == [110.0, 440.0]
     notes.note_bend(60, 12.0)  # no voice plays it
-    assert sorted(heard.values()) == [110.0, 220.0]
+    assert sorted(heard.values()) == [110.0, 440.0]
+
+
+def test_a_drum_is_bent_by_the_pitch_that_struck_it_last() -> None:
+    notes = Notes(1)
+    (heard, hat) = [], notes.key(42, 46)
+    next(hat.voices()).set_hz.append(heard.append)
+    notes.note_on(42, 0.5)
+    notes.note_on(46, 0.5)
+    notes.note_bend(42, 12.0)
+    notes.note_bend(46, 23.0)
+    assert heard[2:] == [440.0]
 
 
 class Touched(Patch):

@@ -57,9 +57,10 @@ def test_fundamental_is_in_tune(stage: Stage) -> None:
 
 @tuned
 def test_bent_notes_follow_the_wheel(stage: Stage) -> None:
-    stage.instrument.notes.bend(2.0)
-    sound = stage.note(60, 90, 1.0)
-    stage.instrument.notes.bend(0.0)
+    stage.on(60, 90)
+    stage.instrument.notes.note_bend(60, 2.0)
+    sound = stage.listen(1.0)
+    stage.off(60)
     assert abs(cents_off(sound[RATE // 5 :], 62)) < 4
 
 

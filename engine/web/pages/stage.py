@@ -17,7 +17,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 |---|---|
 | `{"set": {"tempo": 120}}` | parameters |
 | `{"fire": "panic"}` | a trigger |
-| `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pitch bend |
+| `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pressure, pitch bend |
 | `{"sound": true}` | send the sound as well, or no longer |
 | `{"token": "..."}` | may it change things, where the page is open to the network |
 """

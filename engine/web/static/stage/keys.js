@@ -246,6 +246,6 @@ export class Keys {
   }
 
   midi(data) {
-    if (data.length === 3 && [0x80, 0x90, 0xb0, 0xe0].includes(data[0] & 0xf0)) this.app.send({ midi: [...data] });
+    if (data.length >= 2 && data[0] < 0xf0 && (data[0] & 0xf0) !== 0xc0) this.app.send({ midi: [...data] });
   }
 }
