@@ -34,6 +34,12 @@ def bands(stands: list[Stand], **web: Any) -> Stand:
     return stands[-1]
 
 
+def slow_bands(stands: list[Stand]) -> Stand:
+    """The same, so slow that nothing of it is forgotten while a busy machine opens the page."""
+    stands.append(Stand(MadeUp(card_of()), step_s=0.25, before=200))
+    return stands[-1]
+
+
 def planes(stands: list[Stand]) -> Stand:
     """A stage with a network of tables."""
     stands.append(Stand(MadeUp(biaxial_card((36, 71), (40, 40, 16, 8))), step_s=0.04, before=200))

@@ -317,7 +317,7 @@ def test_no_two_buttons_are_called_the_same(look, stands, kind):
             .map((n) => (n.getAttribute('aria-label') ?? n.textContent).trim())"""
         )
         assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
-    assert [n for n in names if n.startswith("mute ")] == [f"mute {t.name}" for t in stands[0].desk.card.tracks]
+    assert {f"mute {track.name}" for track in stands[0].desk.card.tracks} <= set(names)
 
 
 # --- what comes and goes ---------------------------------------------------------------------------------------------------
@@ -331,10 +331,10 @@ def test_knobs_of_a_patch_appear_and_vanish_while_it_plays(look, stands):
         Parameter("lead.cutoff", 20, 20000, 800, "Where the filter begins", "Hz", scale="exponential"),
         Parameter("lead.patch", 0, 1, 1, "What it sounds like", kind="choice", choices=("glass", "reed")),
     ]
-    assert page.locator(".fold").count() == 0
+    assert page.locator("[id='p-lead.cutoff']").count() == 0
     stand.call(lambda: live.declare("lead", knobs))
-    until(page, "document.querySelector('.fold')")
-    page.click(".fold summary")
+    until(page, "document.getElementById('p-lead.cutoff')")
+    page.click("summary:text-is('sound of lead')")
     assert page.locator("[id='p-lead.patch-reed']").get_attribute("aria-checked") == "true"
     page.click("[id='p-lead.patch-glass']")
     wait_for(page, lambda: live.get("lead.patch") == 0)
@@ -345,7 +345,7 @@ def test_knobs_of_a_patch_appear_and_vanish_while_it_plays(look, stands):
     until(page, "!document.getElementById('p-lead.cutoff')")
     assert page.locator(".fold[open]").count() == 1  # what was open stays so
     stand.call(lambda: live.withdraw("lead"))
-    until(page, "!document.querySelector('.fold')")
+    until(page, "!document.getElementById('p-lead.patch-glass')")
 
 
 def test_the_transport_is_run_from_the_page(look, stands):
