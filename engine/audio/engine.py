@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.audio.messages import FreeInstrument, LogMessage, RebuildTrack
+from engine.audio.controls import Controls
+from engine.audio.messages import FreeInstrument, LoadPatch, LogMessage, RebuildTrack
 from engine.audio.mixer import Mixer
 from engine.audio.player import Player
 from engine.audio.sounding import Sounding
@@ -65,14 +66,15 @@ class AudioEngine:
         self.notes_late = 0
         # The MIDI output's: called with every note of the network as it comes, and the ALL_OFFs.
         self.outlet: Callable[[Event], object] | None = None
-        self.worker = Worker(link)
         self._run_by_thread = run_by_thread
         self._live = Live(registry, link.values)
+        self.worker = Worker(link, self._live, config)
         self.player = Player(self._live, config, self)
         self.player.add(KeysInput(link["keys"].reader()))
         if source is not None:
             self.player.add(source)
-        self.mixer = Mixer([track.name for track in card.tracks], config, rate_hz, self._tell)
+        self.mixer = Mixer(_patches(self._live, config, card), config, rate_hz, self._tell)
+        self.worker.begin(self.mixer)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         beat = beat or InternalSource(self._live, rate_hz, card.beats_per_bar)
         self.transport = Transport(
@@ -83,7 +85,7 @@ class AudioEngine:
         self._sounding = Sounding(self.mixer, link.writer("events"), self._rebuild)
         self._notes = link["notes"].reader()
         self._schedule = Schedule()
-        self._faders = _Faders(registry, card)
+        self._controls = Controls(registry, link.values.numbers, self.mixer, self._load)
         self._panic = registry.index["panic"]
         self._panics = float(link.values.numbers[self._panic])
         self._numbers = b""  # the parameters as they were last seen
@@ -92,9 +94,6 @@ class AudioEngine:
         self._closing = False  # asked to
         self._silent = False  # done
         self._broken_blocks = 0
-        for track in self.mixer:
-            if track.fault:
-                self._tell(f"{track.fault}; the {track.name} is played by plain keys")
 
     # --- for other threads -------------------------------------------------------------------------------------------------
 
@@ -137,6 +136,8 @@ class AudioEngine:
         """
         end = self.frame + BLOCK
         self._sounding.frame = self.frame
+        if self.worker.replies and not self._closing:
+            self._take_replies()
         numbers = self._live.values.bytes.tobytes()
         if numbers != self._numbers:
             self._numbers = numbers
@@ -146,8 +147,8 @@ class AudioEngine:
         if self._closing:
             self._fall_silent()
         else:
-            self._take_replies()
-            self.mixer.listen()
+            for rung_out in self.mixer.listen():
+                self.worker.requests.put(FreeInstrument(rung_out))
             self._sounding.end_deferred()
             self.player.hear(self.frame, end)
             self._play_network(end)
@@ -162,15 +163,19 @@ class AudioEngine:
         return self._sound
 
     def _take_replies(self) -> None:
-        """Play on what the worker has built since the last block."""
-        if self.worker.replies:
-            reply = self.worker.replies.popleft()
-            self.worker.requests.put(FreeInstrument(reply.track.replace(reply.strip)))
+        """Play on what the worker has built."""
+        reply = self.worker.replies.popleft()
+        for place, value in reply.values:
+            self._live.values.write(place, value)
+        replaced = reply.track.replace(reply.strip, reply.knobs)
+        reply.track.turn_knobs(self._live.values.numbers)
+        if replaced is not None:
+            self.worker.requests.put(FreeInstrument(replaced))
 
     def _take_parameters(self) -> None:
         self.transport.take_parameters(self.frame)
         if not self._closing:
-            muted = self._faders.turn(self._live.values.numbers, self.mixer)
+            muted = self._controls.turn(self._live.values.numbers)
             for track in muted - self._muted - {PLAYER}:
                 if self.outlet is not None:
                     self.outlet(Event(self.frame, -1, ALL_OFF, track, 0, 0, 0.0))
@@ -207,6 +212,9 @@ class AudioEngine:
     def _rebuild(self, track: Track) -> None:
         self.worker.requests.put(RebuildTrack(track))
 
+    def _load(self, track: Track) -> None:
+        self.worker.requests.put(LoadPatch(track))
+
     def _tell(self, text: str) -> None:
         self.worker.requests.put(LogMessage(WARNING, text))
 
@@ -222,15 +230,18 @@ class AudioEngine:
 
     def bend_player(self, pitch: int, semitones: float) -> None:
         """Bend one of the player's notes."""
-        self.mixer.player.notes.note_bend(pitch, semitones)
+        for notes in self.mixer.player.notes:
+            notes.note_bend(pitch, semitones)
 
     def press_player(self, pitch: int, pressure: float) -> None:
         """Press one of the player's notes, 0..1."""
-        self.mixer.player.notes.note_pressure(pitch, pressure)
+        for notes in self.mixer.player.notes:
+            notes.note_pressure(pitch, pressure)
 
     def move_player(self, pitch: int, timbre: float) -> None:
         """Move the finger of one of the player's notes, 0..1."""
-        self.mixer.player.notes.note_timbre(pitch, timbre)
+        for notes in self.mixer.player.notes:
+            notes.note_timbre(pitch, timbre)
 
     def hush_player(self) -> None:
         """Free every voice of the player's."""
@@ -277,26 +288,10 @@ class AudioEngine:
                 self._sounding.end_track(track, event.step, frame)
 
 
-class _Faders:
-    """Where the level, pan, mute and solo of every track lie in the table of parameters."""
-
-    def __init__(self, registry: Registry, card: Card) -> None:
-        names = [*((number, track.name) for number, track in enumerate(card.tracks)), (PLAYER, "player")]
-        index = registry.index
-        self._places = [
-            (number, *(index.get(f"{name}.{word}", -1) for word in ("level", "pan", "mute", "solo"))) for number, name in names
-        ]
-
-    def turn(self, numbers: np.ndarray, mixer: Mixer) -> set[int]:
-        """Give every track its level and pan; return those that are silent: muted, or not among those that play solo.
-
-        Solo is among the network's tracks: the player is heard whatever else is.
-        """
-        soloed = any(solo >= 0 and numbers[solo] > 0 for *_, solo in self._places)
-        silent = set()
-        for number, level, pan, mute, solo in self._places:
-            muted = mute >= 0 and numbers[mute] > 0
-            if muted or (soloed and solo >= 0 and not numbers[solo] > 0):
-                silent.add(number)
-            mixer[number].set_fader(float(numbers[level]), float(numbers[pan]) if pan >= 0 else 0.0, number in silent)
-        return silent
+def _patches(live: Live, config: Config, card: Card) -> dict[str, str]:
+    """Return the patch that plays each track, then the player: what is asked for now, in the place of a process that died."""
+    found = {}
+    for name in (*(track.name for track in card.tracks), "player"):
+        key = f"{name}.patch"
+        found[name] = live.registry[key].text(live.get(key)) if key in live.registry else config.patch_of(name)
+    return found

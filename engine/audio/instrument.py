@@ -25,6 +25,7 @@ class Instrument:
     def __init__(self, name: str, patch: type[Patch]) -> None:
         """Build a patch of this class. Raises PatchError that names the line at fault."""
         self.name = name
+        self.patch_class = patch
         self.is_asleep = False
         before = Sig(0.0)
         try:
@@ -37,6 +38,8 @@ class Instrument:
             if len(self.sound) != 2:
                 raise TypeError(f"build() must return 2 streams, not {len(self.sound)}; .mix(2) or Pan makes two")
         except Exception as error:  # whatever a patch does wrong must not end the sound of the others
+            for base in made_after(before):
+                base.stop()
             raise PatchError(fault(name, error)) from error
         of_voices = {id(base) for voice in self.notes.voices() for base in voice.made}
         self._shared = [base for base in made_after(before) if id(base) not in of_voices]
@@ -72,13 +75,20 @@ class Instrument:
         self.notes.note_on(pitch, velocity)
 
     def free(self) -> None:
-        """Stop for good and let the patch close what it opened.
+        """Stop for good, let the patch close what it opened, and give all memory back.
 
-        The object itself must be kept while the server runs: pyo's objects outlive the Python that made them, and go on reading
-        tables that do not.
+        Raises PatchError when the patch's own free fails.
         """
         self._stop()
         try:
             self._patch.free()
         except Exception as error:  # as above
             raise PatchError(fault(self.name, error)) from error
+        finally:
+            bases = self._shared + [base for voice in self.notes.voices() for base in voice.made]
+            del self.sound, self.knobs, self.notes, self._shared
+            self._patch.__dict__.clear()
+            # One at a time, so that the audio callback never waits for more than one. Tables go before what reads them, which
+            # is safe: nothing of it runs any more.
+            while bases:
+                bases.pop()

@@ -13,6 +13,7 @@ import pyo
 
 from engine.audio.patch import Patch
 from engine.core.errors import PatchError
+from engine.core.parameters import Parameter
 
 FOLDER = Path(__file__).resolve().parents[2] / "patches"
 _NOT_PATCHES = (str(Path(__file__).resolve().parents[1]), str(Path(pyo.__file__).parent), "<frozen")  # engine, pyo, import
@@ -23,17 +24,39 @@ def available(folder: Path = FOLDER) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
 
 
-def load(name: str, folder: Path = FOLDER) -> type[Patch]:
-    """Read a patch's file, anew each time, and return its class; `name` is one of `available`, or the path of a .py file.
-
-    Raises PatchError naming file, line and fault.
-    """
+def find(name: str, folder: Path = FOLDER) -> Path:
+    """Return the file of a patch: one of `available`, or a path. Raises PatchError that says what there is."""
     paths = available(folder)
     path = Path(name) if name.endswith(".py") else paths.get(name)
     if path is None or not path.is_file():
         raise PatchError(
             f"there is no patch {name!r}; give the path of a .py file, or one of {', '.join(paths) or 'none'} (in {folder})"
         )
+    return path
+
+
+def knobs(track: str, patch: type[Patch]) -> list[Parameter]:
+    """Return the knobs of a patch as live parameters of the track that it plays: `lead.cutoff`."""
+    return [
+        Parameter(
+            f"{track}.{p.name}",
+            p.minimum,
+            p.maximum,
+            p.default,
+            p.doc,
+            p.unit,
+            scale="exponential" if p.curve == "exp" else "linear",
+        )
+        for p in patch.params
+    ]
+
+
+def load(name: str, folder: Path = FOLDER) -> type[Patch]:
+    """Read a patch's file, anew each time, and return its class; `name` is one of `available`, or the path of a .py file.
+
+    Raises PatchError naming file, line and fault.
+    """
+    path = find(name, folder)
     spec = importlib.util.spec_from_file_location(f"patches.{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

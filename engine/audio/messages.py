@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.audio.track import Strip, Track
+from engine.audio.track import Knob, Strip, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,20 @@ class FreeInstrument:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadPatch:
+    """To the control thread: the parameter that says which patch plays this track was turned."""
+
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceInstrument:
     """To the block loop: play this track on another instrument from the next block on."""
 
     track: Track
     strip: Strip
+    knobs: list[Knob]
+    values: list[tuple[int, float]]  # what to write into the table of parameters then, each with its place
 
 
-Request = LogMessage | RebuildTrack | FreeInstrument
+Request = LogMessage | RebuildTrack | FreeInstrument | LoadPatch

@@ -5,7 +5,7 @@ Runs on: audio process (audio callback). pyo renders the buses; all that follows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from engine.core.messages import BLOCK, OUTPUTS, PLAYER
 
 LISTEN_BLOCKS = 4  # from listening to one track to listening to the next
 SENDS = 2
+_NOTHING: list[Strip] = []
 
 
 class Send:
@@ -51,9 +52,14 @@ class Mixer:
     """
 
     def __init__(
-        self, tracks: Sequence[str], config: Config, rate_hz: float, on_fault: Callable[[str], None] = lambda _text: None
+        self, patches: Mapping[str, str], config: Config, rate_hz: float, on_fault: Callable[[str], None] = lambda _text: None
     ) -> None:
-        """Boot pyo's server and build every instrument. `on_fault`: told what an effect did that was left out for it."""
+        """Boot pyo's server and build every instrument.
+
+        `patches`: by the names of the network's tracks in their order, then of the player. `on_fault`: told what an effect did
+        that was left out for it.
+        """
+        *tracks, player = patches
         self._on_fault = on_fault
         buses = len(tracks) + 2
         self._server = boot(rate_hz, OUTPUTS * buses, config.jam.seed)
@@ -67,8 +73,8 @@ class Mixer:
         self.master = Chain(self._tell_fault)
         self.limiter = Limiter(rate_hz, config.audio.ceiling_db)
         self.block = np.zeros((BLOCK, OUTPUTS), np.float32)
-        self.tracks = [Track(name, bus, config.patch_of(name), self._aim) for bus, name in enumerate(tracks)]
-        self.player = Track("player", len(tracks), config.patch_of("player"), self._aim)
+        self.tracks = [Track(name, bus, patches[name], self._aim) for bus, name in enumerate(tracks)]
+        self.player = Track(player, len(tracks), patches[player], self._aim)
         self.metronome = Strip(Instrument("metronome", Click), len(tracks) + 1)
         self._faders.aim(len(tracks) + 1, 1.0, 1.0)
         self._channels = list(self)
@@ -89,12 +95,13 @@ class Mixer:
         """Sound the metronome, at a level 0..1."""
         self.metronome.instrument.note_on(DOWNBEAT if downbeat else BEAT, level)
 
-    def listen(self) -> None:
-        """Once a block: listen to the tracks in turn, so that what is silent may sleep."""
+    def listen(self) -> list[Strip]:
+        """Once a block: listen to the tracks in turn, so that what is silent may sleep. Return what is not needed any more."""
         self._turn += 1
-        if self._turn % LISTEN_BLOCKS == 0:
-            channel = self._channels[self._turn // LISTEN_BLOCKS % len(self._channels)]
-            channel.listen(LISTEN_BLOCKS * len(self._channels))
+        if self._turn % LISTEN_BLOCKS:
+            return _NOTHING
+        channel = self._channels[self._turn // LISTEN_BLOCKS % len(self._channels)]
+        return channel.listen(LISTEN_BLOCKS * len(self._channels))
 
     def render(self) -> None:
         """Render one block into `block`, float32 (BLOCK, OUTPUTS)."""

@@ -188,6 +188,7 @@ class Studio:
                 poll_s = now_s + POLL_S
                 for these in self._ports():
                     these.poll()
+                self.engine.worker.watch()
 
     def _look_after_device(self) -> None:
         try:

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from pyo import Sig
+import numpy as np
+from pyo import Sig, SigTo
 
 from engine.audio.instrument import Instrument
 from engine.audio.library import fault, load
 from engine.audio.limiter import RUNAWAY
 from engine.audio.plain import Plain
-from engine.audio.voices import SILENT, Notes
+from engine.audio.voices import GLIDE_S, SILENT, Notes
 from engine.core.errors import PatchError
 from engine.core.messages import OUTPUTS
 
 OPEN_BLOCKS = 32  # silent for so long, a hushed track is opened again
 SLEEP_BLOCKS = 4500  # ... and an instrument sleeps; 6 s at 48 kHz, longer than any echo waits to come back
+
+
+MOST_RINGING = 2  # instruments of one track that may ring out at a time
+RING_BLOCKS = 15000  # an instrument that was replaced is faded out so long after its last note ended, if it still sounds; 20 s
 
 
 class Strip:
@@ -28,8 +34,49 @@ class Strip:
     def __init__(self, instrument: Instrument, bus: int) -> None:
         self.instrument = instrument
         instrument.sleep()
-        self._out = Sig(instrument.sound).out(OUTPUTS * bus)
+        self._fader = SigTo(1.0, GLIDE_S, 1.0)
+        self._out = Sig(instrument.sound, mul=self._fader).out(OUTPUTS * bus)
+        self._fade = self._fader.getBaseObjects()[0].setValue
         self._raw = [base._getStream() for base in instrument.sound.getBaseObjects()]
+        self._is_faded = False
+        self._faded_blocks = 0
+        self._quiet_blocks = 0
+        self._ringing_blocks = 0
+
+    @property
+    def setters(self) -> dict[str, Callable[[float], None]]:
+        """What turns each knob of the patch, by its name."""
+        return {name: knob.getBaseObjects()[0].setValue for name, knob in vars(self.instrument.knobs).items()}
+
+    def listen(self, blocks: int) -> int:
+        """Hear, `blocks` blocks after the last time, for how many blocks there has been silence. Voices sleep by this."""
+        self.instrument.listen(blocks)
+        self._quiet_blocks = self._quiet_blocks + blocks if self.size() < SILENT else 0
+        return self._quiet_blocks
+
+    def has_rung_out(self, blocks: int) -> bool:
+        """Hear, `blocks` blocks after the last time, whether an instrument that was replaced has come to its end."""
+        if self._is_faded:
+            self._faded_blocks += blocks
+            return self._faded_blocks > blocks  # heard once before since then, so the glide is over
+        quiet = self.listen(blocks)
+        if self.instrument.notes.held:
+            return False
+        self._ringing_blocks += blocks
+        if self._ringing_blocks >= RING_BLOCKS:
+            self.fade()
+        return quiet >= SLEEP_BLOCKS
+
+    def fade(self) -> None:
+        """Glide to silence for good."""
+        self._is_faded = True
+        self._fade(0.0)
+
+    def free(self) -> None:
+        """Stop for good and give all memory back; nothing may be played or heard any more. Raises PatchError."""
+        self._out.stop()
+        del self._out, self._fader, self._fade, self._raw
+        self.instrument.free()
 
     def cut(self) -> None:
         """Leave the bus at once: where the instrument puts out what is no number, a gain of zero would not silence it."""
@@ -40,12 +87,22 @@ class Strip:
         return float(sum(abs(stream.getValue()) for stream in self._raw))
 
 
+@dataclass(slots=True)
+class Knob:
+    """One knob of the patch that plays: its place in the table of parameters, and what turns it."""
+
+    place: int
+    turn: Callable[[float], None]
+    value: float = math.nan  # as it was turned last
+
+
 class Track:
     """One track of the mixer. A patch that fails silences it until the control thread has put in the plain instrument."""
 
     def __init__(self, name: str, bus: int, patch: str, on_gains: Callable[[Track], None]) -> None:
         """Build the patch of this name, the plain one where that fails; `fault` says why. `on_gains`: its `gains` moved."""
         self.name = name
+        self.wanted = patch
         self.bus = bus
         self.fault = ""
         self.sounding: dict[int, int] = {}  # pitch -> frame at which it began
@@ -56,27 +113,29 @@ class Track:
         self._pan = 0.0
         self._silent = False
         self._open = True  # False: hushed, until the tail has died away
-        self._quiet_blocks = 0
+        self._hushed_blocks = 0
+        self._ringing: list[Strip] = []  # instruments that were replaced and still sound
+        self.knobs: list[Knob] = []
         try:
-            self._strip = Strip(Instrument(patch, load(patch)), bus)
+            self.strip = Strip(Instrument(patch, load(patch)), bus)
         except PatchError as error:
             self.fault = str(error)
-            self._strip = Strip(Instrument("plain", Plain), bus)
+            self.strip = Strip(Instrument("plain", Plain), bus)
 
     @property
     def patch(self) -> str:
         """Name of the patch that plays."""
-        return self._strip.instrument.name
+        return self.strip.instrument.name
 
     @property
     def held(self) -> list[int]:
         """Pitches of the voices that are held."""
-        return self._strip.instrument.notes.held
+        return self.strip.instrument.notes.held
 
     @property
-    def notes(self) -> Notes:
-        """Its voices."""
-        return self._strip.instrument.notes
+    def notes(self) -> list[Notes]:
+        """The voices of all that may sound."""
+        return [strip.instrument.notes for strip in self._strips]
 
     @property
     def gains(self) -> tuple[float, float]:
@@ -91,20 +150,31 @@ class Track:
         level = self._level * self._level
         return level * left, level * right
 
+    def turn_knobs(self, numbers: np.ndarray) -> None:
+        """Turn the patch's own knobs to the values of their parameters; they glide."""
+        for knob in self.knobs:
+            value = numbers[knob.place]
+            if value != knob.value:
+                knob.value = value
+                knob.turn(float(value))
+
     def note_on(self, pitch: int, velocity: int) -> None:
         """Begin a note, `velocity` 1..127. A patch that raises is out from here on: `working` is False and `fault` says why."""
+        for strip in self._ringing:
+            strip.instrument.notes.note_off(pitch)
         if not self.working:
             return
         if not self._open:
             self._unhush()
         try:
-            self._strip.instrument.note_on(pitch, velocity / 127)
+            self.strip.instrument.note_on(pitch, velocity / 127)
         except Exception as error:  # whatever a patch does wrong must not end the sound of the others
             self.fail(fault(self.patch, error))
 
     def note_off(self, pitch: int) -> None:
-        """Release a note."""
-        self._strip.instrument.notes.note_off(pitch)
+        """Release a note, whichever instrument plays it."""
+        for notes in self.notes:
+            notes.note_off(pitch)
 
     def set_fader(self, level: float, pan: float = 0.0, silent: bool = False) -> None:
         """Glide to a fader position 0..1 (the gain is its square) and a pan -1..1; `silent`: mute."""
@@ -118,41 +188,61 @@ class Track:
 
     def hush(self) -> None:
         """Free every voice and fade out, tails too; the next note or the end of the tail opens the track again."""
-        self._strip.instrument.notes.all_off()
+        for notes in self.notes:
+            notes.all_off()
         self._open = False
-        self._quiet_blocks = 0
+        self._hushed_blocks = 0
         self._on_gains(self)
 
     def fail(self, why: str) -> None:
         """Take the instrument out of the mix until it is replaced."""
         self.working = False
         self.fault = why
-        self._strip.cut()
+        self.strip.cut()
 
     def is_sound(self) -> bool:
-        """Return whether what the instrument puts out can be a sound."""
-        return not self.working or self._strip.size() < RUNAWAY
+        """Return whether what the instrument puts out can be a sound. One that was replaced and cannot is cut off."""
+        for strip in self._ringing:
+            if not strip.size() < RUNAWAY:
+                strip.cut()
+                strip.fade()
+        return not self.working or self.strip.size() < RUNAWAY
 
-    def listen(self, blocks: int) -> None:
+    def listen(self, blocks: int) -> list[Strip]:
         """Hear, `blocks` blocks after the last time, whether there is silence: then what was hushed is opened, and sleeps.
 
-        Single voices sleep sooner.
+        Single voices sleep sooner. Returns the replaced instruments that have rung out.
         """
-        instrument = self._strip.instrument
+        done = [strip for strip in self._ringing if strip.has_rung_out(blocks)] if self._ringing else []
+        for strip in done:
+            self._ringing.remove(strip)
+        instrument = self.strip.instrument
         if instrument.is_asleep and self._open:
-            return
-        instrument.listen(blocks)
-        self._quiet_blocks = self._quiet_blocks + blocks if self._strip.size() < SILENT else 0
-        if not self._open and self._quiet_blocks >= OPEN_BLOCKS:
+            return done
+        quiet_blocks = self.strip.listen(blocks)
+        self._hushed_blocks += blocks
+        if not self._open and min(quiet_blocks, self._hushed_blocks) >= OPEN_BLOCKS:
             self._unhush()
-        if self._quiet_blocks >= SLEEP_BLOCKS and not self.sounding:
+        if quiet_blocks >= SLEEP_BLOCKS and not self.sounding:
             instrument.sleep()
+        return done
 
-    def replace(self, strip: Strip) -> Strip:
-        """Play on another instrument from here on; return the old one."""
-        old, self._strip = self._strip, strip
-        self.working = True
-        return old
+    def replace(self, strip: Strip, knobs: list[Knob]) -> Strip | None:
+        """Begin every note on another instrument from here on; the old one rings out, or is returned where it is silent."""
+        old, self.strip = self.strip, strip
+        self.knobs = knobs
+        worked, self.working = self.working, True
+        if not worked or old.instrument.is_asleep:
+            return old
+        self._ringing.append(old)
+        for surplus in self._ringing[:-MOST_RINGING]:
+            surplus.fade()
+        return None
+
+    @property
+    def _strips(self) -> list[Strip]:
+        """All that may sound: those that ring out, and the one that plays."""
+        return [*self._ringing, self.strip]
 
     def _unhush(self) -> None:
         self._open = True

@@ -6,26 +6,66 @@ Runs on: audio process, control thread (offline: whoever renders, after each blo
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from engine.audio.instrument import Instrument
-from engine.audio.messages import FreeInstrument, LogMessage, RebuildTrack, ReplaceInstrument, Request
+from engine.audio.library import available, find, knobs, load
+from engine.audio.messages import FreeInstrument, LoadPatch, LogMessage, RebuildTrack, ReplaceInstrument, Request
+from engine.audio.mixer import Mixer
+from engine.audio.patch import Patch
 from engine.audio.plain import Plain
-from engine.audio.track import Strip, Track
+from engine.audio.track import Knob, Strip, Track
+from engine.core.config import Config
 from engine.core.errors import PatchError
 from engine.core.link import Link
-from engine.core.messages import ERROR, WARNING
+from engine.core.messages import ERROR, INFO, WARNING
+from engine.core.parameters import Live, Parameter, choice
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """What a track was told to play, and the file of it as it was read."""
+
+    name: str
+    path: Path | None
+    saved_ns: int
 
 
 class Worker:
-    """Does one request after the other. Channel: writes `notices.audio`."""
+    """Does one request after the other. Channel: writes `notices.audio`; declares the parameters of the patches."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, live: Live, config: Config) -> None:
         self.requests: SimpleQueue[Request | None] = SimpleQueue()  # None only ends the waiting
         self.replies: deque[ReplaceInstrument] = deque()
         self._link = link
-        self._retired: list[Strip] = []  # see Instrument.free
+        self._live = live
+        self._at_start = config.parameters
+        self._names: list[str] = []  # of the patches that can be chosen; one that was there keeps its place
+        self._loaded: dict[str, _Loaded] = {}  # by track
+        self._patches: dict[str, type[Patch]] = {}  # what plays it by now, the plain instrument where that failed
+        self._tracks: list[Track] = []
+
+    def begin(self, mixer: Mixer) -> None:
+        """Declare what can be turned on the instruments that the mixer was built with; before the first block."""
+        self._tracks = list(mixer)
+        self._look_for_patches()
+        for track in self._tracks:
+            self._loaded[track.name] = _read(track.wanted)
+            if track.fault:
+                self.requests.put(LogMessage(WARNING, f"{track.fault}; the {track.name} is played by plain keys"))
+            try:
+                track.knobs, values = self._declare(track, track.wanted, track.strip)
+                for place, value in values:
+                    self._live.values.write(place, value)
+            except PatchError as error:
+                self.requests.put(LogMessage(WARNING, str(error)))
+        for key in self._at_start:
+            if key not in self._live.registry:
+                self.requests.put(LogMessage(WARNING, f"parameters.{key}: no patch that plays now has such a knob"))
 
     def run_pending(self, timeout_s: float = 0.0) -> bool:
         """Do one request, waiting for it up to `timeout_s`; return whether there was one."""
@@ -39,24 +79,129 @@ class Worker:
             self._rebuild(request.track)
         elif isinstance(request, FreeInstrument):
             self._free(request.strip)
+        elif isinstance(request, LoadPatch):
+            self._load(request.track)
         return True
+
+    def watch(self) -> None:
+        """Load again what was saved again, and offer what was added to the folder; to be called about once a second."""
+        for track in self._tracks:
+            loaded = self._loaded[track.name]
+            if loaded.path is not None and _saved_ns(loaded.path) not in (0, loaded.saved_ns):
+                self._loaded[track.name] = _read(loaded.name)
+                if self._replace(track, loaded.name):
+                    self._tell(INFO, f"the {track.name} plays {loaded.name} as it was saved now")
+        if self._look_for_patches():
+            for track in self._tracks:
+                with contextlib.suppress(PatchError):  # it was told when the patch was loaded
+                    self._declare(track, self._loaded[track.name].name, None)
 
     def _tell(self, level: int, text: str) -> None:
         self._link.notice("audio", level, text)
+
+    def _look_for_patches(self) -> bool:
+        """Learn of patches that can be chosen; return whether there are new ones."""
+        before = len(self._names)
+        for name in (*available(), *(track.wanted for track in self._tracks)):
+            if name not in self._names:
+                self._names.append(name)
+        return len(self._names) > before
+
+    def _load(self, track: Track) -> None:
+        """Play what the track's parameter names by now."""
+        key = f"{track.name}.patch"
+        name = self._live.registry[key].text(self._live.get(key))
+        playing = self._loaded[track.name].name
+        if name == playing:
+            return
+        if self._replace(track, name):
+            self._loaded[track.name] = _read(name)
+            self._tell(INFO, f"the {track.name} plays {name}")
+        elif self._live.registry[key].text(self._live.get(key)) == name:
+            self._live.set(key, self._names.index(playing))
+
+    def _replace(self, track: Track, name: str) -> bool:
+        """Build a patch and hand it to the block loop; one that fails is named, and what plays goes on. Return success."""
+        try:
+            strip = Strip(Instrument(name, load(name)), track.bus)
+            try:
+                turned, values = self._declare(track, name, strip)
+            except PatchError:
+                strip.free()
+                raise
+        except PatchError as error:
+            self._tell(WARNING, f"{error}; the {track.name} keeps its sound")
+            return False
+        self.replies.append(ReplaceInstrument(track, strip, turned, values))
+        return True
 
     def _rebuild(self, track: Track) -> None:
         """Build the plain instrument in place of one that failed."""
         self._tell(WARNING, f"{track.fault}; the {track.name} is played by plain keys")
         try:
             strip = Strip(Instrument("plain", Plain), track.bus)
+            turned, values = self._declare(track, self._loaded[track.name].name, strip)
         except PatchError as error:
             self._tell(ERROR, f"{error}; the {track.name} is silent")
             return
-        self.replies.append(ReplaceInstrument(track, strip))
+        self.replies.append(ReplaceInstrument(track, strip, turned, values))
 
     def _free(self, strip: Strip) -> None:
-        self._retired.append(strip)
         try:
-            strip.instrument.free()
+            strip.free()
         except PatchError as error:
             self._tell(WARNING, str(error))
+
+    def _declare(self, track: Track, name: str, strip: Strip | None) -> tuple[list[Knob], list[tuple[int, float]]]:
+        """Declare which patch plays a track, and the knobs of the one on `strip` (None: as they are).
+
+        Return those, and what their parameters are to become as soon as it plays, by place: until then they turn the old one.
+        A knob that was turned keeps its value where the new patch has it too, within its range; one that was not takes the new
+        patch's default. Raises PatchError when a knob has the name of another parameter, or there is no room for more.
+        """
+        live = self._live
+        patch = strip.instrument.patch_class if strip is not None else self._patches[track.name]
+        before = {p.id: (p.default, live.get(p.id)) for p in live.registry.declared}
+        turned = knobs(track.name, patch)
+        which = choice(f"{track.name}.patch", self._names, name, f"Which patch plays the {track.name}")
+        try:
+            new = live.declare(f"patch of {track.name}", [which, *turned])
+        except ValueError as error:
+            raise PatchError(f"patch {name}: {error}") from error
+        self._patches[track.name] = patch
+        values: list[tuple[int, float]] = []
+        for knob in turned:
+            if knob.id in new:
+                self._start(knob)
+            else:
+                default, value = before[knob.id]
+                if value == default or not knob.minimum <= value <= knob.maximum:
+                    values.append((live.registry.place(knob.id), knob.default))
+        setters = strip.setters if strip is not None else {}
+        return [Knob(live.registry.place(f"{track.name}.{word}"), turn) for word, turn in setters.items()], values
+
+    def _start(self, knob: Parameter) -> None:
+        """Give a knob the value that the configuration has for it."""
+        if knob.id not in self._at_start:
+            return
+        try:
+            self._live.set(knob.id, knob.parse(str(self._at_start[knob.id])))
+        except ValueError as error:
+            self._tell(WARNING, f"parameters.{error}")
+
+
+def _read(name: str) -> _Loaded:
+    """Return what a patch's file is now, as far as there is one."""
+    try:
+        path = find(name)
+    except PatchError:
+        return _Loaded(name, None, 0)
+    return _Loaded(name, path, _saved_ns(path))
+
+
+def _saved_ns(path: Path) -> int:
+    """Return when a file was saved last; 0 while it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -62,6 +62,8 @@ def _of_mode(config: Config) -> list[str]:
 def _of_parameters(config: Config, registry: Registry) -> list[str]:
     found = []
     for key, value in config.parameters.items():
+        if key not in registry and _may_be_knob(key, list(registry.index)):
+            continue
         if key not in registry:
             found.append(f"parameters.{key}: there is no such parameter; {_instead(key, list(registry.index))}")
             continue
@@ -133,4 +135,5 @@ def set_defaults(live: Live, config: Config) -> None:
     live.set("mode", MODES.index(config.jam.mode))
     live.set("seed", config.jam.seed)
     for key, value in config.parameters.items():
-        live.set(key, live.registry[key].parse(str(value)))
+        if key in live.registry:  # a patch's knobs begin when the patch is loaded
+            live.set(key, live.registry[key].parse(str(value)))

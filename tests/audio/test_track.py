@@ -183,7 +183,7 @@ def test_what_a_patch_opened_is_closed_when_it_is_replaced(bench: Build, tmp_pat
 
 def test_a_silent_instrument_sleeps_and_wakes_with_its_first_note(bench: Build) -> None:
     stage = bench()
-    player = stage.engine.mixer.player._strip.instrument
+    player = stage.engine.mixer.player.strip.instrument
     assert player.is_asleep
     stage.play(0x90, 60, 100)
     assert first_sound(stage.blocks(1)) is not None
@@ -199,7 +199,7 @@ def test_a_held_note_keeps_its_instrument_awake(bench: Build) -> None:
     stage.live.set("player.level", 0)
     stage.play(0x90, 60, 1)
     stage.blocks(SLEEP_BLOCKS + 500)
-    assert not stage.engine.mixer.player._strip.instrument.is_asleep
+    assert not stage.engine.mixer.player.strip.instrument.is_asleep
 
 
 def test_the_events_of_a_failed_patch_are_ended(bench: Build, tmp_path: Path) -> None:
