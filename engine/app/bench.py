@@ -67,7 +67,7 @@ def bench(json_path: Path | None, seconds: float) -> int:
     else:
         print("PyTorch eager beside it was not measured: it needs pip install -e '.[train]'")
     found |= offline()
-    block_us = 1e6 * BLOCK / config.Config().audio.rate
+    block_us = 1e6 * BLOCK / config.Config().audio.rate_hz
     rack, feed, cells = found["rack"]["block_us"], found["feed"]["step_us"], found["feed_h_c"]["step_us"]
     print(f"instruments, the demo with the band: {_times(rack)} us a block, {rack['p50'] / block_us:.1%} of its time")
     least, share = found["rack"]["least_us"]["max"], found["rack"]["least_us"]["max"] / block_us
@@ -188,7 +188,7 @@ def offline() -> dict[str, Any]:
             render.run()
     taken_us = np.asarray([render.blocks_ns for render in renders]) * 1e-3  # (renders, blocks)
     least_us = taken_us.min(0)
-    block_us = 1e6 * BLOCK / settings.audio.rate
+    block_us = 1e6 * BLOCK / settings.audio.rate_hz
     rack = {
         "block_us": percentiles(taken_us),
         "least_us": percentiles(least_us),

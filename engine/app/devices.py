@@ -15,7 +15,7 @@ from typing import Any
 
 import rtmidi
 
-from engine.audio.streams import find, portaudio
+from engine.audio.lookup import find, portaudio
 from engine.core.errors import DeviceError
 from engine.core.messages import OUTPUTS
 from engine.midi.ports import APIS, maker
@@ -98,9 +98,7 @@ def audio_devices() -> tuple[AudioDevice, ...]:
         except DeviceError:  # there is none, or several might be meant
             default = -1
         count = len(sd.query_devices())
-        return tuple(
-            _device(sd, i, i == default) for i in range(count) if sd.query_devices(i)["max_output_channels"] >= OUTPUTS
-        )
+        return tuple(_device(sd, i, i == default) for i in range(count) if sd.query_devices(i)["max_output_channels"] > 0)
 
 
 def configured_device(wanted: int | str) -> AudioDevice:

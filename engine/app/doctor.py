@@ -143,6 +143,9 @@ def audio(config: Config, find_device: Callable[[int | str], AudioDevice]) -> tu
         device = find_device(wanted)
     except DeviceError as error:
         return None, Finding(FAULT, "audio device", str(error))
+    if config.audio.rate == "device":
+        said = f"{device.name} ({device.host_api}), at its own rate, {device.latency_ms:.1f} ms"
+        return device, Finding(OK, "audio device", said)
     if config.audio.rate in PROBED_RATES_HZ and config.audio.rate not in device.rates_hz:
         rates = ", ".join(str(rate) for rate in device.rates_hz)
         said = f"{device.name} does not take {config.audio.rate} Hz; it takes {rates or 'none of the usual rates'}"
@@ -205,7 +208,7 @@ def music(config: Config) -> Iterator[Finding]:
         set_defaults(Live(registry, link.values), config)
         track_of(config, card)
         with quiet():
-            engine = AudioEngine(link, registry, card, config, config.audio.rate)
+            engine = AudioEngine(link, registry, card, config, config.audio.rate_hz)
     except AlgoritmoError as error:
         yield Finding(FAULT, "music", str(error))
         return
@@ -276,7 +279,7 @@ def session(config: Config, usage: Callable[[Path], Any]) -> Finding:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return Finding(FAULT, "session.dir", f"{folder} cannot be written", remedy)
     free = usage(there).free
-    hours = free / _bytes_per_hour(config.audio.rate)
+    hours = free / _bytes_per_hour(config.audio.rate_hz)
     said = f"{folder} can be written; {free / 1e9:.1f} GB free, {hours:.0f} hours of recording"
     if hours < _LOW_DISK_HOURS:
         return Finding(NOTE, "session.dir", said, "free some space, or set session.dir to a larger disk")

@@ -53,7 +53,7 @@ class Render:
         path = config.network_path()
         card = contract.read_card(path)
         registry = registry_of(card)
-        self._rate = config.audio.rate
+        self._rate = config.audio.rate_hz
         self.link = Link.private(Layout.of(card, len(registry)))
         self.live = Live(registry, self.link.values)
         set_defaults(self.live, config)

@@ -289,7 +289,8 @@ class Supervisor:
                 "dropped": int(feed["dropped"]),
                 "step_us": round(float(feed["step_us"]), 1),
             }
-            out["recorded_s"] = round(int(feed["recorded_frames"]) / self.config.audio.rate, 3)
+            rate_hz = self.config.audio.rate_hz if clock is None else float(clock["rate_hz"])
+            out["recorded_s"] = round(int(feed["recorded_frames"]) / rate_hz, 3)
         return out
 
     def _write_report(self, extra: Path | None) -> None:

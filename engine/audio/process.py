@@ -18,10 +18,12 @@ from types import TracebackType
 
 import rtmidi
 
+from engine.audio.driver import Driver
 from engine.audio.engine import FADE_S, AudioEngine
 from engine.audio.library import fault
+from engine.audio.lookup import rate_of
 from engine.audio.messages import LogMessage
-from engine.audio.streams import Driver, Output, ServerIsBack
+from engine.audio.output import Output, ServerIsBack
 from engine.core.errors import DeviceError
 from engine.core.link import Link
 from engine.core.messages import BLOCK, INFO, WARNING
@@ -64,7 +66,7 @@ class Studio:
         self._spec = spec
         self._config = spec.config
         self._link = link = spec.link("audio")
-        rate_hz = float(spec.config.audio.rate)
+        rate_hz = self._rate_hz = float(self._rate())
         source = FileSource(spec.demo, rate_hz, timeline=link["timeline"]) if spec.demo is not None else None
         self.engine = AudioEngine(link, registry_of(spec.card), spec.card, spec.config, rate_hz, source, run_by_thread=True)
         self._driver = Driver(self.engine, link)
@@ -76,15 +78,29 @@ class Studio:
         self._ending = False
         self._told: set[str] = set()
 
+    def _rate(self) -> int:
+        """The rate to play at; where the device is not there and need not be, that of the clock without one."""
+        audio = self._config.audio
+        try:
+            return rate_of(audio)
+        except DeviceError:
+            if self._spec.demo is None and not self._spec.restarted:
+                raise
+        last = self._link["clock"].latest()
+        return audio.rate_hz if last is None else round(float(last["rate_hz"]))
+
     def open(self) -> None:
         """Open device and ports; nothing sounds yet. Raises DeviceError."""
         try:
             self._output.open()
         except DeviceError as error:
-            if self._spec.demo is None:
+            if self._spec.restarted:
+                self._output.wait_for_device(error)
+            elif self._spec.demo is not None:
+                self._tell(WARNING, f"{error}. The demonstration goes on without sound")
+                self._output.open_null()
+            else:
                 raise
-            self._tell(WARNING, f"{error}. The demonstration goes on without sound")
-            self._output.open_null()
         self._open_ports()
         last = self._link["clock"].latest()
         if self._spec.restarted and last is not None:
@@ -98,6 +114,7 @@ class Studio:
         """In the place of a process that died, go on where its sample clock would be now."""
         if self._spec.restarted:
             self.engine.frame = _frame_now(self._link)
+            self.engine.transport.follow_rate(self.engine.frame, self._rate_hz)
 
     def _open_ports(self) -> None:
         midi = self._config.midi
@@ -131,9 +148,9 @@ class Studio:
         audio = self._config.audio
         return {
             "device": stream.name,
-            "rate": audio.rate,
+            "rate": round(self._rate_hz),
             "block": audio.block,
-            "latency_ms": round(stream.latency_frames / audio.rate * 1e3, 2),
+            "latency_ms": round(stream.latency_frames / self._rate_hz * 1e3, 2),
             "midi_inputs": self._inputs.connected if self._inputs else [],
             "midi_outputs": self._outputs.connected if self._outputs else [],
         }
@@ -146,7 +163,7 @@ class Studio:
     def stop(self) -> None:
         """End every note, fade, and close everything."""
         self.engine.release_all()
-        time.sleep(FADE_S + 2 * self._config.audio.block / self._config.audio.rate)
+        time.sleep(FADE_S + 2 * self._config.audio.block / self._rate_hz)
         if self._outlet is not None:
             self._outlet.stop()
         self._ending = True

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engine.core.errors import ConfigError
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
@@ -25,6 +25,12 @@ Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 
 
+def _rate(rate: int | str) -> int | str:
+    if rate != "device" and not (isinstance(rate, int) and 22050 <= rate <= 192000):
+        raise ValueError('give Hz from 22050 to 192000, or "device" for what the device runs at')
+    return rate
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
@@ -33,10 +39,15 @@ class Audio(_Section):
     """Where the sound goes."""
 
     device: int | str = "default"
-    rate: int = Field(48000, ge=22050, le=192000)
+    rate: Annotated[int | str, AfterValidator(_rate)] = 48000
     block: int = Field(64, ge=16, le=8192)
     ceiling_db: float = Field(-0.3, ge=-24, le=0)
     cpu_dma_latency_us: int = Field(-1, ge=-1, le=2000)
+
+    @property
+    def rate_hz(self) -> int:
+        """The rate where there is no device to follow."""
+        return self.rate if isinstance(self.rate, int) else 48000
 
 
 class Controller(_Section):

@@ -56,6 +56,7 @@ class Recorder:
         self._midi_due = 0.0
         self._lost = 0
         self._recorded = 0
+        self._first = 0  # frame of the run that the sound file begins with
         try:
             self._open(schema, resume)
         except (OSError, SessionError) as error:
@@ -75,7 +76,7 @@ class Recorder:
     @property
     def frames(self) -> int:
         """Frames of sound recorded so far."""
-        return self._wave.frames if self._wave is not None else self._recorded
+        return self._first + self._wave.frames if self._wave is not None else self._recorded
 
     def drain(self) -> None:
         """Write what has come since the last time."""
@@ -92,13 +93,26 @@ class Recorder:
     def _drain_wave(self) -> None:
         assert self._wave is not None
         while len(blocks := self._blocks.read(AT_ONCE)):
+            self._follow_rate(int(blocks[0]["frame"]))
+            assert self._wave is not None
             for run in np.split(blocks, np.flatnonzero(np.diff(blocks["frame"]) != BLOCK) + 1):
                 self._write_run(self._wave, int(run[0]["frame"]), run["samples"].reshape(-1, OUTPUTS))
         self._wave.flush()
 
+    def _follow_rate(self, frame: int) -> None:
+        """Begin another sound file where the device came back at another rate: one file has one rate."""
+        clock = self._link["clock"].latest()
+        if clock is None or float(clock["rate_hz"]) == self._rate_hz or self._wave is None:
+            return
+        self._wave.close()
+        self._rate_hz, self._first = float(clock["rate_hz"]), frame
+        name = f"session-{frame}.wav"
+        self._wave = WaveFile(self._folder / name, round(self._rate_hz))
+        self._tell(WARNING, f"the sound device runs at {self._rate_hz:g} Hz now: the recording goes on in {name}")
+
     def _write_run(self, wave: WaveFile, frame: int, samples: np.ndarray) -> None:
         """Write blocks that follow on one another; `frame` is where they belong."""
-        gap = frame - wave.frames
+        gap = frame - self._first - wave.frames
         if gap > 0:
             wave.silence(gap)
             self._tell(WARNING, f"{gap / self._rate_hz:.2f} s of sound were not recorded in time; {WAVE} is silent there")

@@ -220,6 +220,11 @@ class Transport:
         into_bar = line.place(self._click) % line.beats_per_bar
         self.on_click(min(into_bar, line.beats_per_bar - into_bar) < CLOSE, level)
 
+    def follow_rate(self, frame: int, rate_hz: float) -> None:
+        """Go on at another rate of the sound device from a frame on; the beat there is the one it was."""
+        if rate_hz != self.line.rate_hz:
+            self._publish(replace(self.line, frame=float(frame), beat=self.line.beat_at(frame), rate_hz=rate_hz))
+
     def _publish(self, line: BeatTimeline) -> None:
         self.line = line
         self._ring.push(line.record())

@@ -11,7 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.audio.streams import LOST_S, RETRY_S, STALL_S, Driver, NullDevice, Output, ServerIsBack, find
+from engine.audio.device import LOST_S, STALL_S, NullDevice
+from engine.audio.driver import Driver
+from engine.audio.lookup import find
+from engine.audio.output import RETRY_S, Output, ServerIsBack
 from engine.core.config import Audio
 from engine.core.errors import DeviceError
 from engine.core.messages import BLOCK, OUTPUTS
@@ -228,7 +231,7 @@ class FakeStream:
         self.running = False
 
     def ask(self, status: bool = False) -> np.ndarray:
-        out = np.full((self.options["blocksize"], OUTPUTS), np.nan, np.float32)
+        out = np.full((self.options["blocksize"], self.options["channels"]), np.nan, np.float32)
         self.callback(bytes_of(out), len(out), None, status)
         return out
 
@@ -247,9 +250,19 @@ class FakeSound:
         self.streams: list[FakeStream] = []
         self.begun = 0
         self.api = "Fake Audio"
+        self.channels = 2
+        self.rate_hz = 48000.0
 
     def query_devices(self, index: int | None = None) -> Any:
-        devices = [{"name": n.lstrip("<"), "hostapi": 0, "max_output_channels": 0 if n[0] == "<" else 2} for n in self.names]
+        devices = [
+            {
+                "name": n.lstrip("<"),
+                "hostapi": 0,
+                "max_output_channels": 0 if n[0] == "<" else self.channels,
+                "default_samplerate": self.rate_hz,
+            }
+            for n in self.names
+        ]
         return devices if index is None else devices[index]
 
     def query_hostapis(self, index: int | None = None) -> Any:
@@ -294,8 +307,11 @@ class Stand:
         self.now_s = 0.0
         self.told: list[str] = []
         self.engine = Ramp()
+        self.engine.rate_hz = float(audio.get("rate", RATE))
         self.driver = Driver(self.engine, link)  # type: ignore[arg-type]  # a stand-in
         self.jack_answers = False
+        self.opens = False
+        self.tries: list[float] = []
         self.output = Output(
             self.driver,
             Audio(**audio),
@@ -304,7 +320,12 @@ class Stand:
             FakeNull,
             lambda: self.now_s,
             lambda: self.jack_answers,
+            self._opens,
         )
+
+    def _opens(self, _audio: Audio) -> bool:
+        self.tries.append(self.now_s)
+        return self.opens
 
     def check(self, after_s: float) -> None:
         self.now_s += after_s
@@ -503,3 +524,48 @@ def test_a_null_clock_stops_when_told_to(no_thread_left: None) -> None:
     null.start()
     assert filled.wait(10)
     null.stop()
+
+
+@pytest.mark.parametrize("block", [64, 100, 256])
+def test_a_device_with_one_channel_plays_the_mean_of_both_sides(block: int, bench: Build) -> None:
+    stage = bench()
+    sd = FakeSound("Megaphone")
+    sd.channels = 1
+    output = Output(Driver(stage.engine, stage.link, Time()), Audio(block=block), lambda _l, _t: None, lambda: sd, FakeNull)
+    output.open()
+    output.start()
+    (stream,) = sd.streams
+    assert stream.options["channels"] == 1
+    stage.live.set("player.pan", -0.5)
+    wave = stage.link["wave"].reader()
+    stage.play(0x90, 60, 100)
+    heard = np.concatenate([stream.ask() for _ in range(20)])[:, 0]
+    played = wave.read()["samples"].reshape(-1, OUTPUTS)[: len(heard)]
+    assert np.abs(played[:, 0] - played[:, 1]).max() > 0.01
+    assert heard == pytest.approx(played.mean(axis=1), abs=1e-7)
+
+
+def test_a_device_that_runs_at_another_rate_says_at_which_and_what_to_set(clock_ring: Any) -> None:
+    sd = FakeSound("system")
+    sd.api, sd.rate_hz, sd.fails = "JACK Audio Connection Kit", 44100.0, "Invalid sample rate"
+    stand = Stand(clock_ring, sd)
+    with pytest.raises(DeviceError, match=r'runs at 44100 Hz: set audio\.rate to 44100, or to "device"'):
+        stand.output.open()
+
+
+def test_a_device_that_comes_back_other_than_it_was_is_told_once_and_tried_less_and_less_often(clock_ring: Any) -> None:
+    stand = Stand(clock_ring, FakeSound("system"))
+    stand.output.wait_for_device(DeviceError("it runs at 44100 Hz"))
+    stand.output.start()
+    assert isinstance(stand.output.stream, FakeNull)
+    assert stand.driver.lost
+    for _ in range(600):
+        stand.check(0.5)
+    (told,) = stand.told
+    assert told.startswith("it runs at 44100 Hz. The beat goes on without sound")
+    waits = np.diff([0.0, *stand.tries])
+    assert waits[:5].tolist() == [2, 4, 8, 16, 30]
+    assert set(waits[5:]) == {30}
+    stand.opens = True
+    with pytest.raises(ServerIsBack):
+        stand.check(31)
