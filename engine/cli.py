@@ -140,6 +140,10 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("name", nargs="?", metavar="NAME", help="a shipped network's name, or a path to an .onnx file")
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
+    patches = commands.add_parser("patches", help="the instruments that are here, with their knobs")
+    patches.add_argument("name", nargs="?", metavar="NAME", help="one of them, or the path of a .py file")
+    patches.add_argument("--json", action="store_true")
+    patches.set_defaults(run=_patches)
 
     for name, (_, _, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)  # for the list of commands; main() sends them on
@@ -255,6 +259,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _models(arguments: argparse.Namespace) -> int:
     from engine.app.catalogue import show
+
+    for line in show(arguments.name, arguments.json):
+        print(line)
+    return 0
+
+
+def _patches(arguments: argparse.Namespace) -> int:
+    from engine.app.instruments import show
 
     for line in show(arguments.name, arguments.json):
         print(line)
