@@ -1,6 +1,6 @@
 """The README and the program say the same: commands, keys, parameters, addresses, networks.
 
-python -m tests.test_readme    # writes the table of networks anew
+python -m tests.test_readme    # writes the table of networks and the list of modes anew
 """
 
 import importlib
@@ -15,6 +15,7 @@ from engine import cli
 from engine.audio import library
 from engine.core import config, contract
 from engine.feed.schema import COMMANDS, ROOT, Schema
+from engine.jam.modes import CLASSES
 from engine.jam.parameters import registry_of
 
 HERE = Path(__file__).parent.parent
@@ -145,6 +146,31 @@ def test_the_networks_are_those_shipped():
     assert written == shipped, "python -m tests.test_readme writes the table anew"
 
 
+WAYS = "Ways to play together (`jam.mode`):\n\n"
+
+
+def modes() -> tuple[str, str]:
+    """The README's list of modes, as written and as they declare themselves; the one that is the default first."""
+    written = README[README.index(WAYS) + len(WAYS) :].split("\n\n")[0]
+    first = config.Jam().mode
+    return written, "\n".join(f"- `{m.name}`: {m.about}" for m in sorted(CLASSES, key=lambda m: (m.name != first, m.number)))
+
+
+def test_the_modes_are_told_in_their_own_words():
+    written, declared = modes()
+    assert written == declared, "python -m tests.test_readme writes the list anew"
+    (comment,) = re.findall(r"^mode = .*# (.*)$", (HERE / "config.toml").read_text(), re.MULTILINE)
+    assert comment == registry_of(FESTIVAL)["mode"].doc
+    (examples,) = re.findall(r"`/algoritmo/mode` with ([^,]*, [^,]*),", (HERE / "examples/README.md").read_text())
+    assert set(re.findall(r"`(\w+)`", examples)) == {mode.name for mode in CLASSES}
+    assert f"Set the mode: {', '.join(mode.name for mode in CLASSES)} |" in (HERE / "engine/feed/OSC.md").read_text()
+
+
+def test_the_parameters_of_the_modes_are_in_the_table():
+    table = README[README.index("| parameter |") : README.index("From a controller")]
+    assert {parameter.id for mode in CLASSES for parameter in mode.parameters} <= set(re.findall(r"`([a-z.]+)`", table))
+
+
 def test_files_it_points_to_exist():
     headings = {"#" + h.lower().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", README, re.MULTILINE)}
     for target in re.findall(r"\]\(([^)]+)\)", README):
@@ -152,4 +178,4 @@ def test_files_it_points_to_exist():
 
 
 if __name__ == "__main__":
-    (HERE / "README.md").write_text(README.replace(*networks()))
+    (HERE / "README.md").write_text(README.replace(*networks()).replace(*modes()))

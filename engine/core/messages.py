@@ -155,7 +155,7 @@ def step_dtype(card: Card) -> np.dtype:
         ("log_prob", "<f4"),  # nats
         ("log_prob_tracks", "<f4", (len(card.tracks),)),
         ("x", "u1", (card.slots, 2)),  # what the network was told of the step before
-        ("clamped", "u1", (card.slots,)),  # 1: dictated by the player or the mode
+        ("clamped", "u1", (card.slots,)),  # 1: clamped, by the mode and what the player plays
         ("notes", "u1", (card.slots, 2)),  # play, hold
         ("probability", "<f4", (card.slots, 2)),
     ]

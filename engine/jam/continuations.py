@@ -1,6 +1,6 @@
-"""Parallel continuations: many futures imagined from one state, ranked by how likely and how close to what was asked.
+"""Parallel continuations: many, imagined from one state, ranked by how likely and how close to what was asked.
 
-Runs on: whoever asks; the batch dimension of the step graph carries the futures.
+Runs on: whoever asks; the batch dimension of the step graph carries them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ SCALE = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], bool)  # the pitch classe
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the futures are held against; None leaves a side out of the ranking."""
+    """What continuations are held against; None leaves a side out of the ranking."""
 
     onsets_per_beat: float | None = None
     key: int | None = None  # pitch class of the major key (a minor key: its relative major)
 
 
 @dataclass(frozen=True, slots=True)
-class Futures:
+class Continuations:
     """B imagined continuations, best first.
 
     `notes` float32 (B, steps, S, C); `log_prob` (B,) nats of the whole continuation; `onsets_per_beat` (B,);
@@ -49,11 +49,11 @@ def imagine(
     seed: int = 1,
     controls: Mapping[str, float] | None = None,
     asked: Asked | None = None,
-) -> Futures:
-    """Roll `runner.batch` futures of `steps` timesteps from one state and rank them.
+) -> Continuations:
+    """Roll `runner.batch` continuations of `steps` timesteps from one state and rank them.
 
     `states` are those of a runner of batch 1, `heard` (S, C) is what sounded at `position` - 1. The same seed gives the same
-    futures, whatever the batch: future b draws from seed + b. The runner's own state is overwritten.
+    continuations, whatever the batch: number b draws from seed + b. The runner's own state is overwritten.
     """
     card = runner.card
     runner.neutral()
@@ -65,8 +65,8 @@ def imagine(
     log_prob = np.zeros(runner.batch)
     for step in range(steps):
         runner.inputs["position"].fill(position + step)
-        for future in range(runner.batch):
-            runner.inputs["u"][future] = noise(seed + future, position + step, card.noise)
+        for number in range(runner.batch):
+            runner.inputs["u"][number] = noise(seed + number, position + step, card.noise)
         runner.step()
         notes[:, step] = runner.outputs["notes"]
         log_prob += runner.outputs["log_prob"]
@@ -74,11 +74,11 @@ def imagine(
     return _ranked(card, notes, log_prob, asked or Asked())
 
 
-def _ranked(card: Card, notes: np.ndarray, log_prob: np.ndarray, asked: Asked) -> Futures:
+def _ranked(card: Card, notes: np.ndarray, log_prob: np.ndarray, asked: Asked) -> Continuations:
     onsets = onsets_of(notes)
     steps = notes.shape[1]
     density = onsets.sum((1, 2)) * card.steps_per_beat / steps
-    classes = np.stack([pitch_classes(card, future) for future in onsets])
+    classes = np.stack([pitch_classes(card, of_one) for of_one in onsets])
     in_key = np.ones(len(notes))
     score = _standing(log_prob)
     if asked.onsets_per_beat is not None:
@@ -87,11 +87,11 @@ def _ranked(card: Card, notes: np.ndarray, log_prob: np.ndarray, asked: Asked) -
         in_key = (classes * np.roll(SCALE, asked.key)).sum(1) / np.maximum(classes.sum(1), 1)
         score = score + _standing(in_key)
     order = np.argsort(-score, kind="stable")
-    return Futures(notes[order], log_prob[order], density[order], in_key[order], score[order])
+    return Continuations(notes[order], log_prob[order], density[order], in_key[order], score[order])
 
 
 def _standing(figure: np.ndarray) -> np.ndarray:
-    """Return how far each future stands from the mean of all, in standard deviations: so all sides weigh alike."""
+    """Return how far each continuation stands from the mean of all, in standard deviations: so all sides weigh alike."""
     return np.asarray((figure - figure.mean()) / (figure.std() or 1.0))
 
 

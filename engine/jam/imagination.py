@@ -1,7 +1,7 @@
-"""Imagined futures: what else might follow the step that was just chosen, a timestep at a time, while no step needs the time.
+"""Imagined continuations: what else might follow the step just chosen, a timestep at a time, while no step needs the time.
 
-Runs on: network process, main thread. The network is loaded a second time, with the batch that the futures need, by a thread of
-its own once somebody asks for futures.
+Runs on: network process, main thread. The network is loaded a second time, with the batch that they need, by a thread of its
+own once somebody asks for some.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REST_S = 0.008  # after a step, when the feed tells of it
 SPARE_S = 0.008  # before the network is next needed, in which nothing is begun
 RECENT = 0.9  # how much of the slowest timestep so far is expected of the next; it fades
 WARM_UP = 4  # calls after loading
-PATIENCE = 16  # futures in a row that were not done in time, after which the person is told
+PATIENCE = 16  # continuations in a row that were not done in time, after which the person is told
 SWITCH_S = 0.0005  # what the thread that loads may keep the steps waiting; Python's own default is ten times as long
 NEVER = float("inf")
 
@@ -46,8 +46,8 @@ class Imagination:
         self._loading: Thread | None = None
         self._loaded: Runner | None = None
         self._failed = ""  # why it could not be loaded
-        self._missed = 0  # futures in a row that were not done in time
-        self._slice_s = 0.0  # what one timestep of all futures is expected to take
+        self._missed = 0  # continuations in a row that were not done in time
+        self._slice_s = 0.0  # what one timestep of all continuations is expected to take
         self._begun_ns = 0
         self._position = 0  # of the step settled, counted from bar 1
         self._done = FUTURE_STEPS  # timesteps imagined; all: there is nothing to do
@@ -71,7 +71,7 @@ class Imagination:
         self._done, self._begun_ns = 0, self._now_ns()
 
     def _ready(self, count: int) -> bool:
-        """Whether a network for so many futures is here; if not, it is sent for."""
+        """Whether a network for so many continuations is here; if not, it is sent for."""
         if self._runner is not None and self._runner.batch == count:
             return True
         if self._loading is None:
@@ -116,7 +116,7 @@ class Imagination:
         return 0.0
 
     def _give_up(self) -> None:
-        """The next step is settled, and half futures are none."""
+        """The next step is settled, and half continuations are none."""
         self._done = FUTURE_STEPS
         self._missed += 1
         if self._missed == PATIENCE:
@@ -129,9 +129,9 @@ class Imagination:
         step = int(record["step"]) + 1 + at
         runner.inputs["position"].fill(self._position + 1 + at)
         seed = int(self._live.get("seed"))
-        for future in range(runner.batch):
+        for number in range(runner.batch):
             # Noise other than that the jam will draw: these are the ways it might have gone.
-            runner.inputs["u"][future] = noise(seed + 1 + future, step, runner.card.noise)
+            runner.inputs["u"][number] = noise(seed + 1 + number, step, runner.card.noise)
         runner.step()
         notes = runner.outputs["notes"]
         runner.inputs["x"][...] = notes

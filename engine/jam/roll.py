@@ -1,4 +1,4 @@
-"""What really sounded, on the grid of timesteps: the memory that the network's `x` and its clamps are read from.
+"""What really sounded, timestep by timestep: the memory that the network's `x` and its clamps are read from.
 
 Runs on: network process.
 """

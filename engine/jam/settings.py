@@ -56,7 +56,7 @@ def faults(config: Config) -> list[str]:
 
 def _of_mode(config: Config) -> list[str]:
     mode = config.jam.mode
-    return [] if mode in MODES else [f"jam.mode: there is no mode {mode!r}; {_instead(mode, [repr(name) for name in MODES])}"]
+    return [] if mode in MODES else [f"jam.mode: there is no mode {mode!r}; {_instead(repr(mode), [repr(m) for m in MODES])}"]
 
 
 def _of_parameters(config: Config, registry: Registry) -> list[str]:

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from engine import cli
 from engine.core import config
+from engine.core.contract import read_card
 from engine.core.errors import ConfigError
+from engine.core.link import Layout, Link
 from engine.jam import settings
+from engine.jam.parameters import live_of, registry_of
 
 
 def faults(tiny_onnx, *given: str) -> list[str]:
@@ -32,6 +35,8 @@ def test_the_defaults_have_no_fault(tiny_onnx):
         ('midi.cc={"densty"=3}', "midi.cc.densty: there is no such parameter; did you mean density?"),
         ('midi.cc={"density"=64}', "midi.cc.density: controller 64 cannot be used; "),
         ("patches.leed=glass", "patches.leed: tiny has no such track; did you mean lead?"),
+        ("jam.mode=sola", "jam.mode: there is no mode 'sola'; did you mean 'solo'?"),
+        ("jam.mode=duet", "jam.mode: there is no mode 'duet'; there are: 'trade', 'accompany', 'solo'"),
         ("jam.track=chords", "jam.track: tiny has no track 'chords'; it has: drums, bass, lead"),
     ],
 )
@@ -92,3 +97,11 @@ def test_a_controller_may_move_a_knob_of_a_patch_that_is_not_loaded_yet_but_no_m
     (fault,) = faults(tiny_onnx, "midi.cc.player.levle=20")
     assert "did you mean player.level?" in fault
     assert len(faults(tiny_onnx, "midi.cc.flute.cutoff=20")) == 1
+
+
+def test_a_mode_that_there_is_not_is_refused_wherever_values_are_written(tiny_onnx):
+    card = read_card(tiny_onnx)
+    registry = registry_of(card)
+    live = live_of(card, Link.private(Layout.of(card, len(registry))))
+    with pytest.raises(ConfigError, match=r"jam\.mode: there is no mode 'duet'"):
+        settings.set_defaults(live, config.load(None, ["jam.mode=duet"]))
