@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--mode", choices=_Modes(), metavar="MODE", help="one of %(choices)s")
     render.add_argument("--seed", type=int, metavar="N")
     render.add_argument("--bars", type=int, metavar="N", help="how many bars; default: those of the file and four more")
+    render.add_argument(
+        "--part",
+        metavar="PART",
+        help='which part of a song is the player\'s: its name, number or "channel N"; default: the lead',
+    )
+    render.add_argument("--backing", action="store_true", help="play the song's other parts as they are, not the network's")
     render.add_argument("--futures", type=int, metavar="B", help="then imagine B continuations of --bars bars and rank them")
     render.add_argument("--density", type=float, metavar="X", help="futures: onsets per beat asked for; default: as heard")
     render.add_argument(
@@ -213,12 +219,15 @@ def _render(arguments: argparse.Namespace) -> int:
             tempo_bpm,
             arguments.density,
             arguments.key,
+            arguments.part,
         )
         for future in found["futures"]:
             likely, onsets, in_key = (future[name] for name in ("log_prob_per_step", "onsets_per_beat", "in_key"))
             print(f"{future['file']}: {likely:7.3f} nats a step, {onsets:5.2f} onsets a beat, {100 * in_key:3.0f} % in key")
         return 0
-    report = render(config, arguments.input, arguments.out, arguments.bars, tempo_bpm)
+    report = render(config, arguments.input, arguments.out, arguments.bars, tempo_bpm, arguments.part, arguments.backing)
+    for remark in report["remarks"]:
+        print(f"{arguments.input}: {remark}")
     print(f"{report['bars']} bars in {arguments.out}: {sum(report['notes_out'].values())} notes of the network")
     return 0
 

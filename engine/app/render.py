@@ -13,18 +13,20 @@ from typing import Any
 import mido
 import numpy as np
 
+from engine.app.song_render import about, backing_of, beat_of, remarks
 from engine.app.supervisor import versions, write_json
 from engine.audio.engine import FADE_S, AudioEngine
 from engine.core import contract
 from engine.core.config import Config
 from engine.core.contract import HOLD, PLAY, VELOCITY, Card
-from engine.core.errors import ConfigError, MidiFileError, SessionError
+from engine.core.errors import ConfigError, SessionError
 from engine.core.link import Layout, Link
-from engine.core.messages import NOTE_ON, PLAYER
+from engine.core.messages import BLOCK, NOTE_ON, PLAYER
 from engine.core.parameters import Live
 from engine.feed.feed import Feed, Positions
 from engine.feed.schema import Schema
 from engine.jam import harmony
+from engine.jam.backing import STEP as GIVEN
 from engine.jam.continuations import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.jam.jam import Jam
 from engine.jam.modes import MODES
@@ -48,7 +50,15 @@ class Render:
     """One render, block by block: `run()` to the end."""
 
     def __init__(
-        self, config: Config, source: Path, out: Path, bars: int | None, tempo_bpm: float | None, tail_bars: int = TAIL_BARS
+        self,
+        config: Config,
+        source: Path,
+        out: Path,
+        bars: int | None = None,
+        tempo_bpm: float | None = None,
+        tail_bars: int = TAIL_BARS,
+        part: str | None = None,
+        backing: bool = False,
     ) -> None:
         path = config.network_path()
         card = contract.read_card(path)
@@ -57,22 +67,27 @@ class Render:
         self.link = Link.private(Layout.of(card, len(registry)))
         self.live = Live(registry, self.link.values)
         set_defaults(self.live, config)
-        tempo = tempo_bpm or first_tempo(source) or config.clock.tempo
-        self.live.set("tempo", tempo)
         self._timeline = self.link["timeline"]
-        player = FileSource(source, self._rate, timeline=self._timeline)
-        self.bars = bars or math.ceil(player.length_beats / card.beats_per_bar) + tail_bars
+        player = FileSource(source, self._rate, timeline=self._timeline, part=part)
+        self.song, self.chosen = player.song, player.chosen
+        beat = beat_of(self.song, tempo_bpm)
+        self.live.set("tempo", beat.read(0.0, 0.0).tempo_bpm)
+        beats = player.length_beats - self.song.pickup
+        self.bars = bars or math.ceil(beats / card.beats_per_bar) + tail_bars
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
         provider = "cpu" if config.network.provider == "auto" else config.network.provider
         self.runner = Runner(path, provider, config.network.threads)
-        self._engine = AudioEngine(
-            self.link.view("audio"), registry, card, _without_count_in(config), self._rate, source=player
-        )
+        # A pickup is played in the count-in, which is as long as it is and has no click of its own.
+        counted = _with_count_in(config, int(self.song.pickup > 0))
+        self._engine = AudioEngine(self.link.view("audio"), registry, card, counted, self._rate, source=player, beat=beat)
+        click = self._engine.transport.on_click
+        self._engine.transport.on_click = lambda down, level: self.live.get("metronome") > 0 and click(down, level)
         track = track_of(config, card)
-        self._jam = Jam(self.runner, self.live, self.link.view("network"), track, harmony.of(config, card, track))
+        self.backing = backing_of(self.song, self.chosen, card, track) if backing else None
+        self._jam = Jam(self.runner, self.live, self.link.view("network"), track, harmony.of(config, card, track), self.backing)
         self._performance = Performance(self._jam, self.link, card, self)
         self._over = False
         self._counted = self.link["events"].reader(0)
@@ -84,7 +99,7 @@ class Render:
         self._feed = Feed(self.link.view("feed"), schema, self._recorder.log, Positions())
         self._card = card
         self.heard = np.zeros((0, card.slots, len(card.channels)), np.float32)  # what sounded in each timestep
-        self.notes_in = 0
+        self.notes_in = self.notes_backing = 0
         self.notes_out = {track.name: 0 for track in card.tracks}
 
     def run(self) -> None:
@@ -112,6 +127,8 @@ class Render:
         self._account()
 
     def _render_block(self) -> None:
+        if self.backing is not None:
+            self.backing.send(self.link.writer("notes"), self._engine.transport.line, self._engine.frame + BLOCK)
         self._engine.render_block()
 
     def _account(self) -> None:
@@ -166,20 +183,31 @@ class Render:
                 continue
             if event["track"] == PLAYER:
                 self.notes_in += 1
+            elif event["step"] == GIVEN:
+                self.notes_backing += 1
             else:
                 self.notes_out[tracks[event["track"]]] += 1
 
 
-def _without_count_in(config: Config) -> Config:
-    return config.model_copy(update={"clock": config.clock.model_copy(update={"count_in": 0})})
+def _with_count_in(config: Config, bars: int) -> Config:
+    return config.model_copy(update={"clock": config.clock.model_copy(update={"count_in": bars})})
 
 
-def render(config: Config, source: Path, out: Path, bars: int | None = None, tempo_bpm: float | None = None) -> dict[str, Any]:
+def render(
+    config: Config,
+    source: Path,
+    out: Path,
+    bars: int | None = None,
+    tempo_bpm: float | None = None,
+    part: str | None = None,
+    backing: bool = False,
+) -> dict[str, Any]:
     """Render what a MIDI file's player and the network play together into `out`; return the report, which is written there too.
 
-    The tempo is the file's first one unless `tempo_bpm` is given. Raises AlgoritmoError.
+    The file's tempo map is followed unless `tempo_bpm` is given. `part` is the player's, as for `choose_part`; with `backing`
+    the other parts of the song are played as they are. Raises AlgoritmoError.
     """
-    job = Render(config, source, out, bars, tempo_bpm)
+    job = Render(config, source, out, bars, tempo_bpm, part=part, backing=backing)
     job.run()
     report = {
         "bars": job.bars,
@@ -189,6 +217,9 @@ def render(config: Config, source: Path, out: Path, bars: int | None = None, tem
         "tempo_bpm": job.live.get("tempo"),
         "notes_in": job.notes_in,
         "notes_out": job.notes_out,
+        "notes_backing": job.notes_backing,
+        **about(job.song, job.chosen),
+        "remarks": remarks(job.song, job.chosen, job.runner.card, MODES[int(job.live.get("mode"))], job.backing),
         "versions": versions(),
     }
     try:
@@ -207,6 +238,7 @@ def futures(
     tempo_bpm: float | None = None,
     onsets_per_beat: float | None = None,
     key: int | None = None,
+    part: str | None = None,
 ) -> dict[str, Any]:
     """Let the network hear a MIDI file, then imagine `count` continuations of `bars` bars; best first.
 
@@ -217,7 +249,7 @@ def futures(
         raise ConfigError(f"--futures {count}: give a number from 1 to {MOST_FUTURES}")
     if key is not None and not 0 <= key <= 11:
         raise ConfigError(f"--key {key}: give a pitch class from 0 (C) to 11 (B)")
-    job = Render(config, source, out, None, tempo_bpm, tail_bars=0)
+    job = Render(config, source, out, None, tempo_bpm, tail_bars=0, part=part)
     job.run()
     card = job.runner.card
     steps = job.bars * card.steps_per_bar
@@ -279,12 +311,3 @@ def to_midi(card: Card, notes: np.ndarray, tempo_bpm: float) -> mido.MidiFile:
             now = tick
         file.tracks.append(line)
     return file
-
-
-def first_tempo(path: Path) -> float | None:
-    """Return the first tempo of a MIDI file in beats per minute, None where it says none. Raises MidiFileError."""
-    try:
-        messages = [m for track in mido.MidiFile(path).tracks for m in track if m.type == "set_tempo"]
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise MidiFileError(f"{path}: cannot be read as a MIDI file ({error})") from error
-    return float(mido.tempo2bpm(messages[0].tempo)) if messages else None

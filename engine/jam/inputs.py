@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.core.parameters import Live
+from engine.jam.backing import Backing
 from engine.jam.harmony import Harmony
 from engine.jam.mode import Mode
 from engine.jam.roll import Roll
@@ -18,8 +19,9 @@ from engine.network.runner import Runner
 class Inputs:
     """Fills the inputs of a runner. `clamped` float32 (S,): 1 where the mode, not the network, decided."""
 
-    def __init__(self, runner: Runner, roll: Roll, live: Live, harmony: Harmony | None) -> None:
+    def __init__(self, runner: Runner, roll: Roll, live: Live, harmony: Harmony | None, backing: Backing | None = None) -> None:
         card = runner.card
+        self._backing = backing
         self.clamped = np.zeros(card.slots, np.float32)
         self._inputs = runner.inputs
         self._roll, self._live, self._harmony = roll, live, harmony
@@ -37,6 +39,8 @@ class Inputs:
         mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
         self._roll.fill_player(step, value)
         mode.clamp(value, mask)
+        if self._backing is not None:
+            self._backing.clamp(step, value, mask)
         self.clamped[:] = mask
         if self._harmony is not None:
             self._follow(self._harmony, step)

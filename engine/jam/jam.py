@@ -11,6 +11,7 @@ from engine.core.contract import OFFSET
 from engine.core.link import Link
 from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER
 from engine.core.parameters import Live
+from engine.jam.backing import Backing
 from engine.jam.harmony import Harmony
 from engine.jam.inputs import Inputs
 from engine.jam.mode import Mode
@@ -32,8 +33,17 @@ class Jam:
     sounded.
     """
 
-    def __init__(self, runner: Runner, live: Live, link: Link, player_track: str, harmony: Harmony | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        live: Live,
+        link: Link,
+        player_track: str,
+        harmony: Harmony | None = None,
+        backing: Backing | None = None,
+    ) -> None:
         card = runner.card
+        self._free = None if backing is None else backing.free  # tracks that are the network's; None: all
         self.runner = runner
         self.roll = Roll(card, player_track)
         self._live, self._notes = live, link.writer("notes")
@@ -42,8 +52,8 @@ class Jam:
         self._harmony = harmony
         self._modes = [mode(card, player_track, self.roll, live) for mode in CLASSES]
         self._mode: Mode | None = None  # as the last step was chosen
-        self._inputs = Inputs(runner, self.roll, live, harmony)
-        self._score = Score(runner, self.roll)
+        self._inputs = Inputs(runner, self.roll, live, harmony, backing)
+        self._score = Score(runner, self.roll, backing)
         self._records = Records(link.writer("steps"), runner)
         self._patience = Patience(card.steps_per_beat)
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
@@ -174,7 +184,8 @@ class Jam:
 
     def interrupt(self, frame: float, step: int) -> None:
         """Silence the network now: the player has begun to play in its turn, or it is to be silent or to forget."""
-        self._notes.push(all_off(round(frame)))
+        for event in [all_off(round(frame))] if self._free is None else [all_off(round(frame), track) for track in self._free]:
+            self._notes.push(event)
         self._step.forget_sent()
         if self._mode is not None:
             self._mode.interrupt(step)

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.core.contract import HOLD, OFFSET, PLAY, VELOCITY
 from engine.core.messages import NOTE_OFF, NOTE_ON
+from engine.jam.backing import Backing
 from engine.jam.roll import Roll
 from engine.jam.step import Event
 from engine.network.runner import Runner
@@ -18,8 +19,9 @@ from engine.transport.timeline import BeatTimeline
 class Score:
     """Reads a runner's outputs as onsets and ends, stamped with the frames at which they sound."""
 
-    def __init__(self, runner: Runner, roll: Roll) -> None:
+    def __init__(self, runner: Runner, roll: Roll, backing: Backing | None = None) -> None:
         card = runner.card
+        self._not_ours = frozenset(() if backing is None else np.flatnonzero(backing.slots).tolist())
         self._outputs, self._roll = runner.outputs, roll
         self._steps_per_beat = card.steps_per_beat
         self._track_of = card.slot_tracks().tolist()
@@ -40,7 +42,7 @@ class Score:
         held = ours & (notes[:, HOLD] > 0.5)
         plays = bool(ours.any() or clamped.all())
         for slot in self._roll.network_sounding(step):
-            if not ours[slot]:
+            if not ours[slot] and slot not in self._not_ours:
                 ends.append((at, step, NOTE_OFF, self._track_of[slot], self._pitch_of[slot], 0, 0.0))
         for slot in np.flatnonzero(ours & ~held).tolist():
             loudness = notes[slot, VELOCITY] if self._velocity_learned else 0.45 + 0.4 * probability[slot, PLAY]

@@ -107,6 +107,6 @@ def _withdrawn(identity: Identity, frame: int) -> Event:
     return (frame, step, WITHDRAWN, track, pitch, kind, 0.0)
 
 
-def all_off(frame: int) -> Event:
-    """Release every note of the network at `frame` and drop what was to come."""
-    return (frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0)
+def all_off(frame: int, track: int = PLAYER) -> Event:
+    """Release every note of the network (PLAYER), or of one of its tracks, at `frame` and drop what was to come."""
+    return (frame, -1, ALL_OFF, track, 0, 0, 0.0)

@@ -49,7 +49,8 @@ class TempoMap:
     def __init__(self, rate_hz: float, tempo_bpm: float) -> None:
         self.rate_hz = rate_hz
         self.segments = [Segment(0.0, 0, _us(tempo_bpm))]
-        self.shift_beats = 0.0  # whole bars by which the file counts further than the timeline
+        self.lead_in: tuple[int, int] | None = None  # metre of the bar before the first beat, where there is one
+        self.shift_beats = 0.0  # beats by which the file counts further than the timeline
         self._asked = 0.0  # latest frame whose tick was given away
         self._line: BeatTimeline | None = None
 
@@ -95,10 +96,15 @@ class TempoMap:
             self.segments.append(start)
             return
         # The beat is elsewhere: some time of another tempo leads there, so that bars lie on bars again. What lies before the
-        # first beat becomes a bar of its own, and the music begins with the next.
-        end = line.frame if self._line_is_ahead(start, line) else start.frame + line.frames_per_beat
-        while round(self._wanted(line, end)) < start.tick + TICKS * 3 // 4:  # a slower tempo has coarser ticks
-            self.shift_beats += line.beats_per_bar
+        # first beat becomes a short bar of its own, and the music begins with the next.
+        if self._line_is_ahead(start, line):
+            end = line.frame
+            self.lead_in = _short_bar(start.tick / TICKS, start.tick / TICKS + (end - start.frame) / line.frames_per_beat)
+            self.shift_beats = 4 * self.lead_in[0] / self.lead_in[1] - line.beat
+        else:
+            end = start.frame + line.frames_per_beat
+            while round(self._wanted(line, end)) < start.tick + TICKS * 3 // 4:  # a slower tempo has coarser ticks
+                self.shift_beats += line.beats_per_bar
         tick = round(self._wanted(line, end))
         us_per_beat = (end - start.frame) / self.rate_hz * 1e6 * TICKS / (tick - start.tick)
         bridge = Segment(start.frame, start.tick, min(max(round(us_per_beat), 1), _SLOWEST))
@@ -120,6 +126,16 @@ class TempoMap:
         self.segments = [Segment(*s) for s in state["segments"]]
         self.shift_beats, self._asked = state["shift"], state["asked"]
         self._line = None if state["line"] is None else BeatTimeline(**state["line"])
+
+
+def _short_bar(least: float, beats: float) -> tuple[int, int]:
+    """The metre of a bar that lasts about so many beats: the coarsest that is within a sixth of it, more than `least`."""
+    for denominator in (4, 8, 16, 32, 64):
+        numerator = round(beats * denominator / 4)
+        length = 4 * numerator / denominator
+        if 0 < numerator < 256 and length > least and abs(length - beats) <= beats / 6:
+            return numerator, denominator
+    return min(math.floor(least * 16) + 1, 255), 64
 
 
 def _us(tempo_bpm: float) -> int:
@@ -174,12 +190,12 @@ class MidiFile:
         for named in self._tracks.values():
             named.add(0, _text(3, named.name))
 
-    def _begun(self) -> _Track:
+    def _begun(self, metre: tuple[int, int] | None = None, segment: Segment | None = None) -> _Track:
         """What is known from the start: name, metre and tempo."""
         conductor = _Track("", 0)
         conductor.add(0, _text(3, self._title))
-        conductor.add(0, _metre_event(*self._metre))
-        conductor.add(0, _tempo_event(self.tempo.segments[0]))
+        conductor.add(0, _metre_event(*(metre or self._metre)))
+        conductor.add(0, _tempo_event(segment or self.tempo.segments[0]))
         return conductor
 
     def resume(self) -> bool:
@@ -210,11 +226,15 @@ class MidiFile:
         for line in lines:
             before, self._metre = self._metre, (line.numerator, line.denominator)
             first = not self.tempo.is_followed
-            if first:
-                self._conductor = self._begun()
-            for segment in self.tempo.follow(line):
+            segments = self.tempo.follow(line)
+            if first and self.tempo.is_followed:
+                at_once = bool(segments) and segments[0].tick == 0  # then nothing lies before it
+                self._conductor = self._begun(self.tempo.lead_in, segments.pop(0) if at_once else None)
+            for segment in segments:
                 self._conductor.add(segment.tick, _tempo_event(segment))
-            if self._metre != before and not first:
+            if first and self.tempo.lead_in is not None:
+                self._conductor.add(self.tempo.segments[-1].tick, _metre_event(*self._metre))
+            elif self._metre != before and not first:
                 self._conductor.add(self.tempo.tick_at(line.frame), _metre_event(*self._metre))
 
     def hear(self, events: np.ndarray) -> None:

@@ -58,7 +58,7 @@ class Transport:
         if last is not None:
             self.line = BeatTimeline.of(last)
             return
-        reading = source.read(0, 0.0)
+        reading = source.read(0, -math.inf)  # as before its first beat
         bar = 4 * reading.numerator / reading.denominator
         self._publish(
             BeatTimeline(

@@ -18,10 +18,19 @@ import symusic
 from engine.core.contract import Track
 from engine.core.errors import MidiFileError
 from engine.midi import smf
+from engine.midi.ranges import DRUM_OF, fold
 from engine.midi.roles import ROLES, assign_roles, voices
 from engine.midi.song import Part, Song, song_of
 
-__all__ = ["ROLES", "Part", "Song", "assign_roles", "voices"]  # found by the engine's reader, used by all that read music
+__all__ = [
+    "DRUM_OF",
+    "ROLES",
+    "Part",
+    "Song",
+    "assign_roles",
+    "fold",
+    "voices",
+]  # found by the engine's reader, used by all that read music
 
 SILENT, HELD, ONSET = 0, 1, 2
 OFFSETS = 120  # offsets are counted in this fraction of a step, -60..60
@@ -36,22 +45,6 @@ BAND = (
     Track(name="pad", pitches=tuple(range(40, 88))),
     Track(name="lead", pitches=tuple(range(48, 96))),
 )
-
-_KIT = {
-    36: (35, 36, 64, 66, 27, 28, 86, 87),  # kicks, low conga, low timbale, surdo
-    38: (38, 40, 31, 63, 65),  # snares, sticks, open conga, high timbale
-    37: (37, 33, 75, 76, 77, 85),  # side stick, claves, wood blocks
-    42: (42, 44, 22),  # closed and pedal hi-hat; 22 and 26 are edges of an electronic kit's
-    46: (46, 26),
-    51: (51, 53, 59, 56, 67, 68, 80, 81, 83, 34),  # rides, cowbell, agogo, triangle, bells
-    49: (49, 52, 55, 57),
-    41: (41, 43, 45, 61, 78, 79),  # low toms, low bongo, cuica
-    47: (47, 48, 50, 60, 62),  # high toms, high bongo, muted conga
-    39: (39, 30, 32, 58),  # clap and its like
-    54: (54, 69, 71, 72, 73, 74),  # tambourine, cabasa, whistles, guiros
-    70: (70, 82, 29),  # maracas, shaker
-}
-DRUM_OF = {note: slot for slot, notes in _KIT.items() for note in notes}
 
 
 class SongError(Exception):
@@ -120,16 +113,6 @@ def grid_fit(parts: Sequence[Part], start: float = 0.0, steps_per_beat: int = 4,
     """Share of the onsets that lie within `tolerance` of a step from the grid (chance gives 2 x tolerance)."""
     steps = (np.concatenate([p.start for p in parts]) - start) * steps_per_beat
     return float(np.mean(np.abs(steps - np.round(steps)) <= tolerance))
-
-
-def fold(pitch: int, pitches: Sequence[int]) -> int:
-    """`pitch` moved by octaves into the range of `pitches`."""
-    low, high = pitches[0], pitches[-1]
-    if pitch < low:
-        pitch += 12 * -(-(low - pitch) // 12)
-    if pitch > high:
-        pitch -= 12 * -(-(pitch - high) // 12)
-    return pitch
 
 
 def empty_roll(steps: int, tracks: Sequence[Track] = BAND) -> np.ndarray:

@@ -19,6 +19,7 @@ import pytest
 import soundfile
 
 from tests import tiny
+from tests.midi import smf_bytes
 
 GOLDEN = Path(__file__).with_name("golden_render.json")
 
@@ -79,16 +80,28 @@ def test_what_is_rendered_is_what_was_played_and_chosen(tiny_onnx, player, tmp_p
     assert onset == pytest.approx(0.1, abs=0.012)
 
 
+def metres(folder: Path) -> list[tuple[float, int, int]]:
+    """Beat, numerator and denominator of each time signature of a session."""
+    file, now, found = mido.MidiFile(folder / "session.mid"), 0, []
+    for message in file.tracks[0]:
+        now += message.time
+        if message.type == "time_signature":
+            found.append((now / file.ticks_per_beat, message.numerator, message.denominator))
+    return found
+
+
 def what_is_heard(folder: Path) -> dict[str, list]:
-    """The notes of a session as [track, beat it begins at, pitch, velocity], and its level in dB for each half beat."""
+    """The notes of a session as [track, beat it begins at, from bar 1, pitch, velocity], and its level in dB for each half
+    beat."""
     file = mido.MidiFile(folder / "session.mid")
+    bar_one = metres(folder)[-1][0]
     notes = []
     for track in file.tracks:
         at = 0
         for message in track:
             at += message.time
             if message.type == "note_on" and message.velocity:
-                notes.append([track.name, round(at / file.ticks_per_beat, 3), message.note, message.velocity])
+                notes.append([track.name, round(at / file.ticks_per_beat - bar_one, 3), message.note, message.velocity])
     sound, rate = soundfile.read(folder / "session.wav")
     window = round(rate * 0.3)
     size = np.sqrt([np.mean(sound[at : at + window] ** 2) for at in range(0, len(sound) - window + 1, window)])
@@ -137,6 +150,93 @@ def test_a_file_that_is_no_midi_is_named(tiny_onnx, tmp_path):
     assert done.returncode == 2
     assert "bad.mid" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def beats_of(folder: Path, track: str) -> list[tuple[float, int]]:
+    """Beat from bar 1 and pitch of each note of a session's track."""
+    return [(beat, pitch) for name, beat, pitch, _ in what_is_heard(folder)["notes"] if name == track]
+
+
+def rendered(network: Path, folder: Path, data: bytes, *words: object) -> tuple[dict, str, Path]:
+    """Render a file of these bytes; return the report, what was said, and the session's folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "in.mid").write_bytes(data)
+    done = algoritmo("render", folder / "in.mid", "--out", folder / "out", "--network", network, *words)
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "out" / "report.json").read_text()), done.stdout, folder / "out"
+
+
+def test_the_whole_tempo_map_is_followed_whatever_track_it_lies_in(tiny_onnx, tmp_path):
+    tune = smf_bytes.notes([60, 62, 64, 65])
+    data = smf_bytes.file([*tune], [smf_bytes.tempo(240), smf_bytes.tempo(120, 960)])
+    report, _, out = rendered(tiny_onnx, tmp_path, data, "--bars", 1)
+    assert report["tempi"] == [[0, 240], [2, 120]]
+    assert [round(beat) for beat, _ in beats_of(out, "player")] == [0, 1, 2, 3]
+    sound, rate = soundfile.read(out / "session.wav")
+    assert len(sound) / rate == pytest.approx(0.1 + 2 * 0.25 + 2 * 0.5 + 3, abs=0.1)
+    tempi = [mido.tempo2bpm(m.tempo) for m in mido.MidiFile(out / "session.mid").tracks[0] if m.type == "set_tempo"]
+    assert tempi[1:] == [240, 120]
+    assert max(tempi) < 300
+
+
+def test_the_files_metre_stands_in_the_session_and_what_the_network_does_not_know_is_told(tiny_onnx, tmp_path):
+    data = smf_bytes.file([smf_bytes.tempo(200), smf_bytes.metre(3, 4), *smf_bytes.notes([60, 62, 64] * 2)])
+    report, said, out = rendered(tiny_onnx, tmp_path / "three", data, "--bars", 2)
+    assert metres(out)[-1][1:] == (3, 4)
+    (told,) = report["remarks"]
+    assert told == "it is in 3/4: tiny knows 4/4 only, and counts its own bars of it"
+    assert told in said
+    two = smf_bytes.file([smf_bytes.tempo(200), smf_bytes.metre(2, 4), *smf_bytes.notes([60, 62])])
+    report, _, out = rendered(tiny_onnx, tmp_path / "two", two, "--bars", 1)
+    assert (metres(out)[-1][1:], report["remarks"]) == ((2, 4), [])
+
+
+def test_a_pickup_comes_before_bar_one(tiny_onnx, tmp_path):
+    first = [smf_bytes.tempo(200), smf_bytes.metre(1, 4), *smf_bytes.notes([67])]
+    data = smf_bytes.file([*first, smf_bytes.metre(4, 4), *smf_bytes.notes([60, 62, 64, 65])])
+    report, _, out = rendered(tiny_onnx, tmp_path, data, "--bars", 1)
+    assert report["notes_in"] == 5
+    assert report["pickup_beats"] == 1
+    assert [(round(beat, 1), pitch) for beat, pitch in beats_of(out, "player")] == [
+        (-1, 67),
+        (0, 60),
+        (1, 62),
+        (2, 64),
+        (3, 65),
+    ]
+    assert [metre[1:] for metre in metres(out)[1:]] == [(1, 4), (4, 4)]
+    assert metres(out)[2][0] - metres(out)[1][0] == pytest.approx(1, abs=0.01)
+
+
+BAND = smf_bytes.file(
+    [smf_bytes.tempo(200), smf_bytes.metre(4, 4)],
+    [smf_bytes.name("Kit"), *smf_bytes.notes([36, 38, 36, 40], 9)],
+    [smf_bytes.name("Bass"), *smf_bytes.notes([40, 43], 1, 960)],
+    [smf_bytes.name("Tune"), *smf_bytes.notes([72, 71, 67, 60], 2)],
+)
+
+
+def test_of_a_whole_song_one_part_is_the_players_and_it_can_be_chosen(tiny_onnx, tmp_path):
+    report, said, out = rendered(tiny_onnx, tmp_path / "default", BAND, "--bars", 1)
+    assert [pitch for _, pitch in beats_of(out, "player")] == [72, 71, 67, 60]
+    assert "the player's part is 3 'Tune' (channel 3): the highest with one voice; choose another with --part" in said
+    assert report["part"]["chosen"] == ["3 'Tune' (channel 3)"]
+    _, _, out = rendered(tiny_onnx, tmp_path / "bass", BAND, "--bars", 1, "--part", "bass")
+    assert [pitch for _, pitch in beats_of(out, "player")] == [40, 43]
+    done = algoritmo("render", tmp_path / "bass" / "in.mid", "--out", tmp_path / "x", "--network", tiny_onnx, "--part", "Kit")
+    assert done.returncode == 2
+    assert "--part Kit: is drums" in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["accompany", "trade", "solo"])
+def test_a_backing_is_the_song_as_it_is_and_the_network_leaves_it_alone(tiny_onnx, tmp_path, mode):
+    report, said, out = rendered(tiny_onnx, tmp_path, BAND, "--bars", 4, "--mode", mode, "--backing")
+    assert [(round(beat, 1), pitch) for beat, pitch in beats_of(out, "drums")] == [(0, 36), (1, 38), (2, 36), (3, 38)]
+    assert [(round(beat, 1), pitch) for beat, pitch in beats_of(out, "bass")] == [(0, 40), (2, 43)]
+    assert report["notes_backing"] == 6
+    assert (report["notes_out"]["drums"], report["notes_out"]["bass"]) == (0, 0)
+    assert (report["notes_out"]["lead"] > 0) == (mode != "accompany")
+    assert ("the network plays nothing" in said) == (mode == "accompany")
 
 
 if __name__ == "__main__":

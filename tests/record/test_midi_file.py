@@ -1,5 +1,7 @@
 """The MIDI file: whole at every moment, in time with the sound, with nothing left hanging."""
 
+import dataclasses
+
 import mido
 import numpy as np
 import pytest
@@ -55,6 +57,20 @@ def beats(path, name):
         if message.type == "note_on":
             out.append(now / TICKS)
     return out
+
+
+def metres(path):
+    """Return (beat, numerator, denominator) of each time signature."""
+    now, out = 0, []
+    for message in mido.MidiFile(path).tracks[0]:
+        now += message.time
+        if message.type == "time_signature":
+            out.append((now / TICKS, message.numerator, message.denominator))
+    return out
+
+
+def tempi_bpm(path):
+    return [mido.tempo2bpm(m.tempo) for m in mido.MidiFile(path).tracks[0] if m.type == "set_tempo"]
 
 
 def test_player_and_tracks_have_names_and_drums_have_channel_10(tmp_path):
@@ -145,7 +161,9 @@ def test_bars_of_the_timeline_are_bars_of_the_file(tmp_path):
     file.hear(events(*(note(round(line.frame_at(b)), NOTE_ON, 1, 40) for b in (0, 4, 8))))
     file.write(round(line.frame_at(9)), final=True)
     first, second, third = beats(tmp_path / "session.mid", "bass")
-    assert first % 4 == pytest.approx(0, abs=0.01)
+    # 0.257 s at 112 bpm are 0.48 beats: a bar of an eighth.
+    assert metres(tmp_path / "session.mid") == [(0, 1, 8), (0.5, 4, 4)]
+    assert first == pytest.approx(4.5, abs=0.01)
     assert (second - first, third - second) == (pytest.approx(4, abs=0.01), pytest.approx(4, abs=0.01))
     assert seconds(tmp_path / "session.mid")["bass"][0][0] == pytest.approx(line.frame_at(0) / RATE, abs=0.001)
 
@@ -156,7 +174,39 @@ def test_what_lies_before_the_first_beat_is_a_bar_of_its_own(tmp_path):
     file.follow([line])
     file.hear(events(*(note(round(line.frame_at(b)), NOTE_ON, 1, 40) for b in (0, 0.25, 0.5, 1, 5))))
     file.write(round(line.frame_at(9)), final=True)
-    assert beats(tmp_path / "session.mid", "bass") == pytest.approx([4, 4.25, 4.5, 5, 9], abs=0.002)
+    # 0.1 s at 112 bpm are 0.187 beats, and so are three 64ths: nobody's tempo map begins with a bar at 2400 bpm.
+    assert metres(tmp_path / "session.mid") == [(0, 3, 64), (0.1875, 4, 4)]
+    assert beats(tmp_path / "session.mid", "bass") == pytest.approx([0.1875 + b for b in (0, 0.25, 0.5, 1, 5)], abs=0.002)
+    assert tempi_bpm(tmp_path / "session.mid") == pytest.approx([112, 112], rel=0.01)
+
+
+@pytest.mark.parametrize("lead_in_s", [0.02, 0.05, 0.1, 0.25, 0.5, 0.9, 3.0])
+@pytest.mark.parametrize("tempo", [20, 56, 112, 230, 400])
+def test_the_short_bar_before_the_first_beat_has_about_the_tempo_of_the_rest(tmp_path, lead_in_s, tempo):
+    file = new(tmp_path)
+    line = BeatTimeline(lead_in_s * RATE, -4.0, tempo, RATE)
+    file.follow([line])
+    file.hear(events(*(note(round(line.frame_at(b)), NOTE_ON, 1, 40) for b in (0, 4))))
+    file.write(round(line.frame_at(9)), final=True)
+    found = tempi_bpm(tmp_path / "session.mid")
+    assert max(found) <= tempo * max(1.2, 0.0625 * 60 / (lead_in_s * tempo) * 1.02)
+    assert seconds(tmp_path / "session.mid")["bass"][0][0] == pytest.approx(line.frame_at(0) / RATE, abs=0.003)
+    (_, numerator, denominator), (bars_begin, *four) = metres(tmp_path / "session.mid")
+    assert (bars_begin, four) == (4 * numerator / denominator, [4, 4])
+    first, second = beats(tmp_path / "session.mid", "bass")
+    assert (first - bars_begin) % 4 == pytest.approx(0, abs=0.01) or (first - bars_begin) % 4 == pytest.approx(4, abs=0.01)
+    assert second - first == pytest.approx(4, abs=0.01)
+
+
+def test_a_metre_that_changes_is_written_where_it_does(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(4800.0, -1.0, 120.0, RATE, numerator=1, denominator=4)
+    four = dataclasses.replace(line, frame=line.frame_at(0), beat=0.0, numerator=4)
+    three = dataclasses.replace(four, frame=four.frame_at(8), beat=8.0, numerator=3, bar=3, bar_beat=8.0)
+    file.follow([line, four, three])
+    file.write(round(three.frame_at(12)), final=True)
+    lead = 3 / 16
+    assert metres(tmp_path / "session.mid") == [(0, 3, 64), (lead, 1, 4), (lead + 1, 4, 4), (lead + 9, 3, 4)]
 
 
 def test_tempo_change_is_one_bend(tmp_path):
