@@ -6,7 +6,6 @@ Runs on: audio process (audio callback; offline: whoever renders).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Protocol
 
 from engine.control.commands import Commands, Share
@@ -58,7 +57,7 @@ class Player:
         self._ignored_before = 0
         self._sound = sound
         self._commands = Commands(live)
-        self._controllers = _controllers(config.midi.cc, live.registry)
+        self._controllers = _controllers(config, live.registry)
         self._channels = Channels([str(name) for name in config.midi.mpe])
 
     def add(self, source: MidiInput) -> None:
@@ -128,13 +127,13 @@ class Player:
                 self._commands.do("set", name, Share(message.value / 127), source)
 
 
-def _controllers(cc: Mapping[str, int | Controller], registry: Registry) -> dict[int, list[tuple[str, Controller]]]:
+def _controllers(config: Config, registry: Registry) -> dict[int, list[tuple[str, Controller]]]:
     """Return the parameters each controller moves, and where it must be. Raises ConfigError that names every fault."""
-    faults = of_controllers(cc, registry)
+    faults = of_controllers(config, registry)
     if faults:
         raise ConfigError.of(faults)
     found: dict[int, list[tuple[str, Controller]]] = {}
-    for key, bound in cc.items():
+    for key, bound in config.midi.cc.items():
         controller = Controller(cc=bound) if isinstance(bound, int) else bound
         found.setdefault(controller.cc, []).append((key, controller))
     return found

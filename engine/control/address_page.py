@@ -1,6 +1,6 @@
 """The page OSC.md, made from the schema.
 
-Runs on: main process, by `python -m engine.feed.schema`; nothing of it is used while music plays.
+Runs on: main process, by `python -m engine.control.address_page`; nothing of it is used while music plays.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.control.osc_control import WORK_HZ
 from engine.core.config import Control, Query, Target, Web
 from engine.core.messages import FUTURE_STEPS, FUTURES
-from engine.feed.schema import CHUNK, COMMANDS, LARGE, ROOT, Address, Schema
+from engine.feed.schema import CHUNK, COMMANDS, IN_BACKGROUND, LARGE, NEXT_BLOCK, ROOT, Address, Command, Schema
 from engine.feed.subscribers import LEASE_S
 from engine.net.osc import DATAGRAM
 
@@ -21,7 +21,7 @@ _INTRO = """# The OSC contract
 
 Every address that Algoritmo sends and understands. This page is made from the code, for the network `{name}`; another
 network has other tracks and layers, and `{root}/info` and OSCQuery tell those of the one that plays. To make the page
-anew: `python -m engine.feed.schema`.
+anew: `python -m engine.control.address_page`.
 
 | what | where | configuration |
 |---|---|---|
@@ -66,16 +66,37 @@ _ORDERS = """
 ## Orders and questions
 
 To {control}. Address patterns (`{root}/param/*/mute`) are understood. A bundle is followed at once, whatever its timetag.
+Every type tag of OSC 1.0 and 1.1 is read: `i h f d s S c b t r m T F N I [ ]`; strings may be UTF-8. What cannot be read costs
+its own message, not the others of its bundle. A value is a number, or a text as a person writes it (`on`, `solo`, `120 bpm`);
+a trigger is pulled by any argument or none, but not by 0 and F, which a button sends when it is let go.
 What is out of range is set to the nearest that is possible, and the reply says so: the address, the value, `clamped`.
 What is not understood changes nothing and is answered with `{root}/fail`. Of more than {work} messages a second the rest
 is left undone.
 
-| address | arguments | reply | what it does | example |
-|---|---|---|---|---|
+An order that is asynchronous has been taken when `{root}/synced` answers a `{root}/sync` sent after it; what plays follows when
+the table says. Answers are sent to where the order came from, before the next one is read: the reply below, `{root}/fail`
+with the address and the reason, or nothing, which means that it was followed.
+
+| address | arguments | reply | when | what it does | example |
+|---|---|---|---|---|---|
 {commands}
 
 A subscription (`{root}/notify`) lasts {lease:g} seconds from the last word of the subscriber; anything it sends counts,
 `{root}/sync` for one.
+"""
+
+
+_PATCHES = """
+## Patches and their knobs
+
+Each track's sound, and the player's, is a patch. Its knobs are live parameters as long as it is loaded, beside those above.
+Which there are now tell `{root}/info`, OSCQuery (which sends PATH_ADDED, PATH_REMOVED and PATH_CHANGED to who is connected) and
+`algoritmo patches`.
+
+| address | types | when | what it is | example |
+|---|---|---|---|---|
+| `{root}/param/<track>/patch` | s | {later} | The patch that plays a track (or its number) | `{root}/param/lead/patch glass` |
+| `{root}/param/<track>/<knob>` | f | {block} | A knob of that patch | `{root}/param/lead/cutoff 800.0` |
 """
 
 
@@ -100,13 +121,17 @@ def page(schema: Schema) -> str:
     parts.append("\n## Tier 1: vectors\n\n" + _table(a for a in addresses if a.tier == "vectors"))
     parts.append(_FUTURES.format(root=ROOT, most=FUTURES, steps=FUTURE_STEPS))
     parts.append(_table(a for a in addresses if a.tier == "futures"))
-    commands = "\n".join(
-        f"| `{ROOT}{c.path}` | {c.arguments or 'none'} | {_coded(c.reply)} | {c.doc} | `{ROOT}{c.example}` |" for c in COMMANDS
-    )
+    commands = "\n".join(map(_row, COMMANDS))
     parts.append(_ORDERS.format(**words, commands=commands, lease=LEASE_S, work=WORK_HZ))
     parts.append("\n## Live parameters\n\n" + _table(a for a in addresses if a.tier == "control"))
+    parts.append(_PATCHES.format(root=ROOT, later=IN_BACKGROUND, block=NEXT_BLOCK))
     parts.append("\n## Replies to any order\n\n" + _table(a for a in addresses if a.tier == "reply"))
     return "".join(parts)
+
+
+def _row(c: Command) -> str:
+    words = (f"`{ROOT}{c.path}`", c.arguments or "none", _coded(c.reply), c.when, c.doc, f"`{ROOT}{c.example}`")
+    return f"| {' | '.join(words)} |"
 
 
 def _coded(reply: str) -> str:

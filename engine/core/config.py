@@ -65,14 +65,14 @@ def _ports(value: object) -> object:
     return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
-def _controllers(value: object, prefix: str = "") -> object:
+def _by_ids(value: object, prefix: str = "") -> object:
     """Let `drums.level = 20` and `{drums = {level = 20}}` mean the same; a table with `cc` is a Controller."""
     if not isinstance(value, dict):
         return value
     found: dict[str, object] = {}
     for key, inner in value.items():
         if isinstance(inner, dict) and "cc" not in inner:
-            deeper = _controllers(inner, f"{prefix}{key}.")
+            deeper = _by_ids(inner, f"{prefix}{key}.")
             found |= deeper if isinstance(deeper, dict) else {}
         else:
             found[f"{prefix}{key}"] = inner
@@ -90,7 +90,7 @@ class Midi(_Section):
     outputs: Ports = ()
     mpe: Ports = ()  # inputs that are MPE keyboards from the start; most say so themselves
     output_latency_ms: float = Field(0, ge=-500, le=500)
-    cc: Annotated[dict[str, int | Controller], BeforeValidator(_controllers)] = Field(default_factory=dict)
+    cc: Annotated[dict[str, int | Controller], BeforeValidator(_by_ids)] = Field(default_factory=dict)
 
 
 class Network(_Section):
@@ -197,7 +197,7 @@ class Config(_Section):
     osc: Osc = Osc()
     web: Web = Web()
     patches: dict[str, str] = Field(default_factory=_default_patches)
-    parameters: dict[str, float | bool | str] = Field(default_factory=dict)
+    parameters: Annotated[dict[str, float | bool | str], BeforeValidator(_by_ids)] = Field(default_factory=dict)
     session: Session = Session()
 
     def network_path(self) -> Path:

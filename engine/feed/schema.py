@@ -1,7 +1,7 @@
 """The OSC contract: every address that is published or understood, declared once, for a network and its parameters.
 
 Runs on: feed process. The encoder, the replies to `/info`, OSCQuery and the page OSC.md are all made from what stands here.
-`python -m engine.feed.schema` writes OSC.md anew; a test holds the page to the code.
+`python -m engine.control.address_page` writes OSC.md anew; a test holds the page to the code.
 """
 
 from __future__ import annotations
@@ -63,15 +63,22 @@ class Vector:
             yield f"{self.path}/{number:0{digits}}", first, min(first + chunk, self.start + self.size)
 
 
+AT_ONCE = "at once"  # done when the next message is read
+NEXT_BLOCK = "asynchronous: from the next block or timestep"
+IN_TIME = "asynchronous: with the beat"
+IN_BACKGROUND = "asynchronous: it is built in the background; when it plays, its knobs are there"
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An order or a question that the control socket takes."""
+    """An order or a question that the control socket takes; `when` it is done. A reply goes out at once."""
 
     path: str  # below the root
     arguments: str  # as a person reads it: names and OSC types
     reply: str
     doc: str
     example: str
+    when: str = AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +104,27 @@ COMMANDS = (
     Command(
         "/param/<id>",
         "f, i or s (none: ask)",
-        "the same address with the value",
-        "Set or ask a parameter",
+        "asked: the same address with the value; out of range: the same address, the value set, the word clamped",
+        "Set or ask a parameter; pull a trigger, with any argument or none",
         "/param/tempo 120.0",
+        NEXT_BLOCK,
     ),
-    Command("/mode", "s or i", "", "Set the mode: " + ", ".join(MODES), "/mode trade"),
-    Command("/tempo", "f", "", "Set the tempo in bpm", "/tempo 120.0"),
-    Command("/panic", "(none) or i", "", "Silence, now; 0 as argument (a button let go) does nothing", "/panic"),
-    Command("/reset", "(none) or i", "", "The network forgets all it heard; 0 as argument does nothing", "/reset"),
-    Command("/start", "(none) or any", "", "Count in, then play from bar 1", "/start"),
-    Command("/stop", "(none) or any", "", "Stop the beat and the network; the player is still heard", "/stop"),
-    Command("/continue", "(none) or any", "", "Go on where it stopped", "/continue"),
-    Command("/rewind", "(none) or any", "", "Jump to bar 1, with the next beat", "/rewind"),
-    Command("/tap", "(none) or any", "", "Tap the tempo, twice or more", "/tap"),
+    Command("/mode", "s or i", "", "Set the mode: " + ", ".join(MODES), "/mode trade", NEXT_BLOCK),
+    Command("/tempo", "f", "", "Set the tempo in bpm", "/tempo 120.0", NEXT_BLOCK),
+    Command(
+        "/panic",
+        "(none) or any",
+        "",
+        "Silence; 0 or false as argument (a button let go) does nothing, here as for every trigger",
+        "/panic",
+        NEXT_BLOCK,
+    ),
+    Command("/reset", "(none) or any", "", "The network forgets all it heard", "/reset", NEXT_BLOCK),
+    Command("/start", "(none) or any", "", "Count in, then play from bar 1", "/start", IN_TIME),
+    Command("/stop", "(none) or any", "", "Stop the beat and the network; the player is still heard", "/stop", IN_TIME),
+    Command("/continue", "(none) or any", "", "Go on where it stopped", "/continue", IN_TIME),
+    Command("/rewind", "(none) or any", "", "Jump to bar 1, with the next beat", "/rewind", IN_TIME),
+    Command("/tap", "(none) or any", "", "Tap the tempo, twice or more", "/tap", IN_TIME),
     Command("/status", "", "/status.reply s", "How it goes, as JSON", "/status"),
     Command("/version", "", "/version.reply s s i", "Version, name of the network, contract it keeps", "/version"),
     Command(
@@ -123,8 +138,9 @@ COMMANDS = (
         "/notify",
         "i, then any of: port i, tiers s, signals s, layers s, rate f, root s, chunk i, timetag s",
         "/done s i f",
-        "1: send the feed to the sender as well (or to another port of it), 0: stop. Say it again before the lease in the "
-        "reply (seconds) runs out; lists are words with commas between them; timetag is immediate or presentation",
+        "1: send the feed to the sender as well (or to another port of it), 0: stop, with the port or without. Say it again "
+        "before the lease in the reply (seconds) runs out; lists are words with commas between them; timetag is immediate or "
+        "presentation",
         "/notify 1 tiers scalars,vectors signals h,c layers 0,5 rate 30.0",
     ),
     Command(
@@ -345,7 +361,7 @@ def _address_of(parameter: Parameter) -> Address:
     if parameter.choices:
         example, doc = parameter.choices[int(parameter.default)], f"{doc} (or its number)"
     elif parameter.kind == "trigger":
-        return Address(parameter.address, "i", None, None, "", "at any time", "control", f"{doc}; 0 does nothing", "1")
+        return Address(parameter.address, "any", None, None, "", "at any time", "control", f"{doc}; 0 does nothing", "1")
     else:
         example = f"{parameter.default:g}"
     return Address(parameter.address, kind, low, high, parameter.unit, "at any time", "control", doc, example)

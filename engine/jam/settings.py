@@ -5,14 +5,15 @@ Runs on: main process; whoever builds the instruments checks the controllers onc
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from engine.core import config
-from engine.core.config import Config, Controller
+from engine.core.config import Config
 from engine.core.contract import Card, read_card
-from engine.core.errors import AlgoritmoError, ConfigError, NetworkError
+from engine.core.errors import AlgoritmoError, ConfigError, NetworkError, nearest
+from engine.core.knobs import Knobs, knobs_of
 from engine.core.parameters import Live, Registry
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
@@ -41,12 +42,7 @@ def faults(config: Config) -> list[str]:
     """
     card = read_card(config.network_path())
     registry = registry_of(card)
-    found = (
-        _of_mode(config)
-        + _of_parameters(config, registry)
-        + of_controllers(config.midi.cc, registry)
-        + _of_patches(config, card)
-    )
+    found = _of_mode(config) + _of_parameters(config, registry) + of_controllers(config, registry) + _of_patches(config, card)
     try:
         track_of(config, card)
     except NetworkError as error:
@@ -61,11 +57,10 @@ def _of_mode(config: Config) -> list[str]:
 
 def _of_parameters(config: Config, registry: Registry) -> list[str]:
     found = []
+    known = Known(config, registry)
     for key, value in config.parameters.items():
-        if key not in registry and _may_be_knob(key, list(registry.index)):
-            continue
         if key not in registry:
-            found.append(f"parameters.{key}: there is no such parameter; {_instead(key, list(registry.index))}")
+            found += [f"parameters.{fault}" for fault in known.faults_of_value(key, value)]
             continue
         parameter = registry[key]
         try:
@@ -78,25 +73,55 @@ def _of_parameters(config: Config, registry: Registry) -> list[str]:
     return found
 
 
-def of_controllers(cc: Mapping[str, int | Controller], registry: Registry) -> list[str]:
-    """Return what is wrong with `midi.cc`. What may be a knob of a track's patch is known only when that one is loaded."""
-    known = list(registry.index)
-    found = [
-        f"midi.cc.{key}: there is no such parameter; {_instead(key, known)}"
-        for key in cc
-        if key not in registry and not _may_be_knob(key, known)
-    ]
+class Known:
+    """What a parameter's id in the configuration may mean: one that every run has, a track's patch, or a knob of a patch.
+
+    Knobs come with their patches, which the audio process loads. Here they are known by name alone, those of every patch
+    that is there, for any of them can be loaded while it plays. A value out of a knob's range, and a knob that no patch has
+    that plays, is told by the audio process, by name; the jam goes on.
+    """
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        self._registry = registry
+        self._patches = config.patches.values()
+
+    @cached_property
+    def _knobs(self) -> Knobs:
+        return knobs_of(self._patches)
+
+    def faults(self, key: str) -> list[str]:
+        """Return what is wrong with an id, nothing or one line."""
+        track, _, word = key.partition(".")
+        tracks = {"player", *self._registry.tracks}
+        if key in self._registry or (track in tracks and word and (word == "patch" or self._knobs.may_have(word))):
+            return []
+        ids = [*self._registry.index, *(f"{track}.{knob}" for knob in sorted(self._knobs.names) if track in tracks)]
+        return [f"{key}: there is no such parameter; {_instead(key, ids)}"]
+
+    def faults_of_value(self, key: str, value: float | bool | str) -> list[str]:
+        """Return what is wrong with an id that is declared later, and the value it is to begin with."""
+        if found := self.faults(key):
+            return found
+        track, _, word = key.partition(".")
+        if word == "patch":
+            return [f"{key}: set patches.{track} to the name of a patch instead"]
+        try:
+            float(value)
+        except ValueError:
+            return [f"{key}: {value!r} is not a number"]
+        return []
+
+
+def of_controllers(config: Config, registry: Registry) -> list[str]:
+    """Return what is wrong with `midi.cc`."""
+    cc, known = config.midi.cc, Known(config, registry)
+    found = [f"midi.cc.{fault}" for key in cc for fault in known.faults(key)]
     numbers = {key: bound if isinstance(bound, int) else bound.cc for key, bound in cc.items()}
     return found + [
         f"midi.cc.{key}: controller {number} cannot be used; give one from 0 to 119, and not {PEDAL}, the sustain pedal"
         for key, number in numbers.items()
         if not 0 <= number < 120 or number == PEDAL
     ]
-
-
-def _may_be_knob(key: str, known: list[str]) -> bool:
-    track, dot, _ = key.partition(".")
-    return bool(dot) and f"{track}.level" in known and not difflib.get_close_matches(key, known, 1, 0.8)
 
 
 def _of_patches(config: Config, card: Card) -> list[str]:
@@ -110,8 +135,8 @@ def _of_patches(config: Config, card: Card) -> list[str]:
 
 
 def _instead(key: str, known: list[str]) -> str:
-    like = difflib.get_close_matches(key, known, 1, 0.7)
-    return f"did you mean {like[0]}?" if like else f"there are: {', '.join(known)}"
+    like = nearest(key, known)
+    return f"did you mean {like}?" if like else f"there are: {', '.join(known)}"
 
 
 def track_of(config: Config, card: Card) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.audio.engine import FADE_S
 from engine.core.errors import ConfigError
 from engine.core.messages import ALL_OFF, BLOCK, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER
+from engine.core.parameters import Parameter
 from engine.midi.schedule import Event
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import START_S
@@ -314,3 +315,28 @@ def test_a_muted_track_is_silent_on_the_midi_output_too(bench: Build) -> None:
     stage.network(900, NOTE_OFF, 1)
     stage.blocks(1)
     assert [(e.kind, e.track) for e in left] == [(ALL_OFF, 1), (NOTE_OFF, 1)]
+
+
+def test_a_pad_pulls_a_trigger_once_each_time_it_rises(bench: Build) -> None:
+    stage = bench('midi.cc={"reset"=20}')
+    for value in (127, 0, 127, 126, 64, 63, 70, 0):  # a pad, then a knob that is turned up and down
+        stage.play(0xB0, 20, value)
+        stage.blocks(1)
+    assert stage.live.get("reset") == 3
+
+
+def test_two_channels_are_two_pads(bench: Build) -> None:
+    stage = bench('midi.cc={"reset"=20}')
+    stage.play(0xB0, 20, 127, 0xB1, 20, 127)
+    stage.blocks(1)
+    assert stage.live.get("reset") == 2
+
+
+def test_a_controller_moves_a_knob_as_soon_as_its_patch_has_declared_it(bench: Build) -> None:
+    stage = bench('midi.cc={"lead.warmth"=21}')
+    stage.play(0xB0, 21, 127)
+    stage.blocks(1)
+    stage.live.declare("test", [Parameter("lead.warmth", 0, 4, 1, "A knob that the patch of this track does not have")])
+    stage.play(0xB0, 21, 127)
+    stage.blocks(1)
+    assert stage.live.get("lead.warmth") == 4

@@ -36,7 +36,7 @@ def listed():
 
 
 def test_page_is_what_the_code_makes(festival):
-    assert PAGE.read_text() == page(festival), "run: python -m engine.feed.schema"
+    assert PAGE.read_text() == page(festival), "run: python -m engine.control.address_page"
 
 
 def test_what_is_sent_is_on_the_page_with_its_types(festival, listed):

@@ -13,6 +13,8 @@ from engine.core import config
 from engine.core.contract import read_card
 from engine.core.errors import ConfigError
 from engine.core.link import Layout, Link
+from engine.core.parameters import Live
+from engine.core.values import Values
 from engine.jam import settings
 from engine.jam.parameters import live_of, registry_of
 
@@ -34,6 +36,10 @@ def test_the_defaults_have_no_fault(tiny_onnx):
         ("parameters.density=99", "parameters.density: 99 is not within 0.25 to 4"),
         ('midi.cc={"densty"=3}', "midi.cc.densty: there is no such parameter; did you mean density?"),
         ('midi.cc={"density"=64}', "midi.cc.density: controller 64 cannot be used; "),
+        ("parameters.lead.cutof=1", "parameters.lead.cutof: there is no such parameter; did you mean lead.cutoff?"),
+        ("parameters.lead.cutoff=high", "parameters.lead.cutoff: 'high' is not a number"),
+        ("parameters.lead.patch=glass", "parameters.lead.patch: set patches.lead to the name of a patch instead"),
+        ("midi.cc.lead.rom=3", "midi.cc.lead.rom: there is no such parameter; did you mean lead.room?"),
         ("patches.leed=glass", "patches.leed: tiny has no such track; did you mean lead?"),
         ("jam.mode=sola", "jam.mode: there is no mode 'sola'; did you mean 'solo'?"),
         ("jam.mode=duet", "jam.mode: there is no mode 'duet'; there are: 'trade', 'accompany', 'solo'"),
@@ -47,6 +53,42 @@ def test_each_is_named_with_what_to_do(tiny_onnx, given, said):
 
 def test_switches_and_words_are_values_too(tiny_onnx):
     assert not faults(tiny_onnx, "parameters.drums.mute=true", "parameters.mode=trade", "parameters.bass.mute=off")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[parameters]\nlead.cutoff = 500\nplayer.room = 0.5\n",
+        '[parameters]\n"lead.cutoff" = 500\n',
+        '[midi.cc]\n"lead.cutoff" = 20\nplayer.room = 21\nlead.patch = 22\n',
+        "[parameters.lead]\ncutoff = 500\nlevel = 0.5\n",
+    ],
+)
+def test_knobs_of_patches_that_may_be_loaded_later_are_parameters(tiny_onnx, tmp_path, text):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    assert not settings.faults(config.load(path, [f"network.name={tiny_onnx}"]))
+
+
+def test_knobs_of_a_patch_of_ones_own_are_parameters(tiny_onnx, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text('params = (Param("shimmer", 0, 1, 0),)\n')
+    assert faults(tiny_onnx, "parameters.lead.shimmer=1")
+    assert not faults(tiny_onnx, "parameters.lead.shimmer=1", f"patches.lead={path}")
+
+
+def test_a_controller_of_a_track_is_set_on_the_command_line(tiny_onnx):
+    assert config.load(None, ["midi.cc.drums.level=20"]).midi.cc == {"drums.level": 20}
+    assert not faults(tiny_onnx, "midi.cc.drums.level=20")
+
+
+def test_knobs_wait_for_who_declares_them(tiny_onnx):
+    given = config.load(None, [f"network.name={tiny_onnx}", "parameters.lead.cutoff=500", "parameters.density=2"])
+    registry = registry_of(read_card(given.network_path()))
+    live = Live(registry, Values(memoryview(bytearray(Values.size(len(registry)))), len(registry)))
+    settings.set_defaults(live, given)
+    assert live.get("density") == 2
+    assert "lead.cutoff" not in live.registry
 
 
 def test_the_command_line_tells_all_faults_at_once_wherever_they_are(tiny_onnx, tmp_path, capsys):

@@ -17,6 +17,7 @@ from aiohttp import ClientSession, WSMsgType
 from engine.core.config import Web
 from engine.core.errors import ConfigError
 from engine.core.messages import BLOCK, FUTURE_STEPS, NOTE_ON, PLAYER
+from engine.core.parameters import Live, Parameter, Registry
 from engine.midi.channels import Channels
 from engine.midi.inputs import KeysInput
 from engine.net import sockets
@@ -436,6 +437,45 @@ def test_panic_is_pulled_not_set():
             await ws.send_str(json.dumps({"fire": "panic"}))
             await stage.until(lambda: stage.desk.live.get("panic") == 1)
             assert stage.desk.live.get("tempo") == 120
+            await ws.send_str(json.dumps({"transport": "start"}))
+            await stage.until(lambda: stage.desk.live.get("transport.start") == 1)
+
+    run(scenario)
+
+
+def test_what_was_not_followed_is_said():
+    async def scenario():
+        async with evening() as (stage, session):
+            ws = await stage.join(session)
+            for order, name, words in (
+                ({"set": {"tempoo": 100}}, "tempoo", "did you mean tempo?"),
+                ({"set": {"tempo": 999}}, "tempo", "tempo is 400 bpm"),
+                ({"fire": "tempo"}, "tempo", "no trigger"),
+                ({"transport": "warp"}, "warp", "rewind"),
+            ):
+                await ws.send_str(json.dumps(order))
+                said = await text(ws, "said")
+                assert said["id"] == name
+                assert words in said["text"]
+
+    run(scenario)
+
+
+def test_knobs_come_to_the_page_with_their_patch_and_go_with_it():
+    async def scenario():
+        async with evening() as (stage, session):
+            ws = await stage.join(session)
+            await text(ws, "hello")
+            there = Live(Registry(stage.desk.live.registry.tracks), stage.desk.live.values)  # of the audio process
+            there.declare("lead", [Parameter("lead.cutoff", 100, 10000, 2000, "Of the filter", "Hz", scale="exponential")])
+            last = (await text(ws, "parameters"))["parameters"][-1]
+            assert (last["id"], last["kind"], last["scale"]) == ("lead.cutoff", "continuous", "exponential")
+            assert (await text(ws, "values"))["values"] == {"lead.cutoff": 2000.0}
+            await ws.send_str(json.dumps({"set": {"lead.cutoff": 500}}))
+            await stage.until(lambda: there.get("lead.cutoff") == 500)
+            there.withdraw("lead")
+            while "lead.cutoff" in [p["id"] for p in (await text(ws, "parameters"))["parameters"]]:
+                pass
 
     run(scenario)
 

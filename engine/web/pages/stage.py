@@ -11,12 +11,14 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `values` | parameters that were changed, from anywhere |
 | JSON `status` | twice a second: how it goes |
 | JSON `allowed` | the answer to a token |
+| JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
 | binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
 
 | from the browser (JSON) | what |
 |---|---|
 | `{"set": {"tempo": 120}}` | parameters |
 | `{"fire": "panic"}` | a trigger |
+| `{"transport": "start"}` | start, stop, continue, rewind, tap |
 | `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pressure, pitch bend |
 | `{"sound": true}` | send the sound as well, or no longer |
 | `{"token": "..."}` | may it change things, where the page is open to the network |
@@ -68,6 +70,7 @@ class Stage:
         self._encoder = Encoder(around.card)
         self._keyboards = Keyboards(around.link.writer("keys"))
         self._numbers = itertools.count(1)
+        self._commands = Commands(around.live)
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None
         self._told = around.live.snapshot()  # values of the parameters as every browser knows them
@@ -224,10 +227,12 @@ class Stage:
         if isinstance(changes := order.get("set"), dict):
             for name, value in itertools.islice(changes.items(), len(self._live.registry)):
                 # A trigger is pulled, never set; words are for people, a page sends numbers.
-                if isinstance(value, bool | int | float) and self._kind(name) not in (None, "trigger"):
-                    self._commands.do("set", name, value, f"page {client.number}")
-        if isinstance(name := order.get("fire"), str) and self._kind(name) == "trigger":
-            self._commands.do("trigger", name, source=f"page {client.number}")
+                if isinstance(value, bool | int | float) and not self._is_trigger(name):
+                    self._order(client, "set", name, value)
+        if isinstance(name := order.get("fire"), str):
+            self._order(client, "trigger", name)
+        if isinstance(word := order.get("transport"), str):
+            self._order(client, "transport", word)
         if (message := valid(order.get("midi"))) is not None:
             self._keyboards.play(client.number, message)
 
@@ -236,8 +241,14 @@ class Stage:
             client.may_change = self.guard.token_is_right(token) and not self.recorded
         client.tell("allowed", may_change=client.may_change)
 
-    def _kind(self, name: str) -> str | None:
-        return self._live.registry[name].kind if name in self._live.registry else None
+    def _is_trigger(self, name: str) -> bool:
+        return name in self._live.registry and self._live.registry[name].kind == "trigger"
+
+    def _order(self, client: Client, kind: str, name: str, value: object = None) -> None:
+        """Follow one order of a browser; say so when it was turned down or the value had to be changed."""
+        outcome = self._commands.do(kind, name, value, f"page {client.number}")
+        if text := self._commands.explain(outcome):
+            client.tell("said", id=name[:64], text=text[:200])
 
     def _listen(self, client: Client, wanted: bool) -> None:
         client.listens = wanted
