@@ -17,7 +17,7 @@ from engine.feed.targets import Endpoint, Target, Targets, subscription_of
 
 LEASE_S = 15.0  # how long a subscriber is sent to without a word of it
 MOST = 256
-MOST_WISHES = 32  # different ones: each is laid out and filled on its own
+MOST_SPECS = 32  # different ones: each is laid out and filled on its own
 
 _WORDS = ("tiers", "signals", "layers")  # lists, with commas
 _OTHERS = {"port": "port", "rate": "max_rate_hz", "root": "root", "chunk": "chunk", "timetag": "timetag"}
@@ -57,8 +57,8 @@ class Subscribers:
         if before is None and len(self._by_receiver) >= MOST:
             raise ValueError(f"{MOST} have subscribed already")
         specs = {s.target.template.spec for s in self._by_receiver.values()}
-        if spec not in specs and len(specs) >= MOST_WISHES:
-            raise ValueError(f"subscribers want {MOST_WISHES} different things already; want what another wants")
+        if spec not in specs and len(specs) >= MOST_SPECS:
+            raise ValueError(f"subscribers want {MOST_SPECS} different things already; want what another wants")
         name = f"{receiver[0]}:{receiver[1]}"
         target = self._targets.add(name, spec, config.max_rate_hz, lambda datagram: self._send(datagram, receiver))
         if before is not None:

@@ -100,8 +100,8 @@ class _Shared:
 
 
 @dataclass(slots=True)
-class Plans:
-    """Plans by spec: receivers that spec the same share one, so a step is encoded once for all of them."""
+class Templates:
+    """Templates by spec: receivers that want the same share one, so a step is encoded once for all of them."""
 
     encoder: Encoder
     _templates: dict[SubscriptionSpec, _Shared] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Targets:
     """All receivers of the feed."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.templates = Plans(encoder)
+        self.templates = Templates(encoder)
         self.signals = encoder.schema.signals
         self.targets: list[Target] = []
         self._encoder = encoder

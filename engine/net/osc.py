@@ -1,7 +1,7 @@
 """OSC 1.0 on the wire: messages and bundles as bytes, vectors straight from NumPy.
 
 Runs on: feed process. Built for many floats at once (python-osc takes a thousand times as long for a vector, and is what the
-tests compare with); what comes in from outside is read in control.py.
+tests compare with); what comes in from outside is read in packets.py.
 """
 
 from __future__ import annotations

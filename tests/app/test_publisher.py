@@ -164,7 +164,7 @@ def test_busy_port_is_an_error_that_names_the_key(play, key):
     ("target", "said"),
     [
         ({"signals": ["q"]}, "no signal q"),
-        ({"host": "255.255.255.255"}, "osc.targets.0"),
+        ({"host": "224.0.0.251", "interface": "no address"}, "osc.targets.0"),
         ({"host": "::1%nowhere"}, "cannot be sent to"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from pythonosc.osc_bundle import OscBundle
 
 from engine.feed.encoder import Encoder, SubscriptionSpec
-from engine.feed.subscribers import LEASE_S, MOST, MOST_WISHES, Subscribers
+from engine.feed.subscribers import LEASE_S, MOST, MOST_SPECS, Subscribers
 from engine.feed.targets import Clocks, Targets
 from tests.feed.fakes import make_step
 
@@ -99,7 +99,7 @@ def test_house_has_a_size(subscribers):
 
 
 def test_wishes_have_a_number(subscribers):
-    for n in range(MOST_WISHES):
+    for n in range(MOST_SPECS):
         subscribers.join(("127.0.0.1", 1000 + n), ["root", f"/r{n}"], 0.0)
     with pytest.raises(ValueError, match="different"):
         subscribers.join(("127.0.0.1", 9), ["root", "/another"], 0.0)
