@@ -166,8 +166,9 @@ class Control:
         self.ignored += 1
         if self._fails.take(self._now_s):
             if not reason:  # only now: to find what is like it takes its time
-                like = nearest(address, self._known)
-                meant = f"did you mean {like}? " if like else ""
+                known = {_short(a): a for a in self._known}
+                like = nearest(_short(address), known)
+                meant = f"did you mean {known[like]}? " if like else ""
                 reason = f"there is no such address; {meant}{ROOT}/info tells which there are"
             self._reply("/fail", address, reason)
 
@@ -268,6 +269,11 @@ def shown(parameter: Parameter, value: float) -> osc.Argument:
     if parameter.choices:
         return parameter.text(value)
     return int(value) if parameter.whole else value
+
+
+def _short(address: str) -> str:
+    """Return an address without what nearly all have in common, which would make them all alike."""
+    return address.removeprefix(ROOT).removeprefix("/param")
 
 
 def _line(sender: Endpoint, address: str, arguments: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that `word` was probably meant to be; None when none is like it."""
-    like = difflib.get_close_matches(word, list(known), 1, 0.7)
+    like = difflib.get_close_matches(word, list(known), 1, 0.75)
     return like[0] if like else None
 
 

@@ -76,6 +76,8 @@ def test_what_is_shown_is_one_line_whatever_it_holds(desk):
 def test_an_unknown_address_is_guessed(desk):
     ((_, (_, why)),) = desk.say("/algoritmo/param/temprature", 1.0)
     assert "did you mean /algoritmo/param/temperature?" in why
+    ((_, (_, why)),) = desk.say("/algoritmo/param/lead/cutoff", 1.0)
+    assert "did you mean" not in why
 
 
 def test_the_transport_has_its_commands(desk):
