@@ -112,7 +112,7 @@ def test_orders_and_questions_reach_the_running_feed(play):
     process, pipe, *_ = jam.feed()
     assert jam.ask("/algoritmo/sync", 5).params == [5]
     assert jam.ask("/algoritmo/tempo", 1e9).params == [400.0, "clamped"]
-    assert jam.live.get("tempo") == 300
+    assert jam.live.get("tempo") == 400
     assert '"feed"' in jam.ask("/algoritmo/status").params[0]
     jam.stop(process, pipe)
 

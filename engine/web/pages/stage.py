@@ -70,7 +70,6 @@ class Stage:
         self._encoder = Encoder(around.card)
         self._keyboards = Keyboards(around.link.writer("keys"))
         self._numbers = itertools.count(1)
-        self._commands = Commands(around.live)
         self._watch: asyncio.Task[None] | None = None
         self._sound: asyncio.Task[None] | None = None
         self._told = around.live.snapshot()  # values of the parameters as every browser knows them
