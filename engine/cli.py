@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from engine import __version__
+from engine.app.terminal import settle_streams
 from engine.core.errors import AlgoritmoError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from engine.core.config import Config
 
 # Commands with a parser of their own: module, extra of this package that it needs, what it is for.
@@ -44,6 +48,8 @@ class _Modes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0 done, 1 failed while running, 2 wrong input."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        settle_streams()
     try:
         if words and words[0] in ELSEWHERE:
             return _elsewhere(words[0], words[1:])
@@ -81,7 +87,11 @@ def _parser() -> argparse.ArgumentParser:
 
     jam = commands.add_parser("jam", help="play with the network")
     _add_config(jam)
-    jam.add_argument("--demo", action="store_true", help="a bundled performance plays the keyboard's part, for 40 s")
+    jam.add_argument(
+        "--demo",
+        action="store_true",
+        help="a bundled performance plays the keyboard's part, for 40 s or, again and again, --duration",
+    )
     jam.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     jam.add_argument("--report", type=Path, metavar="FILE", help="write the figures of the jam here as well")
     jam.add_argument("--session", type=Path, metavar="DIR", help="make the session's folder in DIR")
@@ -176,17 +186,25 @@ def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = (), pla
 def _jam(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from engine.app.status import Status, summary
-    from engine.app.supervisor import Supervisor
-    from engine.control.keyboard import HELP, Keyboard
+    from engine.app.terminal import Endings, Steady
 
-    extra = [f"session.dir={arguments.session}"] if arguments.session else []
+    extra = [f"session.dir={json.dumps(str(arguments.session))}"] if arguments.session else []
     config = _configuration(arguments, extra, plays=True)
     duration_s = arguments.duration
     if arguments.demo:
         duration_s = DEMO_S if duration_s is None else duration_s
-    console = Console()
-    with Status(console) as status, Keyboard(status.tell) as keyboard:
+    with Endings(), Steady(sys.stdout) as out:
+        console = Console(file=cast(TextIO, out))
+        return _play(console, config, duration_s, arguments)
+
+
+def _play(console: Console, config: Config, duration_s: float | None, arguments: argparse.Namespace) -> int:
+    from engine.app.status import Status, summary
+    from engine.app.supervisor import Supervisor
+    from engine.app.terminal import Pauses
+    from engine.control.keyboard import HELP, Keyboard
+
+    with Status(console) as status, Keyboard(status.tell) as keyboard, Pauses(keyboard, status):
         if keyboard.here:
             status.tell(0, HELP)
         supervisor = Supervisor(config, status.tell, DEMO if arguments.demo else None)

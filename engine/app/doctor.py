@@ -32,7 +32,7 @@ from engine.midi.ports import VIRTUAL, backend_of, find
 
 OK, NOTE, FAULT = range(3)  # NOTE: it plays without
 _MARKS = ("ok  ", "note", "FAIL")
-_EXTRAS = {"link": "tempo from Ableton Link", "vst": "plugins", "train": "training"}
+_EXTRAS = {"train": "training"}  # those that a command uses
 _LOW_DISK_HOURS = 2.0
 
 

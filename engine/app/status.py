@@ -40,6 +40,16 @@ class Status:
         if self._screen is not None:
             self._screen.__exit__(None, None, None)
 
+    def release(self) -> None:
+        """Leave the terminal's line."""
+        if self._screen is not None:
+            self._screen.stop()
+
+    def take(self) -> None:
+        """Draw again."""
+        if self._screen is not None:
+            self._screen.start()
+
     def tell(self, level: int, text: str) -> None:
         """Print one line for the person."""
         self._console.print(Text(text, style=_COLOURS.get(level, "")), highlight=False)

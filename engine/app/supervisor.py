@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,16 +17,17 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
 from typing import Any, BinaryIO
 
 from engine import __version__
+from engine.app.taken import taken_ports
+from engine.app.terminal import Endings
 from engine.control.keyboard import Keyboard
 from engine.core import contract
 from engine.core.config import Config
-from engine.core.errors import AlgoritmoError, SessionError
+from engine.core.errors import AlgoritmoError, ConfigError, SessionError
 from engine.core.link import Layout, Link
-from engine.core.messages import ERROR, NOTE_ON, PLAYER, WARNING
+from engine.core.messages import ERROR, INFO, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
 from engine.core.process import Spec, start
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
@@ -64,12 +64,14 @@ class Supervisor:
         registry = registry_of(card)
         chords = config.harmony_path()
         layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None)
-        self.session = _new_session(config) if config.session.record else None
+        if taken := taken_ports(config):
+            raise ConfigError(taken)
         self.link = Link.create(layout)
+        self.session = _new_session(config) if config.session.record else None
         self.live = Live(registry, self.link.values)
         self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo)
         self._children: dict[str, _Child] = {}
-        self._stop = False
+        self._endings = Endings()
         self._events = self.link["events"].reader(0)
         self._notices = {name: self.link[f"notices.{name}"].reader(0) for name in PROCESSES}
         self._notes_out = {track.name: 0 for track in card.tracks}
@@ -89,7 +91,16 @@ class Supervisor:
     ) -> None:
         """Start everything, show the status until the end, stop everything. Raises AlgoritmoError when it cannot start."""
         set_defaults(self.live, self.config)
-        before = {sig: signal.signal(sig, self._on_signal) for sig in (signal.SIGINT, signal.SIGTERM)}
+        with self._endings:
+            self._run(duration_s, show, extra_report, keyboard)
+
+    def _run(
+        self,
+        duration_s: float | None,
+        show: Callable[[Supervisor], None],
+        extra_report: Path | None,
+        keyboard: Keyboard | None,
+    ) -> None:
         try:
             self._keep_awake()
             self._start()
@@ -108,15 +119,14 @@ class Supervisor:
             self._write_report(extra_report)
             if self._awake is not None:
                 self._awake.close()
-            for sig, handler in before.items():
-                signal.signal(sig, handler)
 
     def close(self) -> None:
         """Let go of the shared memory; call it when the last figure has been read."""
         self.link.close(unlink=True)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop = True
+    @property
+    def _stop(self) -> bool:
+        return self._endings.asked
 
     def _keep_awake(self) -> None:
         latency_us = self.config.audio.cpu_dma_latency_us
@@ -148,6 +158,9 @@ class Supervisor:
                 begun = True
                 self.live.fire("transport.start")
             self._read()
+        page = (self._children["feed"].ready or {}).get("page")
+        if page:
+            self._tell(INFO, f"the page: {page}")
 
     def _first_word(self, child: _Child) -> dict[str, Any]:
         try:
@@ -170,7 +183,7 @@ class Supervisor:
         ready: list[Any] = connection.wait(awaited, timeout_s)
         for something in ready:
             if something is keyboard and keyboard is not None:
-                self._stop |= keyboard.act(self.live)
+                self._endings.asked |= keyboard.act(self.live)
                 continue
             for child in alive:
                 if something is child.pipe:

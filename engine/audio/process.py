@@ -67,7 +67,7 @@ class Studio:
         self._config = spec.config
         self._link = link = spec.link("audio")
         rate_hz = self._rate_hz = float(self._rate())
-        source = FileSource(spec.demo, rate_hz, timeline=link["timeline"]) if spec.demo is not None else None
+        source = FileSource(spec.demo, rate_hz, timeline=link["timeline"], again=True) if spec.demo is not None else None
         self.engine = AudioEngine(link, registry_of(spec.card), spec.card, spec.config, rate_hz, source, run_by_thread=True)
         self._driver = Driver(self.engine, link)
         self._output = Output(self._driver, spec.config.audio, self._tell)

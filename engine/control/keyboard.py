@@ -33,20 +33,30 @@ class Keyboard:
         self._before: list[object] | None = None
 
     def __enter__(self) -> Keyboard:
-        if termios is not None and sys.stdin is not None and sys.stdin.isatty():
-            with contextlib.suppress(termios.error):
-                self._before = termios.tcgetattr(sys.stdin)
-                tty.setcbreak(sys.stdin)
+        self.take()
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    def take(self) -> None:
+        """Take the keys, where there is a terminal and this program is before it: not in the background."""
+        if termios is not None and sys.stdin is not None and sys.stdin.isatty() and _is_before(sys.stdin.fileno()):
+            with contextlib.suppress(termios.error):
+                self._before = termios.tcgetattr(sys.stdin)
+                tty.setcbreak(sys.stdin)
+
+    def release(self) -> None:
+        """Leave the terminal as it was."""
         if self._before is not None:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)  # type: ignore[arg-type]  # as tcgetattr gave it
+            with contextlib.suppress(termios.error, OSError):  # it may have been closed
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)  # type: ignore[arg-type]  # as tcgetattr gave it
+            self._before = None
 
     @property
     def here(self) -> bool:
         """Whether keys can be read."""
-        return self._before is not None
+        return self._before is not None and _is_before(self.fileno())
 
     def fileno(self) -> int:
         """What to wait on."""
@@ -54,10 +64,21 @@ class Keyboard:
 
     def act(self, live: Live) -> bool:
         """Do what the keys pressed mean; return True when one asked to quit."""
-        data = os.read(self.fileno(), 256)
+        try:
+            data = os.read(self.fileno(), 256)
+        except OSError:  # the terminal was closed
+            data = b""
         if not data:  # the terminal is gone: it would be ready for ever
             self._before = None
         return any(press(key, live, self._tell) for key in split(data.decode(errors="ignore")))
+
+
+def _is_before(terminal: int) -> bool:
+    """Whether what is typed there is for this program; in the background it is for the shell."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except (OSError, AttributeError):
+        return False
 
 
 def split(text: str) -> list[str]:

@@ -19,8 +19,12 @@ from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
 
 
+_DOTTED = ("parameters", "midi.cc")  # sections whose keys are names of parameters
+
 Port = Annotated[int, Field(ge=1, le=65535)]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else (v,) if type(v) is str else v)
+]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 
@@ -231,13 +235,45 @@ def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
     """
     loaded, faults = sift(path, settings)
     if faults:
-        raise ConfigError.of(faults, place(path))
+        raise error_of(faults, path, settings)
     return loaded
 
 
-def place(path: Path | None) -> str:
-    """Where a fault is to be looked for."""
-    return str(path) if path else "--set"
+def error_of(faults: Sequence[str], path: Path | None, settings: Sequence[str] = ()) -> ConfigError:
+    """Return faults, each "KEY: what", as one error: of the file, or of the --set that the key was given with."""
+    told, where = [], "--set"
+    for fault in faults:
+        key = fault.partition(":")[0]
+        given = [s for s in settings if _touch(s.partition("=")[0].strip(), key)]
+        told.append(f"--set {given[-1]}: {fault}" if given else fault)
+        where = where if given or path is None else str(path)
+    return ConfigError.of(told, where)
+
+
+def _touch(one: str, other: str) -> bool:
+    """Whether one of two keys is the other or lies in it."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the configuration with its paths as seen from a folder, and `~` as the home."""
+    data = {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}
+    for section, keys in {"session": ("dir",), "network": ("name", "harmony"), "patches": None}.items():
+        found = data.get(section)
+        if not isinstance(found, dict):
+            continue
+        for key in keys or tuple(found):
+            value = found.get(key)
+            if isinstance(value, str) and (section == "session" or value.endswith((".onnx", ".py")) or "/" in value):
+                found[key] = str(folder / _home(value))
+    return data
+
+
+def _home(value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(value)
 
 
 def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[str]]:
@@ -248,13 +284,14 @@ def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[
     data: dict[str, Any] = {}
     if path is not None:
         try:
-            data = tomllib.loads(path.read_text())
+            data = _anchored(tomllib.loads(path.read_text("utf-8-sig")), path.parent)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a file with --config") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: is not TOML: {error}") from error
     for setting in settings:
         _lay_over(data, setting)
+    data = _anchored(data, Path())
     try:
         return Config.model_validate(_merged_patches(data)), []
     except ValidationError as error:
@@ -290,7 +327,9 @@ def _merged_patches(data: dict[str, Any]) -> dict[str, Any]:
 
 def _lay_over(data: dict[str, Any], setting: str) -> None:
     key, equals, text = setting.partition("=")
-    parts = key.strip().split(".", maxsplit=1) if key.startswith("parameters.") else key.strip().split(".")
+    key = key.strip()
+    dotted = next((prefix for prefix in _DOTTED if key.startswith(f"{prefix}.")), None)  # what follows is one key with dots
+    parts = [*dotted.split("."), key.removeprefix(f"{dotted}.")] if dotted else key.split(".")
     if not equals or not all(parts):
         raise ConfigError(f"--set {setting}: write KEY=VALUE, for example --set audio.block=128")
     try:

@@ -33,6 +33,10 @@ class DeviceError(AlgoritmoError):
     """An audio device or a MIDI port cannot be had."""
 
 
+class SharedMemoryError(AlgoritmoError):
+    """The memory that connects the processes cannot be had."""
+
+
 class NetworkError(AlgoritmoError):
     """A network file is missing, unreadable, or does not keep the step graph contract."""
 

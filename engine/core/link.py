@@ -9,14 +9,11 @@ runs the very code of the stage.
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,28 +21,11 @@ import numpy as np
 from engine.core import messages
 from engine.core.contract import Card
 from engine.core.roles import PROCESSES
+from engine.core.segment import Segment, make
 from engine.core.values import Values
 
-_NAME = "algoritmo-"  # of shared segments; the supervisor's process id follows
 _CODES = {"|i1": "b", "|u1": "B", "<i4": "i", "<u4": "I", "<i8": "q", "<u8": "Q", "<f4": "f", "<f8": "d"}
 _HEADER = 64  # bytes before the first record: the count, alone on its cache line
-
-
-class _Segment(SharedMemory):
-    """Shared memory that may still be looked at when the interpreter ends: the mapping goes with the process."""
-
-    def __del__(self) -> None:
-        with contextlib.suppress(BufferError):
-            self.close()
-
-
-def _sweep() -> None:
-    """Remove the segments of runs that were killed whole, with nobody left to do it; where the system shows them as files."""
-    for path in Path("/dev/shm").glob(f"{_NAME}*"):
-        pid = path.name.removeprefix(_NAME).partition("-")[0]
-        if pid.isdecimal() and not Path("/proc", pid).exists():
-            with contextlib.suppress(OSError):  # another user's
-                path.unlink()
 
 
 class Ring:
@@ -271,16 +251,15 @@ class Link:
 
     @classmethod
     def create(cls, layout: Layout) -> Link:
-        """Make a shared segment; the supervisor does, who writes to no ring, and unlinks it with `close()`."""
-        _sweep()
-        segment = _Segment(f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}", create=True, size=layout.size())
+        """Make a shared segment: the supervisor, who writes to no ring and unlinks it in `close`. Raises SharedMemoryError."""
+        segment = make(layout.size())
         assert segment.buf is not None
         return cls(layout, segment.buf, segment, "supervisor")
 
     @classmethod
     def attach(cls, layout: Layout, name: str, process: str) -> Link:
         """Return this process's view of the segment of this name, made by `create` with the same layout."""
-        segment = _Segment(name=name)
+        segment = Segment(name=name)
         assert segment.buf is not None
         return cls(layout, segment.buf, segment, process)
 

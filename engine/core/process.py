@@ -22,6 +22,7 @@ from engine.core.contract import Card
 from engine.core.errors import AlgoritmoError
 from engine.core.link import Layout, Link
 from engine.core.roles import role_of
+from engine.core.segment import GROUP_SIGNALS, undisturbed
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,19 @@ def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:
     context = multiprocessing.get_context("spawn")  # fork would copy threads' locks and the audio library's state
     ours, theirs = context.Pipe()
     child = context.Process(target=_child, args=(name, spec, theirs), name=f"algoritmo-{name}", daemon=True)
-    child.start()
+    with undisturbed():
+        child.start()
     theirs.close()  # so that the child's end closes when the child dies
     return child, ours
 
 
 def _child(name: str, spec: Spec, pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; only the supervisor acts on it
+    # These reach the whole group (Ctrl-C, a closed terminal, systemd's stop, Ctrl-Z); only the supervisor acts on them. A child
+    # ends when the pipe says so, or closes because the supervisor is no more.
+    for number in GROUP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, GROUP_SIGNALS)
     if spec.session is not None:
         _keep_quiet(spec.session / "log.txt")
     role = role_of(name)

@@ -31,7 +31,7 @@ def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
             raise
         wrong.append(str(error))
     if wrong:
-        raise ConfigError.of(wrong, config.place(path))
+        raise config.error_of(wrong, path, settings)
     return found
 
 

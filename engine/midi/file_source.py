@@ -38,8 +38,9 @@ class FileSource:
         timeline: Ring | None = None,
         bar_one: float | None = None,
         part: str | None = None,
+        again: bool = False,
     ) -> None:
-        """Read the file; `part` as for `choose_part`. Raises MidiFileError."""
+        """Read the file; `part` as for `choose_part`; `again`: after its last bar it begins anew. Raises MidiFileError."""
         self._ring = timeline
         self._seen = 0  # records of the ring taken so far
         raw = smf.read_file(path)
@@ -53,8 +54,13 @@ class FileSource:
             found = [(second_at(self.song.tempi, beat), data) for beat, data in found]
         read = [(at, message_of(data, PORT)) for at, data in found]
         self._messages = [(at, message) for at, message in read if message is not None]
+        _, beats, unit = self.song.played_metres[0]
+        bar = beats * 4 / unit
+        bars = math.ceil((self.song.length - self.song.pickup) / bar)
+        self._period = bars * bar if again and self._messages else 0.0  # beats; 0: once
         self._bar_one = self.song.pickup if bar_one is None else bar_one
         self._origin = 0.0 if timeline is None else math.nan  # beat of the line at which the file begins
+        self._again = 0.0  # beats by which it has begun anew since then
         # In seconds the line is a beat of 60 bpm.
         self._line = BeatTimeline(start_frame, 0.0, tempo_bpm or 60.0, rate_hz, playing=timeline is None)
         self._next: int | None = None
@@ -68,16 +74,22 @@ class FileSource:
     def due(self, first_frame: int, end_frame: int) -> Sequence[MidiMessage]:
         """Return the messages before `end_frame` that were not returned yet; those before the first `first_frame`, never."""
         found = self._follow(self._ring) if self._ring is not None and self._ring.count != self._seen else []
-        line, origin, messages = self._line, self._origin, self._messages
+        line, messages = self._line, self._messages
         if not line.playing:
             return found
         if self._next is None:
-            start = line.beat_at(first_frame) - origin
+            start = line.beat_at(first_frame) - self._origin
+            self._again = max(start // self._period, 0) * self._period if self._period else 0.0
+            start -= self._again
             self._next = next((i for i, (beat, _) in enumerate(messages) if beat >= start), len(messages))
-        while self._next < len(messages) and line.frame_at(origin + messages[self._next][0]) < end_frame:
+        while self._next < len(messages):
+            if line.frame_at(self._origin + self._again + messages[self._next][0]) >= end_frame:
+                break
             found.append(messages[self._next][1])
             self._next += 1
             self._began = True
+            if self._period and self._next == len(messages):
+                self._next, self._again = 0, self._again + self._period
         return found
 
     def _follow(self, ring: Ring) -> list[MidiMessage]:

@@ -10,9 +10,10 @@ from engine.jam import settings
 SHIPPED = Path(__file__).parents[2] / "config.toml"
 
 
-def test_the_shipped_file_has_every_key_at_its_default():
+def test_the_shipped_file_has_every_key_at_its_default(monkeypatch):
     written = tomllib.loads(SHIPPED.read_text())
-    assert config.load(SHIPPED) == config.Config()
+    monkeypatch.chdir(SHIPPED.parent)  # paths are seen from the file
+    assert config.load(Path(SHIPPED.name)) == config.Config()
     assert _keys(written) >= _keys(config.Config().model_dump()) - {"parameters", "midi.cc"}
 
 
@@ -116,3 +117,43 @@ def test_a_controller_is_bound_to_a_parameter_by_its_whole_name(setting: str, ke
 def test_a_controller_that_is_none_is_refused_by_its_name(setting: str) -> None:
     with pytest.raises(ConfigError, match=r"midi\.cc\.tempo"):
         config.load(None, [setting])
+
+
+def test_a_file_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[audio]\nblock = 128\n")
+    assert config.load(path).audio.block == 128
+
+
+def test_paths_are_seen_from_the_file_they_stand_in_and_from_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = tmp_path / "set" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(
+        '[session]\ndir = "takes"\n[network]\nname = "nets/mine.onnx"\n[patches]\nlead = "~/mine.py"\nbass = "bass"\n'
+    )
+    found = config.load(path)
+    assert found.session.dir == path.parent / "takes"
+    assert found.network_path() == path.parent / "nets/mine.onnx"
+    assert (found.patches["lead"], found.patches["bass"]) == (str(tmp_path / "home" / "mine.py"), "bass")
+    assert config.load(path, ["session.dir=here", "network.name=festival"]).session.dir == Path("here")
+    assert config.load(None, ["session.dir=~/there"]).session.dir == tmp_path / "home" / "there"
+
+
+def test_a_setting_may_name_one_port_and_one_controller():
+    found = config.load(None, ["midi.inputs=Keystation", "midi.cc.drums.level=20", "parameters.drums.level=0.5"])
+    assert found.midi.inputs == ("Keystation",)
+    assert found.midi.cc["drums.level"] == 20
+    assert found.parameters == {"drums.level": 0.5}
+
+
+def test_a_fault_of_set_is_not_blamed_on_the_file(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[audio]\nblock = 128\n")
+    with pytest.raises(ConfigError) as told:
+        config.load(path, ["audio.rate=5"])
+    assert "config.toml:" not in str(told.value)
+    assert "--set audio.rate=5: audio.rate" in str(told.value)
+    path.write_text("[audio]\nblock = 1\n")
+    with pytest.raises(ConfigError, match=r"config.toml: 2 faults"):
+        config.load(path, ["audio.rate=5"])

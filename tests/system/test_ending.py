@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +17,10 @@ import soundfile
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from engine.app.terminal import ENDINGS
 from engine.core.realtime import CPU_DMA_LATENCY
 from tests.core.test_realtime import in_force_us
-from tests.system.rig import RATE, ROOT, Jam, need, null_settings
+from tests.system.rig import RATE, ROOT, Jam, need, null_settings, wait_for
 from tests.system.test_killed import assert_whole_midi
 
 pytestmark = pytest.mark.system
@@ -26,11 +28,13 @@ pytestmark = pytest.mark.system
 AT_ONCE_S = 5.0  # it takes less than one on a quiet machine; the bench measures that
 
 
-def test_ctrl_c_ends_it_without_a_click_or_a_hanging_note(start_jam: Callable[..., Jam]):
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_signal_to_all_of_it_ends_it_without_a_click_or_a_hanging_note(start_jam: Callable[..., Jam], number: int):
     jam = start_jam(*null_settings(), "jam.mode=solo", "parameters.density=2")
     jam.wait_playing(48)
-    assert jam.end(signal.SIGINT, AT_ONCE_S) == 0, jam.output
+    assert jam.end(number, AT_ONCE_S) == 0, jam.output
     assert "Traceback" not in jam.output
+    assert "died" not in jam.output
     assert "killed" not in jam.output
     sound, _ = soundfile.read(jam.session / "session.wav", always_2d=True)
     assert np.abs(sound[-64:]).max() < 1e-3
@@ -39,6 +43,41 @@ def test_ctrl_c_ends_it_without_a_click_or_a_hanging_note(start_jam: Callable[..
     assert_whole_midi(jam.session / "session.mid", ())
     report = jam.report
     assert report["recorded_s"] == pytest.approx(len(sound) / RATE, abs=0.01)
+
+
+def test_when_it_is_killed_its_processes_end_by_themselves(start_jam: Callable[..., Jam]):
+    jam = start_jam(*null_settings(), "jam.mode=solo")
+    jam.wait_playing(8)
+    pids = jam.pids()
+    jam.process.kill()
+    jam.process.wait()
+    wait_for(lambda: not any(Path("/proc", str(pid)).exists() for pid in pids.values()), 10, "the end of the children")
+    assert_whole_midi(jam.session / "session.mid", ())
+
+
+def test_a_full_disk_behind_what_it_prints_changes_nothing(tmp_path: Path):
+    command = [sys.executable, "-m", "engine.cli", "jam", "--session", str(tmp_path / "s"), "--demo", "--duration", "4"]
+    command += [word for setting in null_settings() for word in ("--set", setting)]
+    with open("/dev/full", "w") as full:
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert next((tmp_path / "s").glob("*/report.json")).exists()
+
+
+def test_a_second_jam_on_the_same_ports_says_so_and_leaves_no_folder(start_jam: Callable[..., Jam], tmp_path: Path):
+    settings = null_settings()
+    first = start_jam(*settings)
+    first.wait_playing(1)
+    command = [sys.executable, "-m", "engine.cli", "jam", "--session", str(tmp_path / "second")]
+    command += [word for setting in settings for word in ("--set", setting)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    second = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+    assert second.returncode == 2
+    assert "osc.control.port" in second.stderr
+    assert f"process {first.process.pid}" in second.stderr or "presumably" in second.stderr
+    assert not (tmp_path / "second").exists()
+    assert first.end() == 0, first.output
 
 
 def test_a_second_ctrl_c_changes_nothing(start_jam: Callable[..., Jam]):

@@ -1,0 +1,116 @@
+"""The terminal that a jam runs in: its signals, and what it is written to. Neither ever stops the music.
+
+Runs on: main process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType, TracebackType
+from typing import Any, TextIO
+
+# Ctrl-C; systemd's stop and `kill`; a terminal that is closed, a connection that is lost.
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# A program in the background that reads keys or draws a line would be stopped.
+BACKGROUND = tuple(getattr(signal, name) for name in ("SIGTTIN", "SIGTTOU") if hasattr(signal, name))
+
+
+class Endings:
+    """While it is entered, whatever ends a program is only noted: `asked`. A second one changes nothing."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Endings:
+        for number in ENDINGS:
+            self._before[number] = signal.signal(number, self._ask)
+        for number in BACKGROUND:
+            self._before[number] = signal.signal(number, signal.SIG_IGN)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+class Pauses:
+    """Ctrl-Z gives the terminal back to the shell, as it was; `fg` takes it again. The music goes on meanwhile."""
+
+    def __init__(self, *holders: Any) -> None:
+        """`holders`: what is to let go of the terminal, each with `release` and `take`."""
+        self._holders = holders
+        self._before: Any = None
+
+    def __enter__(self) -> Pauses:
+        if hasattr(signal, "SIGTSTP") and signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            self._before = signal.signal(signal.SIGTSTP, self._pause)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTSTP, self._before)
+
+    def _pause(self, _number: int, _frame: FrameType | None) -> None:
+        for holder in self._holders:
+            holder.release()
+        os.kill(os.getpid(), signal.SIGSTOP)  # this process alone; it goes on here with SIGCONT
+        for holder in self._holders:
+            holder.take()
+
+
+class Steady:
+    """A text stream that is written to as long as somebody takes it: what cannot be written is left out."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if that can be done."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what waits, if that can be done."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __enter__(self) -> Steady:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        """Let what could never be written not be an error when Python ends."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+
+def settle_streams() -> None:
+    """Give each standard stream a place, and let it write every letter in some way.
+
+    A stream that is closed leaves its number to the next file that is opened, and whatever prints writes into that.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115  # as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,91 @@
+"""Shared memory as a run takes it: all of it at the start, so that a lack is told then and not felt later.
+
+Runs on: supervisor (making), every process (the mapping).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+from engine.core.errors import SharedMemoryError
+
+_NAME = "algoritmo-"  # of shared segments; the supervisor's process id follows
+SHOWN = Path("/dev/shm")  # where the system shows shared memory as files
+RESERVE: Callable[[int, int, int], None] | None = getattr(os, "posix_fallocate", None)  # not on macOS and Windows
+GROUP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP") if hasattr(signal, name)]
+
+
+class Segment(SharedMemory):
+    """Shared memory that may still be looked at when the interpreter ends: the mapping goes with the process."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(BufferError):
+            self.close()
+
+
+def make(size: int, reserve: Callable[[int, int, int], None] | None = RESERVE) -> Segment:
+    """Make a segment of so many bytes, all of them there. Raises SharedMemoryError: what is needed, what is free."""
+    sweep()
+    try:
+        with undisturbed():  # the watcher that Python starts beside it is not to end with the terminal
+            segment = Segment(f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}", create=True, size=size)
+    except OSError as error:
+        raise _lack(size, error) from error
+    if reserve is not None:
+        try:
+            reserve(segment._fd, 0, size)  # type: ignore[attr-defined]  # without it a page that is missing ends the process
+        except OSError as error:
+            segment.close()
+            segment.unlink()
+            raise _lack(size, error) from error
+    return segment
+
+
+def _lack(size: int, error: OSError) -> SharedMemoryError:
+    free = ""
+    with contextlib.suppress(OSError, AttributeError):
+        found = os.statvfs(SHOWN)
+        free = f", {found.f_bavail * found.f_frsize / 1e6:.1f} MB are free in {SHOWN}"
+    return SharedMemoryError(
+        f"shared memory: {size / 1e6:.1f} MB are needed{free} ({error.strerror or error}); in a container give it more: "
+        f"docker run --shm-size=256m; elsewhere, as root: mount -o remount,size=256M {SHOWN}"
+    )
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep the signals that go to all programs of a terminal from what is started here, until it unblocks them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def others() -> list[int]:
+    """Process ids of the runs that are going on now on this machine, as far as the system shows them."""
+    pids = {_pid(path) for path in SHOWN.glob(f"{_NAME}*")}
+    return sorted(pid for pid in pids if pid and pid != os.getpid() and Path("/proc", str(pid)).exists())
+
+
+def sweep() -> None:
+    """Remove the segments of runs that were killed whole, with nobody left to do it; where the system shows them as files."""
+    for path in SHOWN.glob(f"{_NAME}*"):
+        pid = _pid(path)
+        if pid and not Path("/proc", str(pid)).exists():
+            with contextlib.suppress(OSError):  # another user's
+                path.unlink()
+
+
+def _pid(path: Path) -> int:
+    pid = path.name.removeprefix(_NAME).partition("-")[0]
+    return int(pid) if pid.isdecimal() else 0

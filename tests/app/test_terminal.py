@@ -1,0 +1,83 @@
+"""What a terminal may do to a jam."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from engine.app.terminal import ENDINGS, Endings, Steady
+from engine.control.keyboard import Keyboard
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_what_ends_a_program_is_noted_and_a_second_one_changes_nothing(number):
+    with Endings() as endings:
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        assert endings.asked
+    assert signal.getsignal(number) != endings._ask
+
+
+def steady_console(stream: io.TextIOWrapper) -> Console:
+    return Console(file=Steady(stream))  # type: ignore[arg-type]
+
+
+def test_a_reader_that_quits_stops_nothing():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with open(theirs, "w") as stream, Steady(stream) as out:
+        console = Console(file=out)
+        for _ in range(3):
+            console.print("bar 1.1")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_stops_nothing():
+    with open("/dev/full", "w") as stream, Steady(stream) as out:
+        Console(file=out).print("bar 1.1" * 10_000)
+
+
+SETTLE = "import sys; from engine.app.terminal import settle_streams; settle_streams(); "
+SHOW = SETTLE + "print('fünf \\u2014 5'); sys.stderr.write('done')"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_every_letter_is_written_in_some_way(encoding):
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", SHOW], capture_output=True, env=env, check=True)
+    assert b"5" in done.stdout
+    assert done.stderr == b"done"
+
+
+def test_without_a_stdout_no_file_takes_its_number(tmp_path):
+    code = SETTLE + f"f = open({str(tmp_path / 'file')!r}, 'w'); print('stray'); assert f.fileno() > 2"
+    shell = ["sh", "-c", f'exec "{sys.executable}" -c "$0" >&-', code]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_keys_of_a_terminal_that_was_closed_end_nothing(monkeypatch):
+    main, end = os.openpty()
+    with open(end, closefd=False) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        keyboard = Keyboard(lambda _level, _text: None)
+        keyboard._before = [0]
+        os.close(main)
+        assert keyboard.act(None) is False  # type: ignore[arg-type]
+        assert not keyboard.here
+    os.close(end)
+
+
+def test_in_the_background_no_keys_are_taken(monkeypatch):
+    main, end = os.openpty()  # not the terminal that this program is before
+    with open(end, closefd=False) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with Keyboard(lambda _level, _text: None) as keyboard:
+            assert not keyboard.here
+    os.close(main)
+    os.close(end)
