@@ -172,7 +172,7 @@ class Channel:
     of_harmony: bool = False  # there only where a second network chooses the chords, and made for that
 
 
-STEPS_BYTES, MOST_STEPS, LEAST_STEPS = 16_000_000, 128, 8  # of the ring of timesteps
+STEPS_BYTES, MOST_STEPS, LEAST_STEPS = 32_000_000, 256, 8  # of the ring of timesteps: a page that opens shows 16 bars
 
 
 def _steps(size: int) -> int:
