@@ -32,8 +32,8 @@ from engine.core.messages import (
 from engine.core.parameters import Live, Registry
 from engine.midi.inputs import KeysInput, MidiInput
 from engine.midi.schedule import Event, Schedule, is_late
+from engine.transport import sources
 from engine.transport.sources import Source
-from engine.transport.sources.internal import InternalSource
 from engine.transport.transport import Transport
 
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
@@ -76,7 +76,7 @@ class AudioEngine:
         self.mixer = Mixer(_patches(self._live, config, card), config, rate_hz, self._tell)
         self.worker.begin(self.mixer)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
-        beat = beat or InternalSource(self._live, rate_hz, card.beats_per_bar)
+        beat = beat or sources.named(config.clock.source, self._live, rate_hz, card.beats_per_bar)
         self.transport = Transport(
             link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in
         )

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from engine.core.errors import ConfigError
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
+SOURCES = Path(__file__).resolve().parents[1] / "transport" / "sources"  # one file for each source of the beat
+OFFLINE = ("virtual",)  # ... that is for the offline render alone
 
 
 _DOTTED = ("parameters", "midi.cc")  # sections whose keys are names of parameters
@@ -109,8 +111,17 @@ class Network(_Section):
 class Clock(_Section):
     """The beat."""
 
+    source: str = "internal"
     tempo: float = Field(112, ge=SLOWEST_BPM, le=FASTEST_BPM)
     count_in: int = Field(1, ge=0, le=8)
+
+    @field_validator("source")
+    @classmethod
+    def _is_there(cls, source: str) -> str:
+        there = sorted(path.stem for path in SOURCES.glob("[a-z]*.py") if path.stem not in OFFLINE)
+        if source not in there:
+            raise ValueError(f"there is no such source of the beat; there are: {', '.join(there)}")
+        return source
 
 
 class Jam(_Section):

@@ -61,6 +61,7 @@ TIMELINE = np.dtype(
         ("rate_hz", "<f8"),
         ("playing", "u1"),  # 0: it stands still
         ("began", "<f8"),  # beat it was set going at; what lies before it is the count-in
+        ("left_out", "<f8"),  # beats that jumps left out while it played
         ("bar_beat", "<f8"),  # beat of a bar line ...
         ("bar", "<i4"),  # ... and the number of the bar that begins there
         ("numerator", "<i4"),

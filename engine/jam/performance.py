@@ -88,20 +88,20 @@ class Performance:
         self._events = link["events"].reader()
         self._timelines = TimelineReader(link["timeline"])
         self._steps_per_beat, self._beats_per_bar = card.steps_per_beat, card.beats_per_bar
-        self._following = 0  # number of the step after the last
+        self._following = 0  # number of the step after the last, had no jump left any out
         self._is_sent = False  # whether what was chosen last is
+        self._sent_for = 0.0  # frame of the step that was sent last
 
     def take_over(self, last_step: int) -> None:
         """Go on after `last_step`, the last of a process that died: hear what sounded, be in time from the next step on."""
         self._events = self._link["events"].reader(0)
-        self._following = last_step + 1
         line = self._timelines.now()
         if line is None:
             return
         self._hear()
-        if line.playing:
-            self._following = max(self._from_now_on(line), self._following)
-            self.late += self._following - last_step - 1  # what was not played in between
+        following = max(self._from_now_on(line), last_step + 1) if line.playing else last_step + 1
+        self.late += following - last_step - 1  # what was not played in between
+        self._following = following - self._left_out(line)
 
     def run(self, end: int | None = None) -> None:
         """Play until the driver says so, or up to step `end`."""
@@ -112,7 +112,7 @@ class Performance:
                 self._driver.wait(math.inf, 0.0)
                 self._hear()
             elif (held := self._prepare(step)) is not None:
-                self._following = self._play(step, held)
+                self._following = self._play(step, held) - self._left_out(held)
             else:
                 self._jam.abandon(self._driver.earliest())
 
@@ -134,7 +134,12 @@ class Performance:
 
     def _step_of(self, line: BeatTimeline) -> int | None:
         """The step that is next on a line; None while it stands."""
-        return max(self._following, math.ceil(line.began * self._steps_per_beat - 1e-6)) if line.playing else None
+        if not line.playing:
+            return None
+        return max(self._following + self._left_out(line), math.ceil(line.began * self._steps_per_beat - 1e-6))
+
+    def _left_out(self, line: BeatTimeline) -> int:
+        return round(line.left_out * self._steps_per_beat)
 
     def _from_now_on(self, line: BeatTimeline) -> int:
         """The first step that can still be in time."""
@@ -162,8 +167,11 @@ class Performance:
             line = self._timelines.now()
             if line is None or self._step_of(line) != step:
                 return None
+            frame = line.frame_at(step / self._steps_per_beat)
+            if self._jam.is_sent(step) and abs(frame - self._sent_for) >= 1:
+                self._jam.abandon(self._driver.earliest())  # the beat has moved it: it must not sound where it was
             watchful = self._jam.interruptible
-            if self._driver.wait(line.frame_at(step / self._steps_per_beat), before_s, watchful):
+            if self._driver.wait(frame, before_s, watchful) and self._timelines.now() == line:
                 return line
             if watchful and self._hear():
                 self._jam.interrupt(self._driver.now(), step)
@@ -178,9 +186,11 @@ class Performance:
         # A block is rendered as a whole when it begins: what is to sound in it must be there before. Counted from now, not from
         # when it was chosen.
         earliest = self._driver.earliest()
-        self._is_sent = earliest <= line.frame_at(step / self._steps_per_beat)
+        frame = line.frame_at(step / self._steps_per_beat)
+        self._is_sent = earliest <= frame
         if self._is_sent:
             self._jam.send(earliest)
+            self._sent_for = frame
         done_ns = self._driver.now_ns()
         if self._is_sent:
             self._jam.write()

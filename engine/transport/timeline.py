@@ -31,6 +31,7 @@ class BeatTimeline:
     rate_hz: float
     playing: bool = True
     began: float = 0.0  # beat it was set going at; before it is the count-in
+    left_out: float = 0.0  # beats that jumps left out while it played: a step is so many further on than it was before
     bar_beat: float = 0.0  # beat of a bar line ...
     bar: int = 1  # ... and the number of the bar that begins there
     numerator: int = 4
@@ -51,6 +52,7 @@ class BeatTimeline:
             self.rate_hz,
             self.playing,
             self.began,
+            self.left_out,
             self.bar_beat,
             self.bar,
             self.numerator,
@@ -104,7 +106,8 @@ class TimelineReader:
         One that sets the beat going is in force as soon as it is known: a note may be early for its first beat.
         """
         for line, before in pairwise(reversed(self._lines)):
-            if frame >= line.frame - (0.0 if before.playing else START_S * line.rate_hz):
+            early = START_S * line.rate_hz if line.playing and not before.playing else 0.0
+            if frame >= line.frame - early:
                 return line
         return self._lines[0]
 

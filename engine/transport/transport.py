@@ -119,9 +119,8 @@ class Transport:
         elif (here := line.beat_at(frame)) >= line.began:  # before that, bar 1 is being counted in
             one = math.ceil(here + self._start_frames / line.frames_per_beat)
             jump = self._bar_line(one) - one
-            self._publish(
-                replace(line, frame=float(frame), beat=here + jump, began=here + jump, bar_beat=one + jump, bar=1),
-            )
+            left_out = line.left_out + jump
+            self._publish(replace(line, frame=float(frame), beat=here + jump, left_out=left_out, bar_beat=one + jump, bar=1))
 
     def _bar_line(self, beat: float) -> float:
         """The first multiple of the bar at or after a beat."""

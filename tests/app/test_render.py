@@ -127,6 +127,38 @@ def test_a_tempo_asked_for_goes_over_the_files(tiny_onnx, player, tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["tempo_bpm"] == 150
 
 
+def seconds_and_beats(path: Path, name: str) -> list[tuple[float, float]]:
+    """Where the notes of a track of a MIDI file begin."""
+    file = mido.MidiFile(path)
+    wanted = [m for t in file.tracks if t.name == name for m in t if m.type == "note_on" and m.velocity]
+    tempo, ticks, seconds, found = 500_000, 0, 0.0, []
+    for message in mido.merge_tracks(file.tracks):
+        ticks += message.time
+        seconds += mido.tick2second(message.time, file.ticks_per_beat, tempo)
+        if message.type == "set_tempo":
+            tempo = message.tempo
+        elif message.type == "note_on" and message.velocity and message.channel == wanted[0].channel:
+            found.append((seconds, ticks / file.ticks_per_beat))
+    return found
+
+
+def test_every_tempo_of_the_file_is_followed_whatever_track_it_is_on(tiny_onnx, tmp_path):
+    notes = mido.MidiTrack([mido.MetaMessage("track_name", name="notes")])
+    for _ in range(16):
+        notes.append(mido.Message("note_on", note=60, velocity=90, time=0))
+        notes.append(mido.Message("note_off", note=60, time=480))
+    slowing = [(0, 240), (960, 200), (240, 170), (240, 150), (480, 60), (960, 333)]
+    tempi = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(b), time=t) for t, b in slowing])
+    mido.MidiFile(tracks=[notes, tempi]).save(tmp_path / "in.mid")
+    done = algoritmo("render", tmp_path / "in.mid", "--out", tmp_path / "out", "--network", tiny_onnx, "--bars", 5)
+    assert done.returncode == 0, done.stderr
+    wanted = [0.1 + second for second, _ in seconds_and_beats(tmp_path / "in.mid", "notes")]
+    found = seconds_and_beats(tmp_path / "out" / "session.mid", "player")
+    assert [second for second, _ in found] == pytest.approx(wanted, abs=0.003)
+    assert [beat - found[0][1] for _, beat in found] == pytest.approx(list(range(16)), abs=0.03)
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["tempo_bpm"] == pytest.approx(240)
+
+
 def test_futures_are_ranked_and_playable(tiny_onnx, player, tmp_path):
     done = algoritmo("render", player, "--out", tmp_path, "--network", tiny_onnx, "--bars", 2, "--futures", 5)
     assert done.returncode == 0, done.stderr

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
-from engine.app.status import summary
+import numpy as np
+
+from engine.app.status import beat_text, summary
+from engine.core.link import Writer
+from engine.core.messages import CLOCK, TIMELINE
+from engine.transport.timeline import BeatTimeline
 
 
 def report(again: int, notes_late: int, xruns: int = 2, own: int = 0, kept: int = 0) -> dict[str, Any]:
@@ -22,6 +29,29 @@ def report(again: int, notes_late: int, xruns: int = 2, own: int = 0, kept: int 
         "notes_out": {"drums": 99, "bass": 57},
         "feed": {"sent": 685, "dropped": 0},
     }
+
+
+def clock() -> np.void:
+    record = np.zeros((), CLOCK)
+    record["time_ns"], record["ns_per_frame"] = time.perf_counter_ns(), 1e18  # the frame stays what it is
+    return record[()]
+
+
+def where(line: BeatTimeline) -> str:
+    ring = Writer(memoryview(bytearray(Writer.size(TIMELINE, 2))), TIMELINE, 2)
+    ring.push(line.record())
+    return beat_text(clock(), ring.latest())
+
+
+def test_bar_and_beat_are_counted_as_musicians_do():
+    line = BeatTimeline(0.0, 9.25, 112.0, 48000.0)
+    assert where(line) == "bar 3.2 at 112 bpm"
+    assert where(replace(line, beat=-2.5)) == "count-in 2 at 112 bpm"
+    assert where(replace(line, bar_beat=9.0, bar=1)) == "bar 1.1 at 112 bpm"
+    assert where(replace(line, bar_beat=9.0, bar=4, numerator=6, denominator=8, beat=14.25)) == "bar 5.5 at 112 bpm"
+    assert where(replace(line, playing=False)) == "stopped at bar 3.2"
+    assert where(replace(line, playing=False, beat=-4)) == "stopped"
+    assert beat_text(None, None) == "starting"
 
 
 def test_steps_chosen_again_are_told_apart():

@@ -43,7 +43,7 @@ def test_queue_overflow_drops_oldest_and_counts(ring):
 RECORDS = {
     "EVENT": (-5, 2**40, 1, 255, 60, 127, -0.5),
     "CLOCK": (2**40, 2**50, 20833.3, 48000, 64, 128, 0.1, 0.2, 0.3, 1, 2, 3, 4, 5, 0.5, True),
-    "TIMELINE": (1.5, -4.0, 112.5, 48000.0, 1, 0.0, 0.0, 1, 3, 4, 1),
+    "TIMELINE": (1.5, -4.0, 112.5, 48000.0, 1, 0.0, 0.0, 0.0, 1, 3, 4, 1),
     "NETWORK_STATS": (1, 2, 0.1, 0.2, 0.3, 4, 3, 0.5, 0.6, 0.7, 8.5, 1, True, b"cpu", 0),
     "NOTICE": (3, 2, b"the text of a notice"),
 }

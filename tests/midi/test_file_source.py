@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -75,6 +76,44 @@ def test_it_follows_the_networks_beat_and_waits_for_it(song: Path) -> None:
     timeline.push(BeatTimeline(2 * RATE, 0.0, 60, RATE).record())  # slower: beat 1 is at 3 s
     at = block_of(2.2 * RATE)
     assert times(source, 2, first=at) == pytest.approx({61: 3 * RATE, 62: 4 * RATE}, abs=BLOCK)
+
+
+GONE = -1  # all that is down is let go of
+
+
+def everything(source: FileSource, begin: int, seconds: float) -> list[tuple[int, int]]:
+    """Return the block and the pitch of every note that begins, or GONE."""
+    frames = range(begin, begin + int(seconds * RATE), BLOCK)
+    found = [(frame, message) for frame in frames for message in source.due(frame, frame + BLOCK)]
+    return [(frame, m.number if m.kind is Kind.NOTE_ON else GONE) for frame, m in found if m.kind in (Kind.NOTE_ON, Kind.GONE)]
+
+
+def test_what_is_down_is_let_go_of_where_the_beat_stops_and_goes_on_with_it(song: Path) -> None:
+    timeline = Writer(memoryview(bytearray(Writer.size(TIMELINE, 8))), TIMELINE, 8)
+    source = FileSource(song, RATE, timeline=timeline)
+    line = BeatTimeline(0.0, 0.0, 120, RATE)
+    timeline.push(line.record())
+    assert [pitch for _, pitch in everything(source, 0, 0.8)] == [60, 61]
+    at = block_of(0.8 * RATE)
+    timeline.push(replace(line, frame=at, beat=line.beat_at(at), playing=False).record())
+    assert everything(source, at, 2) == [(at, GONE)]
+    timeline.push(replace(line, frame=5 * RATE, beat=line.beat_at(at)).record())
+    assert times(source, 0.5, first=5 * RATE) == {62: block_of(5 * RATE + RATE - at)}
+
+
+def test_it_begins_again_where_a_bar_1_does_and_its_pickup_lies_before(song: Path) -> None:
+    timeline = Writer(memoryview(bytearray(Writer.size(TIMELINE, 8))), TIMELINE, 8)
+    source = FileSource(song, RATE, timeline=timeline, bar_one=1.0)
+    line = BeatTimeline(0.0, 3.0, 120, RATE, began=3.0, bar_beat=4.0)
+    timeline.push(line.record())
+    assert [pitch for _, pitch in everything(source, 0, 0.8)] == [60, 61]  # beats 3 and 4
+    at = block_of(0.8 * RATE)
+    timeline.push(replace(line, frame=at, beat=14.6, began=14.6, bar_beat=16.0).record())
+    found = everything(source, at, 2)
+    assert found[0] == (at, GONE)
+    assert found[1:] == [
+        (block_of(at + beat * RATE / 2), pitch) for beat, pitch in ((0.4, 60), (1.4, 61), (2.4, 62), (3.4, 63))
+    ]
 
 
 def test_what_lies_before_the_first_block_is_left_out(song: Path) -> None:

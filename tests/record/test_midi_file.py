@@ -1,6 +1,7 @@
 """The MIDI file: whole at every moment, in time with the sound, with nothing left hanging."""
 
 import dataclasses
+from dataclasses import replace
 
 import mido
 import numpy as np
@@ -266,6 +267,49 @@ def test_beat_and_bars_agree_again_one_beat_after_a_jump(tmp_path):
     file.hear(events(note(round(jumped.frame_at(8)), NOTE_ON, 1, 40)))
     file.write(600000, final=True)
     assert beats(tmp_path / "session.mid", "bass")[-1] % 4 == pytest.approx(0, abs=0.02)
+
+
+def test_while_the_beat_stands_the_ticks_go_on_and_bar_1_is_a_bar_again(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(0.0, 0.0, 120.0, RATE)
+    stopped = BeatTimeline(250000.0, line.beat_at(250000), 120.0, RATE, playing=False)
+    again = BeatTimeline(400000.0, 12.0, 120.0, RATE, began=16.0, bar_beat=16.0)  # with a count-in
+    file.follow([line])
+    file.hear(events(note(24000, NOTE_ON, 1, 40)))
+    file.follow([stopped])
+    file.hear(events(note(300000, NOTE_ON, PLAYER, 60), note(350000, NOTE_OFF, PLAYER, 60)))  # he plays on
+    file.follow([again])
+    heard = [round(again.frame_at(b)) for b in (16, 17, 20)]
+    file.hear(events(*(note(frame, NOTE_ON, 1, 41) for frame in heard)))
+    file.write(heard[-1] + 1000, final=True)
+    found = seconds(tmp_path / "session.mid")
+    assert [s for s, m in found["player"]] == pytest.approx([300000 / RATE, 350000 / RATE], abs=0.001)
+    assert [s for s, m in found["bass"] if m.type == "note_on"][1:] == pytest.approx([f / RATE for f in heard], abs=0.001)
+    first, second, third = beats(tmp_path / "session.mid", "bass")[1:]
+    assert first % 4 == pytest.approx(0, abs=0.01)
+    assert (second - first, third - first) == (pytest.approx(1, abs=0.01), pytest.approx(4, abs=0.01))
+
+
+def test_a_metre_is_written_where_it_begins(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(0.0, 0.0, 120.0, RATE, numerator=3)
+    other = replace(line, frame=line.frame_at(9), beat=9.0, bar_beat=9.0, bar=4, numerator=6, denominator=8)
+    file.follow([line])
+    file.hear(events(note(round(line.frame_at(8)), NOTE_ON, 1, 40)))
+    file.follow([other])
+    file.hear(events(note(round(line.frame_at(9)), NOTE_ON, 1, 40)))
+    for path, go_on in ((tmp_path, True), (tmp_path, False)):
+        file.write(round(line.frame_at(12)), final=not go_on)
+        now, metres = 0, []
+        for message in mido.MidiFile(path / "session.mid").tracks[0]:
+            now += message.time
+            if message.type == "time_signature":
+                metres.append((now / TICKS, message.numerator, message.denominator))
+        assert metres == [(0, 3, 4), (9, 6, 8)]
+        if go_on:
+            file = new(tmp_path)
+            assert file.resume()
+            file.follow([other])
 
 
 def test_hours_do_not_drift(tmp_path):

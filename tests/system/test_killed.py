@@ -162,3 +162,20 @@ def test_the_jack_server_stands_still_and_the_jam_plays_on_where_it_was_connecte
     finally:
         listener.close()
         server.close()
+
+
+def test_the_beat_goes_on_while_the_network_is_dead(start_jam: Callable[..., Jam]):
+    # Nobody plays and it listens: all that sounds are the clicks of count-in and metronome.
+    jam = start_jam(*null_settings(), "jam.mode=trade", "parameters.metronome=1", "clock.tempo=120")
+    jam.wait_playing(16)
+    before = jam.report
+    os.kill(jam.pids()["network"], signal.SIGKILL)
+    jam.wait(lambda now: now["steps"] > before["steps"] + 16, 30, "the network after it was killed")
+    assert jam.end() == 0, jam.output
+    sound, rate = soundfile.read(jam.session / "session.wav", always_2d=True)
+    loud = np.abs(sound).max(axis=1) > 0.1 * np.abs(sound).max()
+    clicks = np.flatnonzero(loud & ~np.concatenate(([False], loud[:-1])))
+    clicks = clicks[np.concatenate(([True], np.diff(clicks) > rate // 8))]
+    assert len(clicks) > 12
+    # Rendered on our own clock: a block more or less, whatever the machine did.
+    np.testing.assert_allclose(np.diff(clicks), rate / 2, atol=2 * BLOCK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.core.link import Values, Writer
@@ -20,7 +21,7 @@ STEPS_PER_BEAT = 4
 class Loop:
     """What the audio engine does around a transport, and all that was published and clicked."""
 
-    source: Source | None = None
+    source: Callable[[Live], Source] | None = None
     count_in: int = 1
     tempo: float = 120.0
     frame: int = 0
@@ -37,7 +38,7 @@ class Loop:
 
     def build(self) -> None:
         """Begin anew on the same ring, as a process does in the place of one that died."""
-        source = self.source or InternalSource(self.live, RATE)
+        source = InternalSource(self.live, RATE) if self.source is None else self.source(self.live)
         self.transport = Transport(self.ring, self.live, source, RATE, STEPS_PER_BEAT, self.count_in)
         self.transport.on_click = lambda downbeat, level: self.clicks.append((self.frame, downbeat, level))
         self.transport.on_stop = self.stops.append

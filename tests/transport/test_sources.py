@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.transport.sources.internal import FASTEST_BPM, SLOWEST_BPM, Taps
+from engine.core.config import OFFLINE, SOURCES, load
+from engine.core.errors import ConfigError
+from engine.transport.sources import named
+from engine.transport.sources.internal import FASTEST_TAPPED_BPM, SLOWEST_TAPPED_BPM, Taps
 from engine.transport.sources.virtual import VirtualSource
 from tests.transport.conftest import RATE, Loop
 
@@ -61,7 +64,7 @@ def test_whatever_is_tapped_the_tempo_stays_playable(between: list[int]):
     for gap in between:
         frame += gap
         tempo = taps.tap(frame)
-        assert tempo is None or SLOWEST_BPM <= tempo <= FASTEST_BPM
+        assert tempo is None or SLOWEST_TAPPED_BPM <= tempo <= FASTEST_TAPPED_BPM
 
 
 def test_taps_reach_the_tempo_that_all_see():
@@ -80,4 +83,16 @@ def test_a_map_says_until_when_it_holds():
     assert source.read(0, -4.0)[:3] == (90.0, 4, 4)  # before the first entry it holds too
     assert source.read(0, 1.5).until == 2.0
     assert source.read(0, 2.0)[:3] == (90.0, 3, 4)
+    assert source.read(0, 3.0).tempo_bpm == 60
     assert source.read(0, 3.0).until == float("inf")
+
+
+def test_the_source_is_one_of_those_that_have_a_file():
+    assert load(None, ["clock.source=internal"]).clock.source == "internal"
+    for name in ("virtual", "nobody"):
+        with pytest.raises(ConfigError, match=r"clock\.source: .*there are: internal"):
+            load(None, [f"clock.source={name}"])
+    loop = Loop()
+    for path in SOURCES.glob("[a-z]*.py"):
+        if path.stem not in OFFLINE:
+            assert named(path.stem, loop.live, RATE, 4).read(0, 0.0).numerator == 4

@@ -203,7 +203,7 @@ def test_a_nudge_bends_at_once_and_as_long_as_it_is_held():
 
 def test_a_tempo_map_is_followed_to_the_frame():
     tempi = [(0.0, 120.0), (4.0, 60.0), (4.1, 240.0), (5.5, 100.0)]
-    loop = Loop(VirtualSource(tempi), count_in=0)
+    loop = Loop(lambda _live: VirtualSource(tempi), count_in=0)
     loop.fire("start")
     loop.seconds(6)
     played = [(line.beat, line.tempo_bpm) for line in loop.lines if line.playing]
@@ -213,7 +213,7 @@ def test_a_tempo_map_is_followed_to_the_frame():
 
 
 def test_a_map_of_metres_moves_the_bar_lines():
-    loop = Loop(VirtualSource([(0.0, 120.0)], [(0.0, 3, 4), (9.0, 4, 4), (17.0, 6, 8)]), count_in=0)
+    loop = Loop(lambda _live: VirtualSource([(0.0, 120.0)], [(0.0, 3, 4), (9.0, 4, 4), (17.0, 6, 8)]), count_in=0)
     loop.live.set("metronome", 1)
     loop.fire("start")
     loop.seconds(12)
@@ -242,7 +242,7 @@ class Other:
 @pytest.mark.parametrize("ahead", [0.3, -0.3, 0.02])
 def test_a_source_with_a_beat_of_its_own_is_met(ahead: float):
     source = Other(100.0, ahead)
-    loop = Loop(source, count_in=0)
+    loop = Loop(lambda _live: source, count_in=0)
     loop.seconds(8)
     assert loop.line.playing  # it started us
     assert loop.beat == pytest.approx(source.read(loop.frame, 0).beat, abs=0.003)
@@ -330,7 +330,7 @@ def test_what_sounded_on_an_earlier_line_is_read_by_that_line():
 
 @given(st.floats(20, 400), st.floats(-10, 1e5), st.booleans())
 def test_a_line_survives_the_ring(tempo: float, beat: float, playing: bool):
-    line = BeatTimeline(17.5, beat, tempo, RATE, playing, beat + 1, beat + 1, 3, 6, 8, not playing)
+    line = BeatTimeline(17.5, beat, tempo, RATE, playing, beat + 1, 7.0, beat + 1, 3, 6, 8, not playing)
     loop = Loop()
     loop.ring.push(line.record())
     assert loop.line == line

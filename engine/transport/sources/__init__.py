@@ -5,8 +5,11 @@ Runs on: audio process, and the offline render.
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import NamedTuple, Protocol
+
+from engine.core.parameters import Live
 
 
 class Reading(NamedTuple):
@@ -23,7 +26,10 @@ class Reading(NamedTuple):
 
 
 class Source(Protocol):
-    """Answers where the beat is. Called in the block loop: it waits for nothing, and leaves numpy alone."""
+    """Answers where the beat is. Called in the block loop: it waits for nothing, and leaves numpy alone.
+
+    A file of this folder holds one, and `make(live, rate_hz, beats_per_bar)` that builds it; `clock.source` names the file.
+    """
 
     def take_parameters(self, frame: int) -> None:
         """A live parameter was changed or a trigger pulled; `frame` is the block's first."""
@@ -32,3 +38,9 @@ class Source(Protocol):
     def read(self, frame: float, beat: float, /) -> Reading:
         """Return its answer for a frame, at which the transport has come to `beat`."""
         ...
+
+
+def named(name: str, live: Live, rate_hz: float, beats_per_bar: int) -> Source:
+    """Return the source whose file has this name."""
+    source: Source = importlib.import_module(f"{__name__}.{name}").make(live, rate_hz, beats_per_bar)
+    return source

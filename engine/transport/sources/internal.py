@@ -8,12 +8,12 @@ from __future__ import annotations
 from itertools import pairwise
 from statistics import median
 
-from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.core.parameters import Live
 from engine.transport.sources import Reading
 
 NUDGE = 0.1  # share of the tempo by which a nudge of 1 is faster
 TAPS = 8  # at most so many are looked at
+SLOWEST_TAPPED_BPM, FASTEST_TAPPED_BPM = 30, 300  # slower is a new beginning, faster a key that bounced
 STRAY = 0.25  # share of the usual distance by which a tap may miss it before it counts as the first of a new tempo
 
 
@@ -43,12 +43,17 @@ class InternalSource:
         return Reading(self._live.get("tempo") * (1 + NUDGE * nudge), *self._metre, at_once=at_once)
 
 
+def make(live: Live, rate_hz: float, beats_per_bar: int) -> InternalSource:
+    """Return the source, in the network's metre."""
+    return InternalSource(live, rate_hz, beats_per_bar)
+
+
 class Taps:
     """The last taps, at frames; two or more make a tempo."""
 
     def __init__(self, rate_hz: float) -> None:
-        self._longest = 60 * rate_hz / SLOWEST_BPM
-        self._shortest = 60 * rate_hz / FASTEST_BPM
+        self._longest = 60 * rate_hz / SLOWEST_TAPPED_BPM
+        self._shortest = 60 * rate_hz / FASTEST_TAPPED_BPM
         self._per_minute = 60 * rate_hz
         self._frames: list[int] = []
 
