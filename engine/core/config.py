@@ -198,7 +198,7 @@ class Session(_Section):
 
 
 def _default_patches() -> dict[str, str]:
-    return {"player": "keys", "drums": "drums", "bass": "bass", "chords": "strings", "pad": "pad", "lead": "lead"}
+    return {"player": "keys", "drums": "drums", "bass": "bass", "chords": "pluck", "pad": "pad", "lead": "lead"}
 
 
 class Config(_Section):

@@ -124,9 +124,9 @@ class JackServer:
         self.log = log
         self.begin()
 
-    def begin(self) -> None:
-        """Begin, for the first time or again after `kill`."""
-        command = [self._program, "-n", self.name, *self._schedule, "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+    def begin(self, rate_hz: int = RATE, period: int = BLOCK) -> None:
+        """Begin, for the first time or again after `kill`, then perhaps at another rate and with other periods."""
+        command = [self._program, "-n", self.name, *self._schedule, "-d", "dummy", "-r", str(rate_hz), "-p", str(period)]
         with self.log.open("ab") as out:
             # The name is taken for as long as the server lives, even where this process dies before it.
             self._process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | self.env, pass_fds=[self._lock])
