@@ -140,6 +140,10 @@ def _parser() -> argparse.ArgumentParser:
     picture.add_argument("--out", type=Path, metavar="FILE", help="default: a file in the session's folder")
     picture.set_defaults(run=_picture)
 
+    explore = commands.add_parser("explore", help="what a neuron and a network are: pages for visitors, as a folder")
+    explore.add_argument("--export", type=Path, required=True, metavar="DIR", help="where to; any file server serves it")
+    explore.set_defaults(run=_explore)
+
     devices = commands.add_parser("devices", help="list audio devices and MIDI ports")
     devices.add_argument("--json", action="store_true")
     devices.set_defaults(run=_devices)
@@ -269,6 +273,14 @@ def _picture(arguments: argparse.Namespace) -> int:
     neuron = parse_neuron(arguments.neuron) if arguments.neuron else None
     asked = (arguments.step, neuron, arguments.first, arguments.last)
     print(picture(arguments.session, arguments.out or default_name(arguments.session, *asked), *asked, raw=arguments.raw))
+    return 0
+
+
+def _explore(arguments: argparse.Namespace) -> int:
+    from engine.app.explore import export
+
+    size = export(arguments.export)
+    print(f"{arguments.export}: {size / 1e6:.1f} MB; to look at it: python3 -m http.server -d {arguments.export} 8080")
     return 0
 
 

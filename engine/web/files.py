@@ -14,6 +14,8 @@ STATIC = Path(__file__).parent / "static"
 LIB = "lib"  # folder that every page shares; it is no page
 HOME = "stage"  # page that an address without a name shows
 INDEX = "index.html"
+# Networks that pages play by themselves: they lie elsewhere and are served as if they were shared.
+NETWORKS = {f"/{LIB}/networks/festival.onnx": Path(__file__).resolve().parents[2] / "models" / "festival" / "festival.onnx"}
 # Of our own, for a system's table of types may be missing or wrong.
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -36,10 +38,19 @@ class File:
     """One file, as it is sent."""
 
     def __init__(self, path: Path) -> None:
-        self.body = path.read_bytes()
+        self._path = path
         self.type = TYPES[path.suffix]
-        self.tag = f'"{hashlib.sha256(self.body).hexdigest()[:24]}"'
         self.packs = path.suffix in PACKED
+
+    @cached_property
+    def body(self) -> bytes:
+        """The file; read when it is first asked for."""
+        return self._path.read_bytes()
+
+    @cached_property
+    def tag(self) -> str:
+        """What tells a browser whether it has this very file already."""
+        return f'"{hashlib.sha256(self.body).hexdigest()[:24]}"'
 
     @property
     def packed_tag(self) -> str:
@@ -59,6 +70,7 @@ class Files:
         self._files = {
             f"/{path.relative_to(folder).as_posix()}": File(path) for path in sorted(folder.rglob("*")) if path.suffix in TYPES
         }
+        self._files |= {address: File(path) for address, path in NETWORKS.items()}
         self.pages = sorted(path.parent.name for path in folder.glob(f"*/{INDEX}") if path.parent.name != LIB)
 
     def at(self, path: str) -> File | None:

@@ -593,11 +593,25 @@ function compile(graph, outer = null) {
   };
 }
 
+/** Put numbers into another order, by lot. */
+function shuffle(numbers, chance) {
+  for (let k = numbers.length - 1; k > 0; k--) {
+    const other = chance.below(k + 1);
+    const kept = numbers[k];
+    numbers[k] = numbers[other];
+    numbers[other] = kept;
+  }
+}
+
 /** A network that plays: `inputs` by name to be filled, `step()`, `outputs` by name. */
 export class Player {
-  /** From the bytes of one of our .onnx files. Throws an Error that says what is wrong with it. */
-  constructor(bytes) {
+  /**
+   * From the bytes of one of our .onnx files; `mixed`: a Chance that shuffles every large table of weights, as if nothing had
+   * been learned. Throws an Error that says what is wrong with it.
+   */
+  constructor(bytes, mixed = null) {
     const { graph, card } = readOnnx(bytes);
+    if (mixed) graph.constants.filter(({ d }) => d instanceof Float32Array && d.length > 500).forEach(({ d }) => shuffle(d, mixed));
     this.card = card;
     this.names = { inputs: graph.inputs.map((i) => i.name), outputs: graph.outputs.map((o) => o.name) };
     this.inputs = {};

@@ -1,0 +1,237 @@
+// The explorer: a path of pages, each a card and a board. Everything shown and heard is computed here, in the visitor's browser.
+
+import { loadPalette } from "../lib/colour.js";
+import { el } from "../lib/dom.js";
+import { LANGUAGES, load, preferred } from "../lib/language.js";
+import { Narrative, Presence } from "../lib/narrative.js";
+import { Voice } from "../lib/voice.js";
+import { button, press } from "./parts.js";
+import { PATHS, PLACES } from "./places.js";
+
+const $ = (id) => document.getElementById(id);
+const UNTOUCHED_S = 8; // after so long a page plays by itself
+const ATTRACT_S = 24; // with nobody there, from page to page
+
+const kept = {
+  get: () => {
+    try {
+      return JSON.parse(localStorage.getItem("algoritmo.explore") ?? "null");
+    } catch {
+      return null; // private windows keep nothing
+    }
+  },
+  set: (value) => {
+    try {
+      localStorage.setItem("algoritmo.explore", JSON.stringify(value));
+    } catch {
+      // as above
+    }
+  },
+};
+
+class Explorer {
+  constructor() {
+    this.query = new URLSearchParams(location.search);
+    this.kiosk = this.query.has("kiosk");
+    this.pseudo = this.query.has("pseudo");
+    this.reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.voice = new Voice();
+    this.narrative = new Narrative(PLACES, kept);
+    this.presence = new Presence(performance.now() / 1000);
+    this.page = null;
+    this.touchedPage = -Infinity;
+    this.opened = 0;
+    document.body.classList.toggle("kiosk", this.kiosk);
+  }
+
+  t(key, values) {
+    return this.texts.say(key, values);
+  }
+
+  /** Tell whoever cannot see, and whoever can, what has just happened. */
+  say(key, values) {
+    $("said").textContent = this.t(key, values);
+  }
+
+  /** Something was done on the page; where it was what was to be done, say so. */
+  happened(what) {
+    if (!this.narrative.happened(what)) return;
+    this.say(`${this.narrative.here.id}.done`);
+    this.showPlaces();
+  }
+
+  async start() {
+    await loadPalette();
+    await this.speak(preferred(location.search, this.chosen(), navigator.languages));
+    for (const kind of ["pointerdown", "keydown", "wheel", "touchstart"]) {
+      addEventListener(kind, (event) => this.touched(event), { capture: true, passive: true });
+    }
+    addEventListener("hashchange", () => this.follow());
+    document.addEventListener("keydown", (event) => this.key(event));
+    this.follow();
+    requestAnimationFrame((now) => this.frame(now));
+  }
+
+  chosen() {
+    try {
+      return sessionStorage.getItem("algoritmo.language");
+    } catch {
+      return null;
+    }
+  }
+
+  async speak(language) {
+    this.texts = await load(language, new URL("texts/", import.meta.url), this.pseudo);
+    document.documentElement.lang = language;
+    document.title = `Algoritmo: ${this.t("explore")}`;
+    this.showSettings();
+  }
+
+  async choose(language) {
+    try {
+      sessionStorage.setItem("algoritmo.language", language);
+    } catch {
+      // the choice lasts as long as the page
+    }
+    await this.speak(language);
+    this.open();
+  }
+
+  touched(event) {
+    const now = performance.now() / 1000;
+    this.presence.touch(now);
+    $("asked").hidden = true;
+    if (event.target.closest?.("#board")) this.touchedPage = now;
+    if (event.type !== "wheel") this.voice.wake();
+  }
+
+  key(event) {
+    if (event.target.closest?.("input, select, .keys, .pads")) return;
+    if (event.key === "ArrowRight") this.move(1);
+    else if (event.key === "ArrowLeft") this.move(-1);
+    else this.page?.key?.(event);
+  }
+
+  move(by) {
+    this.narrative.go(this.narrative.at + by);
+    location.hash = this.narrative.here.id;
+  }
+
+  follow() {
+    const id = location.hash.slice(1);
+    if (id) this.narrative.goTo(id);
+    this.open();
+  }
+
+  open() {
+    this.page?.leave?.();
+    const { id, create } = this.narrative.here;
+    const at = this.narrative.places.findIndex((place) => place.id === id);
+    $("number").textContent = this.t("place", { number: at + 1, count: this.narrative.places.length });
+    for (const part of ["title", "text", "try", "myth"]) $(part).textContent = this.t(`${id}.${part}`);
+    $("said").textContent = "";
+    this.opened = performance.now() / 1000;
+    this.touchedPage = -Infinity;
+    try {
+      this.page = create(this);
+      $("board").replaceChildren(...this.page.nodes);
+    } catch (error) {
+      this.page = null;
+      $("board").replaceChildren(el("p", "fault", this.t("fault", { reason: error.message })));
+    }
+    this.showPlaces();
+    this.showWalk();
+  }
+
+  showPlaces() {
+    const nodes = this.narrative.places.map((place, k) => {
+      const node = el("button", this.narrative.isDone(place.id) ? "done" : "", place.number);
+      const name = this.t(`${place.id}.title`);
+      node.title = name;
+      node.setAttribute("aria-label", `${place.number}: ${name}${this.narrative.isDone(place.id) ? `, ${this.t("done")}` : ""}`);
+      if (k === this.narrative.at) node.setAttribute("aria-current", "page");
+      node.addEventListener("click", () => (location.hash = place.id));
+      return node;
+    });
+    $("places").replaceChildren(...nodes);
+    $("places").setAttribute("aria-label", this.t("places"));
+  }
+
+  showWalk() {
+    const back = button(this.t("back"), () => this.move(-1));
+    back.disabled = this.narrative.at === 0;
+    const next = button(this.t("next"), () => this.move(1), { strong: true });
+    next.disabled = this.narrative.last;
+    $("walk").replaceChildren(back, next);
+    $("asked-here").textContent = this.t("here");
+  }
+
+  showSettings() {
+    const language = el("select");
+    language.setAttribute("aria-label", this.t("language"));
+    for (const [code, name] of Object.entries(LANGUAGES)) {
+      language.append(new Option(name, code, false, code === this.texts.language));
+    }
+    language.addEventListener("change", () => this.choose(language.value));
+    const path = el("select");
+    path.setAttribute("aria-label", this.t("path"));
+    path.append(new Option(this.t("path.all"), ""));
+    for (const minutes of PATHS) path.append(new Option(this.t("path.minutes", { minutes }), minutes, false, this.narrative.path === minutes));
+    path.addEventListener("change", () => {
+      this.narrative.choose(path.value || null);
+      if (location.hash.slice(1) === this.narrative.here.id) this.open();
+      else location.hash = this.narrative.here.id;
+    });
+    const sound = button(this.t("sound"), () => {
+      this.voice.mute(!this.voice.muted);
+      press(sound, !this.voice.muted);
+    }, { pressed: !this.voice.muted });
+    $("settings").replaceChildren(sound, path, language);
+  }
+
+  frame(ms) {
+    const now = ms / 1000;
+    this.watch(now);
+    const alone = now - this.touchedPage > UNTOUCHED_S;
+    try {
+      this.page?.frame?.(now, alone);
+    } catch (error) {
+      this.page = null;
+      $("board").replaceChildren(el("p", "fault", this.t("fault", { reason: error.message })));
+    }
+    requestAnimationFrame((next) => this.frame(next));
+  }
+
+  /** Somebody left: ask, then begin anew; with nobody there, a kiosk shows itself. */
+  watch(now) {
+    const state = this.presence.state(now);
+    if (state === "asked") {
+      $("asked-text").textContent = this.t("asked", { seconds: this.presence.left(now) });
+      $("asked").hidden = false;
+    } else if (state === "gone") {
+      $("asked").hidden = true;
+      this.restart();
+    } else if (state === "nobody" && this.kiosk && now - this.opened > ATTRACT_S) {
+      if (this.narrative.last) this.narrative.go(-1);
+      this.move(this.narrative.last ? -this.narrative.at : 1);
+      this.opened = now;
+    }
+  }
+
+  async restart() {
+    this.narrative.forget();
+    try {
+      sessionStorage.removeItem("algoritmo.language");
+    } catch {
+      // nothing was kept
+    }
+    await this.speak(preferred(location.search, null, this.kiosk ? [] : navigator.languages));
+    if (location.hash && location.hash.slice(1) !== this.narrative.here.id) location.hash = this.narrative.here.id;
+    else this.open();
+  }
+}
+
+new Explorer().start().catch((error) => {
+  const why = `This page could not be opened (${error.message}). The folder has to be served by a file server that knows .js and .json.`;
+  document.body.replaceChildren(el("p", "fault", why));
+});

@@ -1,0 +1,45 @@
+// band-worker.js: a thread's side of the band, with this test in the place of the page.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const bytes = readFileSync(new URL("../../../models/festival/festival.onnx", import.meta.url));
+const told = [];
+let wake = () => {};
+Object.assign(globalThis, {
+  onmessage: null,
+  postMessage: (message) => {
+    told.push(message);
+    wake();
+  },
+  fetch: async (address) => (address === "here" ? { ok: true, arrayBuffer: async () => bytes } : { ok: false, status: 404 }),
+});
+await import("../../../engine/web/static/lib/band-worker.js");
+
+const heard = async (what, count = 1) => {
+  while (told.filter((message) => message.what === what).length < count) await new Promise((done) => (wake = done));
+  return told.filter((message) => message.what === what);
+};
+const order = (name, more = {}) => globalThis.onmessage({ data: { order: name, ...more } });
+
+test("opens, plays in time, takes keys, stops; what goes wrong is told", async () => {
+  await order("open", { address: "nowhere", seed: 1 });
+  assert.match((await heard("fault"))[0].reason, /nowhere is missing \(404\)/);
+  await order("open", { address: "here", seed: 1 });
+  assert.equal((await heard("open"))[0].card.name, "festival");
+  await order("down", { pitch: 72 });
+  await order("set", { temperature: 0.9 });
+  await order("silence", { units: [[0, 1]] });
+  await order("start", { bpm: 600 });
+  const steps = await heard("step", 4);
+  await order("stop");
+  assert.deepEqual(steps.slice(0, 4).map(({ step }) => step), [0, 1, 2, 3]);
+  assert.ok(steps.some(({ begun }) => begun.some(({ yours, pitch }) => yours && pitch === 72)));
+  await order("up", { pitch: 72 });
+  await order("mind", { untrained: true, seed: 2 });
+  await order("start", { bpm: 600 });
+  await heard("step", steps.length + 2);
+  await order("stop");
+  assert.equal(told.filter(({ what }) => what === "fault").length, 1);
+});

@@ -1,0 +1,128 @@
+"""The explorer in a real browser: every page plays by itself, in every language, on a phone, and asks nobody else."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from engine.app.explore import export
+
+PLACES = ("key", "neuron", "clash", "layers", "memory", "beats", "accent", "music", "inside", "train", "phone")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The exported folder, served by a plain file server below another folder."""
+    root = tmp_path_factory.mktemp("served")
+    export(root / "museum")
+    handler = functools.partial(_Quiet, directory=str(root))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/museum/explore/"
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def opened(browser: Browser, address: str, width: int = 1280, height: int = 800, **more: object) -> tuple[Page, list[str]]:
+    """A page, and what goes wrong on it: errors, failed requests, requests to anybody else."""
+    page = browser.new_page(viewport={"width": width, "height": height}, **more)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+    here = address.split("/museum/")[0]
+    page.on("request", lambda request: None if request.url.startswith((here, "data:")) else faults.append(request.url))
+    page.goto(address)
+    return page, faults
+
+
+@pytest.mark.parametrize("language", ["en", "es", "ca"])
+def test_every_page_opens_in_every_language_on_a_phone_too(browser: Browser, address: str, language: str) -> None:
+    page, faults = opened(browser, f"{address}?lang={language}", 360, 740)
+    for place in PLACES:
+        page.evaluate(f"location.hash = {place!r}")
+        page.wait_for_function(f"document.querySelector('#places [aria-current]') && location.hash === '#{place}'")
+        page.wait_for_timeout(250)
+        title = page.inner_text("#title")
+        assert title
+        assert "." not in title, "a key without a text"
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert overflow <= 0, f"{place}: {overflow} px too wide"
+        assert page.locator("#board canvas").count() >= 1
+    assert page.get_attribute("html", "lang") == language
+    assert not faults
+    page.close()
+
+
+def test_texts_two_fifths_longer_still_fit(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, f"{address}?pseudo", 360, 740)
+    for place in PLACES:
+        page.evaluate(f"location.hash = {place!r}")
+        page.wait_for_timeout(120)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, place
+    assert not faults
+    page.close()
+
+
+def test_a_visitor_parts_the_notes_by_the_labels_alone(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, f"{address}#neuron")
+    for label, value in (("weight of pitch", "-1.6"), ("weight of length", "3"), ("threshold", "-1.5")):
+        page.get_by_label(label).fill(value)
+    page.get_by_text("Nearly all notes lie on the right side.").or_(page.get_by_text("notes are on the right side")).wait_for()
+    page.get_by_role("button", name="1: What is a neuron?, done").wait_for()
+    assert not faults
+    page.close()
+
+
+def test_a_visitor_solves_the_clash(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, f"{address}#layers")
+    page.get_by_role("button", name="three units").click()
+    page.get_by_role("button", name="play", exact=True).click()
+    page.get_by_text("All four are right").wait_for(timeout=30_000)
+    assert not faults
+    page.close()
+
+
+def test_the_network_in_the_page_answers_a_key(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, f"{address}#key")
+    page.wait_for_timeout(1500)
+    page.keyboard.press("a")
+    page.get_by_text("It heard you").wait_for()
+    assert not faults
+    page.close()
+
+
+def test_a_tune_is_learned_and_played_on(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, f"{address}#train")
+    page.get_by_role("button", name="learn it").click()
+    page.get_by_text("It knows your tune by heart.").wait_for(timeout=60_000)
+    page.get_by_role("button", name="play on").click()
+    page.get_by_text("It goes on from your tune.").wait_for()
+    assert not faults
+    page.close()
+
+
+def test_where_one_was_is_where_one_goes_on(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}#beats")
+    page.wait_for_function("document.querySelector('#title').textContent")
+    page.goto(address)
+    page.get_by_role("heading", name="Three beats").wait_for()
+    context.close()
+
+
+def test_nothing_is_drawn_by_lot_but_from_a_seed() -> None:
+    static = Path(__file__).parents[2] / "engine" / "web" / "static"
+    for path in [*static.glob("explore/**/*.js"), *static.glob("lib/*.js")]:
+        assert "Math.random" not in path.read_text(), path.name
