@@ -95,7 +95,7 @@ def packages(requirements: Sequence[str], version_of: Callable[[str], str | None
     here = []
     for requirement in requirements:
         match = re.match(r"([A-Za-z0-9._-]+)==([^; ]+)(?:.*extra == ['\"](\w+)['\"])?", requirement)
-        if match is None or match[3] == "test":
+        if match is None or match[3] not in (None, *_EXTRAS):
             continue
         name, wanted, extra = match.groups()
         have = version_of(name)
@@ -113,7 +113,7 @@ def packages(requirements: Sequence[str], version_of: Callable[[str], str | None
     if here:
         yield Finding(OK, "packages", ", ".join(here))
     for extra, missing in missing_of.items():
-        what = f"extra {extra!r} ({_EXTRAS.get(extra, 'optional')})"
+        what = f"extra {extra!r} ({_EXTRAS[extra]})"
         if missing:
             yield Finding(NOTE, what, f"without {', '.join(missing)}", f"{sys.executable} -m pip install -e '.[{extra}]'")
         else:

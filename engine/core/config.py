@@ -255,7 +255,8 @@ def error_of(faults: Sequence[str], path: Path | None, settings: Sequence[str] =
     told, where = [], "--set"
     for fault in faults:
         key = fault.partition(":")[0]
-        given = [s for s in settings if _touch(s.partition("=")[0].strip(), key)]
+        # The fault of a file that a setting names begins with the file.
+        given = [s for s in settings if _touch(s.partition("=")[0].strip(), key) or s.partition("=")[2].strip() == key]
         told.append(f"--set {given[-1]}: {fault}" if given else fault)
         where = where if given or path is None else str(path)
     return ConfigError.of(told, where)

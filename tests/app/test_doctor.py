@@ -42,7 +42,7 @@ def test_packages_missing_other_and_optional():
     assert said["pyo"].remedy.endswith("-m pip install pyo==1.1.0")
     assert (said["onnxruntime"].level, said["onnxruntime"].said) == (NOTE, "1.30.0; this was made with 1.31.1")
     assert said["packages"].said == "numpy 2.4.6"
-    assert said["extra 'link' (tempo from Ableton Link)"].level == NOTE
+    assert not any("link" in name or "vst" in name for name in said)  # no code uses those
     assert "pytest" not in "".join(map(str, said.values()))
 
 
