@@ -198,6 +198,7 @@ CHANNELS = (
     *(Channel(f"notices.{process}", process, messages.NOTICE, 256) for process in PROCESSES),
 )
 WRITERS = {channel.name: channel.writer for channel in CHANNELS}
+DECLARES = "audio"  # the one process that says which parameters there are beside the fixed ones; any process sets values
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ class Link:
         self._memory = memory
         self._segment = segment
         at = Values.size(layout.parameters)
-        self.values = Values(memory[:at], layout.parameters)
+        self.values = Values(memory[:at], layout.parameters, declares=process in (None, DECLARES))
         self._rings: dict[str, Ring] = {}
         self._writers: dict[str, Writer] = {}
         for name, dtype, capacity in layout.rings:

@@ -25,14 +25,15 @@ class Values:
     Any process may write any value; each write is one aligned eight-byte store, and the last one wins.
     """
 
-    def __init__(self, memory: memoryview, fixed: int) -> None:
-        """`fixed`: parameters that every run has; SLOTS more have room behind them."""
+    def __init__(self, memory: memoryview, fixed: int, declares: bool = True) -> None:
+        """`fixed`: parameters that every run has; SLOTS more have room behind them. `declares`: whether those may be defined."""
         count = fixed + SLOTS
         self._version = memory[:8].cast("Q")
         self.fixed = fixed
         self.numbers = np.frombuffer(memory, np.float64, count, offset=_HEADER)
         self.bytes = memory[_HEADER : _HEADER + 8 * count]  # of the numbers
-        self.definitions = Definitions(memory[_lines(_HEADER + 8 * count) :])
+        defined = memory[_lines(_HEADER + 8 * count) :]
+        self.definitions = Definitions(defined if declares else defined.toreadonly())
 
     @staticmethod
     def size(fixed: int) -> int:
@@ -53,6 +54,8 @@ class Values:
 class Definitions:
     """One text that a single writer replaces as a whole and anyone may read at any time; never half of one and half of another.
 
+    Whoever is handed memory that is read-only can read alone.
+
     There are two buffers. The newest text lies in the buffer that the generation's last bit names; the writer fills the other
     one and only then counts the generation up. A reader that was overtaken while it copied sees another generation, and one
     whose processor saw the stores in another order a wrong checksum: both read again. A writer that dies half way has changed
@@ -72,7 +75,7 @@ class Definitions:
         return self._generation[0]
 
     def write(self, text: bytes) -> None:
-        """Publish a text of at most ROOM bytes."""
+        """Publish a text of at most ROOM bytes. Raises TypeError where the memory is read-only."""
         assert len(text) <= ROOM  # whoever makes it says so in better words
         following = self._generation[0] + 1
         buffer = self._buffers[following % 2]

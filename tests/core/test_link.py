@@ -7,7 +7,7 @@ import pytest
 
 from engine.core import messages
 from engine.core.contract import Card
-from engine.core.link import CHANNELS, Layout, Link, Reader, Ring, Writer
+from engine.core.link import CHANNELS, DECLARES, Layout, Link, Reader, Ring, Writer
 from engine.core.roles import PROCESSES
 from engine.core.values import Values
 from tests import tiny
@@ -157,6 +157,22 @@ def test_a_view_writes_what_the_table_gives_it_and_reads_the_rest(process: str):
         else:
             with pytest.raises(KeyError):
                 view.writer(channel.name)
+
+
+@pytest.mark.parametrize("process", ["supervisor", *PROCESSES])
+def test_one_process_says_which_parameters_there_are_and_each_reads_and_sets_them(process: str):
+    whole = Link.private(LAYOUT)
+    whole.values.definitions.write(b"before")
+    view = whole.view(process)
+    if process == DECLARES:
+        view.values.definitions.write(b"after")
+        assert whole.values.definitions.read() == (2, b"after")
+    else:
+        with pytest.raises(TypeError, match="read-only"):
+            view.values.definitions.write(b"after")
+        assert whole.values.definitions.read() == view.values.definitions.read() == (1, b"before")
+    view.values.write(2, 0.5)
+    assert whole.values.numbers[2] == 0.5
 
 
 def test_a_notice_is_its_own_processs():
