@@ -13,6 +13,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from engine.app.supervisor import Supervisor
+from engine.control.keyboard import is_before
 from engine.core.messages import ERROR, WARNING
 from engine.jam.modes import CLASSES
 from engine.transport.sample_clock import SampleClock
@@ -23,7 +24,7 @@ _COLOURS = {WARNING: "yellow", ERROR: "bold red"}
 
 
 class Status:
-    """Draws one line that stays where it is; what happens meanwhile scrolls by above it."""
+    """Draws one line that stays where it is; what happens meanwhile scrolls by above it. In the background it draws none."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -33,12 +34,12 @@ class Status:
     def __enter__(self) -> Status:
         if self._console.is_terminal:
             self._screen = Screen(console=self._console, auto_refresh=False, transient=True)
-            self._screen.__enter__()
+            self.take()
         return self
 
     def __exit__(self, *_error: object) -> None:
         if self._screen is not None:
-            self._screen.__exit__(None, None, None)
+            self._screen.stop()
 
     def release(self) -> None:
         """Leave the terminal's line."""
@@ -46,9 +47,15 @@ class Status:
             self._screen.stop()
 
     def take(self) -> None:
-        """Draw again."""
-        if self._screen is not None:
+        """Draw again, where the terminal is not the shell's."""
+        if self._screen is not None and not self._in_background():
             self._screen.start()
+
+    def _in_background(self) -> bool:
+        try:
+            return is_before(self._console.file.fileno()) is False
+        except (OSError, ValueError):  # a stream without a file, or one that is closed
+            return False
 
     def tell(self, level: int, text: str) -> None:
         """Print one line for the person."""
@@ -56,7 +63,10 @@ class Status:
 
     def show(self, jam: Supervisor) -> None:
         """Draw the line; without a terminal print it every few seconds."""
-        if self._screen is not None:
+        if self._screen is not None and self._in_background():
+            self.release()
+        elif self._screen is not None:
+            self._screen.start()  # nothing, where it has not been in the background
             self._screen.update(Text(line(jam), no_wrap=True, overflow="ellipsis"), refresh=True)
         elif time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + QUIET_S

@@ -65,6 +65,10 @@ class Pauses:
             holder.take()
 
 
+# A disk or a reader that takes no more; a closed stream; a stream in the middle of a line, where a signal's handler writes.
+UNWRITTEN = (OSError, ValueError, RuntimeError)
+
+
 class Steady:
     """A text stream that is written to as long as somebody takes it: what cannot be written is left out."""
 
@@ -73,13 +77,13 @@ class Steady:
 
     def write(self, text: str) -> int:
         """Write, if that can be done."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(*UNWRITTEN):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Write what waits, if that can be done."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(*UNWRITTEN):
             self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
@@ -102,13 +106,14 @@ class Steady:
 def settle_streams() -> None:
     """Give each standard stream a place, and let it write every letter in some way.
 
-    A stream that is closed leaves its number to the next file that is opened, and whatever prints writes into that.
+    A stream that is closed leaves its number to the next file that is opened, and whatever prints writes into that; so it is in
+    every process that is started from here.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number that is free
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115  # as long as the process
     for stream in (sys.stdout, sys.stderr):

@@ -41,7 +41,7 @@ class Keyboard:
 
     def take(self) -> None:
         """Take the keys, where there is a terminal and this program is before it: not in the background."""
-        if termios is not None and sys.stdin is not None and sys.stdin.isatty() and _is_before(sys.stdin.fileno()):
+        if termios is not None and sys.stdin is not None and sys.stdin.isatty() and is_before(sys.stdin.fileno()):
             with contextlib.suppress(termios.error):
                 self._before = termios.tcgetattr(sys.stdin)
                 tty.setcbreak(sys.stdin)
@@ -55,8 +55,10 @@ class Keyboard:
 
     @property
     def here(self) -> bool:
-        """Whether keys can be read."""
-        return self._before is not None and _is_before(self.fileno())
+        """Whether keys can be read; a program that has come out of the background takes them first."""
+        if self._before is None:
+            self.take()
+        return self._before is not None and bool(is_before(self.fileno()))
 
     def fileno(self) -> int:
         """What to wait on."""
@@ -73,12 +75,12 @@ class Keyboard:
         return any(press(key, live, self._tell) for key in split(data.decode(errors="ignore")))
 
 
-def _is_before(terminal: int) -> bool:
-    """Whether what is typed there is for this program; in the background it is for the shell."""
+def is_before(terminal: int) -> bool | None:
+    """Whether a terminal is this program's; in the background it is the shell's. None where nobody can tell."""
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except (OSError, AttributeError):
-        return False
+        return None
 
 
 def split(text: str) -> list[str]:

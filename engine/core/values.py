@@ -26,7 +26,7 @@ class Values:
     """
 
     def __init__(self, memory: memoryview, fixed: int, declares: bool = True) -> None:
-        """`fixed`: parameters that every run has; SLOTS more have room behind them. `declares`: whether those may be defined."""
+        """`fixed`: parameters that every run has; SLOTS more have room behind them. `declares`: may define those."""
         count = fixed + SLOTS
         self._version = memory[:8].cast("Q")
         self.fixed = fixed

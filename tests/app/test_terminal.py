@@ -41,6 +41,32 @@ def test_a_full_disk_stops_nothing():
         Console(file=out).print("bar 1.1" * 10_000)
 
 
+class Interrupted(io.RawIOBase):
+    """While it writes, a signal's handler writes to the stream before it."""
+
+    def __init__(self) -> None:
+        self.handler = lambda: None
+        self.got = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        self.got += bytes(data)
+        self.handler()
+        return len(data)
+
+
+def test_a_pause_in_the_middle_of_a_line_stops_nothing():
+    raw = Interrupted()
+    with io.TextIOWrapper(io.BufferedWriter(raw)) as stream, Steady(stream) as out:
+        raw.handler = lambda: (out.write("x" * 20_000), out.flush())  # longer than what any buffer takes
+        out.write("bar 1.1")
+        out.flush()
+        raw.handler = lambda: None
+    assert raw.got.startswith(b"bar 1.1")
+
+
 SETTLE = "import sys; from engine.app.terminal import settle_streams; settle_streams(); "
 SHOW = SETTLE + "print('fünf \\u2014 5'); sys.stderr.write('done')"
 
@@ -59,6 +85,13 @@ def test_without_a_stdout_no_file_takes_its_number(tmp_path):
     done = subprocess.run(shell, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_without_any_stream_a_process_that_is_started_has_all():
+    look = "import os, sys; [os.fstat(n) for n in range(3)]; sys.exit(None in (sys.stdin, sys.stdout, sys.stderr))"
+    code = SETTLE + f"import subprocess; sys.exit(subprocess.run([sys.executable, '-c', {look!r}]).returncode)"
+    shell = ["sh", "-c", f'exec "{sys.executable}" -c "$0" <&- >&- 2>&-', code]
+    assert subprocess.run(shell, check=False).returncode == 0
 
 
 def test_keys_of_a_terminal_that_was_closed_end_nothing(monkeypatch):

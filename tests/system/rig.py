@@ -308,18 +308,21 @@ def silences(sound: np.ndarray) -> int:
     return int((heard < 0.02 * heard.max()).sum())
 
 
+def jam_command(sessions: Path, *settings: str, options: Iterable[str] = ()) -> list[str]:
+    """Return the words of `algoritmo jam`, recording into a folder of `sessions`."""
+    command = [sys.executable, "-m", "engine.cli", "jam", "--session", str(sessions), *options]
+    return command + [word for setting in settings for word in ("--set", setting)]
+
+
 class Jam:
     """`algoritmo jam` as its own program, in a process group of its own."""
 
     def __init__(self, folder: Path, *settings: str, options: Iterable[str] = (), env: dict[str, str] | None = None) -> None:
         self.session_dir = folder / "sessions"
         self._out = folder / "jam.out"
-        command = [sys.executable, "-m", "engine.cli", "jam", "--session", str(self.session_dir), *options]
-        for setting in settings:
-            command += ["--set", setting]
         with self._out.open("wb") as out:
             self.process = subprocess.Popen(
-                command,
+                jam_command(self.session_dir, *settings, options=options),
                 stdout=out,
                 stderr=out,
                 cwd=folder,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from engine.app.terminal import ENDINGS
 from engine.core.realtime import CPU_DMA_LATENCY
 from tests.core.test_realtime import in_force_us
-from tests.system.rig import RATE, ROOT, Jam, need, null_settings, wait_for
+from tests.system.rig import RATE, ROOT, Jam, Stage, jack_settings, jam_command, need, null_settings, wait_for
 from tests.system.test_killed import assert_whole_midi
 
 pytestmark = pytest.mark.system
@@ -45,6 +45,40 @@ def test_a_signal_to_all_of_it_ends_it_without_a_click_or_a_hanging_note(start_j
     assert report["recorded_s"] == pytest.approx(len(sound) / RATE, abs=0.01)
 
 
+def hanging(received: list[tuple[int, bytes]]) -> set[tuple[int, int]]:
+    """Return channel and pitch of the notes that were begun and not ended, by notes off of their own."""
+    sounding: set[tuple[int, int]] = set()
+    for _, (status, pitch, *velocity) in received:
+        key = (status & 0x0F, pitch)
+        if status & 0xF0 == 0x90 and velocity[0]:
+            sounding.add(key)
+        elif status & 0xF0 in (0x80, 0x90):
+            sounding.discard(key)
+    return sounding
+
+
+@pytest.mark.parametrize("number", [n for n in ENDINGS if n != signal.SIGINT])
+def test_a_signal_to_all_of_it_leaves_no_note_hanging_on_an_instrument(
+    number: int, stage: Stage, start_jam: Callable[..., Jam], jack_env: dict[str, str]
+):
+    settings = (*jack_settings(), 'midi.outputs=["virtual"]', "jam.mode=solo", "parameters.density=2")
+    for _ in range(3):
+        jam = start_jam(*settings, env=jack_env)
+        stage.connect_to_jam(notes=True)
+        wait_for(lambda: len(hanging(stage.received)) >= 3, 40, "three notes of the jam at once")
+        xruns = stage.xruns
+        assert jam.end(number, AT_ONCE_S) == 0, jam.output
+        stage.wait_until(stage.now + RATE // 10)
+        if not hanging(stage.received) or stage.xruns == xruns:
+            break
+        stage.forget()  # once more: a server that misses a period takes with it the notes off that are in it
+    assert hanging(stage.received) == set()
+    assert "Traceback" not in jam.output
+    assert "killed" not in jam.output
+    assert_whole_midi(jam.session / "session.mid", ())
+    assert sum(jam.report["notes_out"].values()) >= 3
+
+
 def test_when_it_is_killed_its_processes_end_by_themselves(start_jam: Callable[..., Jam]):
     jam = start_jam(*null_settings(), "jam.mode=solo")
     jam.wait_playing(8)
@@ -55,22 +89,35 @@ def test_when_it_is_killed_its_processes_end_by_themselves(start_jam: Callable[.
     assert_whole_midi(jam.session / "session.mid", ())
 
 
-def test_a_full_disk_behind_what_it_prints_changes_nothing(tmp_path: Path):
-    command = [sys.executable, "-m", "engine.cli", "jam", "--session", str(tmp_path / "s"), "--demo", "--duration", "4"]
-    command += [word for setting in null_settings() for word in ("--set", setting)]
-    with open("/dev/full", "w") as full:
-        env = os.environ | {"PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=env, check=False)
-    assert done.returncode == 0, done.stderr
-    assert next((tmp_path / "s").glob("*/report.json")).exists()
+OUTPUTS = {
+    "a full disk": (">/dev/full", {}),
+    "a reader that quits": ("| head -1", {"PYTHONIOENCODING": "ascii"}),
+    "nothing at all": (">&- 2>&-", {"LC_ALL": "C"}),
+}
+
+
+@pytest.mark.parametrize("behind", OUTPUTS)
+def test_what_is_behind_its_output_changes_nothing(behind: str, tmp_path: Path):
+    rest, env = OUTPUTS[behind]
+    command = jam_command(tmp_path / "s", *null_settings(), "jam.mode=solo", options=["--duration", "2"])
+    shell = ["bash", "-o", "pipefail", "-c", f'"$@" {rest}', "bash", *command]
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONUTF8"} | {"PYTHONPATH": str(ROOT)} | env
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    if "head" in rest:
+        assert len(done.stdout.splitlines()) == 1
+    session = next((tmp_path / "s").glob("*"))
+    report = json.loads((session / "report.json").read_text())
+    assert report["steps"] > 0
+    assert report["duration_s"] > 2
+    assert_whole_midi(session / "session.mid", ())
 
 
 def test_a_second_jam_on_the_same_ports_says_so_and_leaves_no_folder(start_jam: Callable[..., Jam], tmp_path: Path):
     settings = null_settings()
     first = start_jam(*settings)
     first.wait_playing(1)
-    command = [sys.executable, "-m", "engine.cli", "jam", "--session", str(tmp_path / "second")]
-    command += [word for setting in settings for word in ("--set", setting)]
+    command = jam_command(tmp_path / "second", *settings)
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     second = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
     assert second.returncode == 2
