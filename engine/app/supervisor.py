@@ -67,7 +67,11 @@ class Supervisor:
         if taken := taken_ports(config):
             raise ConfigError(taken)
         self.link = Link.create(layout)
-        self.session = _new_session(config) if config.session.record else None
+        try:
+            self.session = _new_session(config) if config.session.record else None
+        except SessionError:
+            self.close()
+            raise
         self.live = Live(registry, self.link.values)
         self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo)
         self._children: dict[str, _Child] = {}
