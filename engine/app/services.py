@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.control.osc_control import Control
 from engine.control.osc_socket import ControlSocket
+from engine.control.status import snapshot
 from engine.core.config import Config
 from engine.core.link import Link
 from engine.core.messages import INFO
@@ -24,7 +25,6 @@ from engine.feed.oscquery import Query
 from engine.feed.receivers import Receivers
 from engine.feed.schema import ROOT
 from engine.feed.subscribers import Subscribers
-from engine.jam.modes import MODES
 from engine.net.guard import Guard
 from engine.web.site import Site
 
@@ -128,28 +128,32 @@ class Services:
 
     def _status(self) -> dict[str, Any]:
         """What /status answers."""
-        targets = self._feed.targets
-        rate_hz = self._feed.rate_hz(time.perf_counter_ns() * 1e-9)
+        jam, targets = snapshot(self._link, self._live), self._feed.targets
+        if (feed := jam.feed) is not None:  # counted on over a restart, as the report does
+            rate_hz, sent, dropped = feed.rate_hz, feed.sent, feed.dropped
+        else:
+            rate_hz, sent, dropped = self._feed.rate_hz(time.perf_counter_ns() * 1e-9), targets.sent, targets.dropped
         out: dict[str, Any] = {
             "uptime_s": round(time.monotonic() - self._begun_s, 1),
-            "mode": MODES[int(self._live.get("mode"))],
-            "tempo": self._live.get("tempo"),
-            "feed": {"rate_hz": round(rate_hz, 1), "sent": targets.sent, "dropped": targets.dropped},
+            "mode": jam.mode,
+            "tempo": jam.tempo_bpm,
+            "feed": {"rate_hz": round(rate_hz, 1), "sent": sent, "dropped": dropped},
             "targets": [
                 {"to": t.name, "sent": t.sent, "dropped": t.dropped, "refused": t.refused} for t in targets.targets[:MOST_TOLD]
             ],
         }
-        clock, network, feed = (self._link[name].latest() for name in ("clock", "network", "feed"))
-        if network is not None:
+        if (place := jam.place) is not None:
+            out |= {"bar": place.bar, "beat": place.beat, "playing": place.playing, "doing": jam.doing}
+        if (network := jam.network) is not None:
             out |= {
-                "steps": int(network["steps"]),
-                "late_steps": int(network["late_steps"]),
-                "step_ms": round(float(network["step_p50_ms"]), 3),
-                "lead_ms": round(float(network["lead_ms"]), 3),
-                "provider": network["provider"].decode(),
+                "steps": network.steps,
+                "late_steps": network.late_steps,
+                "step_ms": round(network.step_ms.p50, 3),
+                "lead_ms": round(network.lookahead_ms, 3),
+                "provider": network.provider,
             }
-        if clock is not None:
-            out |= {"dsp_load": round(float(clock["dsp_mean"]), 3), "xruns": int(clock["xruns"])}
+        if (sound := jam.sound) is not None:
+            out |= {"dsp_load": round(sound.dsp_mean, 3), "xruns": sound.xruns}
         if feed is not None:
-            out |= {"recording": int(feed["recording"]), "recorded_frames": int(feed["recorded_frames"])}
+            out |= {"recording": feed.recording, "recorded_frames": feed.recorded_frames}
         return out

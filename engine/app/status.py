@@ -6,18 +6,16 @@ Runs on: main process.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live as Screen
 from rich.text import Text
 
-from engine.app.supervisor import Supervisor
 from engine.control.keyboard import is_before
+from engine.control.status import Snapshot
 from engine.core.messages import ERROR, WARNING
-from engine.jam.modes import CLASSES
-from engine.transport.sample_clock import SampleClock
-from engine.transport.timeline import BeatTimeline
 
 QUIET_S = 5.0  # without a terminal: how often a line is printed
 _COLOURS = {WARNING: "yellow", ERROR: "bold red"}
@@ -61,52 +59,58 @@ class Status:
         """Print one line for the person."""
         self._console.print(Text(text, style=_COLOURS.get(level, "")), highlight=False)
 
-    def show(self, jam: Supervisor) -> None:
+    def show(self, jam: Snapshot) -> None:
         """Draw the line; without a terminal print it every few seconds."""
         if self._screen is not None and self._in_background():
             self.release()
         elif self._screen is not None:
             self._screen.start()  # nothing, where it has not been in the background
-            self._screen.update(Text(line(jam), no_wrap=True, overflow="ellipsis"), refresh=True)
+            text = Text(line(jam, self._console.width), no_wrap=True, overflow="ellipsis")
+            self._screen.update(text, refresh=True)
         elif time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + QUIET_S
             self._console.print(line(jam), highlight=False, soft_wrap=True)
 
 
-def line(jam: Supervisor) -> str:
-    """Return the status line: beat, mode, step time, DSP load, xruns, late steps, feed rate."""
-    clock, beat, network, feed = (jam.link[name].latest() for name in ("clock", "timeline", "network", "feed"))
-    parts = [beat_text(clock, beat)]
-    playing = CLASSES[int(jam.live.get("mode"))]
-    mode = playing.name
+def line(jam: Snapshot, width: int | None = None) -> str:
+    """Return the status line: what a player needs, then of the machine's figures as many as `width` characters hold."""
+    out = for_player(jam)
+    for figure in of_machine(jam):
+        longer = f"{out} | {figure}"
+        if width is not None and len(longer) > width:
+            break
+        out = longer
+    return out
+
+
+def for_player(jam: Snapshot) -> str:
+    """Return mode, what goes on, bar and beat, and tempo: within 40 columns, whatever the mode."""
+    place = jam.place
+    if place is None or jam.sound is None:
+        return f"{jam.mode} {jam.doing}"
+    if place.begun:
+        where = f", bar {place.bar}.{place.beat}"
+    else:
+        where = f" {place.beat}" if place.playing else ""
+    return f"{jam.mode} {jam.doing}{where}, {place.tempo_bpm:.0f} bpm"
+
+
+def of_machine(jam: Snapshot) -> Iterator[str]:
+    """Yield the machine's figures, the graver first: device, step time, DSP load, xruns, late steps, feed, recording."""
+    sound, network, feed = jam.sound, jam.network, jam.feed
+    if sound is not None and sound.device_lost:
+        yield "DEVICE LOST"
     if network is not None:
-        if playing.takes_turns:
-            mode += " (listening)" if network["listening"] else " (answering)"
-        parts.append(mode)
-        parts.append(f"step {network['step_p50_ms']:.2f} ms, p99 {network['step_p99_ms']:.2f}")
-    if clock is not None:
-        parts.append(f"DSP {100 * clock['dsp_mean']:.0f} %")
-        parts.append(f"xruns {clock['xruns']}" + (", DEVICE LOST" if clock["device_lost"] else ""))
+        yield f"step {network.step_ms.p50:.2f} ms, p99 {network.step_ms.p99:.2f}"
+    if sound is not None:
+        yield f"DSP {100 * sound.dsp_mean:.0f} %"
+        yield f"xruns {sound.xruns}"
     if network is not None:
-        parts.append(f"late {network['late_steps']}")
+        yield f"late {network.late_steps} of {network.steps}"
     if feed is not None:
-        recording = ("", " | REC", " | recording stopped")[int(feed["recording"])]
-        parts.append(f"feed {feed['rate_hz']:.0f}/s{recording}")
-    return " | ".join(parts)
-
-
-def beat_text(clock: Any, timeline: Any) -> str:
-    """Return bar and beat as musicians count them, and the tempo."""
-    if clock is None or timeline is None:
-        return "starting"
-    line = BeatTimeline.of(timeline)
-    beat = max(line.beat_at(SampleClock.of(clock).frame_at(time.perf_counter_ns())), line.beat)
-    bar, into = divmod(line.place(beat), line.beats_per_bar)
-    of_bar = int(into * line.denominator / 4) + 1
-    if not line.playing:
-        return f"stopped at bar {int(bar) + 1}.{of_bar}" if beat >= line.began else "stopped"
-    where = f"count-in {of_bar}" if beat < line.began else f"bar {int(bar) + 1}.{of_bar}"
-    return f"{where} at {line.tempo_bpm:.0f} bpm"
+        yield f"feed {feed.rate_hz:.0f}/s"
+        if feed.recording:
+            yield ("", "REC", "recording stopped")[feed.recording]
 
 
 def summary(report: dict[str, Any], session: str) -> str:

@@ -23,6 +23,7 @@ from engine import __version__
 from engine.app.taken import taken_ports
 from engine.app.terminal import Endings
 from engine.control.keyboard import Keyboard
+from engine.control.status import Snapshot, Spread, snapshot
 from engine.core import contract
 from engine.core.config import Config
 from engine.core.errors import AlgoritmoError, ConfigError, SessionError
@@ -32,7 +33,6 @@ from engine.core.parameters import Live
 from engine.core.process import Spec, start
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
 from engine.core.roles import PROCESSES, ROLES, role_of
-from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
 
@@ -89,7 +89,7 @@ class Supervisor:
     def run(
         self,
         duration_s: float | None,
-        show: Callable[[Supervisor], None],
+        show: Callable[[Snapshot], None],
         extra_report: Path | None = None,
         keyboard: Keyboard | None = None,
     ) -> None:
@@ -101,7 +101,7 @@ class Supervisor:
     def _run(
         self,
         duration_s: float | None,
-        show: Callable[[Supervisor], None],
+        show: Callable[[Snapshot], None],
         extra_report: Path | None,
         keyboard: Keyboard | None,
     ) -> None:
@@ -113,7 +113,7 @@ class Supervisor:
             while not self._stop and (end_s is None or time.monotonic() < end_s):
                 self._wait(STATUS_S if end_s is None else min(STATUS_S, max(end_s - time.monotonic(), 0)), keyboard)
                 self._read()
-                show(self)
+                show(self.snapshot())
                 if time.monotonic() >= next_report_s:
                     self._write_report(extra_report)
                     next_report_s = time.monotonic() + REPORT_S
@@ -268,15 +268,19 @@ class Supervisor:
         """Process id of a child."""
         return self._children[name].process.pid
 
+    def snapshot(self) -> Snapshot:
+        """How it goes now."""
+        return snapshot(self.link, self.live)
+
     def report(self) -> dict[str, Any]:
         """The figures of the jam so far, as report.json has them."""
-        link = self.link
-        clock, network, feed = (link[name].latest() for name in ("clock", "network", "feed"))
+        jam = self.snapshot()
         out: dict[str, Any] = {
             "network": self._spec.card.name,
             "network_file": self._spec.network_path.name,
-            "seed": int(self.live.get("seed")),
-            "mode": MODES[int(self.live.get("mode"))],
+            "seed": jam.seed,
+            "mode": jam.mode,
+            "bar": None if jam.place is None else jam.place.bar,
             "notes_in": self._notes_in,
             "notes_out": dict(self._notes_out),
             "begun_unix_s": self._begun_unix_s,
@@ -287,28 +291,7 @@ class Supervisor:
             "cpu_dma_latency_us": None if self._awake is None else self.config.audio.cpu_dma_latency_us,
             "versions": versions(),
         }
-        if network is not None:
-            out |= {"steps": int(network["steps"]), "late_steps": int(network["late_steps"])}
-            out["step_ms"] = {key: round(float(network[f"step_{key}_ms"]), 4) for key in ("p50", "p99", "max")}
-            # Most steps are chosen and sent before their window closes; the others show what choosing takes.
-            again = {key: round(float(network[f"again_{key}_ms"]), 4) for key in ("p50", "p99", "max")}
-            out["chosen_again"] = {"steps": int(network["again_steps"]), "kept": int(network["kept_steps"]), "step_ms": again}
-            out["lead_ms"] = round(float(network["lead_ms"]), 3)
-            out["provider"] = network["provider"].decode()
-        if clock is not None:
-            out["xruns"], out["xruns_own"] = int(clock["xruns"]), int(clock["xruns_own"])
-            out["dsp_load"] = {key: round(float(clock[f"dsp_{key}"]), 4) for key in ("mean", "max", "own_max")}
-            out["midi_ignored"] = int(clock["midi_ignored"])
-            out["notes_late"] = int(clock["notes_late"])
-        if feed is not None:
-            out["feed"] = {
-                "sent": int(feed["sent"]),
-                "dropped": int(feed["dropped"]),
-                "step_us": round(float(feed["step_us"]), 1),
-            }
-            rate_hz = self.config.audio.rate_hz if clock is None else float(clock["rate_hz"])
-            out["recorded_s"] = round(int(feed["recorded_frames"]) / rate_hz, 3)
-        return out
+        return out | figures(jam, self.config.audio.rate_hz)
 
     def _write_report(self, extra: Path | None) -> None:
         for path in [self.session / "report.json" if self.session else None, extra]:
@@ -320,6 +303,33 @@ class Supervisor:
                 if path not in self._unwritten:
                     self._unwritten.add(path)
                     self._tell(WARNING, f"{path} cannot be written ({error.strerror}); the jam goes on")
+
+
+def figures(jam: Snapshot, rate_hz: float) -> dict[str, Any]:
+    """Return what the processes count, as report.json has it; `rate_hz` holds until there is a clock."""
+    out: dict[str, Any] = {}
+    if (network := jam.network) is not None:
+        out |= {"steps": network.steps, "late_steps": network.late_steps, "step_ms": _rounded(network.step_ms)}
+        # Most steps are chosen and sent before their input deadline; the others show what choosing takes.
+        recomputed_ms = _rounded(network.recomputed_ms)
+        out["chosen_again"] = {"steps": network.recomputed, "kept": network.kept, "step_ms": recomputed_ms}
+        out["lead_ms"] = round(network.lookahead_ms, 3)
+        out["provider"] = network.provider
+    if (sound := jam.sound) is not None:
+        rate_hz = sound.rate_hz
+        out["xruns"], out["xruns_own"] = sound.xruns, sound.xruns_own
+        loads = {"mean": sound.dsp_mean, "max": sound.dsp_max, "own_max": sound.dsp_own_max}
+        out["dsp_load"] = {key: round(load, 4) for key, load in loads.items()}
+        out["midi_ignored"] = sound.midi_ignored
+        out["notes_late"] = sound.notes_late
+    if (feed := jam.feed) is not None:
+        out["feed"] = {"sent": feed.sent, "dropped": feed.dropped, "step_us": round(feed.step_us, 1)}
+        out["recorded_s"] = round(feed.recorded_frames / rate_hz, 3)
+    return out
+
+
+def _rounded(spread: Spread) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in spread._asdict().items()}
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

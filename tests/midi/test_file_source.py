@@ -9,6 +9,7 @@ from pathlib import Path
 import mido
 import pytest
 
+from engine.app.demo import PATH, TEMPO_BPM
 from engine.core.errors import MidiFileError
 from engine.core.link import Writer
 from engine.core.messages import BLOCK, NOTE_ON, PLAYER, TIMELINE
@@ -191,3 +192,47 @@ def test_a_pickup_lies_before_bar_one(tmp_path: Path) -> None:
     source = FileSource(path, RATE, timeline=timeline)
     timeline.push(BeatTimeline(RATE, -2.0, 60, RATE).record())  # bar 1 at 3 s
     assert times(source, 8) == {60 + i: block_of(s * RATE) for i, s in ((0, 2), (2, 3), (3, 4), (4, 5), (5, 6))}
+
+
+def strikes(source: FileSource, until_beat: float, tempo_bpm: float) -> list[tuple[float, int]]:
+    """Return (beat, pitch) of what is struck in so many beats."""
+    found = []
+    for frame in range(0, int(until_beat * 60 / tempo_bpm * RATE), BLOCK):
+        found += [(frame / RATE * tempo_bpm / 60, m.number) for m in source.due(frame, frame + BLOCK) if m.kind is Kind.NOTE_ON]
+    return found
+
+
+def test_the_demo_begins_anew_in_whole_bars_for_as_long_as_it_is_asked_to() -> None:
+    """As `jam --demo --duration 120`: its 40 s three times, each on a bar line, none of them shorter."""
+    bar_one = 8.0
+    timeline = Writer(memoryview(bytearray(Writer.size(TIMELINE, 8))), TIMELINE, 8)
+    timeline.push(BeatTimeline(0.0, 0.0, TEMPO_BPM, RATE, bar_beat=bar_one).record())
+    once = strikes(FileSource(PATH, RATE, timeline=timeline), 120 * TEMPO_BPM / 60, TEMPO_BPM)
+    again = strikes(FileSource(PATH, RATE, timeline=timeline, again=True), 120 * TEMPO_BPM / 60, TEMPO_BPM)
+    bars = 19  # the demo's last bar is its 19th
+    assert max(beat for beat, _ in once) < bar_one + 4 * bars
+    rounds = [[(at, pitch) for at, pitch in again if 4 * bars * n <= at - bar_one < 4 * bars * (n + 1)] for n in range(3)]
+    assert again[: len(once)] == rounds[0] == once
+    for number, played in enumerate(rounds):
+        full = number < 2
+        assert [pitch for _, pitch in played] == [pitch for _, pitch in once][: None if full else len(played)]
+        assert [at - 4 * bars * number for at, _ in played] == pytest.approx([at for at, _ in once][: len(played)], abs=0.01)
+    assert len(rounds[2]) > len(once) / 2
+    assert sum(map(len, rounds)) == len(again)
+
+
+def test_what_is_down_at_the_end_is_let_go_before_it_begins_anew() -> None:
+    source = FileSource(PATH, RATE, tempo_bpm=TEMPO_BPM, again=True)
+    down: set[int] = set()
+    for frame in range(0, 120 * RATE, BLOCK):
+        for message in source.due(frame, frame + BLOCK):
+            if message.kind is Kind.NOTE_ON:
+                assert message.number not in down
+                down.add(message.number)
+            elif message.kind is Kind.NOTE_OFF:
+                down.remove(message.number)
+
+
+def test_by_itself_a_file_is_played_once(song: Path) -> None:
+    assert len(strikes(FileSource(song, RATE, tempo_bpm=60), 12, 60)) == 4
+    assert len(strikes(FileSource(song, RATE, tempo_bpm=60, again=True), 12, 60)) == 12  # its one bar three times

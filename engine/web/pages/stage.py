@@ -38,6 +38,7 @@ import numpy as np
 
 from engine import __version__
 from engine.control.commands import Commands
+from engine.control.status import snapshot
 from engine.core.link import Reader
 from engine.jam.modes import CLASSES, MODES
 from engine.transport.timeline import TimelineReader
@@ -185,23 +186,20 @@ class Stage:
                 client.tell("values", values=changed)
 
     def _status(self) -> dict[str, Any]:
-        clock, network = self._link["clock"].latest(), self._link["network"].latest()
-        out: dict[str, Any] = {"clients": len(self.clients)}
-        if (line := self._timeline.now()) is not None:
-            out["playing"] = bool(line.playing)
-        if clock is not None:
+        jam = snapshot(self._link, self._live)
+        out: dict[str, Any] = {"clients": len(self.clients), "mode": jam.mode, "doing": jam.doing}
+        if (place := jam.place) is not None:
+            out |= {"playing": place.playing, "bar": place.bar, "beat": place.beat}
+        if (sound := jam.sound) is not None:
+            out |= {"dsp": _finite(sound.dsp_mean), "xruns": sound.xruns, "device_lost": sound.device_lost}
+        if (network := jam.network) is not None:
             out |= {
-                "dsp": _finite(clock["dsp_mean"]),
-                "xruns": int(clock["xruns"]),
-                "device_lost": bool(clock["device_lost"]),
-            }
-        if network is not None:
-            out |= {
-                "late_steps": int(network["late_steps"]),
-                "step_p50_ms": _finite(network["step_p50_ms"]),
-                "step_p99_ms": _finite(network["step_p99_ms"]),
-                "listening": bool(network["listening"]),
-                "provider": network["provider"].decode(errors="replace"),
+                "steps": network.steps,
+                "late_steps": network.late_steps,
+                "step_p50_ms": _finite(network.step_ms.p50),
+                "step_p99_ms": _finite(network.step_ms.p99),
+                "listening": network.listening,
+                "provider": network.provider,
             }
         return out
 
@@ -288,7 +286,6 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _finite(value: np.floating) -> float | None:
+def _finite(value: float) -> float | None:
     """Return a number that JSON can carry."""
-    number = round(float(value), 4)
-    return number if math.isfinite(number) else None
+    return round(value, 4) if math.isfinite(value) else None

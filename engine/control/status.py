@@ -1,0 +1,180 @@
+"""How a jam goes at one moment: read from the link here alone; terminal, OSC, page and report each show some of it.
+
+Runs on: main process (terminal, report), feed process and replay (OSC, page).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.core.link import Link
+from engine.core.parameters import Live
+from engine.jam.modes import CLASSES
+from engine.transport.sample_clock import SampleClock
+from engine.transport.timeline import BeatTimeline
+
+
+class Spread(NamedTuple):
+    """Median, 99th percentile and maximum of durations, in ms."""
+
+    p50: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, record: np.void, what: str) -> Spread:
+        """From the fields of a NETWORK_STATS record that begin with `what`."""
+        return cls(*(float(record[f"{what}_{name}_ms"]) for name in cls._fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the music is, as musicians count it: bars and the beats of a bar from 1, beats in the unit of the metre."""
+
+    bar: int  # in the count-in 0 or less
+    beat: int
+    tempo_bpm: float
+    playing: bool
+    begun: bool  # it has come past its count-in
+
+    @classmethod
+    def of(cls, line: BeatTimeline, clock: np.void | None, now_ns: int) -> Place:
+        """Return where the line is at a host time; without a clock, where it began."""
+        frame = line.frame if clock is None else SampleClock.of(clock).frame_at(now_ns)
+        at = max(line.beat_at(frame), line.beat)
+        bar, into = divmod(line.place(at), line.beats_per_bar)
+        beat = int(into * line.denominator / 4) + 1
+        return cls(int(bar) + 1, beat, line.tempo_bpm, bool(line.playing), at >= line.began)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFigures:
+    """What the network process counts, from NETWORK_STATS."""
+
+    steps: int
+    late_steps: int
+    step_ms: Spread
+    recomputed: int  # steps recomputed at their input deadline
+    kept: int  # those of them whose new choice came too late
+    recomputed_ms: Spread
+    lookahead_ms: float
+    listening: bool
+    provider: str
+
+    @classmethod
+    def of(cls, record: np.void) -> NetworkFigures:
+        """From a NETWORK_STATS record."""
+        return cls(
+            steps=int(record["steps"]),
+            late_steps=int(record["late_steps"]),
+            step_ms=Spread.of(record, "step"),
+            recomputed=int(record["again_steps"]),
+            kept=int(record["kept_steps"]),
+            recomputed_ms=Spread.of(record, "again"),
+            lookahead_ms=float(record["lead_ms"]),
+            listening=bool(record["listening"]),
+            provider=record["provider"].decode(errors="replace"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFigures:
+    """What the audio process counts, from CLOCK; loads are shares of a block's time."""
+
+    rate_hz: float
+    peak: float  # of the last block, full scale is 1
+    dsp_mean: float
+    dsp_max: float
+    dsp_own_max: float
+    xruns: int
+    xruns_own: int
+    midi_ignored: int
+    notes_late: int
+    device_lost: bool
+
+    @classmethod
+    def of(cls, record: np.void) -> SoundFigures:
+        """From a CLOCK record."""
+        return cls(
+            rate_hz=float(record["rate_hz"]),
+            peak=float(record["peak"]),
+            dsp_mean=float(record["dsp_mean"]),
+            dsp_max=float(record["dsp_max"]),
+            dsp_own_max=float(record["dsp_own_max"]),
+            xruns=int(record["xruns"]),
+            xruns_own=int(record["xruns_own"]),
+            midi_ignored=int(record["midi_ignored"]),
+            notes_late=int(record["notes_late"]),
+            device_lost=bool(record["device_lost"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFigures:
+    """What the feed process counts, from FEED_STATS."""
+
+    sent: int
+    dropped: int
+    rate_hz: float
+    step_us: float
+    recording: int  # 1: on, 0: off, 2: stopped by an error
+    recorded_frames: int
+
+    @classmethod
+    def of(cls, record: np.void) -> FeedFigures:
+        """From a FEED_STATS record."""
+        return cls(
+            sent=int(record["sent"]),
+            dropped=int(record["dropped"]),
+            rate_hz=float(record["rate_hz"]),
+            step_us=float(record["step_us"]),
+            recording=int(record["recording"]),
+            recorded_frames=int(record["recorded_frames"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How a jam goes; a part is None until its process has published."""
+
+    mode: str
+    takes_turns: bool  # whether this mode listens and answers by turns
+    tempo_bpm: float  # as it is set; the beat's own stands in `place`
+    seed: int
+    place: Place | None
+    network: NetworkFigures | None
+    sound: SoundFigures | None
+    feed: FeedFigures | None
+
+    @property
+    def doing(self) -> str:
+        """What goes on, in one word: starting, stopped, count-in, listening, answering or playing."""
+        if self.place is None or self.sound is None:
+            return "starting"
+        if not self.place.playing:
+            return "stopped"
+        if not self.place.begun:
+            return "count-in"
+        if not self.takes_turns or self.network is None:
+            return "playing"
+        return "listening" if self.network.listening else "answering"
+
+
+def snapshot(link: Link, live: Live) -> Snapshot:
+    """Return how the jam on this link goes now: a copy of four records, cheap enough to be asked many times a second."""
+    clock, timeline, network, feed = (link[name].latest() for name in ("clock", "timeline", "network", "feed"))
+    mode = CLASSES[int(live.get("mode"))]
+    return Snapshot(
+        mode=mode.name,
+        takes_turns=mode.takes_turns,
+        tempo_bpm=live.get("tempo"),
+        seed=int(live.get("seed")),
+        place=None if timeline is None else Place.of(BeatTimeline.of(timeline), clock, time.perf_counter_ns()),
+        network=None if network is None else NetworkFigures.of(network),
+        sound=None if clock is None else SoundFigures.of(clock),
+        feed=None if feed is None else FeedFigures.of(feed),
+    )
