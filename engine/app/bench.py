@@ -42,6 +42,10 @@ TARGETS = 3
 BATCHES = (1, 16, 256)  # futures at once
 EAGER = {"torch": "in PyTorch eager", "core": "of that its layers alone", "numpy": "in NumPy"}
 QUIET_AFTER_S = 4.0  # a jam is measured from here on
+PROBE = 20  # steps of each network, by which it is told beforehand how long all of it takes
+# What other parts took where the steps of all networks on the CPU took 1, measured on the same machine.
+FUTURES_SHARE, EAGER_SHARE, OFFLINE_SHARE = 0.2, 0.4, 0.3
+AROUND_JAM_S = 6.0  # from the start of a jam until it plays, and from Ctrl-C until it has ended
 _FOR_EVER_S = 1e6
 DEMO = Path(__file__).parent / "demo.mid"
 
@@ -50,16 +54,18 @@ def bench(json_path: Path | None, seconds: float) -> int:
     """Measure, print, and write everything to `json_path`; `seconds` is the length of each of the two jams."""
     found: dict[str, Any] = {"machine": _machine(), "versions": versions(), "steps": {}}
     print(f"{found['machine']['processor']}, {found['machine']['cores']} cores, load {found['machine']['load']}")
-    for path in sorted(config.SHIPPED.glob("*/*.onnx")):
+    networks = sorted(config.SHIPPED.glob("*/*.onnx"))
+    print(f"this takes about {_duration(expected_s(networks, seconds))}", flush=True)
+    for path in networks:
         found["steps"][path.stem] = by_provider = step_costs(path)
         for provider, ms in by_provider.items():
             print(f"step of {path.stem} on {provider}: {_times(ms)} ms")
-    for path in sorted(config.SHIPPED.glob("*/*.onnx")):
+    for path in networks:
         rates = found.setdefault("futures", {})[path.stem] = futures_rate(path)
         print(
             f"futures of a bar a second, {path.stem}: " + ", ".join(f"{rate:.3g} at {batch}" for batch, rate in rates.items())
         )
-    if eager := _eager():
+    if eager := _eager() if _has_eager() else None:
         found["eager"] = eager
         for name, ms in eager["steps"].items():
             others = ", ".join(f"{word} {_times(ms[key])}" for key, word in EAGER.items() if key in ms)
@@ -92,6 +98,18 @@ def bench(json_path: Path | None, seconds: float) -> int:
     if json_path is not None:
         write_json(json_path, found)
     return 0
+
+
+def expected_s(networks: Sequence[Path], seconds: float) -> float:
+    """Return how long the bench will take here, in s: by a few steps of each network now, and by the jams' length."""
+    steps_s = STEPS * sum(float(Runner(path, "cpu", 1).times_ms(PROBE).mean()) for path in networks) * 1e-3
+    share = len(present()) + FUTURES_SHARE + OFFLINE_SHARE + (EAGER_SHARE if _has_eager() else 0)
+    return steps_s * share + 2 * (seconds + QUIET_AFTER_S + AROUND_JAM_S)
+
+
+def _duration(taken_s: float) -> str:
+    """Return a duration as it is said: in tens of seconds, from two minutes on in minutes."""
+    return f"{max(round(taken_s, -1), 10):.0f} s" if taken_s < 120 else f"{taken_s / 60:.0f} min"
 
 
 def _machine() -> dict[str, Any]:
@@ -146,10 +164,12 @@ def futures_rate(path: Path, batches: Sequence[int] = BATCHES, calls: int = 8) -
     return found
 
 
+def _has_eager() -> bool:
+    return find_spec("torch") is not None and find_spec("onnx") is not None
+
+
 def _eager() -> dict[str, Any] | None:
-    """Return what the networks' steps take in PyTorch and NumPy, where those are installed; never imported here."""
-    if find_spec("torch") is None or find_spec("onnx") is None:
-        return None
+    """Return what the networks' steps take in PyTorch and NumPy, which are never imported here; None where that failed."""
     done = subprocess.run([sys.executable, "-m", "models.eager"], capture_output=True, text=True, cwd=_home(), check=False)
     return dict(json.loads(done.stdout)) if done.returncode == 0 else None
 

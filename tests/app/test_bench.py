@@ -67,3 +67,66 @@ def test_the_offline_part_measures_instruments_and_feed(tiny_onnx, monkeypatch):
     assert 0 < least["p50"] <= once["p50"]
     assert least["max"] < once["max"]
     assert found["feed"]["floats"] > found["feed_h_c"]["floats"] > 0
+
+
+class Steady:
+    """A network whose steps take 2 ms."""
+
+    def __init__(self, path, provider, threads):
+        assert provider == "cpu"
+
+    def times_ms(self, calls):
+        return np.full(calls, 2.0)
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """The bench of two steady networks, each of its parts only named; without PyTorch."""
+    done = []
+    monkeypatch.setattr(bench, "Runner", Steady)
+    monkeypatch.setattr(bench, "present", lambda: ["cpu"])
+    monkeypatch.setattr(bench, "_has_eager", lambda: False)
+
+    def end(path):
+        done.append(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "step_costs", end)
+    return done
+
+
+def test_it_says_first_how_long_it_will_take(parts, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        bench.bench(None, 600)
+    machine, takes = capsys.readouterr().out.splitlines()
+    assert "cores" in machine
+    networks = sorted(bench.config.SHIPPED.glob("*/*.onnx"))
+    assert parts == networks[:1]
+    assert takes == f"this takes about {bench.expected_s(networks, 600) / 60:.0f} min"
+
+
+def test_how_long_follows_the_parts(parts, monkeypatch):
+    jams_s = 2 * (30 + bench.QUIET_AFTER_S + bench.AROUND_JAM_S)
+    one, two = bench.expected_s(["a"], 30), bench.expected_s(["a", "b"], 30)
+    steps_s = bench.STEPS * 0.002
+    assert one == pytest.approx(jams_s + steps_s * (1 + bench.FUTURES_SHARE + bench.OFFLINE_SHARE))
+    assert two - jams_s == pytest.approx(2 * (one - jams_s))
+    assert bench.expected_s(["a"], 90) - one == pytest.approx(120)  # there are two jams
+    monkeypatch.setattr(bench, "_has_eager", lambda: True)
+    assert bench.expected_s(["a"], 30) - one == pytest.approx(steps_s * bench.EAGER_SHARE)
+    monkeypatch.setattr(bench, "present", lambda: ["cuda", "cpu"])
+    assert bench.expected_s(["a"], 30) - one == pytest.approx(steps_s * (1 + bench.EAGER_SHARE))
+
+
+@pytest.mark.parametrize(("taken_s", "said"), [(3, "10 s"), (84, "80 s"), (119, "120 s"), (121, "2 min"), (400, "7 min")])
+def test_a_duration_is_said_roundly(taken_s, said):
+    assert bench._duration(taken_s) == said
+
+
+def test_what_was_said_of_the_steps_is_true_of_a_real_network(tiny_onnx, monkeypatch):
+    monkeypatch.setattr(bench, "_has_eager", lambda: False)
+    monkeypatch.setattr(bench, "present", lambda: ["cpu"])
+    said_s = bench.expected_s([tiny_onnx], 0) - bench.expected_s([], 0)
+    steps_s = said_s / (1 + bench.FUTURES_SHARE + bench.OFFLINE_SHARE)
+    least_s = bench.STEPS * 1e-3 * bench.Runner(tiny_onnx, "cpu", 1).times_ms(500).min()
+    assert steps_s >= least_s / 2  # a busy machine takes longer than the least, never much less
