@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         help='which part of a song is the player\'s: its name, number or "channel N"; default: the lead',
     )
     render.add_argument("--backing", action="store_true", help="play the song's other parts as they are, not the network's")
+    render.add_argument("--stems", action="store_true", help="write each track as a sound file of its own too, below DIR/stems")
     render.add_argument("--futures", type=int, metavar="B", help="then imagine B continuations of --bars bars and rank them")
     render.add_argument("--density", type=float, metavar="X", help="futures: onsets per beat asked for; default: as heard")
     render.add_argument(
@@ -227,6 +228,7 @@ def _render(arguments: argparse.Namespace) -> int:
     extra = [f"network.name={arguments.network}"] if arguments.network else []
     extra += [f"jam.mode={arguments.mode}"] if arguments.mode else []
     extra += [f"jam.seed={arguments.seed}"] if arguments.seed is not None else []
+    extra += ["session.stems=true"] if arguments.stems else []
     # The file's own tempo, unless one is asked for on the command line.
     tempo = any(setting.startswith("clock.tempo=") for setting in arguments.set)
     config = _configuration(arguments, extra, plays=True)

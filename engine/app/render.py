@@ -44,6 +44,7 @@ MOST_FUTURES = 1024
 TAIL_BARS = 4  # the network plays on for so long after the player's last note
 LONGEST_REST_S = 8.0  # a beat that stands for longer is taken for the end
 RING_OUT_S = 3.0  # for the last notes to fade
+DRAIN_FRAMES = 1024 * BLOCK  # at least so often the rings of sound, which hold a few seconds, are emptied
 
 
 class Render:
@@ -64,7 +65,7 @@ class Render:
         card = contract.read_card(path)
         registry = registry_of(card)
         self._rate = config.audio.rate_hz
-        self.link = Link.private(Layout.of(card, len(registry)))
+        self.link = Link.private(Layout.of(card, len(registry), stems=config.session.stems))
         self.live = Live(registry, self.link.values)
         set_defaults(self.live, config)
         self._timeline = self.link["timeline"]
@@ -130,6 +131,8 @@ class Render:
         if self.backing is not None:
             self.backing.send(self.link.writer("notes"), self._engine.transport.line, self._engine.frame + BLOCK)
         self._engine.render_block()
+        if self._engine.frame % DRAIN_FRAMES == 0:
+            self._recorder.drain()
 
     def _account(self) -> None:
         self._feed.advance(self._engine.frame)

@@ -63,7 +63,8 @@ class Supervisor:
         card = contract.read_card(path)
         registry = registry_of(card)
         chords = config.harmony_path()
-        layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None)
+        stems = config.session.record and config.session.stems
+        layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None, stems)
         if taken := taken_ports(config):
             raise ConfigError(taken)
         self.link = Link.create(layout)

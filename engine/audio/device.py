@@ -122,7 +122,7 @@ class Device:
                 else (f"try another audio.rate or audio.block, close the program that uses it, or {NULL_REMEDY}")
             )
             raise DeviceError(
-                f"audio.device: {self.name} does not open at {rate_hz} Hz in blocks of {audio.block} frames ({error}); {remedy}"
+                f"audio.device: {self.name} does not open at {rate_hz} Hz in blocks of {audio.block} frames: {remedy} ({error})"
             ) from error
         self.latency_frames = round(self._stream.latency * rate_hz)
 

@@ -42,7 +42,7 @@ FADE_S = 0.03  # from `release_all` until there is silence: the glide of the lev
 class AudioEngine:
     """Renders the player's and the network's notes; `frame` is the first frame of the next block.
 
-    Channels: reads `notes`, `keys` and the parameters; writes `events` and `wave`.
+    Channels: reads `notes`, `keys` and the parameters; writes `events`, `wave`, and `stems` where there is such a ring.
     """
 
     def __init__(
@@ -74,6 +74,8 @@ class AudioEngine:
         if source is not None:
             self.player.add(source)
         self.mixer = Mixer(_patches(self._live, config, card), config, rate_hz, self._tell)
+        if "stems" in link:
+            self.mixer.record_stems(link.writer("stems"))
         self.worker.begin(self.mixer)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         beat = beat or sources.named(config.clock.source, self._live, rate_hz, card.beats_per_bar)
@@ -152,7 +154,7 @@ class AudioEngine:
             self._sounding.end_deferred()
             self.player.hear(self.frame, end)
             self._play_network(end)
-        self.mixer.render()
+        self.mixer.render(self.frame)
         if self.mixer.limiter.broken_blocks != self._broken_blocks:
             self._find_the_broken()
         self._wave.push_bytes(self.frame.to_bytes(8, "little"), self._sound)

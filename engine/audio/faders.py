@@ -30,6 +30,11 @@ class Faders:
         self._aims[bus] = (left, right)
         self._moving[bus] = self._glide_blocks
 
+    def gains(self) -> np.ndarray:
+        """Return the gains at the beginning of the next block, one for each channel of the buses."""
+        gains: np.ndarray = self._gains.sum(axis=1)  # each goes to one side alone
+        return gains
+
     def mix(self, buses: np.ndarray, out: np.ndarray) -> None:
         """Write the sum of the buses, float32 (BLOCK, OUTPUTS * buses), to `out`, (BLOCK, OUTPUTS)."""
         np.dot(buses, self._gains, out)

@@ -15,8 +15,10 @@ from engine.audio.limiter import Limiter
 from engine.audio.plain import BEAT, DOWNBEAT, Click
 from engine.audio.processor import Chain, Processor
 from engine.audio.server import boot, output_of
+from engine.audio.stems import Stems
 from engine.audio.track import Strip, Track
 from engine.core.config import Config
+from engine.core.link import Writer
 from engine.core.messages import BLOCK, OUTPUTS, PLAYER
 
 LISTEN_BLOCKS = 4  # from listening to one track to listening to the next
@@ -77,6 +79,7 @@ class Mixer:
         self.player = Track(player, len(tracks), patches[player], self._aim)
         self.metronome = Strip(Instrument("metronome", Click), len(tracks) + 1)
         self._faders.aim(len(tracks) + 1, 1.0, 1.0)
+        self._stems: Stems | None = None
         self._channels = list(self)
         self._turn = 0
 
@@ -103,14 +106,22 @@ class Mixer:
         channel = self._channels[self._turn // LISTEN_BLOCKS % len(self._channels)]
         return channel.listen(LISTEN_BLOCKS * len(self._channels))
 
-    def render(self) -> None:
-        """Render one block into `block`, float32 (BLOCK, OUTPUTS)."""
+    def record_stems(self, writer: Writer) -> None:
+        """From here on, publish each bus by itself too."""
+        self._stems = Stems(self._faders, writer)
+
+    def render(self, frame: int) -> None:
+        """Render the block that begins at `frame` into `block`, float32 (BLOCK, OUTPUTS)."""
         self._process()
         for bus, chain in self._inserted:
             self._insert_block[:] = bus
             chain.process(self._insert_block)
             bus[:] = self._insert_block
-        self._faders.mix(self._buses, self.block)
+        if self._stems is None:
+            self._faders.mix(self._buses, self.block)
+        else:
+            self._stems.mix(self._buses, self.block)
+            self._stems.publish(frame + self.master.latency_frames)
         for send in self.sends:
             send.add_to(self.block, self._buses)
         self.master.process(self.block)

@@ -72,7 +72,7 @@ class Output:
 
     def wait_for_device(self, error: DeviceError) -> None:
         """Open the clock in the place of a device that was there before and does not open now; it is tried again and again."""
-        self._tell(ERROR, f"{error}. The beat goes on without sound, and the device is tried again")
+        self._tell(ERROR, f"The beat goes on without sound, and the device is tried again: {error}")
         self._lost_name, self._retry_s = str(self._audio.device), RETRY_S
         self._driver.lost = True
         self.open_null()

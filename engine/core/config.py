@@ -195,6 +195,7 @@ class Session(_Section):
 
     dir: Path = Path("sessions")
     record: bool = True
+    stems: bool = False
 
 
 def _default_patches() -> dict[str, str]:

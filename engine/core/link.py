@@ -170,6 +170,7 @@ class Channel:
     record: Record
     capacity: int | Callable[[int], int]  # records, or what tells it of a record's size in bytes
     of_harmony: bool = False  # there only where a second network chooses the chords, and made for that
+    of_stems: bool = False  # there only where the configuration asks for stems
 
 
 STEPS_BYTES, MOST_STEPS, LEAST_STEPS = 32_000_000, 256, 8  # of the ring of timesteps: a page that opens shows 16 bars
@@ -184,6 +185,7 @@ def _steps(size: int) -> int:
 CHANNELS = (
     Channel("events", "audio", messages.EVENT, 8192),  # every note that began or ended to sound, the player's and the network's
     Channel("wave", "audio", messages.wave_dtype(), 8192),  # the blocks as they went to the device: 11 s at 48 kHz
+    Channel("stems", "audio", messages.stems_dtype, 3072, of_stems=True),  # each bus of the mixer by itself: 4 s
     Channel("timeline", "audio", messages.TIMELINE, 64),  # the beat as a line over the sample clock
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
     # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.
@@ -209,12 +211,15 @@ class Layout:
     parameters: int
 
     @classmethod
-    def of(cls, card: Card, parameters: int, harmony: Card | None = None) -> Layout:
-        """Return the layout for a network, a number of parameters, and the network that chooses the chords, where one does."""
+    def of(cls, card: Card, parameters: int, harmony: Card | None = None, stems: bool = False) -> Layout:
+        """Return the layout for a network and a number of parameters.
+
+        `harmony`: the network that chooses the chords, where one does. `stems`: each bus is recorded by itself too.
+        """
         rings = []
         for channel in CHANNELS:
             of = harmony if channel.of_harmony else card
-            if of is None:
+            if of is None or (channel.of_stems and not stems):
                 continue
             record = channel.record if isinstance(channel.record, np.dtype) else channel.record(of)
             capacity = channel.capacity if isinstance(channel.capacity, int) else channel.capacity(record.itemsize)
@@ -282,6 +287,9 @@ class Link:
     def writes(self) -> tuple[str, ...]:
         """Names of the rings that may be written here."""
         return tuple(self._writers)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._rings
 
     def __getitem__(self, name: str) -> Ring:
         return self._rings[name]

@@ -122,6 +122,16 @@ def wave_dtype() -> np.dtype:
     return np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS))])
 
 
+def stems_dtype(card: Card) -> np.dtype:
+    """The buses of one block: where in `wave` it lies, float32 samples (BLOCK, OUTPUTS of each of `stem_names`)."""
+    return np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS * len(stem_names(card))))])
+
+
+def stem_names(card: Card) -> list[str]:
+    """Return the names of the mixer's buses, in their order."""
+    return [*(track.name for track in card.tracks), "player", "metronome"]
+
+
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0  # tempi that the transport can do
 FUTURES, FUTURE_STEPS = 8, 8  # at most so many at a time, each so many timesteps long
 

@@ -1,4 +1,4 @@
-"""The recording of a jam: session.wav, session.mid and feed.bin, whole and playable whenever the power goes.
+"""The recording of a jam: session.wav, session.mid, feed.bin, and stems where asked for; playable whenever the power goes.
 
 Runs on: feed process, recorder thread (the files), or the caller of the offline render. The rings of the run hold the last
 seconds, so a recorder that was killed goes on in the same files without a gap. Frame n of the run is frame n of every file.
@@ -20,6 +20,7 @@ from engine.feed.feed import Positions
 from engine.feed.schema import Schema
 from engine.record.feed_file import FeedLog, FeedWriter
 from engine.record.midi_file import MidiFile
+from engine.record.stems import StemFiles
 from engine.record.wave_file import WaveFile
 from engine.transport.timeline import BeatTimeline
 
@@ -34,7 +35,7 @@ Tell = Callable[[int, str], None]
 
 
 class Recorder:
-    """Takes what the rings hold and keeps the three files true: `drain` now and then, `close` at the end.
+    """Takes what the rings hold and keeps the files true: `drain` now and then, `close` at the end.
 
     Neither raises when the disk fails: the recording stops, says so once, and what was written stays whole.
     """
@@ -50,6 +51,7 @@ class Recorder:
         self._tell = tell
         self._wave: WaveFile | None = None
         self._feed: FeedWriter | None = None
+        self._stems: StemFiles | None = None
         self._blocks = link["wave"].reader(0)
         # The lines before the newest are in the tempo map of what is gone on with.
         self._timeline = link["timeline"].reader(max(link["timeline"].count - 1, 0) if resume else 0)
@@ -64,6 +66,8 @@ class Recorder:
 
     def _open(self, schema: Schema, resume: bool) -> None:
         self._wave = WaveFile(self._folder / WAVE, round(self._rate_hz), resume)
+        if "stems" in self._link:
+            self._stems = StemFiles(self._folder, schema.card, self._link["stems"], self._rate_hz, resume)
         tempo_bpm = float(self._link.values.numbers[schema.registry.index["tempo"]])
         self._midi = MidiFile(self._folder / MIDI, schema.card, self._rate_hz, tempo_bpm)
         if resume:
@@ -85,6 +89,7 @@ class Recorder:
             return
         try:
             self._drain_wave()
+            self._drain_stems()
             self._drain_feed()
             self._drain_midi()
         except OSError as error:
@@ -99,11 +104,17 @@ class Recorder:
                 self._write_run(self._wave, int(run[0]["frame"]), run["samples"].reshape(-1, OUTPUTS))
         self._wave.flush()
 
+    def _drain_stems(self) -> None:
+        if self._stems is not None and (lost := self._stems.drain()):
+            self._tell(WARNING, f"{lost / self._rate_hz:.2f} s of the stems were not recorded in time; they are silent there")
+
     def _follow_rate(self, frame: int) -> None:
         """Begin another sound file where the device came back at another rate: one file has one rate."""
         clock = self._link["clock"].latest()
         if clock is None or float(clock["rate_hz"]) == self._rate_hz or self._wave is None:
             return
+        if self._stems is not None:
+            self._stems.begin_anew(frame, float(clock["rate_hz"]), self._wave.frames)
         self._wave.close()
         self._rate_hz, self._first = float(clock["rate_hz"]), frame
         name = f"session-{frame}.wav"
@@ -112,12 +123,8 @@ class Recorder:
 
     def _write_run(self, wave: WaveFile, frame: int, samples: np.ndarray) -> None:
         """Write blocks that follow on one another; `frame` is where they belong."""
-        gap = frame - self._first - wave.frames
-        if gap > 0:
-            wave.silence(gap)
+        if gap := wave.write_at(frame - self._first, samples):
             self._tell(WARNING, f"{gap / self._rate_hz:.2f} s of sound were not recorded in time; {WAVE} is silent there")
-        if -gap < len(samples):
-            wave.write(samples[max(-gap, 0) :])
 
     def _drain_feed(self) -> None:
         assert self._feed is not None
@@ -144,8 +151,10 @@ class Recorder:
 
     def _close_files(self) -> None:
         self._recorded = self.frames
-        wave, feed = self._wave, self._feed
-        self._wave = self._feed = None
+        wave, feed, stems = self._wave, self._feed, self._stems
+        self._wave = self._feed = self._stems = None
+        if stems is not None and wave is not None:
+            stems.close(wave.frames)
         for file in (wave, feed):
             if file is not None:
                 with contextlib.suppress(OSError):  # the error that led here has been told

@@ -53,6 +53,17 @@ class WaveFile:
         words = scaled.astype("<i4").reshape(-1, 1).view(np.uint8)
         self._append(words[:, :SAMPLE].tobytes())
 
+    def write_at(self, frame: int, samples: np.ndarray) -> int:
+        """Append what belongs at `frame`: silence in the place of what is missing before, and nothing that is there already.
+
+        Return how many frames were missing.
+        """
+        gap = frame - self.frames
+        self.silence(gap)
+        if -gap < len(samples):
+            self.write(samples[max(-gap, 0) :])
+        return max(gap, 0)
+
     def silence(self, frames: int) -> None:
         """Append silence."""
         while frames > 0:
@@ -95,6 +106,12 @@ class WaveFile:
                 struct.pack("<I", data_size),
             )
         )
+
+    def end_at(self, frames: int) -> None:
+        """Make the file so long: with silence, or without what is behind that."""
+        self.silence(frames - self.frames)
+        self.frames = frames
+        self.flush()
 
     def close(self) -> None:
         """Cut off what the header does not tell of (a write that failed half way), and let go of the file."""

@@ -80,6 +80,21 @@ def test_what_is_rendered_is_what_was_played_and_chosen(tiny_onnx, player, tmp_p
     assert onset == pytest.approx(0.1, abs=0.012)
 
 
+def test_the_stems_of_a_render_are_its_parts(tiny_onnx, player, tmp_path):
+    words = ("--bars", 2, "--mode", "accompany", "--set", "parameters.metronome=0.3", "--set", "audio.rate=96000")
+    words += tuple(w for t in ("bass", "drums", "lead", "player") for w in ("--set", f"parameters.{t}.level=0.4"))
+    done = algoritmo("render", player, "--out", tmp_path, "--network", tiny_onnx, "--stems", *words)
+    assert done.returncode == 0, done.stderr
+    whole, rate = soundfile.read(tmp_path / "session.wav")
+    assert rate == 96000
+    assert 0.02 < np.abs(whole).max() < 0.7  # the limiter does nothing
+    stems = {path.stem: soundfile.read(path)[0] for path in (tmp_path / "stems").iterdir()}
+    assert stems.keys() == {*(name for name, _, _ in tiny.TRACKS), "player", "metronome"}
+    assert {len(sound) for sound in stems.values()} == {len(whole)}
+    assert np.abs(sum(stems.values()) - whole).max() < 1e-4 * np.abs(whole).max()  # -80 dB
+    assert all(np.abs(stems[name]).max() > 1e-3 for name in ("player", "bass"))
+
+
 def metres(folder: Path) -> list[tuple[float, int, int]]:
     """Beat, numerator and denominator of each time signature of a session."""
     file, now, found = mido.MidiFile(folder / "session.mid"), 0, []

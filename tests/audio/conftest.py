@@ -45,7 +45,7 @@ class Bench:
     def __init__(self, config: Config, **options: Any) -> None:
         self.card = card()
         self.registry = registry_of(self.card)
-        self.link = Link.private(Layout.of(self.card, len(self.registry)))
+        self.link = Link.private(Layout.of(self.card, len(self.registry), stems=config.session.stems))
         self.live = Live(self.registry, self.link.values)
         self.live.reset_to_defaults()
         self._events = self.link["events"].reader()

@@ -10,7 +10,8 @@ import pytest
 
 from engine.audio.faders import Faders
 from engine.audio.processor import Chain
-from engine.core.messages import ALL_OFF, BLOCK, NOTE_ON, OUTPUTS
+from engine.core.link import Reader
+from engine.core.messages import ALL_OFF, BLOCK, NOTE_ON, OUTPUTS, stem_names
 from engine.core.parameters import Parameter
 from engine.midi.schedule import Event
 from tests.audio.conftest import RATE, Bench, first_sound
@@ -266,3 +267,72 @@ def test_pan_is_a_parameter_of_every_track(track: str, bench: Build, tmp_path: P
     stage.seconds(0.1)
     left, right = level(stage.seconds(0.1))
     assert left < 1e-6 < 0.1 < right
+
+
+def stems(stage: Bench, sound: np.ndarray, reader: Reader) -> dict[str, np.ndarray]:
+    """The stems of what was just rendered, by the names of their buses, each as long as that."""
+    blocks = reader.read()
+    assert np.array_equal(np.diff(blocks["frame"]), np.full(len(blocks) - 1, BLOCK))
+    assert int(blocks["frame"][-1]) + BLOCK == stage.engine.frame
+    samples = blocks["samples"].reshape(len(sound), -1)
+    names = stem_names(stage.card)
+    assert samples.shape[1] == OUTPUTS * len(names)
+    return {name: samples[:, OUTPUTS * n : OUTPUTS * (n + 1)] for n, name in enumerate(names)}
+
+
+def test_the_stems_are_what_the_sum_is_made_of_while_the_faders_move_too(bench: Build, tmp_path: Path) -> None:
+    names = {track: patch(tmp_path, PAD) for track in ("drums", "lead", "player")}
+    stage = bench("session.stems=true", patches=names)
+    for number, name in enumerate(("drums", "bass", "lead")):
+        stage.live.set(f"{name}.level", 0.4)
+        stage.network(0, NOTE_ON, number)
+    stage.play(0x90, 60, 100)
+    stage.live.set("player.level", 0.4)
+    stage.engine.mixer.insert(LEAD, Gain(0.5, latency_frames=70))
+    stage.engine.mixer.click(True, 0.3)
+    reader = stage.link["stems"].reader()
+    parts = []
+    for at in range(8):
+        stage.live.set("lead.pan", (-1) ** at * 0.8)
+        stage.live.set("drums.level", 0.05 * at)
+        parts.append(stage.blocks(10 + at))  # some in the midst of a glide
+    sound = np.concatenate(parts)
+    assert 0.1 < np.abs(sound).max() < 0.7  # the limiter does nothing
+    found = stems(stage, sound, reader)
+    for name in ("drums", "lead", "player", "metronome"):
+        assert np.abs(found[name]).max() > 1e-3, name
+    assert np.abs(sum(found.values()) - sound).max() < 1e-5 * np.abs(sound).max()
+    assert np.abs(found["lead"] - found["drums"]).max() > 0.01
+
+
+def test_a_muted_track_is_silent_on_its_stem_and_the_others_go_on(bench: Build, tmp_path: Path) -> None:
+    stage = bench("session.stems=true", patches={track: patch(tmp_path, PAD) for track in ("drums", "lead")})
+    for track in (DRUMS, LEAD):
+        stage.network(0, NOTE_ON, track)
+    stage.live.set("drums.mute", 1)
+    stage.seconds(0.2)
+    reader = stage.link["stems"].reader()
+    sound = stage.seconds(0.1)
+    found = stems(stage, sound, reader)
+    assert not found["drums"].any()
+    assert np.abs(found["lead"]).max() > 0.1
+
+
+def test_stems_are_those_before_the_master_at_the_frame_where_it_puts_them_out(bench: Build, tmp_path: Path) -> None:
+    stage = bench("session.stems=true", patches={"lead": patch(tmp_path, PAD)})
+    stage.engine.mixer.master.processors.append(Gain(0.5, latency_frames=40))
+    stage.live.set("lead.level", 0.5)
+    stage.network(0, NOTE_ON, LEAD)
+    reader = stage.link["stems"].reader()
+    sound = stage.seconds(0.2)
+    blocks = reader.read()
+    assert int(blocks["frame"][0]) == 40
+    lead = blocks["samples"].reshape(len(sound), -1)[:, OUTPUTS * LEAD : OUTPUTS * (LEAD + 1)]
+    assert np.abs(lead[: len(sound) - 40] * 0.5 - sound[40:]).max() < 1e-6
+    assert np.abs(sound).max() > 0.05
+
+
+def test_without_stems_there_is_nothing_of_them(bench: Build) -> None:
+    stage = bench()
+    assert "stems" not in stage.link
+    assert stage.engine.mixer._stems is None

@@ -17,7 +17,7 @@ from engine.audio.lookup import find
 from engine.audio.output import RETRY_S, Output, ServerIsBack
 from engine.core.config import Audio
 from engine.core.errors import DeviceError
-from engine.core.messages import BLOCK, OUTPUTS
+from engine.core.messages import BLOCK, ERROR, OUTPUTS
 from tests.audio.conftest import RATE, Bench
 
 Build = Callable[..., Bench]
@@ -455,7 +455,7 @@ def test_a_jack_server_that_only_stood_still_is_played_on_as_it_was(clock_ring: 
 def test_a_device_that_does_not_open_says_what_to_change(clock_ring: Any) -> None:
     stand = Stand(clock_ring, FakeSound("Speakers"), rate=44100)
     stand.sd.fails = "Invalid sample rate"
-    with pytest.raises(DeviceError, match=r"Speakers.*44100 Hz.*Invalid sample rate.*audio\.rate"):
+    with pytest.raises(DeviceError, match=r"Speakers.*44100 Hz.*audio\.rate.*Invalid sample rate"):
         stand.output.open()
 
 
@@ -547,10 +547,15 @@ def test_a_device_with_one_channel_plays_the_mean_of_both_sides(block: int, benc
 
 def test_a_device_that_runs_at_another_rate_says_at_which_and_what_to_set(clock_ring: Any) -> None:
     sd = FakeSound("system")
-    sd.api, sd.rate_hz, sd.fails = "JACK Audio Connection Kit", 44100.0, "Invalid sample rate"
+    sd.api, sd.rate_hz = "JACK Audio Connection Kit", 44100.0
+    sd.fails = "Error opening RawOutputStream: Invalid sample rate [PaErrorCode -9997]"
     stand = Stand(clock_ring, sd)
-    with pytest.raises(DeviceError, match=r'runs at 44100 Hz: set audio\.rate to 44100, or to "device"'):
+    with pytest.raises(DeviceError, match=r'runs at 44100 Hz: set audio\.rate to 44100, or to "device"') as found:
         stand.output.open()
+    stand.output.wait_for_device(found.value)  # as one that comes back so: a notice, which is cut where it is too long
+    notices = clock_ring["notices.audio"].reader()
+    clock_ring.notice("audio", ERROR, stand.told[-1])
+    assert 'set audio.rate to 44100, or to "device" to follow it' in notices.read()[0]["text"].decode()
 
 
 def test_a_device_that_comes_back_other_than_it_was_is_told_once_and_tried_less_and_less_often(clock_ring: Any) -> None:
@@ -562,7 +567,7 @@ def test_a_device_that_comes_back_other_than_it_was_is_told_once_and_tried_less_
     for _ in range(600):
         stand.check(0.5)
     (told,) = stand.told
-    assert told.startswith("it runs at 44100 Hz. The beat goes on without sound")
+    assert told == "The beat goes on without sound, and the device is tried again: it runs at 44100 Hz"
     waits = np.diff([0.0, *stand.tries])
     assert waits[:5].tolist() == [2, 4, 8, 16, 30]
     assert set(waits[5:]) == {30}

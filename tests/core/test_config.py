@@ -157,3 +157,10 @@ def test_a_fault_of_set_is_not_blamed_on_the_file(tmp_path):
     path.write_text("[audio]\nblock = 1\n")
     with pytest.raises(ConfigError, match=r"config.toml: 2 faults"):
         config.load(path, ["audio.rate=5"])
+
+
+def test_stems_are_recorded_where_they_are_asked_for():
+    assert not config.load(None).session.stems
+    assert config.load(None, ["session.stems=true"]).session.stems
+    with pytest.raises(ConfigError, match=r"session\.stems"):
+        config.load(None, ["session.stems=each"])

@@ -109,7 +109,8 @@ def test_values_count_their_writes():
     assert values.version != seen
 
 
-LAYOUT = Layout.of(Card.model_validate(tiny.card()), 4, Card.model_validate(tiny.card()))
+CARD = Card.model_validate(tiny.card())
+LAYOUT = Layout.of(CARD, 4, CARD, stems=True)
 
 
 def test_a_second_process_sees_the_same_memory():
@@ -133,6 +134,16 @@ def test_every_channel_has_one_writer_and_that_is_a_process_of_the_table():
     whole = Link.private(LAYOUT)
     views = {process: whole.view(process).writes for process in PROCESSES}
     assert sorted(name for view in views.values() for name in view) == sorted(name for name, _, _ in LAYOUT.rings)
+
+
+def test_what_no_one_asked_for_takes_no_memory():
+    plain, stems = Layout.of(CARD, 4), Layout.of(CARD, 4, stems=True)
+    assert ("stems" in Link.private(plain), "stems" in Link.private(stems)) == (False, True)
+    (ring,) = (ring for ring in stems.rings if ring[0] == "stems")
+    buses = len(CARD.tracks) + 2
+    assert ring[1]["samples"].shape == (messages.BLOCK, messages.OUTPUTS * buses)
+    assert ring[2] * messages.BLOCK >= 4 * 48000
+    assert stems.size() - plain.size() == Ring.size(*ring[1:])
 
 
 def test_the_maker_of_a_link_writes_to_no_ring():

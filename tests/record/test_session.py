@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.core.messages import BLOCK, ERROR, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, WARNING
+from engine.core.link import Layout, Link
+from engine.core.messages import BLOCK, CLOCK, ERROR, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, WARNING, stem_names
+from engine.core.parameters import Live
 from engine.feed.feed import Feed
 from engine.record.feed_file import NOTES, RESET, STEP, FeedReader
 from engine.record.session import OFF, ON, STOPPED, Recorder, RecorderThread
@@ -284,3 +286,132 @@ def test_file_size_limit_of_the_system_is_a_full_disk(tmp_path):
 
 def test_state_while_recording(recorder):
     assert recorder.state == ON
+
+
+class StemJam(Jam):
+    """The same with stems: bus b of block n holds n / 20000 + b / 100 throughout."""
+
+    def play(self, blocks, lost=False, stems_lost=False):
+        for _ in range(blocks):
+            if not (lost or stems_lost):
+                buses = np.repeat(np.arange(len(stem_names(self.card))), OUTPUTS)
+                samples = np.broadcast_to((self.block / 20000 + buses / 100).astype(np.float32), (BLOCK, len(buses)))
+                self.link.writer("stems").push((self.block * BLOCK, samples))
+            super().play(1, lost)
+
+
+@pytest.fixture
+def with_stems(card, registry):
+    link = Link.private(Layout.of(card, len(registry), stems=True))
+    Live(registry, link.values).reset_to_defaults()
+    return link
+
+
+def heard_on(tmp_path, card, suffix=""):
+    """Return which block each block of each stem was; -1 where it is silent. All are as long as the whole."""
+    frames = soundfile.info(tmp_path / f"session{suffix}.wav").frames
+    found = []
+    for bus, name in enumerate(stem_names(card)):
+        samples, _ = soundfile.read(tmp_path / "stems" / f"{name}{suffix}.wav", dtype="float32")
+        assert samples.shape == (frames, OUTPUTS)
+        first = samples[::BLOCK, 0]
+        found.append(np.where(first == 0, -1, np.rint((first - bus / 100) * 20000)).astype(int).tolist())
+    return found
+
+
+def test_stems_are_as_long_as_the_whole_and_each_is_its_own(tmp_path, card, chance, schema, with_stems, told):
+    recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
+    jam = StemJam(with_stems, card, chance)
+    jam.play(1)  # the first bus is silent in block 0: its value is 0
+    for _ in range(4):
+        jam.play(100)
+        recorder.drain()
+    jam.play(10, stems_lost=True)  # the audio process was killed between the two
+    recorder.close()
+    first, *others = heard_on(tmp_path, card)
+    assert first == [-1, *range(1, 401), *[-1] * 10]
+    assert others == [[*range(401), *[-1] * 10]] * (len(stem_names(card)) - 1)
+    assert (recorder.state, told) == (OFF, [])
+
+
+def test_what_was_lost_of_the_stems_is_silence_in_its_place_and_is_said(tmp_path, card, chance, schema, with_stems, told):
+    recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
+    jam = StemJam(with_stems, card, chance)
+    jam.play(10)
+    recorder.drain()
+    capacity = with_stems["stems"].capacity
+    jam.play(capacity + 300)  # more than the ring of stems holds, less than that of the whole
+    recorder.close()
+    assert heard(tmp_path) == list(range(capacity + 310))
+    for blocks in heard_on(tmp_path, card)[1:]:
+        assert all(b in (-1, n) for n, b in enumerate(blocks))
+        assert 300 <= sum(b == -1 for b in blocks) <= 302
+    ((level, text),) = told
+    assert level == WARNING
+    assert "0.40 s of the stems" in text
+
+
+def test_a_killed_recorder_goes_on_with_the_stems(tmp_path, card, chance, schema, with_stems, told):
+    recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
+    jam = StemJam(with_stems, card, chance)
+    jam.play(30)
+    recorder.drain()
+    jam.play(20)
+    del recorder  # killed
+    again(tmp_path, with_stems, schema, told).close()
+    assert heard_on(tmp_path, card)[1:] == [list(range(50))] * (len(stem_names(card)) - 1)
+    assert told == []
+
+
+def test_stems_follow_another_rate_as_the_whole_does(tmp_path, card, chance, schema, with_stems, told):
+    recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
+    jam = StemJam(with_stems, card, chance)
+    jam.play(20)
+    recorder.drain()
+    clock = np.zeros((), CLOCK)
+    clock["rate_hz"] = 44100
+    with_stems.writer("clock").push(clock[()])
+    jam.play(30)
+    recorder.close()
+    assert heard_on(tmp_path, card)[1:] == [list(range(20))] * (len(stem_names(card)) - 1)
+    suffix = f"-{20 * BLOCK}"
+    assert heard_on(tmp_path, card, suffix)[1:] == [list(range(20, 50))] * (len(stem_names(card)) - 1)
+    assert soundfile.info(tmp_path / "stems" / f"player{suffix}.wav").samplerate == 44100
+    assert len(told) == 1
+
+
+def test_a_bus_that_is_no_number_is_silent_on_its_stem(tmp_path, card, chance, schema, with_stems, told):
+    recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
+    samples = np.full((BLOCK, OUTPUTS * len(stem_names(card))), 0.5, np.float32)
+    samples[:, :OUTPUTS] = np.nan
+    samples[3, OUTPUTS] = np.inf
+    with_stems.writer("stems").push((0, samples))
+    with_stems.writer("wave").push((0, np.zeros((BLOCK, OUTPUTS), np.float32)))
+    recorder.close()
+    sounds = [soundfile.read(tmp_path / "stems" / f"{name}.wav")[0] for name in stem_names(card)]
+    assert not sounds[0].any()
+    assert sounds[1][3, 0] == 0
+    assert np.all(sounds[2] == 0.5)
+
+
+def test_a_full_disk_stops_the_stems_with_the_rest(tmp_path, card, chance, schema, with_stems, told, monkeypatch):
+    recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
+    jam = StemJam(with_stems, card, chance)
+    jam.play(100)
+    recorder.drain()
+    monkeypatch.setattr("engine.record.wave_file.os.write", Full(BLOCK * 6 * 150).write)
+    jam.play(100)
+    recorder.drain()
+    recorder.close()
+    assert recorder.state == STOPPED
+    ((level, text),) = told
+    assert level == ERROR
+    assert "No space left" in text
+    for name in stem_names(card):
+        assert soundfile.info(tmp_path / "stems" / f"{name}.wav").frames >= 100 * BLOCK
+
+
+def test_without_stems_there_is_no_folder_of_them(tmp_path, jam, recorder):
+    jam.play(10)
+    recorder.close()
+    assert not (tmp_path / "stems").exists()

@@ -1,0 +1,35 @@
+"""The stems: each bus by itself as the faders leave it, before the master and the limiter, for the recorder.
+
+Runs on: audio process (audio callback). There only where the configuration asks for stems.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.audio.faders import Faders
+from engine.core.link import Writer
+from engine.core.messages import BLOCK
+
+
+class Stems:
+    """Mixes as the faders do, and publishes what each bus gives to the sum; a record a block, as in `stems_dtype`."""
+
+    def __init__(self, faders: Faders, writer: Writer) -> None:
+        self._faders = faders
+        self._writer = writer
+        self._samples = np.zeros(writer.dtype["samples"].shape, np.float32)
+        self._bytes = self._samples.reshape(-1).view(np.uint8).data
+        self._ramp = np.arange(1, BLOCK + 1, dtype=np.float32)[:, None] / BLOCK
+
+    def mix(self, buses: np.ndarray, out: np.ndarray) -> None:
+        """Write the sum of the buses, float32 (BLOCK, OUTPUTS * buses), to `out`, (BLOCK, OUTPUTS); keep its parts."""
+        begin = self._faders.gains()
+        self._faders.mix(buses, out)
+        np.multiply(self._ramp, self._faders.gains() - begin, out=self._samples)
+        self._samples += begin
+        self._samples *= buses
+
+    def publish(self, frame: int) -> None:
+        """Publish the parts of the block mixed last, which begins at `frame` of what is heard."""
+        self._writer.push_bytes(frame.to_bytes(8, "little"), self._bytes)
