@@ -30,6 +30,11 @@ class Faders:
         self._aims[bus] = (left, right)
         self._moving[bus] = self._glide_blocks
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether the gains will change over the next block."""
+        return bool(self._moving)
+
     def gains(self) -> np.ndarray:
         """Return the gains at the beginning of the next block, one for each channel of the buses."""
         gains: np.ndarray = self._gains.sum(axis=1)  # each goes to one side alone

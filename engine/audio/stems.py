@@ -20,13 +20,19 @@ class Stems:
         self._writer = writer
         self._samples = np.zeros(writer.dtype["samples"].shape, np.float32)
         self._bytes = self._samples.reshape(-1).view(np.uint8).data
+        self._gains = faders.gains()  # at the end of the block mixed last
         self._ramp = np.arange(1, BLOCK + 1, dtype=np.float32)[:, None] / BLOCK
 
     def mix(self, buses: np.ndarray, out: np.ndarray) -> None:
         """Write the sum of the buses, float32 (BLOCK, OUTPUTS * buses), to `out`, (BLOCK, OUTPUTS); keep its parts."""
-        begin = self._faders.gains()
+        if not self._faders.is_moving:
+            self._faders.mix(buses, out)
+            np.multiply(buses, self._gains, self._samples)
+            return
+        begin = self._gains
         self._faders.mix(buses, out)
-        np.multiply(self._ramp, self._faders.gains() - begin, out=self._samples)
+        self._gains = self._faders.gains()
+        np.multiply(self._ramp, self._gains - begin, self._samples)
         self._samples += begin
         self._samples *= buses
 
