@@ -125,7 +125,7 @@ class MadeUp:
 
     def _imagine(self, step: int, probability: np.ndarray) -> None:
         """Make up what may follow, where it is asked for."""
-        futures = self.desk.link["futures"]
+        futures = self.desk.link.writer("futures")
         record = np.zeros((), futures.dtype)
         record["step"], record["count"] = step, count = step, int(self.desk.live.get("futures"))
         notes = record["notes"][:count]

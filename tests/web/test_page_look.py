@@ -358,6 +358,6 @@ def test_the_transport_is_run_from_the_page(look, stands):
     assert page.locator("[id='p-transport.start']").get_attribute("aria-pressed") == "true"
     line = stand.desk.link["timeline"].latest()
     line["playing"] = False
-    stand.call(lambda: stand.desk.link["timeline"].push(line))
+    stand.call(lambda: stand.desk.link.writer("timeline").push(line))
     until(page, "document.getElementById('mode-now').innerText === 'stopped'")
     assert page.locator("[id='p-transport.stop']").get_attribute("aria-pressed") == "true"
