@@ -86,7 +86,6 @@ class SoundFigures:
     """What the audio process counts, from CLOCK; loads are shares of a block's time."""
 
     rate_hz: float
-    peak: float  # of the last block, full scale is 1
     dsp_mean: float
     dsp_max: float
     dsp_own_max: float
@@ -101,7 +100,6 @@ class SoundFigures:
         """From a CLOCK record."""
         return cls(
             rate_hz=float(record["rate_hz"]),
-            peak=float(record["peak"]),
             dsp_mean=float(record["dsp_mean"]),
             dsp_max=float(record["dsp_max"]),
             dsp_own_max=float(record["dsp_own_max"]),

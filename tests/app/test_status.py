@@ -39,7 +39,7 @@ JAM = Snapshot(
     seed=1,
     place=PLACE,
     network=NetworkFigures(480, 1, TIMES, 14, 0, TIMES, 4.0, True, "cpu"),
-    sound=SoundFigures(RATE, 0.1, 0.08, 0.2, 0.1, 2, 0, 0, 0, False),
+    sound=SoundFigures(RATE, 0.08, 0.2, 0.1, 2, 0, 0, 0, False),
     feed=None,
 )
 
