@@ -62,7 +62,8 @@ def test_a_signal_to_all_of_it_leaves_no_note_hanging_on_an_instrument(
     number: int, stage: Stage, start_jam: Callable[..., Jam], jack_env: dict[str, str]
 ):
     settings = (*jack_settings(), 'midi.outputs=["virtual"]', "jam.mode=solo", "parameters.density=2")
-    for _ in range(3):
+    for _ in range(3):  # again, where the server missed a period: the notes off that were in it are lost
+        stage.forget()
         jam = start_jam(*settings, env=jack_env)
         stage.connect_to_jam(notes=True)
         wait_for(lambda: len(hanging(stage.received)) >= 3, 40, "three notes of the jam at once")
@@ -71,7 +72,6 @@ def test_a_signal_to_all_of_it_leaves_no_note_hanging_on_an_instrument(
         stage.wait_until(stage.now + RATE // 10)
         if not hanging(stage.received) or stage.xruns == xruns:
             break
-        stage.forget()  # once more: a server that misses a period takes with it the notes off that are in it
     assert hanging(stage.received) == set()
     assert "Traceback" not in jam.output
     assert "killed" not in jam.output
