@@ -66,6 +66,7 @@ def test_a_signal_to_all_of_it_leaves_no_note_hanging_on_an_instrument(
         stage.forget()
         jam = start_jam(*settings, env=jack_env)
         stage.connect_to_jam(notes=True)
+        jam.wait_playing(1)
         wait_for(lambda: len(hanging(stage.received)) >= 3, 40, "three notes of the jam at once")
         xruns = stage.xruns
         assert jam.end(number, AT_ONCE_S) == 0, jam.output
