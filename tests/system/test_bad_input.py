@@ -105,7 +105,9 @@ def test_midi_files_that_cannot_be_read(tmp_path):
 
 def test_an_output_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    mido.MidiFile().save(tmp_path / "in.mid")
+    mido.MidiFile(
+        tracks=[mido.MidiTrack([mido.Message("note_on", note=60), mido.Message("note_off", note=60, time=480)])]
+    ).save(tmp_path / "in.mid")
     assert "--out" in refused(tmp_path, "render", "in.mid", "--out", "file/below")
     assert "session.dir" in refused(*jam(tmp_path, "--session", "file/below"))
 
