@@ -13,9 +13,9 @@ import pyo
 
 from engine.audio.patch import Patch
 from engine.core.errors import PatchError
+from engine.core.knobs import FOLDER
 from engine.core.parameters import Parameter
 
-FOLDER = Path(__file__).resolve().parents[2] / "patches"
 _NOT_PATCHES = (str(Path(__file__).resolve().parents[1]), str(Path(pyo.__file__).parent), "<frozen")  # engine, pyo, import
 
 

@@ -77,7 +77,7 @@ NETWORK_STATS = np.dtype(
         ("step_p50_ms", "<f4"),
         ("step_p99_ms", "<f4"),
         ("step_max_ms", "<f4"),
-        ("again_steps", "<i8"),  # those chosen again as the window closed, for something was heard or turned just before
+        ("again_steps", "<i8"),  # recomputed at the input deadline: something was heard or turned just before it
         ("kept_steps", "<i8"),  # those of them whose new choice came too late: the one before sounded, in time
         ("again_p50_ms", "<f4"),
         ("again_p99_ms", "<f4"),

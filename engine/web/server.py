@@ -118,7 +118,8 @@ class Server:
                 raise web.HTTPFound(f"/{page}/{query}")
             raise web.HTTPNotFound(text="There is no such page here.\n")
         packed = file.packs and _takes_gzip(request)
-        headers = _headers(file, packed, request.host)
+        # A network's file is large: reading it for the first time must not keep a step of the feed waiting.
+        headers = await asyncio.to_thread(_headers, file, packed, request.host)
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
         return web.Response(body=file.packed if packed else file.body, headers=headers)
