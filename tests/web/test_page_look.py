@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page
 
@@ -191,7 +192,8 @@ def test_nothing_in_the_header_moves_when_a_number_grows(look, stands):
         )
         inside = page.evaluate("() => { const b = document.getElementById('beat'); return b.scrollWidth <= b.clientWidth + 1 }")
         assert inside
-    assert places[1:] == places[:-1]
+    for later in places[1:]:  # LayoutNG rounds to 1/64 px, and which way depends on the width of the text: nobody sees that
+        np.testing.assert_allclose(later, places[0], atol=0.1)
 
 
 # --- what can be touched ---------------------------------------------------------------------------------------------------
