@@ -5,6 +5,7 @@ Runs on: audio process (audio callback). pyo renders the buses; all that follows
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -62,6 +63,8 @@ class Mixer:
         that was left out for it.
         """
         *tracks, player = patches
+        # The limiter tells of what is no number; numpy's own words would keep the callback waiting for the terminal.
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"engine\.audio\.")
         self._on_fault = on_fault
         buses = len(tracks) + 2
         self._server = boot(rate_hz, OUTPUTS * buses, config.jam.seed)

@@ -44,6 +44,7 @@ class Worker:
         self._link = link
         self._live = live
         self._at_start = config.parameters
+        self._bound = config.midi.cc
         self._names: list[str] = []  # of the patches that can be chosen; one that was there keeps its place
         self._loaded: dict[str, _Loaded] = {}  # by track
         self._patches: dict[str, type[Patch]] = {}  # what plays it by now, the plain instrument where that failed
@@ -63,9 +64,9 @@ class Worker:
                     self._live.values.write(place, value)
             except PatchError as error:
                 self.requests.put(LogMessage(WARNING, str(error)))
-        for key in self._at_start:
-            if key not in self._live.registry:
-                self.requests.put(LogMessage(WARNING, f"parameters.{key}: no patch that plays now has such a knob"))
+        for key in [*(f"parameters.{key}" for key in self._at_start), *(f"midi.cc.{key}" for key in self._bound)]:
+            if key.removeprefix("parameters.").removeprefix("midi.cc.") not in self._live.registry:
+                self.requests.put(LogMessage(WARNING, f"{key}: no patch that plays now has such a knob"))
 
     def run_pending(self, timeout_s: float = 0.0) -> bool:
         """Do one request, waiting for it up to `timeout_s`; return whether there was one."""

@@ -74,6 +74,7 @@ STATUS = {spec.kind: spec.status for spec in SPECS}
 # controllers with a meaning of their own
 MODULATION, DATA, EXPRESSION, DATA_FINE, SUSTAIN, PORTAMENTO, SOSTENUTO, SOFT, TIMBRE = 1, 6, 11, 38, 64, 65, 66, 67, 74
 NRPN_FINE, NRPN, RPN_FINE, RPN = 98, 99, 100, 101
+CONTROL_CHANGE = 0xB0
 SOUND_OFF, RESET_CONTROLLERS, NOTES_OFF = 120, 121, 123  # those from NOTES_OFF up all end the notes
 # registered parameters, and what none is called
 BEND_RANGE, MPE_ZONE, NO_PARAMETER = 0, 6, 0x3FFF

@@ -20,6 +20,7 @@ from engine.core.errors import DeviceError
 from engine.core.messages import INFO, WARNING
 from engine.core.realtime import SOUND, be_urgent
 from engine.midi.inputs import Arrival
+from engine.midi.message import CONTROL_CHANGE, NOTES_OFF
 
 CLIENT = "Algoritmo"  # our name in the lists of other programs
 VIRTUAL = "virtual"  # the configuration's word for a port of our own
@@ -275,6 +276,13 @@ class Outputs(Ports):
 
     def __init__(self, names: Sequence[str | int], make: Make, tell: Tell) -> None:
         super().__init__(names, "output", make, tell, lambda _name, _port: None, lambda _name: None)
+
+    def _connect(self, place: int, index: int, full_name: str) -> None:
+        """End what the synth may hold still: its cable was pulled, or the process that played it before died."""
+        super()._connect(place, index, full_name)
+        for channel in range(16):
+            with contextlib.suppress(rtmidi.RtMidiError):
+                self._open[place][0].send_message([CONTROL_CHANGE | channel, NOTES_OFF, 0])
 
     def send(self, message: Sequence[int]) -> None:
         """Send one message now. The MIDI output's thread."""

@@ -281,6 +281,7 @@ def test_a_controller_turns_a_knob(bench: Build, tmp_path: Path) -> None:
     stage.play(0xB0, 21, 127)  # lead.two is not there by now
     stage.blocks(1)
     assert stage.live.get("lead.loud") == 1
+    assert "midi.cc.lead.two: no patch that plays now has such a knob" in stage.notices()
     choose(stage, names["bass"])
     stage.blocks(3)
     stage.play(0xB0, 21, 0)

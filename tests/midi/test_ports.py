@@ -249,4 +249,16 @@ def test_every_output_gets_every_message_and_one_that_is_gone_stops_none() -> No
     outputs.open()
     midi.present = ["Sampler 24:0"]
     outputs.send((0x90, 60, 100))
-    assert midi.port("Sampler 24:0").sent == [(0x90, 60, 100)]
+    assert midi.port("Sampler 24:0").sent[-1] == (0x90, 60, 100)
+
+
+def test_a_synth_that_comes_back_is_told_to_end_what_it_holds() -> None:
+    midi = FakeMidi("Synth 20:0")
+    outputs = Outputs(("synth",), midi.make, lambda _level, _text: None)
+    outputs.open()
+    midi.port("Synth 20:0").sent.clear()
+    midi.present = []
+    outputs.poll()
+    midi.present = ["Synth 24:0"]
+    outputs.poll()
+    assert midi.port("Synth 24:0").sent == [[0xB0 | channel, 123, 0] for channel in range(16)]
