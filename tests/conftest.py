@@ -14,6 +14,18 @@ settings.register_profile("algoritmo", deadline=None)
 settings.load_profile("algoritmo")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the tests out to two processes, file by file.
+
+    Those of `system/` go to one of them, first: each is a whole jam in real time, which mostly waits and would not bear
+    another beside it.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "system")
+    for item in items:
+        group = "system" if item.path.parent.name == "system" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def touch_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with velocities and offsets."""

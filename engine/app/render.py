@@ -124,15 +124,18 @@ class Render:
 
     def _render_to(self, frame: float) -> None:
         while self._engine.frame < frame:
-            self._render_block()
+            self._next_block()
         self._account()
+
+    def _next_block(self) -> None:
+        self._render_block()
+        if self._engine.frame % DRAIN_FRAMES == 0:
+            self._recorder.drain()
 
     def _render_block(self) -> None:
         if self.backing is not None:
             self.backing.send(self.link.writer("notes"), self._engine.transport.line, self._engine.frame + BLOCK)
         self._engine.render_block()
-        if self._engine.frame % DRAIN_FRAMES == 0:
-            self._recorder.drain()
 
     def _account(self) -> None:
         self._feed.advance(self._engine.frame)
@@ -165,7 +168,7 @@ class Render:
         seen = self._timeline.count
         end = min(frame - before_s * self._rate, self._engine.frame + (WATCH_S if watchful else LONGEST_REST_S) * self._rate)
         while self._engine.frame < end and self._timeline.count == seen:
-            self._render_block()
+            self._next_block()
         self._account()
         self._over = math.isinf(frame) and self._engine.frame >= end
         return self._engine.frame >= frame - before_s * self._rate

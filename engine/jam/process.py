@@ -29,7 +29,7 @@ from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
 
 AHEAD_S = 0.003  # so long before its input deadline a step is recomputed if more was heard, and once more at the deadline
-LOOK_S = 0.02  # how often the beat timeline is looked at in between
+LOOK_S = 0.04  # how often the beat timeline is looked at in between
 
 
 def main(spec: Spec, pipe: Connection) -> None:
