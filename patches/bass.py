@@ -29,9 +29,11 @@ class Bass(Patch):
         # A saw of 40 harmonics (none folds back below 600 Hz) that leans on its fundamental.
         self._saw = HarmTable([1.4] + [0.8 / n for n in range(2, 41)], size=8192)
 
+        level = p.resonance * -0.008 + 0.3472  # an edge that sings stands out by itself
+
         def voice(note: Voice) -> PyoObject:
             held = MidiAdsr(note.velocity, attack=0.004, decay=1.5, sustain=0.8, release=0.1)
             stroke = MidiLinseg(note.velocity, [(0, 0), (0.006, 1), (0.1, 0.45), (0.5, 0.15), (1.5, 0)], hold=4, mul=p.stroke)
-            return Biquad(Osc(self._saw, note.pitch), note.pitch + stroke + p.cutoff, p.resonance, mul=loudness(held) * 0.34)
+            return Biquad(Osc(self._saw, note.pitch), note.pitch + stroke + p.cutoff, p.resonance, mul=loudness(held) * level)
 
         return stereo(notes.each(voice), width=0)

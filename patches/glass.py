@@ -34,6 +34,6 @@ class Glass(Patch):
             stroke = MidiLinseg(note.velocity, [(0, 0), (0.003, 1), (0.1, 0.45), (0.5, 0.2), (2.0, 0)], hold=4, mul=p.shine)
             # Half a cycle on, because a phase below 0 or above 1 would be read outside the table.
             upper = Osc(self._sine, note.pitch * p.ratio, mul=stroke, add=0.5)
-            return Osc(self._sine, note.pitch, phase=upper, mul=loudness(ring) * 0.4)
+            return Osc(self._sine, note.pitch, phase=upper, mul=loudness(ring) * 0.37)
 
         return echo(stereo(notes.each(voice), width=0.5), time_s=0.268, feedback=0.4, level=p.echo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from tests import tiny
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("algoritmo", deadline=None)
 settings.load_profile("algoritmo")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the process that does not play jams in real time step back for the one that does."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        os.nice(15)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

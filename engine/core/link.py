@@ -300,8 +300,7 @@ class Link:
 
     def notice(self, process: str, level: int, text: str) -> None:
         """Tell the person at the terminal one line; called by the one thread of `process` that speaks."""
-        encoded = text.encode()[:239].decode(errors="ignore").encode()  # never half a character
-        self.writer(f"notices.{process}").push((time.perf_counter_ns(), level, encoded))
+        self.writer(f"notices.{process}").push((time.perf_counter_ns(), level, _noticed(text)))
 
     def close(self, unlink: bool = False) -> None:
         """Let go of the segment; `unlink` also removes it from the system (its maker does, once)."""
@@ -317,3 +316,14 @@ class Link:
         with contextlib.suppress(BufferError):
             self._segment.close()
         self._segment = None
+
+
+def _noticed(text: str) -> bytes:
+    """Return a line as a notice holds it: of one too long the middle is left out, for its end says what was done about it."""
+    encoded, room = text.encode(), messages.NOTICE["text"].itemsize
+    if len(encoded) <= room:
+        return encoded
+    gap = " ... "
+    head = (room - len(gap)) // 2
+    tail = room - len(gap) - head
+    return b"".join(part.decode(errors="ignore").encode() for part in (encoded[:head], gap.encode(), encoded[-tail:]))

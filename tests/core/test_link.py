@@ -206,8 +206,8 @@ def test_what_a_run_that_was_killed_left_behind_is_removed_by_the_next():
         mine.close(unlink=True)
 
 
-def test_a_long_notice_is_cut_between_characters():
+def test_the_middle_of_a_long_notice_is_left_out_between_characters():
     link = Link.private(Layout.of(Card.model_validate(tiny.card()), 1))
     reader = link["notices.audio"].reader()
-    link.notice("audio", 1, "é" * 300)
-    assert reader.read()[0]["text"].decode() == "é" * 119
+    link.notice("audio", 1, "é" * 300 + "; it is left out")
+    assert reader.read()[0]["text"].decode() == "é" * 58 + " ... " + "é" * 50 + "; it is left out"

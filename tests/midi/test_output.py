@@ -160,6 +160,7 @@ def test_a_port_that_is_gone_keeps_no_other_from_its_ends() -> None:
     outputs = Outputs(("synth", "sampler"), midi.make, lambda _level, _text: None)
     outputs.open()
     sampler = midi.port("Sampler 24:0")
+    sampler.sent.clear()
     stand = Stand()
     outlet = MidiOutput(card(), lambda: stand.clock, outputs.send, 0.0, lambda: stand.now_ns)
     outlet.take(Event(0, 1, NOTE_ON, 1, 60, 100, 0.0))
