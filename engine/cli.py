@@ -141,8 +141,12 @@ def _parser() -> argparse.ArgumentParser:
     picture.add_argument("--out", type=Path, metavar="FILE", help="default: a file in the session's folder")
     picture.set_defaults(run=_picture)
 
-    explore = commands.add_parser("explore", help="what a neuron and a network are: pages for visitors, as a folder")
-    explore.add_argument("--export", type=Path, required=True, metavar="DIR", help="where to; any file server serves it")
+    explore = commands.add_parser("explore", help="what a neuron and a network are: pages for visitors, without a jam")
+    _add_config(explore)
+    explore.add_argument("--host", metavar="ADDRESS", help="serve there (default: web.host, this machine alone)")
+    explore.add_argument("--port", type=int, metavar="N", help="default: web.port")
+    explore.add_argument("--open", action="store_true", help="open them in a browser here")
+    explore.add_argument("--export", type=Path, metavar="DIR", help="write them to a folder instead; any file server serves it")
     explore.set_defaults(run=_explore)
 
     devices = commands.add_parser("devices", help="list audio devices and MIDI ports")
@@ -279,10 +283,14 @@ def _picture(arguments: argparse.Namespace) -> int:
 
 
 def _explore(arguments: argparse.Namespace) -> int:
-    from engine.app.explore import export
+    from engine.app.explore import export, serve
 
-    size = export(arguments.export)
-    print(f"{arguments.export}: {size / 1e6:.1f} MB; to look at it: python3 -m http.server -d {arguments.export} 8080")
+    if arguments.export is not None:
+        size = export(arguments.export)
+        print(f"{arguments.export}: {size / 1e6:.1f} MB; to look at it: python3 -m http.server -d {arguments.export} 8080")
+        return 0
+    extra = [f"web.{key}={json.dumps(value)}" for key in ("host", "port") if (value := getattr(arguments, key)) is not None]
+    serve(_configuration(arguments, extra).web, arguments.open, lambda line: print(line, flush=True))
     return 0
 
 

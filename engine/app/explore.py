@@ -1,15 +1,25 @@
-"""The explorer's pages as a folder that any file server serves: `algoritmo explore --export DIR`.
+"""The explorer's pages without a jam: served here, or as a folder that any file server serves (`algoritmo explore`).
 
 Runs on: main process.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
+import signal
+import webbrowser
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from engine.core.config import Web
 from engine.core.errors import AlgoritmoError
-from engine.web.files import LIB, NETWORKS, STATIC
+from engine.net.guard import Guard
+from engine.net.sockets import listen
+from engine.web.files import LIB, NETWORKS, STATIC, Files
+from engine.web.pages import Page
+from engine.web.site import address_of
 
 PAGE = "explore"
 # A folder's own address leads on to the page.
@@ -18,6 +28,47 @@ INDEX = f'''<!doctype html>
 <meta http-equiv="refresh" content="0; url={PAGE}/">
 <a href="{PAGE}/">Algoritmo</a>
 '''
+
+
+class Corner:
+    """A server of its own for the explorer: nobody plays there and nothing can be changed, so that it has no messages."""
+
+    def __init__(self, config: Web) -> None:
+        self.config = config
+        self.guard = Guard(config.host)
+        self.pages: Mapping[str, Page] = {}
+        self.full = True
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds it; open to the network: from elsewhere too."""
+        return address_of(self.config)
+
+
+def serve(config: Web, opens: bool, tell: Callable[[str], None]) -> None:
+    """Serve the explorer until it is ended; `opens`: in a browser here, too. Raises ConfigError for a port that is taken."""
+    # The Windows default loop cannot wait for a socket that is read without a transport.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(_serve(Corner(config), opens, tell))
+
+
+async def _serve(corner: Corner, opens: bool, tell: Callable[[str], None]) -> None:
+    from engine.web.server import Server
+
+    server = Server(corner, Files(only=PAGE))
+    with contextlib.closing(listen("web", corner.config.host, corner.config.port)) as listening:
+        await server.start(listening)
+        over = asyncio.Event()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # on Windows the interpreter raises KeyboardInterrupt by itself
+                asyncio.get_running_loop().add_signal_handler(one, over.set)
+        tell(f"{corner.address}{PAGE}/ (Ctrl-C ends it)")
+        if opens:
+            await asyncio.to_thread(webbrowser.open, f"{corner.address}{PAGE}/")
+        try:
+            await over.wait()
+        finally:
+            await server.stop()
 
 
 class ExportError(AlgoritmoError):

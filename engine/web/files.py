@@ -16,6 +16,8 @@ HOME = "stage"  # page that an address without a name shows
 INDEX = "index.html"
 # Networks that pages play by themselves: they lie elsewhere and are served as if they were shared.
 NETWORKS = {f"/{LIB}/networks/festival.onnx": Path(__file__).resolve().parents[2] / "models" / "festival" / "festival.onnx"}
+SERVED = f"/{LIB}/served.json"  # tells a page what serves it; the file of that name is what a plain file server says
+ORT = f"/{LIB}/ort/ort.wasm.bundle.min.mjs"  # onnxruntime-web, where somebody put it: it is not shipped
 # Of our own, for a system's table of types may be missing or wrong.
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -24,6 +26,7 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json; charset=utf-8",
     ".mid": "audio/midi",
+    ".mjs": "text/javascript; charset=utf-8",
     ".onnx": "application/octet-stream",
     ".png": "image/png",
     ".svg": "image/svg+xml; charset=utf-8",
@@ -31,7 +34,7 @@ TYPES = {
     ".wasm": "application/wasm",
     ".woff2": "font/woff2",
 }
-PACKED = frozenset({".css", ".html", ".js", ".json", ".svg", ".txt", ".wasm"})  # those that compression makes smaller
+PACKED = frozenset({".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm"})  # those that compression makes smaller
 
 
 class File:
@@ -66,17 +69,20 @@ class File:
 class Files:
     """Everything that is served, by the path of its address."""
 
-    def __init__(self, folder: Path = STATIC) -> None:
+    def __init__(self, folder: Path = STATIC, only: str | None = None) -> None:
+        """`only`: the one page that is served; an address without a name shows it."""
+        self.home = only or HOME
+        rooms = {LIB, only} if only else {path.name for path in folder.iterdir()}
         self._files = {
-            f"/{path.relative_to(folder).as_posix()}": File(path) for path in sorted(folder.rglob("*")) if path.suffix in TYPES
+            f"/{name.as_posix()}": File(path)
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in TYPES and (name := path.relative_to(folder)).parts[0] in rooms
         }
         self._files |= {address: File(path) for address, path in NETWORKS.items()}
-        self.pages = sorted(path.parent.name for path in folder.glob(f"*/{INDEX}") if path.parent.name != LIB)
+        self.pages = sorted(path.parent.name for path in folder.glob(f"*/{INDEX}") if path.parent.name in rooms - {LIB})
 
     def at(self, path: str) -> File | None:
         """Return the file at an address; a page's own address is that of its index."""
-        if path == "/":
-            path = f"/{HOME}/"
         return self._files.get(path + INDEX if path.endswith("/") else path)
 
     def page_without_slash(self, path: str) -> str | None:

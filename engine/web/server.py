@@ -1,12 +1,13 @@
 """The pages' server: the files of every page, and one WebSocket for each browser.
 
-Runs on: feed process, event loop thread; imported by Site.start() only.
+Runs on: feed process, event loop thread; imported by Site.start() and `algoritmo explore` only.
 
 | address | what |
 |---|---|
 | `/` | the stage page |
 | `/NAME/` | the page in `static/NAME/` |
 | `/lib/...` | what pages share |
+| `/lib/served.json` | what serves them: whether a jam does, and where others in the room find it |
 | `/NAME/socket` | messages of a page that has a module in `pages/`; `/socket` is the stage's |
 """
 
@@ -16,18 +17,17 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
 
-from engine.net.guard import Bucket
+from engine.core.config import Web
+from engine.net.guard import Bucket, Guard
 from engine.net.sockets import send_newest
-from engine.web.files import HOME, File, Files
-
-if TYPE_CHECKING:
-    from engine.web.site import Site
+from engine.web.files import HOME, ORT, SERVED, File, Files
+from engine.web.pages import Page
 
 MESSAGE_BYTES = 4096  # largest order a browser may send
 SILENT_S = 10.0  # a connection that has not asked for anything by then is closed
@@ -39,12 +39,31 @@ JOINS_HZ, JOINS = 4.0, 250.0  # pages opened: each may be sent the past
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Server:
-    """Serves one Site."""
+class Served(Protocol):
+    """What is served: the pages that send and take messages, and who may come in."""
 
-    def __init__(self, site: Site) -> None:
+    config: Web
+    guard: Guard
+
+    @property
+    def pages(self) -> Mapping[str, Page]: ...
+
+    @property
+    def full(self) -> bool: ...
+
+    @property
+    def address(self) -> str: ...
+
+
+class Server:
+    """Serves one Site, or what is like one."""
+
+    def __init__(self, site: Served, files: Files | None = None) -> None:
+        """`files`: those that are served; all of them unless given."""
         self._site = site
-        self._files = Files()
+        self._files = files or Files()
+        # What compiles WebAssembly has to be allowed to; nothing of ours does.
+        self._scripts = "'self' 'wasm-unsafe-eval'" if self._files.at(ORT) else "'self'"
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}  # connections that have not asked for anything yet
         self._sockets: set[web.WebSocketResponse] = set()
         self._rates: dict[str, Bucket] = {}
@@ -58,6 +77,7 @@ class Server:
         app = web.Application(middlewares=[self._guarded])
         app.router.add_get("/socket", self._socket)
         app.router.add_get("/{page}/socket", self._socket)
+        app.router.add_get(SERVED, self._told)
         app.router.add_get("/{path:.*}", self._file)
         runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=SILENT_S, shutdown_timeout=0.2, max_field_size=4096, max_headers=64
@@ -110,8 +130,14 @@ class Server:
             self._rates.pop(next(iter(self._rates)))
         return self._rates.setdefault(address, Bucket(REQUESTS_HZ, REQUESTS_BURST))
 
+    async def _told(self, _request: web.Request) -> web.StreamResponse:
+        """What serves the pages: a code on one of them has to lead where others can follow."""
+        address = None if self._site.guard.open_to_all else self._site.address
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return web.json_response({"jam": bool(self._site.pages), "address": address}, headers=headers)
+
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        file = self._files.at(request.path)
+        file = self._files.at(f"/{self._files.home}/" if request.path == "/" else request.path)
         if file is None:
             if (page := self._files.page_without_slash(request.path)) is not None:
                 query = f"?{request.query_string}" if request.query_string else ""
@@ -119,7 +145,7 @@ class Server:
             raise web.HTTPNotFound(text="There is no such page here.\n")
         packed = file.packs and _takes_gzip(request)
         # A network's file is large: reading it for the first time must not keep a step of the feed waiting.
-        headers = await asyncio.to_thread(_headers, file, packed, request.host)
+        headers = await asyncio.to_thread(_headers, file, packed, request.host, self._scripts)
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
         return web.Response(body=file.packed if packed else file.body, headers=headers)
@@ -163,11 +189,11 @@ def _takes_gzip(request: web.Request) -> bool:
     return any(name == "gzip" and weight.strip("0.") != "q=" for name, _, weight in (o.partition(";") for o in offers))
 
 
-def _headers(file: File, packed: bool, host: str) -> dict[str, str]:
+def _headers(file: File, packed: bool, host: str, scripts: str) -> dict[str, str]:
     headers = {
         "Cache-Control": "no-cache",
         # Older Safari does not count a WebSocket to the same host among 'self'.
-        "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "Content-Security-Policy": f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; "
         f"connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         "Content-Type": file.type,
         "Cross-Origin-Opener-Policy": "same-origin",

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from engine.web.server import Server
 
 
+def address_of(config: Web) -> str:
+    """Return the address of pages that are served at this host and port, as others write it."""
+    host = config.host if config.host not in ("0.0.0.0", "::") else own_address()
+    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}/"
+
+
 class Site:
     """The pages and all who look at them.
 
@@ -42,8 +48,7 @@ class Site:
     @property
     def address(self) -> str:
         """Where a browser finds the first page; open to the network: from elsewhere too."""
-        host = self.config.host if self.config.host not in ("0.0.0.0", "::") else own_address()
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.config.port}/"
+        return address_of(self.config)
 
     @property
     def full(self) -> bool:

@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from engine.app.explore import export
+from tests.web.stand import Network, Stand
 
+ROOT = Path(__file__).parents[2]
 PLACES = ("key", "neuron", "clash", "layers", "memory", "beats", "accent", "music", "inside", "train", "phone")
 
 
@@ -40,7 +42,7 @@ def opened(browser: Browser, address: str, width: int = 1280, height: int = 800,
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
-    here = address.split("/museum/")[0]
+    here = "/".join(address.split("/")[:3])
     page.on("request", lambda request: None if request.url.startswith((here, "data:")) else faults.append(request.url))
     page.goto(address)
     return page, faults
@@ -110,6 +112,30 @@ def test_a_tune_is_learned_and_played_on(browser: Browser, address: str) -> None
     page.get_by_text("It goes on from your tune.").wait_for()
     assert not faults
     page.close()
+
+
+def test_a_visitor_finds_a_cell_that_likes_the_downbeat_in_the_jam_that_plays(browser: Browser) -> None:
+    stand = Stand(Network(ROOT / "models" / "festival" / "festival.onnx"), before=100)
+    page, faults = opened(browser, f"{stand.url}explore/#inside")
+    said = page.locator("#said")
+    page.get_by_role("button", name="live from the stage", pressed=True).wait_for()
+    while "The warmest cell is in layer" not in said.inner_text():  # it has listened for three bars soon
+        page.get_by_role("button", name="a hint").click()
+        page.wait_for_timeout(50)
+    page.get_by_role("slider", name="layer").fill(said.inner_text()[-2])
+    for cell in range(1, 151):
+        page.get_by_role("slider", name="cell").fill(str(cell))
+        assert "cell" not in said.inner_text() or f"cell {cell} " in said.inner_text()
+        if "likes the downbeat" in said.inner_text():
+            break
+    page.get_by_role("button", name="5: Look inside, done").wait_for()
+    # What he silences is silent in a network of his own; who leaves the stage's page is left alone by it.
+    page.get_by_role("button", name="silence its layer").click()
+    page.get_by_text("Silenced: all of layer").wait_for()
+    page.get_by_role("button", name="live from the stage", pressed=False).wait_for()
+    assert not faults
+    page.close()
+    stand.close()
 
 
 def test_where_one_was_is_where_one_goes_on(browser: Browser, address: str) -> None:

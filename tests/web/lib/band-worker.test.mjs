@@ -26,8 +26,10 @@ const order = (name, more = {}) => globalThis.onmessage({ data: { order: name, .
 test("opens, plays in time, takes keys, stops; what goes wrong is told", async () => {
   await order("open", { address: "nowhere", seed: 1 });
   assert.match((await heard("fault"))[0].reason, /nowhere is missing \(404\)/);
-  await order("open", { address: "here", seed: 1 });
-  assert.equal((await heard("open"))[0].card.name, "festival");
+  await order("open", { address: "here", seed: 1, ort: true }); // its files are not there
+  assert.match((await heard("notice"))[0].reason, /onnxruntime-web is not in lib\/ort\//);
+  const [{ card, by }] = await heard("open");
+  assert.deepEqual([card.name, by], ["festival", "player.js"]);
   await order("down", { pitch: 72 });
   await order("set", { temperature: 0.9 });
   await order("silence", { units: [[0, 1]] });
@@ -37,9 +39,12 @@ test("opens, plays in time, takes keys, stops; what goes wrong is told", async (
   assert.deepEqual(steps.slice(0, 4).map(({ step }) => step), [0, 1, 2, 3]);
   assert.ok(steps.some(({ begun }) => begun.some(({ yours, pitch }) => yours && pitch === 72)));
   await order("up", { pitch: 72 });
-  await order("mind", { untrained: true, seed: 2 });
+  assert.equal(steps[0].beside, undefined);
+  await order("beside", { on: true, seed: 2 });
   await order("start", { bpm: 600 });
-  await heard("step", steps.length + 2);
+  const both = (await heard("step", steps.length + 2)).at(-1);
   await order("stop");
+  assert.equal(both.beside.h.length, both.h.length);
+  assert.notDeepEqual(both.beside.h[0], both.h[0]);
   assert.equal(told.filter(({ what }) => what === "fault").length, 1);
 });

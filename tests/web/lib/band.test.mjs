@@ -41,13 +41,30 @@ test("a key is heard in its own step, as the visitor's, and held until it is let
   assert.ok(band.step().ended.some(({ pitch }) => pitch % 12 === 6));
 });
 
-test("who is silenced is zero; a layer that is silenced changes what is played", () => {
+test("who is silenced is zero within the step; a layer that is silenced changes what is played; all may speak again", () => {
   const band = new Band(bytes, { seed: 2 });
-  band.silenced = [[2, 7], [4, -1]];
-  band.step();
-  assert.equal(band.player.inputs.h2.d[7], 0);
-  assert.ok(band.player.inputs.h4.d.every((v) => v === 0));
-  assert.ok(band.player.inputs.h2.d.some((v) => v !== 0));
+  band.silence([[2, 7], [4, -1]]);
+  const { h } = band.step();
+  assert.equal(h[2][7], 0);
+  assert.equal(band.player.inputs.c2.d[7], 0);
+  assert.ok(h[4].every((v) => v === 0));
+  assert.ok(h[2].some((v) => v !== 0));
+  const [whole, mute] = [[], [[0, -1]]].map((units) => {
+    const one = new Band(bytes, { seed: 2 });
+    one.silence(units);
+    return one.step();
+  });
+  assert.notDeepEqual(whole.h[1], mute.h[1]); // the layer above hears of it in the same step
+  assert.notDeepEqual(whole.belief, mute.belief);
+  band.silence([]);
+  assert.ok(band.step().h[4].some((v) => v !== 0));
+});
+
+test("warm, it plays what it would have played cold", async () => {
+  const [warm, cold] = [new Band(bytes, { seed: 5 }), new Band(bytes, { seed: 5 })];
+  await warm.warm(3);
+  const other = await warm.stepLater();
+  assert.deepEqual(other, cold.step());
 });
 
 test("untrained it is another network", () => {

@@ -5,6 +5,7 @@ import { el } from "../lib/dom.js";
 import { LANGUAGES, load, preferred } from "../lib/language.js";
 import { Narrative, Presence } from "../lib/narrative.js";
 import { Voice } from "../lib/voice.js";
+import { servedBy } from "./jam.js";
 import { button, press } from "./parts.js";
 import { PATHS, PLACES } from "./places.js";
 
@@ -61,7 +62,7 @@ class Explorer {
   }
 
   async start() {
-    await loadPalette();
+    [this.served] = await Promise.all([servedBy(), loadPalette()]);
     await this.speak(preferred(location.search, this.chosen(), navigator.languages));
     for (const kind of ["pointerdown", "keydown", "wheel", "touchstart"]) {
       addEventListener(kind, (event) => this.touched(event), { capture: true, passive: true });

@@ -1,62 +1,61 @@
 // The festival network for the pages that need it: in a thread of its own where there are any, else in this one.
 
-import { Band } from "../lib/band.js";
+import { conduct } from "../lib/band-worker.js";
 
 const ADDRESS = new URL("../lib/networks/festival.onnx", import.meta.url).href;
 export const BPM = 104;
+const AHEAD_MS = 40; // what is due sounds so much later, all of it, so that a message that took its time is still in time
 
-/** `told` is called with every message of the band: {what: "open" | "step" | "fault", ...}. */
-export function openStage(told) {
+/**
+ * `told` is called with every message of the band: {what: "open" | "notice" | "step" | "fault", ...}. `ort`: onnxruntime-web is to
+ * compute it, if it is there.
+ */
+export function openStage(told, { ort = false } = {}) {
+  let [take, opened, closed] = [null, false, false];
+  const open = { order: "open", address: ADDRESS, seed: 1, ort };
+  const tell = (message) => {
+    if (closed) return;
+    opened ||= message.what === "open";
+    told(message);
+  };
+  let worker = null;
+  const here = () => {
+    worker = null;
+    take = conduct(tell);
+    take(open);
+  };
   try {
-    const worker = new Worker(new URL("../lib/band-worker.js", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data }) => told(data);
-    worker.onerror = () => told({ what: "fault", reason: "no thread" });
-    const send = (order, more = {}) => worker.postMessage({ order, ...more });
-    send("open", { address: ADDRESS, seed: 1 });
-    return { send, close: () => worker.terminate() };
+    worker = new Worker(new URL("../lib/band-worker.js", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data }) => tell(data);
+    worker.onerror = () => (opened ? tell({ what: "fault", reason: "the thread ended" }) : here());
+    take = (order) => worker.postMessage(order);
+    take(open);
   } catch {
-    return here(told);
+    here();
   }
-}
-
-/** Without threads: a step between two pictures. */
-function here(told) {
-  let [band, timer, open] = [null, 0, true];
-  fetch(ADDRESS)
-    .then((answer) => (answer.ok ? answer.arrayBuffer() : Promise.reject(new Error(`${answer.status}`))))
-    .then((bytes) => open && told({ what: "open", card: (band = new Band(bytes, { seed: 1 })).card }))
-    .catch((error) => told({ what: "fault", reason: error.message }));
-  const tick = () => {
-    told({ what: "step", ...band.step(), late: 0 });
-    timer = setTimeout(tick, 60000 / BPM / band.steps_per_beat);
-  };
-  const orders = {
-    start: tick,
-    stop: () => clearTimeout(timer),
-    down: ({ pitch }) => band.down(pitch),
-    up: ({ pitch }) => band.up(pitch),
-    set: ({ temperature }) => (band.temperature = temperature),
-    silence: ({ units }) => (band.silenced = units),
-    mind: () => {},
-  };
   return {
-    send: (order, more = {}) => band && orders[order]?.(more),
+    send: (order, more = {}) => take({ order, ...more }),
     close: () => {
-      open = false;
-      clearTimeout(timer);
+      take({ order: "stop" });
+      closed = true;
+      worker?.terminate();
     },
   };
 }
 
-/** Let what the band begins be heard: drums as drums, the rest as tones of their register. */
-export function sound(voice, tracks, begun) {
+/** Seconds until what is due at `at` (ms since 1970) is to sound. */
+export const soundsIn = (at) => Math.max((at + AHEAD_MS - performance.timeOrigin - performance.now()) / 1000, 0);
+
+/** Let what the band begins be heard: drums as drums, the rest as tones of their register; what is the visitor's own is not. */
+export function sound(voice, tracks, begun, in_s = 0) {
   for (const { track, pitch, level, yours } of begun) {
     if (yours) continue;
     const { name, kind } = tracks[track];
-    if (kind === "drums") voice.drum(pitch === 36 ? 0 : [38, 37, 39].includes(pitch) ? 1 : 2, 0.6 * level);
+    if (kind === "drums") voice.drum(pitch === 36 ? 0 : [38, 37, 39].includes(pitch) ? 1 : 2, 0.6 * level, in_s);
     else {
       const seconds = { bass: 0.5, chords: 0.9, pad: 1.6, lead: 0.5 }[name] ?? 0.6;
-      voice.pluck(pitch, { seconds, level: (name === "pad" ? 0.35 : 0.6) * level, bright: { bass: 0.2, chords: 0.35, pad: 0.1, lead: 0.7 }[name] ?? 0.4 });
+      const bright = { bass: 0.2, chords: 0.35, pad: 0.1, lead: 0.7 }[name] ?? 0.4;
+      voice.pluck(pitch, { seconds, level: (name === "pad" ? 0.35 : 0.6) * level, bright, in_s });
     }
   }
 }

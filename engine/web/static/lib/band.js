@@ -6,17 +6,20 @@ import { Player } from "./player.js";
 const PATIENCE = 8; // timesteps of silence, after which it is encouraged
 const GROWTH = 1.5; // of the density with every silent timestep from there on ...
 const MOST = 256; // ... up to this factor
+const LEVEL = 0.7; // of what a visitor plays, and of networks that know of no levels
 
 export class Band {
-  /** From the bytes of a network; `seed` decides which of all possible music it plays. */
-  constructor(bytes, { seed = 1, untrained = false } = {}) {
-    this.player = new Player(bytes, untrained ? new Chance(seed) : null);
+  /**
+   * From the bytes of a network; `seed` decides which of all possible music it plays, and where it begins if it is `untrained`.
+   * `player`: another that computes the same (see ort.js).
+   */
+  constructor(bytes, { seed = 1, untrained = false, player = null } = {}) {
+    this.player = player ?? new Player(bytes, untrained ? new Chance(seed) : null);
     this.card = this.player.card;
     this.chance = new Chance(seed);
     this.temperature = 1;
     this.held = new Map(); // pitch -> steps that it has been held
     this.released = new Set(); // struck and let go within a step: they sound for one
-    this.silenced = []; // [layer, unit or -1 for all]
     this.sounding = new Set();
     this.silent = 0;
     let slot = 0;
@@ -55,21 +58,44 @@ export class Band {
     return own;
   }
 
+  /** Play a few steps that nobody hears, so that the machine has made its code fast; then begin anew. */
+  async warm(steps = 24) {
+    const { state } = this.chance;
+    for (let k = 0; k < steps; k++) {
+      this.fill();
+      await this.player.step();
+    }
+    this.chance.state = state;
+    this.player.reset();
+  }
+
   /** Choose one step: {step, begun, ended, h, belief}; begun and ended are {track, pitch, level}. */
   step() {
-    const { inputs, outputs } = this.player;
+    const step = this.fill();
+    return this.told(step, this.player.step());
+  }
+
+  /** The same with a player that takes its time. */
+  async stepLater() {
+    const step = this.fill();
+    return this.told(step, await this.player.step());
+  }
+
+  /** Give the network what it is to know of the step; return its number. */
+  fill() {
+    const { inputs } = this.player;
     this.dictate(inputs);
     const lots = inputs.u.d;
     for (let k = 0; k < lots.length; k++) lots[k] = this.chance.number();
     inputs.temperature.d.fill(this.temperature);
     if (inputs.density) inputs.density.d[0] = this.encouragement();
-    const step = inputs.position.d[0];
-    this.player.step();
-    for (const [layer, unit] of this.silenced) this.silence(layer, unit);
-    const out = this.player.outputs;
-    const heard = this.heard(out.notes.d, inputs.clamp_mask.d);
+    return Number(inputs.position.d[0]);
+  }
+
+  told(step, out) {
+    const heard = this.heard(out.notes.d, this.player.inputs.clamp_mask.d);
     this.silent = heard.begun.length || this.sounding.size ? 0 : this.silent + 1;
-    return { step, ...heard, h: this.activations(out ?? outputs), belief: out.probability.d.slice() };
+    return { step, ...heard, h: this.activations(out), belief: out.probability.d.slice() };
   }
 
   dictate({ clamp_mask: mask, clamp_value: value }) {
@@ -83,7 +109,7 @@ export class Band {
       if (since === undefined) continue;
       value.d[slot * this.channels] = 1;
       value.d[slot * this.channels + 1] = since > 0 ? 1 : 0;
-      if (this.channels > 2) value.d[slot * this.channels + 2] = 0.7;
+      if (this.channels > 2) value.d[slot * this.channels + 2] = LEVEL;
     }
     for (const pitch of this.released) this.held.delete(pitch);
     this.released.clear();
@@ -105,7 +131,7 @@ export class Band {
       }
       if (!plays || goesOn) continue;
       this.sounding.add(slot);
-      const level = this.channels > 2 ? notes[slot * this.channels + 2] : 0.7;
+      const level = this.channels > 2 ? notes[slot * this.channels + 2] : LEVEL;
       begun.push({ track, pitch, level, yours: mask[slot] > 0 });
     }
     return { begun, ended };
@@ -116,13 +142,8 @@ export class Band {
     return this.states.filter((name) => /^h\d+$/.test(name)).map((name) => out[`${name}_next`].d.slice());
   }
 
-  /** Take a unit's word, and its memory, from it: zero, as if it were not there. */
-  silence(layer, unit) {
-    for (const kind of ["h", "c"]) {
-      const state = this.player.inputs[`${kind}${layer}`]?.d;
-      if (!state) continue;
-      if (unit < 0) state.fill(0);
-      else state[unit] = 0;
-    }
+  /** Take these units' words, and their memories, from them: [layer, unit or -1 for all]. */
+  silence(units) {
+    this.player.silence(units);
   }
 }

@@ -76,8 +76,8 @@ export class Voice {
   }
 
   /** A tick, as a neuron that fires. */
-  tick(level = 0.3, pitch = 96) {
-    this.pluck(pitch, { seconds: 0.05, level, bright: 0.6 });
+  tick(level = 0.3, pitch = 96, in_s = 0) {
+    this.pluck(pitch, { seconds: 0.05, level, bright: 0.6, in_s });
   }
 
   /** A drum: 0 low, 1 middle, 2 high. */

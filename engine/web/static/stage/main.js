@@ -9,7 +9,7 @@ import { Likeness } from "../lib/likeness.js";
 import { Net } from "../lib/net.js";
 import { Why } from "../lib/why.js";
 import { Controls } from "./controls.js";
-import { Feed } from "./feed.js";
+import { Feed } from "../lib/feed.js";
 import { Keys } from "./keys.js";
 import { MomentsView } from "./moments.js";
 import { NetworkView } from "./network.js";

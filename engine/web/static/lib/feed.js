@@ -1,6 +1,6 @@
 // The WebSocket: frames in, orders out. The newest step is what counts; nothing here waits in a line.
 
-import { decode } from "../lib/frames.js";
+import { decode } from "./frames.js";
 
 const AGAIN_MS = [300, 600, 1200, 2500, 5000];
 
@@ -10,6 +10,7 @@ export class Feed {
     this.heard = {};
     this.failures = 0;
     this.hello = null;
+    this.closed = false;
   }
 
   on(kind, listener) {
@@ -22,11 +23,19 @@ export class Feed {
     socket.onmessage = (event) => this.take(event.data);
     socket.onclose = (event) => {
       this.socket = null;
+      if (this.closed) return;
       this.tell("gone", event.code);
       const wait = AGAIN_MS[Math.min(this.failures++, AGAIN_MS.length - 1)];
-      setTimeout(() => this.connect(), wait);
+      this.again = setTimeout(() => this.connect(), wait);
     };
     this.socket = socket;
+  }
+
+  // Hang up, for good.
+  close() {
+    this.closed = true;
+    clearTimeout(this.again);
+    this.socket?.close();
   }
 
   send(order) {
