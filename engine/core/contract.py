@@ -42,6 +42,14 @@ class Control(_Part):
     doc: str = ""
 
 
+class Condition(_Part):
+    """One input that tells the graph of the music around it: `shape` without the batch; zeros where nothing is known."""
+
+    name: str
+    shape: tuple[int, ...]
+    doc: str = ""
+
+
 class State(_Part):
     """One recurrent state: `shape` without the batch."""
 
@@ -76,6 +84,7 @@ class Card(_Part):
     noise: int = Field(ge=1)
     tracks: tuple[Track, ...] = Field(min_length=1)
     controls: tuple[Control, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     states: tuple[State, ...] = ()
     activations: tuple[Activation, ...] = ()
     order: dict[int, tuple[int, ...]] = Field(default_factory=dict)  # layer -> its units, those that behave alike side by side
@@ -215,6 +224,7 @@ def expected_inputs(card: Card) -> dict[str, tuple[str, tuple[int, ...]]]:
         "clamp_value": ("float", (slots, channels)),
     }
     wanted |= {c.name: ("float", ()) for c in card.controls}
+    wanted |= {c.name: ("float", c.shape) for c in card.conditions}
     wanted |= {s.name: ("float", s.shape) for s in card.states}
     return wanted
 
@@ -255,6 +265,6 @@ def faults(card: Card, inputs: list[Any], outputs: list[Any]) -> list[str]:
                 found.append(f"{side} {name!r} fixes the batch at {got[0]}: it must stay free")
         if side == "input":
             found += [
-                f"input {n!r} is not in the contract nor in the card's states and controls" for n in have.keys() - wanted.keys()
+                f"input {n!r} is not in the contract nor in the card's states, controls and conditions" for n in have.keys() - wanted.keys()
             ]
     return found

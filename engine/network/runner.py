@@ -87,10 +87,12 @@ class Runner:
             self._binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
 
     def neutral(self) -> None:
-        """Set temperature and every control to neutral, nothing clamped."""
+        """Set temperature and every control to neutral, nothing clamped, nothing known of the music around it."""
         self.inputs["temperature"].fill(1.0)
         for control in self.card.controls:
             self.inputs[control.name].fill(control.neutral)
+        for condition in self.card.conditions:
+            self.inputs[condition.name].fill(0)
         self.inputs["clamp_mask"].fill(0)
         self.inputs["clamp_value"].fill(0)
 

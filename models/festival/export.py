@@ -37,12 +37,18 @@ from models.festival.network import (
 )
 from models.graph.building import Graph, build_model, round_weights, save_network
 from models.music.representation import BAND, OFFSETS
+from models.music.sounding_chords import FEATURES
 
 NOISE = DECISIONS + HEARD_EXPRESSION  # for notes, velocities and offsets
 
 CONTROLS = [
     {"name": "temperature", "neutral": 1.0, "min": 0.1, "max": 2.0, "doc": "lower is surer, higher is bolder"},
     {"name": "density", "neutral": 1.0, "min": 0.25, "max": 4.0, "doc": "how busy, as a factor on the usual strikes per step"},
+]
+CONDITIONS = [
+    {"name": "player", "shape": [SLOTS], "doc": "1 where a slot is the player's, whether his notes are known yet or not"},
+    {"name": "chord", "shape": [FEATURES], "doc": "chord of the step: its root, then its tones, 1 by pitch class from C"},
+    {"name": "next_chord", "shape": [FEATURES], "doc": "the same of the step a beat later"},
 ]
 SIGNALS = {
     "h": ("h{}_next", -1.0, 1.0, "what the layer says"),
@@ -72,10 +78,11 @@ def make_card(model: Festival, training: dict[str, Any]) -> Card:
             "noise": NOISE,
             "tracks": [t.model_dump() for t in BAND],
             "controls": CONTROLS,
+            "conditions": CONDITIONS,
             "states": [
                 *({"name": f"{s}{k}", "shape": [width]} for s in "hc" for k in range(layers)),
                 {"name": "past", "shape": [PAST - 1, DECISIONS]},  # what sounded, oldest first, up to the step before x
-                {"name": "harmony", "shape": [len(DECAYS), 12]},  # pitch classes of what is dictated
+                {"name": "harmony", "shape": [len(DECAYS), 12]},  # pitch classes of what the player played
                 {"name": "felt", "shape": [UNITS]},  # how notes were struck
             ],
             "activations": [
@@ -111,13 +118,21 @@ def export(model: Festival, training: dict[str, Any], path: Path) -> Card:
 
 @torch.no_grad()
 def core_step(model: Festival, told: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A step of the recurrent layers alone: what they heard (B, HEARD), the harmony (B, HARMONY), answer (B, H), states."""
+    """A step of the recurrent layers alone: what they heard (B, HEARD), the harmony (B, decays, 12), answer (B, H), states."""
     past, layers = told["past"], model.sizes.layers
     heard = torch.cat([planar(told["x"][..., :2]), *(past[:, PAST - lag] for lag in LAGS)], -1)
-    harmony = harmony_features(told["harmony"])
+    mask = told["clamp_mask"]
+    theirs = torch.maximum(told["player"], mask * (1 - mask.min(-1, keepdim=True).values))
+    played = (heard[:, :SLOTS] * theirs) @ pitch_classes()
+    harmony = told["harmony"] * torch.tensor(DECAYS)[:, None] + played[:, None]
     state = torch.stack([torch.stack([told[f"{s}{k}"] for k in range(layers)]) for s in "hc"])
-    core, after = model.core(heard[None], told["position"][None], harmony[None], state)
+    core, after = model.core(heard[None], told["position"][None], harmony_features(harmony)[None], chords_of(told)[None], state)
     return heard, harmony, core[0], after
+
+
+def chords_of(told: dict[str, Tensor]) -> Tensor:
+    """(B, CHORDS): the chord of the step and the next one."""
+    return torch.cat([told["chord"], told["next_chord"]], -1)
 
 
 @torch.no_grad()
@@ -125,7 +140,8 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same step in PyTorch, deciding slot after slot: what the graph is checked against."""
     told = {k: torch.from_numpy(v) for k, v in feed.items()}
     x, value, mask = planar(told["x"][..., :2]), planar(told["clamp_value"][..., :2]), told["clamp_mask"]
-    heard, harmony, core, after = core_step(model, told)
+    heard, gathered, core, after = core_step(model, told)
+    harmony, chords = harmony_features(gathered), chords_of(told)
     given, nothing = given_features(value, mask), torch.zeros_like(given_features(value, mask))
     temperature, asked = told["temperature"][:, None], told["density"][:, None].log()
     learned = asked.clamp(-np.log(MOST_ASKED), np.log(MOST_ASKED))
@@ -135,13 +151,14 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     may = torch.cat([torch.ones_like(sounded), sounded], -1)
     notes, weights = torch.zeros_like(x), model.head.weights()
     for slot in range(SLOTS):
-        shown = torch.sigmoid(model.head(core, heard, notes, given, harmony, wish, weights)[0] / temperature + push) * may
+        logits, _ = model.head(core, heard, notes, given, harmony, wish, chords, weights)
+        shown = torch.sigmoid(logits / temperature + push) * may
         play, hold = told["u"][:, slot] < shown[:, slot], told["u"][:, slot + SLOTS] < shown[:, slot + SLOTS]
         drawn = torch.stack([play, play & hold], -1).float()
         dictated = torch.stack([value[:, slot], value[:, slot] * value[:, slot + SLOTS]], -1)
         notes[:, [slot, slot + SLOTS]] = torch.where(mask[:, slot, None] > 0.5, dictated, drawn)
-    free, _ = model.head(core, heard, notes, nothing, harmony, neutral, weights)
-    told_all, _ = model.head(core, heard, notes, given, harmony, wish, weights)
+    free, _ = model.head(core, heard, notes, nothing, harmony, neutral, chords, weights)
+    told_all, _ = model.head(core, heard, notes, given, harmony, wish, chords, weights)
     logits = torch.where(torch.cat([mask, mask], -1) > 0.5, free, told_all)
     shown = torch.sigmoid(logits / temperature + push) * may
     log_prob = torch.stack([p.sum(-1) for p in log_prob_slots(free, x, notes).split(WIDTHS, -1)], -1)
@@ -154,9 +171,7 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "felt_next": felt,
     }
     out |= {f"{s}{k}_next": after[j, k] for j, s in enumerate("hc") for k in range(model.sizes.layers)}
-    dictated = value[:, :SLOTS] * mask * (1 - mask.min(-1, keepdim=True).values)
-    kept = told["harmony"] * torch.tensor(DECAYS)[:, None]
-    out["harmony_next"] = kept + (dictated @ pitch_classes())[:, None]
+    out["harmony_next"] = gathered
     out["past_next"] = torch.cat([told["past"][:, 1:], x[:, None]], 1)
     return {k: v.numpy() for k, v in out.items()}
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from models.festival import recipe
 from models.festival.expression import DRUM_SLOTS, FARTHEST, LOUDEST, SLOTS, STEPS_PER_BAR, log_prob
-from models.festival.network import DECISIONS, HARMONY, PAST, WIDTHS, Festival, hear
+from models.festival.network import CHORDS, DECISIONS, HARMONY, PAST, WIDTHS, Festival, hear
 from models.music.data import SPLITS, Piece, read_band
 from models.music.representation import BAND, UNKNOWN_OFFSET
 from models.release.ship import add_figures
@@ -97,7 +97,7 @@ def network_nats(model: Festival, pieces: Sequence[Piece]) -> dict[str, tuple[np
         notes = recipe.decisions(batch["roll"])
         heard = hear(notes)
         position = torch.arange(len(heard))[:, None].expand(-1, heard.shape[1])
-        core, _ = model.core(heard, position, torch.zeros(*position.shape, HARMONY), None)
+        core, _ = model.core(heard, position, torch.zeros(*position.shape, HARMONY), torch.zeros(*position.shape, CHORDS), None)
         mask = torch.zeros(len(heard), heard.shape[1], SLOTS)
         velocity, offset, _ = recipe.strike_nats(model, batch, core, heard[..., :DECISIONS], mask, None)
         known = batch["velocity"][PAST:] > 0, batch["offset"][PAST:, ..., :DRUM_SLOTS] != UNKNOWN_OFFSET

@@ -29,6 +29,7 @@ from models.festival.expression import (
     UNITS,
 )
 from models.festival.network import (
+    CHORDS,
     DECAYS,
     DECISIONS,
     HARMONY,
@@ -41,6 +42,7 @@ from models.festival.network import (
     UNLIKELY,
     WIDTHS,
     Festival,
+    interval_rows,
     pitch_classes,
 )
 from models.graph.building import Graph
@@ -70,29 +72,32 @@ def _hear(graph: Graph, x: str) -> str:
     return graph.add("Concat", x, lags, axis=-1)
 
 
-def _harmony(graph: Graph, play: str) -> str:
-    """Gather what is dictated, where something is left to choose; returns features of what was before, (B, HARMONY).
+def _harmony(graph: Graph, x: str) -> str:
+    """Gather what sounded of the player's at the last step; returns features of what he played so far, (B, HARMONY).
 
-    `play` (B, S) is the dictated value of play.
+    `x` (B, N). His are the slots that are said to be, and those that are dictated, where something is left to choose.
     """
-    total = graph.add("Relu", graph.add("ReduceSum", "harmony", graph.ints(-1), keepdims=1))
-    share = graph.add("Div", "harmony", graph.add("Add", total, graph.floats("one", 1.0)))
-    share = graph.add("Mul", share, graph.floats("four", 4.0))
     free = graph.add("Sub", graph.floats("one", 1.0), graph.add("ReduceMin", "clamp_mask", graph.ints(-1), keepdims=1))
-    dictated = graph.add("Mul", graph.add("Mul", play, "clamp_mask"), free)
-    classes = graph.add("MatMul", dictated, graph.floats("pitch_classes", _array(pitch_classes())))  # (B, 12)
+    theirs = graph.add("Max", "player", graph.add("Mul", "clamp_mask", free))
+    sounded, _ = graph.split(x, SLOTS, SLOTS)
+    classes = graph.floats("pitch_classes", _array(pitch_classes()))
+    played = graph.add("MatMul", graph.add("Mul", sounded, theirs), classes)  # (B, 12)
     kept = graph.add("Mul", "harmony", graph.floats("decays", np.asarray(DECAYS)[:, None]))
-    graph.add("Add", kept, graph.add("Unsqueeze", classes, graph.ints(1)), out="harmony_next")
+    graph.add("Add", kept, graph.add("Unsqueeze", played, graph.ints(1)), out="harmony_next")
+    total = graph.add("Relu", graph.add("ReduceSum", "harmony_next", graph.ints(-1), keepdims=1))
+    share = graph.add("Div", "harmony_next", graph.add("Add", total, graph.floats("one", 1.0)))
+    share = graph.add("Mul", share, graph.floats("four", 4.0))
     return graph.add("Reshape", share, graph.ints(-1, HARMONY))
 
 
-def _core(graph: Graph, model: Festival, heard: str, harmony: str) -> str:
+def _core(graph: Graph, model: Festival, heard: str, harmony: str, chords: str) -> str:
     """Add the recurrent layers; returns the name of the core's answer (B, H)."""
     width = model.sizes.width
     place = _array(model.place.weight) + _array(model.enter.bias)
     where = graph.add("Mod", "position", graph.constant("positions", np.asarray(POSITIONS, np.int64)))
     here = graph.add("Gather", graph.floats("place", place), where)  # (B, H)
     here = graph.add("Gemm", harmony, graph.floats("harmony_core", _array(model.harmony.weight).T), here)
+    here = graph.add("Gemm", chords, graph.floats("chords_core", _array(model.chords.weight).T), here)
     now, _ = graph.split(heard, 2 * DECISIONS, HEARD - 2 * DECISIONS)
     h = graph.few(now, graph.floats("enter", _array(model.enter.weight).T), here)
     for k, layer in enumerate(model.layers):
@@ -147,7 +152,7 @@ class _Voicing:
     Drums have units as well, without weights: slots lie then as everywhere else, and nothing is cut or padded.
     """
 
-    def __init__(self, graph: Graph, model: Festival, intervals: np.ndarray, core: str, heard: str) -> None:
+    def __init__(self, graph: Graph, model: Festival, intervals: np.ndarray, core: str, heard: str, chords: str) -> None:
         voicing, width = model.head.voicing, model.sizes.width
         self.units, self._drums, self._track = voicing.units, voicing.drums, np.repeat(np.arange(len(BAND) - 1), WIDTHS[1:])
         notes = intervals.transpose(0, 1, 3, 2)  # (3, P, J, P)
@@ -166,10 +171,26 @@ class _Voicing:
         self.own = graph.floats("voicing_own", own[:2])
         planes = graph.add("Reshape", heard, graph.ints(-1, HEARD // SLOTS, 1, SLOTS))
         past = graph.add("Mul", planes, graph.floats("voicing_past", own[2:]))  # (B, HEARD / S, J, S)
+        fits = self._fit(graph, voicing, chords)  # (B, 2 + J, S)
+        planes, units = graph.constant("fits", np.arange(2)), graph.constant("stirs", np.arange(2, 2 + self.units))
+        self.fits = graph.add("Reshape", graph.add("Gather", fits, planes, axis=1), graph.ints(-1, DECISIONS))
         context = graph.add("Add", shared, graph.add("ReduceSum", past, graph.ints(1), keepdims=0))
+        context = graph.add("Add", context, graph.add("Gather", fits, units, axis=1))
         self.context = graph.add("Reshape", context, graph.ints(-1, self.units * SLOTS))
         out = _array(voicing.out)[self._track].transpose(2, 1, 0)  # (2, J, P)
         self.out = graph.floats("voicing_out", self._padded(out))
+
+    def _fit(self, graph: Graph, voicing: Any, chords: str) -> str:
+        """What the chords (B, CHORDS) add to each slot's logits and units, (B, 2 + J, S); drums hear nothing."""
+        wide = 2 + self.units
+        weight = np.pad(_array(voicing.chord), [(1, 0), (0, 0), (0, 0)])  # of the drums as well
+        by_class = graph.add("Gather", chords, graph.constant("intervals", interval_rows()), axis=1)  # (B, 12, CHORDS)
+        weight = weight.transpose(1, 0, 2).reshape(CHORDS, -1)
+        added = graph.add("MatMul", by_class, graph.floats("voicing_chord", weight))  # (B, 12, tracks (2 + J))
+        added = graph.add("Reshape", added, graph.ints(-1, 12 * len(BAND), wide))
+        pitches = np.asarray([p % 12 * len(BAND) + at for at, t in enumerate(BAND) for p in t.pitches])
+        slots = graph.add("Gather", added, graph.constant("voicing_class", pitches), axis=1)
+        return graph.add("Transpose", slots, perm=[0, 2, 1])
 
     def _padded(self, weight: np.ndarray) -> np.ndarray:
         """(.., P) to (.., S)."""
@@ -200,7 +221,8 @@ class _Voicing:
 class _Head:
     """The part of the graph that draws the notes of a step and says how likely they were."""
 
-    def __init__(self, graph: Graph, model: Festival, core: str, heard: str, harmony: str, x: str) -> None:
+    def __init__(self, graph: Graph, model: Festival, core: str, heard: str, told: tuple[str, str], x: str) -> None:
+        harmony, chords = told
         self.graph, self.units, self.core, self.head = graph, model.sizes.head, core, model.head
         head = self.head
         to_hidden, to_logits, out, intervals = (_array(w) for w in head.weights())
@@ -218,11 +240,12 @@ class _Head:
             "Add", graph.add("Reshape", own, graph.ints(-1, DECISIONS)), graph.floats("ease", _array(head.direct.bias))
         )
         own = graph.add("Add", own, to_notes)
+        self.voicing = _Voicing(graph, model, intervals, core, heard, chords)
+        own = graph.add("Add", own, self.voicing.fits)
         self.logits = graph.add("Gemm", core, graph.floats("direct", _array(head.direct.weight).T), own)
-        self.voicing = _Voicing(graph, model, intervals, core, heard)
-        told = [to_hidden.T, to_logits.T, self.voicing.told]
+        chosen = [to_hidden.T, to_logits.T, self.voicing.told]
         # (N, head + N + J S); where each note is drawn on its own, none tells another anything.
-        self.chosen = graph.floats("chosen_notes", np.concatenate(told, 1) * model.sizes.joint)
+        self.chosen = graph.floats("chosen_notes", np.concatenate(chosen, 1) * model.sizes.joint)
         self.out = graph.floats("out", out.T)  # (head, N)
         self.given = _array(head.given.weight).T  # (GIVEN, head + N)
         self.wish = graph.floats("wish", _array(head.wish.weight).T)  # (1, head + N)
@@ -485,9 +508,8 @@ def add_step(graph: Graph, model: Festival) -> None:
     """Add the whole step, from the contract's inputs to its outputs."""
     x, velocity, offset = _planar(graph, "x")
     heard = _hear(graph, x)
-    play = graph.add("Gather", "clamp_value", graph.constant("play", np.asarray(0, np.int64)), axis=2)
-    harmony = _harmony(graph, play)
-    head = _Head(graph, model, _core(graph, model, heard, harmony), heard, harmony, x)
+    told = _harmony(graph, x), graph.add("Concat", "chord", "next_chord", axis=-1)
+    head = _Head(graph, model, _core(graph, model, heard, *told), heard, told, x)
     before, alone = head.before(graph, *head.told(), dictated=True)
     push = head.push()
     drawn = head.draw(before, alone, head.thresholds(push))

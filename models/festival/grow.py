@@ -1,4 +1,4 @@
-"""Gives a festival network from before the voicing its units, which say nothing yet: it plays as before until it is trained on.
+"""Gives a festival network of an earlier release what it lacks, which says nothing yet: it plays as before until it is trained on.
 
 python -m models.festival.grow OLD.safetensors runs/grown.safetensors
 algoritmo train festival --from runs/grown.safetensors --data FOLDER... --updates 3000 --decay 1 --lr 0.001
@@ -18,24 +18,23 @@ from torch import Tensor
 from models.festival import recipe
 from models.training.train import TrainingError, rewrite, runs_of
 
-NEW = ("head.voicing", "head.likely")
-
 
 def main(argv: list[str] | None = None) -> int:
     """Console entry; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="python -m models.festival.grow", description="Add the units of the voicing.")
+    parser = argparse.ArgumentParser(prog="python -m models.festival.grow", description="Add the units of a later release.")
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
-    parser.add_argument("--seed", type=int, default=1, help="of the weights towards the units (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the weights towards new units (%(default)s)")
     args = parser.parse_args(arguments)
 
     def grow(weights: dict[str, Tensor], meta: dict[str, Any]) -> dict[str, Any]:
-        if any(k.startswith(f"model.{NEW[0]}") for k in weights):
-            raise TrainingError(f"{args.old}: has a voicing already")
         config = {**recipe.DEFAULTS, **meta["config"]}
         torch.manual_seed(args.seed)
-        weights |= {f"model.{k}": v for k, v in recipe.build(config).state_dict().items() if k.startswith(NEW)}
+        new = {f"model.{k}": v for k, v in recipe.build(config).state_dict().items() if f"model.{k}" not in weights}
+        if not new:
+            raise TrainingError(f"{args.old}: lacks nothing")
+        weights |= new
         command = "python -m models.festival.grow " + shlex.join(arguments)
         run = {"command": command, "before": runs_of(meta), "best_update": 0, "seconds": 0.0, "history": []}
         return meta | run | {"config": config}

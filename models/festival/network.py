@@ -16,6 +16,9 @@ Whoever plays a track beside it is followed, even where its own past says otherw
 is gathered into a harmony, the pitch classes of the last beats and of the last bars, which core and head both hear. Where
 every track is dictated nobody accompanies, and there is none.
 
+The chord of the step and that of the next beat, where they are known, reach the core, and every pitched slot by their
+interval to it, the same in every key. Zeros where nothing is known, as a third of the time while it learns.
+
 How busy it should be is a wish that the head hears: the logarithm, to base 2, of the density of the bars to come over
 the usual one. Nothing (0) is what it hears half the time while it learns, and where nobody asks for anything.
 
@@ -28,12 +31,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.festival.expression import ExpressionHead
 from models.music.representation import BAND
+from models.music.sounding_chords import FEATURES
 
 WIDTHS = tuple(len(t.pitches) for t in BAND)
 SLOTS = sum(WIDTHS)
@@ -47,6 +52,7 @@ PAST = max(LAGS)  # steps of the past it needs, the last one included
 UNLIKELY = 0.01  # a note less likely than this is none to the voicing: what is left is few enough to be looked up
 DECAYS = (0.85, 0.97)  # what a step leaves of the harmony of the last beats, and of that of the last bars
 HARMONY = 12 * len(DECAYS)
+CHORDS = 2 * FEATURES  # root and tones of the chord of the step, then of that of the next beat
 
 
 @dataclass(slots=True, frozen=True)
@@ -90,6 +96,17 @@ def gather_harmony(dictated: Tensor) -> Tensor:
     ago = PAST + torch.arange(steps)[:, None] - 1 - torch.arange(len(dictated))[None]  # (T, PAST+T)
     weights = torch.stack([torch.where(ago >= 0, d ** ago.clamp(min=0), 0.0) for d in DECAYS])
     return harmony_features(torch.einsum("dts,sbc->tbdc", weights.to(dictated.device), classes))
+
+
+def intervals(chords: Tensor) -> Tensor:
+    """(..., CHORDS) to what each pitch class hears of it, (..., 12, CHORDS): roots and tones by the interval above it."""
+    return chords[..., torch.from_numpy(interval_rows())]
+
+
+def interval_rows() -> np.ndarray:
+    """(12, CHORDS): which of CHORDS is k semitones above a pitch class, of each of the four times twelve."""
+    above = (np.arange(12)[:, None] + np.arange(12)) % 12  # (12 pitch classes, 12 intervals)
+    return (12 * np.arange(CHORDS // 12)[None, :, None] + above[:, None]).reshape(12, CHORDS)
 
 
 def hear(notes: Tensor) -> Tensor:
@@ -151,19 +168,21 @@ class JointHead(nn.Module):
         given: Tensor,
         harmony: Tensor,
         wish: Tensor,
+        chords: Tensor,
         weights: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Logits (..., N) of the notes `chosen` (..., N), each given the slots before its own; and of each play by itself.
 
-        (..., H) core, (..., HEARD) the past, (..., GIVEN) what is dictated, (..., HARMONY), (..., 1) wish; `weights`, where
-        it is called again and again with the same.
+        (..., H) core, (..., HEARD) the past, (..., GIVEN) what is dictated, (..., HARMONY), (..., 1) wish, (..., CHORDS);
+        `weights`, where it is called again and again with the same.
         """
         to_hidden, to_logits, out, voicing = weights or self.weights()
         told = self.given(given) + self.harmony(harmony) + self.wish(wish)
         told_hidden, told_logits = told.split([self.out.in_features, DECISIONS], -1)
         hidden = self.context(torch.cat([core, heard], -1)) + told_hidden
         own = torch.einsum("...ks,oks->...os", heard.unflatten(-1, (-1, SLOTS)), self.keep)
-        logits = self.direct(core) + own.flatten(-2) + told_logits
+        fits, stirred = self.voicing.fit(chords)
+        logits = self.direct(core) + own.flatten(-2) + told_logits + fits
         likely = logits[..., :SLOTS] + self.likely(drop_units(torch.relu(hidden), self.dropout, self.training))
         if not self.joint:
             chosen = torch.zeros_like(chosen)
@@ -173,7 +192,7 @@ class JointHead(nn.Module):
         dictated = torch.repeat_interleave(given[..., DECISIONS:], torch.tensor(WIDTHS, device=given.device), -1)  # shares
         certain = torch.sigmoid(likely) * (1 - dictated) + given[..., :SLOTS] * dictated
         certain = F.relu(certain - UNLIKELY).to(core.dtype)
-        logits = logits + self.voicing(core, heard, chosen, certain, logits, voicing)
+        logits = logits + self.voicing(core, heard, chosen, certain, logits, stirred, voicing)
         return logits, likely
 
 
@@ -182,7 +201,8 @@ class Voicing(nn.Module):
 
     Every pitched slot has a few units whose weights depend on its track alone, and on the track and the interval of each
     note they hear: those already chosen, and how likely the head holds every note before any is chosen, dictated ones
-    being certain. A note that was likely and was not chosen says as much as one that was. P pitched slots.
+    being certain. A note that was likely and was not chosen says as much as one that was. They hear the chord as well, where
+    it is known, by their interval to its root and tones. P pitched slots.
     """
 
     rows: Tensor  # (3, P, P) which weight of the kernels a slot (last) has for another; past the end where it hears none
@@ -205,14 +225,33 @@ class Voicing(nn.Module):
         self.own = nn.Parameter(0.1 * torch.randn(len(pitched), 2 + HEARD // SLOTS, self.units))  # its logits, its past
         self.context = nn.Linear(sizes.width + 2 * self.drums, len(pitched) * self.units)  # core's answer, chosen drums
         self.out = nn.Parameter(torch.zeros(len(pitched), self.units, 2))
+        # By track, interval: to the slot's play and hold, then to its units.
+        self.chord = nn.Parameter(torch.zeros(len(pitched), CHORDS, 2 + self.units))
+        self.classes = [[p % 12 for p in t.pitches] for t in pitched]
 
     def weights(self) -> Tensor:
         """(3, P, P, units): from plays and holds chosen, and from likely plays, to the units of each slot."""
         return F.pad(self.kernels, (0, 0, 0, 1))[self.rows]
 
-    def forward(self, core: Tensor, heard: Tensor, chosen: Tensor, likely: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+    def fit(self, chords: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What the chords (..., CHORDS) add to the logits, (..., N), and to the units of each track's slots (..., P, units)."""
+        heard = intervals(chords)  # (..., 12, CHORDS)
+        added = [(heard @ own)[..., classes, :] for own, classes in zip(self.chord, self.classes, strict=True)]
+        logits = torch.cat([a[..., :2] for a in added], -2).transpose(-1, -2)  # (..., 2, P)
+        return F.pad(logits, (self.drums, 0)).flatten(-2), [a[..., 2:] for a in added]
+
+    def forward(
+        self,
+        core: Tensor,
+        heard: Tensor,
+        chosen: Tensor,
+        likely: Tensor,
+        logits: Tensor,
+        stirred: list[Tensor],
+        weights: Tensor,
+    ) -> Tensor:
         """What is added to the logits, (..., N): of the core's answer, the past, the notes chosen (..., N), how likely each
-        play is (..., S), the logits (..., N) without this, and `weights()`.
+        play is (..., S), the logits (..., N) without this, what the chords tell each track's units, and `weights()`.
         """
         planes, past = chosen.unflatten(-1, (-1, SLOTS)), heard.unflatten(-1, (-1, SLOTS))[..., self.drums :]
         likely, logits = likely[..., None, self.drums :], logits.unflatten(-1, (-1, SLOTS))[..., self.drums :]
@@ -222,7 +261,7 @@ class Voicing(nn.Module):
         own, said, widths = torch.cat([logits, past], -2).transpose(-1, -2), [], WIDTHS[-self.tracks :]
         # Track by track: each lies in one piece, which is much faster than gathering the weights of every slot.
         for track, (told, alone) in enumerate(zip(units.split(widths, -2), own.split(widths, -2), strict=True)):
-            heeded = torch.relu(told + alone @ self.own[track] + context[..., track, :, :])
+            heeded = torch.relu(told + alone @ self.own[track] + context[..., track, :, :] + stirred[track])
             said.append(heeded @ self.out[track])
         return F.pad(torch.cat(said, -2).transpose(-1, -2), (self.drums, 0)).flatten(-2)
 
@@ -236,6 +275,10 @@ class Festival(nn.Module):
     asked_share = 0.0
     astray_share = 0.0
     forget_share = 0.0
+    hidden_share = 0.0
+    chord_share = 0.0
+    next_share = 0.0
+    chord_known = 0.0  # 1: validation is told the chords as well
     low_precision = False
 
     def __init__(self, sizes: Sizes) -> None:
@@ -243,6 +286,7 @@ class Festival(nn.Module):
         self.sizes = sizes
         self.enter = nn.Linear(2 * DECISIONS, sizes.width)  # the step before, and the step one bar before
         self.harmony = nn.Linear(HARMONY, sizes.width, bias=False)
+        self.chords = nn.Linear(CHORDS, sizes.width, bias=False)
         self.place = nn.Embedding(POSITIONS, sizes.width)
         self.norms = nn.ModuleList(nn.LayerNorm(sizes.width) for _ in range(sizes.layers + 1))
         self.layers = nn.ModuleList(nn.LSTM(sizes.width, sizes.width) for _ in range(sizes.layers))
@@ -250,13 +294,19 @@ class Festival(nn.Module):
         self.expression = ExpressionHead(sizes.width, sizes.dropout)
         nn.init.normal_(self.place.weight, std=0.1)
         nn.init.zeros_(self.harmony.weight)
+        nn.init.zeros_(self.chords.weight)
         for name, parameter in self.layers.named_parameters():
             if "bias_ih" in name:  # remember by default
                 nn.init.constant_(parameter[sizes.width : 2 * sizes.width], 1.0)
 
-    def core(self, heard: Tensor, position: Tensor, harmony: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(T, B, HEARD) what sounded, (T, B) positions, (T, B, HARMONY), (2, layers, B, H) -> (T, B, H), new h and c."""
-        h = self.enter(heard[..., : 2 * DECISIONS]) + self.place(position % POSITIONS) + self.harmony(harmony)
+    def core(
+        self, heard: Tensor, position: Tensor, harmony: Tensor, chords: Tensor, state: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """(T, B, HEARD) what sounded, (T, B) positions, (T, B, HARMONY), (T, B, CHORDS), (2, layers, B, H) ->
+        (T, B, H), new h and c.
+        """
+        h = self.enter(heard[..., : 2 * DECISIONS]) + self.place(position % POSITIONS)
+        h = h + self.harmony(harmony) + self.chords(chords)
         ends = []
         for index, layer in enumerate(self.layers):
             begin = None if state is None else (state[0, index : index + 1], state[1, index : index + 1])

@@ -1,5 +1,9 @@
 """How the festival network is trained: streams of songs, random transposition, some tracks given, some never heard.
 
+Where tracks are given, as a player gives his, they are often not known yet at the step that is chosen, and known at the next:
+a player's note on the beat comes when the band's has been chosen. And often the chord of the step is told, with or without
+that of the next beat; both are told from what the band plays.
+
     algoritmo train festival --out runs/festival --updates 20000 --decay 0.4 --lr 0.002 --weight-decay 0.03 \\
         --data ../shared/data/multitrack_free ../shared/data/ewld_mma_synth ../shared/data/groove_midi \\
         ../shared/data/hydrogen_patterns
@@ -28,6 +32,7 @@ from torch.nn import functional as F
 from models.festival.export import export as write_graph
 from models.festival.expression import DRUM_SLOTS, FARTHEST, LEVEL, LOUDEST, deviations, distributions, log_prob, tell
 from models.festival.network import (
+    CHORDS,
     DECISIONS,
     PAST,
     SLOTS,
@@ -51,6 +56,7 @@ from models.music.representation import (
     transpose,
     transpose_expression,
 )
+from models.music.sounding_chords import CLASSES, features, sounding_chords
 from models.training.precision import narrow_products
 from models.training.train import Batch, Carry, Config, TrainingError
 
@@ -71,12 +77,16 @@ DEFAULTS: Config = {
     "asked": 0.5,  # share of windows in which it is told how busy they will be
     "gain": 16,  # deviation of the level at which a stretch is heard and learned, in 1/127
     "forget": 0.2,  # share of windows without the memory of earlier bars, and of tracks in the others
+    "hidden": 0.5,  # share of windows with dictated tracks in which they are not known at every step, or at none
+    "chord": 0.6,  # share of windows in which the chord is told
+    "next_chord": 0.7,  # share of those in which that of the next beat is told as well
     "unheard": 0.4,  # share of songs in which it must play a track that it never hears
     "bf16": True,  # matrix products of training in bfloat16
 }
-BAR = 16
+BAR, BEAT = 16, 4
 LONGEST = 4 * BAR  # steps of a note
 LEAD = [t.name for t in BAND].index("lead")
+CHORD_LESS = 0.5  # where it is told chords alone, it has been in another key so much less often
 MOST_ASKED = 2.0  # a quarter to four times the usual density
 ALONE_SHARE = 0.2  # weight of the nats of each play by itself: they only tell the joint choice what is likely
 EXPRESSION_SHARE = 0.1  # weight of the expression's nats: gradients are clipped together, and the notes come first
@@ -89,6 +99,7 @@ def build(config: Config) -> nn.Module:
     network = Festival(sizes)
     network.given_share, network.forget_share = config["given"], config["forget"]
     network.lead_share, network.asked_share, network.astray_share = config["lead"], config["asked"], config["astray"]
+    network.hidden_share, network.chord_share, network.next_share = config["hidden"], config["chord"], config["next_chord"]
     network.low_precision = config["bf16"]
     return network
 
@@ -151,6 +162,7 @@ class Cut:
     unheard: np.ndarray  # bool (tracks,): to be played without being heard
     known: np.ndarray  # bool (tracks,): the piece tells what they play
     gain: int  # louder or softer by so many 127ths
+    chords: np.ndarray  # int64 (steps + BEAT,), class of the chord at each step; 0 where there is none
 
 
 _ALL_HEARD = np.zeros(len(WIDTHS), bool)
@@ -173,7 +185,8 @@ def tidy(piece: Piece) -> Piece:
     roll = piece.roll[sounding]
     begun = np.maximum.accumulate(np.where(roll == ONSET, np.arange(len(roll))[:, None], -LONGEST), axis=0)
     roll = np.where(np.arange(len(roll))[:, None] - begun < LONGEST, roll, SILENT).astype(np.uint8)
-    return replace(piece, roll=roll, expression=levelled(piece.expression[sounding]) if piece.expression else None)
+    expression = levelled(piece.expression[sounding]) if piece.expression else None
+    return replace(piece, roll=roll, expression=expression, chords=sounding_chords(roll))
 
 
 def levelled(expression: Expression) -> Expression:
@@ -202,8 +215,12 @@ def cut(piece: Piece, start: int, steps: int, origin: int, unheard: np.ndarray =
     if piece.expression is not None:
         expression.velocity[where], expression.offset[where] = piece.expression.velocity[some], piece.expression.offset[some]
     known = np.asarray([t.name not in piece.unknown for t in BAND])
+    chords = np.zeros(steps + BEAT, np.int64)
+    if piece.chords is not None:
+        told = piece.chords.repeat(BEAT)[start : start + len(chords)]
+        chords[: len(told)] = told
     return Cut(
-        out, expression, start - origin, np.arange(steps) < len(piece.roll) - start, start == origin, unheard, known, gain
+        out, expression, start - origin, np.arange(steps) < len(piece.roll) - start, start == origin, unheard, known, gain, chords
     )
 
 
@@ -254,14 +271,18 @@ class _Stream:
                 break
         if self.moved is None:
             expression = self.source.expression and transpose_expression(self.source.expression, self.shift)
-            self.moved = replace(self.source, roll=transpose(self.source.roll, self.shift), expression=expression)
+            chords = None if self.source.chords is None else CLASSES.moved(self.source.chords, self.shift)
+            moved = transpose(self.source.roll, self.shift)
+            self.moved = replace(self.source, roll=moved, expression=expression, chords=chords)
         return cut(self.moved, start, self.length, self.origin, self.unheard, self.gain)
 
     moved: Piece | None
 
 
 def collate(cuts: list[Cut]) -> Batch:
-    """Tensors roll, velocity, offset (PAST+T, B, S), weight (T, B), position, fresh, gain (B,), unheard, known (B, tracks)."""
+    """Tensors roll, velocity, offset (PAST+T, B, S), weight (T, B), position, fresh, gain (B,), unheard, known (B, tracks),
+    chords (T+BEAT, B).
+    """
     return {
         "roll": torch.from_numpy(np.stack([c.roll for c in cuts], 1)),
         "velocity": torch.from_numpy(np.stack([c.expression.velocity for c in cuts], 1)),
@@ -270,6 +291,7 @@ def collate(cuts: list[Cut]) -> Batch:
         "position": torch.tensor([c.position for c in cuts]),
         "fresh": torch.tensor([c.fresh for c in cuts]),
         "gain": torch.tensor([c.gain for c in cuts]),
+        "chords": torch.from_numpy(np.stack([c.chords for c in cuts], 1)),
         "unheard": torch.from_numpy(np.stack([c.unheard for c in cuts])),
         "known": torch.from_numpy(np.stack([c.known for c in cuts])),
     }
@@ -301,13 +323,13 @@ def _random_tracks(batch: int, model: Festival, device: torch.device) -> Tensor:
     return (chosen & (pick[:, 1:2] < model.given_share)).float()
 
 
-def _lead_astray(notes: Tensor, tracks: Tensor, share: float) -> Tensor:
+def _lead_astray(notes: Tensor, tracks: Tensor, share: Tensor) -> Tensor:
     """(PAST + T, B, N) notes with those of the tracks not dictated in another key, up to some step of the window.
 
-    A network that always agreed with what is dictated never learns to give in to it.
+    A network that always agreed with what is dictated never learns to give in to it. `share` (B,): how often.
     """
     steps, streams, _ = notes.shape
-    led = (tracks[:, 1:].sum(-1) > 0) & (torch.rand(streams, device=notes.device) < share)  # drums have no key
+    led = torch.rand(streams, device=notes.device) < share
     moves = torch.stack([_transposition(k) for k in range(-5, 7) if k]).to(notes.device)  # (11, S, S)
     move = moves[torch.randint(len(moves), (streams,), device=notes.device)]  # (B, S, S)
     moved = notes.unflatten(-1, (2, SLOTS)).permute(1, 0, 2, 3).flatten(1, 2) @ move  # (B, (PAST+T) * 2, S)
@@ -359,11 +381,18 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     position = batch["position"] + torch.arange(steps, device=roll.device)[:, None]  # (T, B)
     tracks = torch.zeros(streams, len(WIDTHS), device=roll.device)
     wish = torch.zeros(streams, 1, device=roll.device)
+    chords = told_chords(batch["chords"])
+    hidden = torch.zeros(steps, streams, 1, device=roll.device)
     if model.training:
         tracks = _random_tracks(streams, model, roll.device)  # (B, tracks)
         wish = _wish(model, batch, (1 - tracks) * batch["known"])
-        heard = _lead_astray(heard, tracks, model.astray_share)
-    mask = _per_slot(tracks).expand(steps, -1, -1)
+        chords = _some_chords(chords, model)
+        told = torch.maximum((tracks[:, 1:].sum(-1) > 0).float(), CHORD_LESS * chords.any(-1).any(0))  # drums have no key
+        heard = _lead_astray(heard, tracks, model.astray_share * told)
+        hidden = _hidden(steps, streams, model.hidden_share, roll.device)
+    else:
+        chords = chords * model.chord_known
+    mask = _per_slot(tracks) * (1 - hidden)  # (T, B, S)
     harmony = gather_harmony((roll != SILENT) * _per_slot(tracks))
     heard = hear(heard)  # (T, B, HEARD)
     lost = (roll[PAST:] == HELD) & (heard[..., :SLOTS] == 0)  # cannot be held
@@ -373,8 +402,8 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     again = (~batch["fresh"])[:, None]
     state = carry["state"] * again if "state" in carry else None
     with narrow_products(roll.device, model.training and model.low_precision):
-        core, state = model.core(heard, position, harmony, state)
-        logits, likely = model.head(core, heard, chosen, given_features(chosen, mask), harmony, wish)
+        core, state = model.core(heard, position, harmony, chords, state)
+        logits, likely = model.head(core, heard, chosen, given_features(chosen, mask), harmony, wish, chords)
     counts = (1 - mask) * ~lost * _per_slot(batch["known"])
     slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * counts
     nats = -(slots.sum(-1) * weight).sum()
@@ -387,6 +416,27 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     beside = (beside * weight).sum()
     # Learned beside the notes, from the same music; the figure stays that of the notes.
     return nats + beside - beside.detach(), weight.sum(), {"state": state, "felt": felt}
+
+
+def told_chords(classes: Tensor) -> Tensor:
+    """(T + BEAT, B) classes to (T, B, CHORDS): what is told of the chord of each step and of that a beat later."""
+    table = torch.from_numpy(features(np.arange(len(CLASSES)))).to(classes.device)
+    return torch.cat([table[classes[:-BEAT]], table[classes[BEAT:]]], -1)
+
+
+def _some_chords(chords: Tensor, model: Festival) -> Tensor:
+    """(T, B, CHORDS) as often as the model is told them."""
+    streams = chords.shape[1]
+    told = torch.rand(streams, 2, device=chords.device) < chords.new_tensor([model.chord_share, model.next_share])
+    told[:, 1] &= told[:, 0]
+    return chords * told.repeat_interleave(CHORDS // 2, -1)
+
+
+def _hidden(steps: int, streams: int, share: float, device: torch.device) -> Tensor:
+    """(T, B, 1): 1 where what is dictated is not known yet; throughout a window, or at half of its steps."""
+    chance = torch.rand(streams, 1, device=device)
+    often = torch.where(chance < share / 2, 1.0, torch.where(chance < share, 0.5, 0.0))
+    return (torch.rand(steps, streams, 1, device=device) < often).float()
 
 
 def _wish(model: Festival, batch: Batch, counted: Tensor) -> Tensor:

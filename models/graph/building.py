@@ -146,6 +146,7 @@ def random_inputs(card: Card, batch: int, chance: np.random.Generator) -> dict[s
         "clamp_value": _random_notes(chance, batch, slots, extra, x),
     }
     feed |= {c.name: chance.uniform(c.min, c.max, batch).astype(np.float32) for c in card.controls if c.name != "temperature"}
+    feed |= {c.name: chance.integers(0, 2, (batch, *c.shape)).astype(np.float32) for c in card.conditions}
     feed |= {s.name: chance.uniform(-0.9, 0.9, (batch, *s.shape)).astype(np.float32) for s in card.states}
     return feed
 

@@ -49,6 +49,7 @@ class StepGraph:
         if unknown := sorted((controls or {}).keys() - known.keys()):
             raise NetworkError(f"{card.name} has no control {unknown[0]!r}; it has: {', '.join(known)}")
         feed |= {name: np.full(batch, value, np.float32) for name, value in (known | dict(controls or {})).items()}
+        feed |= {c.name: np.zeros((batch, *c.shape), np.float32) for c in card.conditions}
         feed |= {s.name: np.full((batch, *s.shape), s.initial, np.float32) for s in card.states}
         return feed
 

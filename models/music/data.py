@@ -79,6 +79,7 @@ class Piece:
     roll: np.ndarray  # uint8 (steps, slots), see representation
     expression: Expression | None = None  # how its notes were struck, where that was read
     unknown: tuple[str, ...] = ()  # tracks of which the file tells nothing: they may play or not
+    chords: np.ndarray | None = None  # what it plays at each beat, by models/music/sounding_chords.py, where that was asked
 
 
 @dataclass(slots=True)

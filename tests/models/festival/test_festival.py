@@ -23,6 +23,7 @@ from models.festival import export, recipe
 from models.festival import expression_figures as expression
 from models.festival.expression import LEVEL, log_prob
 from models.festival.network import (
+    CHORDS,
     DECISIONS,
     HARMONY,
     HEARD,
@@ -132,7 +133,7 @@ def test_density_and_temperature_do_what_they_say(exported):
 
 
 def test_an_interval_means_the_same_in_every_key():
-    """What the voicing adds moves along when everything that it hears is transposed."""
+    """What the voicing adds moves along when everything that it hears is transposed, the chords too."""
     voicing = network().head.voicing
     core, logits = torch.randn(1, 10), torch.randn(1, DECISIONS)
     chosen, heard = (torch.rand(1, DECISIONS) < 0.1).float(), (torch.rand(1, HEARD) < 0.1).float()
@@ -152,7 +153,12 @@ def test_an_interval_means_the_same_in_every_key():
         return torch.cat([tracks[0], *(t.roll(5, -1) for t in tracks[1:])], -1).flatten(-2)
 
     planes = [within(p, 0, -5) for p in planes]
-    here, there = (voicing(core, *p, voicing.weights()) for p in (planes, map(up, planes)))
+    chords = (torch.rand(1, CHORDS // 12, 12) < 0.3).float()
+    fits, stirred = voicing.fit(chords.flatten(-2))
+    moved_fits, moved = voicing.fit(chords.roll(5, -1).flatten(-2))
+    assert fits.abs().max() > 1
+    torch.testing.assert_close(up(within(fits, 0, -5)), within(moved_fits, 5, None))
+    here, there = (voicing(core, *p, voicing.weights()) for p in ((*planes, stirred), (*map(up, planes), moved)))
     assert here.abs().max() > 1
     torch.testing.assert_close(up(within(here, 0, -5)), within(there, 5, None), atol=1e-4, rtol=1e-4)
 
@@ -163,7 +169,7 @@ def test_a_slot_hears_those_before_it_and_no_other():
     core, x = torch.randn(1, 10), (torch.rand(1, HEARD) < 0.1).float()
     given = torch.zeros(1, DECISIONS + len(WIDTHS))
     heard = torch.autograd.functional.jacobian(
-        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, 1))[0][0], torch.rand(1, DECISIONS)
+        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, 1), torch.zeros(1, CHORDS))[0][0], torch.rand(1, DECISIONS)
     )
     heard = heard[:, 0] != 0  # (logit, decision)
     slot = torch.arange(DECISIONS) % SLOTS
@@ -399,9 +405,9 @@ def test_harmony_of_the_graph_is_that_of_training(exported):
     feed["clamp_mask"][:, lead] = 1
     want = gather_harmony(torch.from_numpy((roll != 0).astype(np.float32))[:, None])  # (T, 1, HARMONY)
     for step in range(40):
-        np.testing.assert_allclose(harmony_features(torch.from_numpy(feed["harmony"])), want[step], rtol=1e-4, atol=1e-5)
         feed["clamp_value"] = np.pad(channels(roll[PAST + step]), ((0, 0), (0, 2)))[None]
         graph.step(feed)
+        np.testing.assert_allclose(harmony_features(torch.from_numpy(feed["harmony"])), want[step], rtol=1e-4, atol=1e-5)
     before = feed["harmony"]
     feed["clamp_mask"][:] = 1  # nobody accompanies
     graph.step(feed)
@@ -415,7 +421,7 @@ def test_led_astray_the_others_have_been_in_another_key_and_what_is_dictated_has
     notes = recipe.decisions(torch.from_numpy(roll))[:, None].repeat(1, 40, 1)
     tracks = torch.zeros(40, 5)
     tracks[:20, 4] = 1  # the lead is dictated to half of the streams
-    moved = recipe._lead_astray(notes, tracks, 1.0)
+    moved = recipe._lead_astray(notes, tracks, tracks[:, 4])
     lead = slice(140, 188)
     assert torch.equal(moved[..., lead], notes[..., lead])
     assert torch.equal(moved[:, 20:], notes[:, 20:])
