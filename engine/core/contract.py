@@ -265,6 +265,7 @@ def faults(card: Card, inputs: list[Any], outputs: list[Any]) -> list[str]:
                 found.append(f"{side} {name!r} fixes the batch at {got[0]}: it must stay free")
         if side == "input":
             found += [
-                f"input {n!r} is not in the contract nor in the card's states, controls and conditions" for n in have.keys() - wanted.keys()
+                f"input {n!r} is not in the contract nor in the card's states, controls and conditions"
+                for n in have.keys() - wanted.keys()
             ]
     return found

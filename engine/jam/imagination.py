@@ -62,7 +62,9 @@ class Imagination:
             return
         assert self._runner is not None  # _ready() says so
         mine, theirs = self._runner.inputs, self._jam.runner.inputs
-        for name in (*(s.name for s in self._runner.card.states), "temperature", *(c.name for c in self._runner.card.controls)):
+        card = self._runner.card
+        named = [*(s.name for s in card.states), *(c.name for c in card.controls), *(c.name for c in card.conditions)]
+        for name in ("temperature", *named):
             mine[name][...] = theirs[name]
         mine["x"][...] = self._jam.runner.outputs["notes"]  # what it has chosen is what will have sounded
         self._position = int(theirs["position"][0])

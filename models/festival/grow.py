@@ -1,4 +1,4 @@
-"""Gives a festival network of an earlier release what it lacks, which says nothing yet: it plays as before until it is trained on.
+"""Gives a festival network of an earlier release what it lacks, which says nothing until it is trained: it plays as before.
 
 python -m models.festival.grow OLD.safetensors runs/grown.safetensors
 algoritmo train festival --from runs/grown.safetensors --data FOLDER... --updates 3000 --decay 1 --lr 0.001

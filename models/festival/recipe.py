@@ -219,9 +219,8 @@ def cut(piece: Piece, start: int, steps: int, origin: int, unheard: np.ndarray =
     if piece.chords is not None:
         told = piece.chords.repeat(BEAT)[start : start + len(chords)]
         chords[: len(told)] = told
-    return Cut(
-        out, expression, start - origin, np.arange(steps) < len(piece.roll) - start, start == origin, unheard, known, gain, chords
-    )
+    goes_on = np.arange(steps) < len(piece.roll) - start
+    return Cut(out, expression, start - origin, goes_on, start == origin, unheard, known, gain, chords)
 
 
 class _Stream:

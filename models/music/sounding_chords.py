@@ -46,7 +46,7 @@ def _weights(roll: Array, tracks: Sequence[Track]) -> tuple[Array, Array]:
     """
     beats = -(-len(roll) // STEPS_PER_BEAT)
     said = np.pad(np.where(roll == ONSET, 1.5, roll != SILENT), [(0, beats * STEPS_PER_BEAT - len(roll)), (0, 0)])
-    said = said.reshape(beats, STEPS_PER_BEAT, -1).sum(1)
+    said = said.reshape(beats, STEPS_PER_BEAT, roll.shape[1]).sum(1)
     whole, bass, at = np.zeros((beats, 12)), np.zeros((beats, 12)), 0
     for track in tracks:
         own = said[:, at : (at := at + len(track.pitches))]

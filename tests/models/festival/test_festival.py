@@ -169,7 +169,8 @@ def test_a_slot_hears_those_before_it_and_no_other():
     core, x = torch.randn(1, 10), (torch.rand(1, HEARD) < 0.1).float()
     given = torch.zeros(1, DECISIONS + len(WIDTHS))
     heard = torch.autograd.functional.jacobian(
-        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, 1), torch.zeros(1, CHORDS))[0][0], torch.rand(1, DECISIONS)
+        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, 1), torch.zeros(1, CHORDS))[0][0],
+        torch.rand(1, DECISIONS),
     )
     heard = heard[:, 0] != 0  # (logit, decision)
     slot = torch.arange(DECISIONS) % SLOTS
@@ -519,3 +520,45 @@ def test_one_command_trains_and_exports_a_network_that_keeps_the_contract(tmp_pa
     assert value == pytest.approx(card.figures["valid_nats_per_step"], rel=1e-3)
     assert main(command) == 2  # a run is not overwritten
     assert load_recipe("festival") is recipe
+
+
+def test_chords_are_told_of_the_step_and_of_the_beat_after_it(tmp_path):
+    classes = torch.tensor([1, 1, 1, 1, 6, 6, 6, 6])[:, None]  # C, then F, and no beat after it
+    told = recipe.told_chords(classes)
+    assert told.shape == (4, 1, CHORDS)
+    assert told[0, 0].nonzero()[:, 0].tolist() == [0, 12, 16, 19, 24 + 5, 36, 36 + 5, 36 + 9]
+    model = network()
+    model.chord_share, model.next_share = 0.6, 0.5
+    torch.manual_seed(0)
+    some = recipe._some_chords(told.expand(-1, 4000, -1), model)
+    now, after = some[..., :24].any(-1), some[..., 24:].any(-1)
+    assert (now[0] == now).all()
+    assert now[0].float().mean() == pytest.approx(0.6, abs=0.05)
+    assert not (after & ~now).any()
+    assert after[0].float().mean() == pytest.approx(0.3, abs=0.05)
+
+
+def test_what_is_dictated_is_known_throughout_at_some_steps_or_never():
+    torch.manual_seed(0)
+    hidden = recipe._hidden(40, 4000, 0.5, torch.device("cpu"))[..., 0].mean(0)
+    assert (hidden == 0).float().mean() == pytest.approx(0.5, abs=0.05)
+    assert (hidden == 1).float().mean() == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_player_whose_notes_are_not_known_yet_is_heard_as_one_who_is_dictated(exported):
+    _, path = exported
+    session, card = open_session(path), read_card(path)
+    lead = card.track_slices()["lead"]
+    feed = random_inputs(card, 4, np.random.default_rng(11))
+    feed["player"][:], feed["clamp_mask"][:] = 0, 0
+    names = ["harmony_next", "notes"]
+    nobody = session.run(names, feed)
+    feed["player"][:, lead] = 1
+    hidden = session.run(names, feed)
+    feed["player"][:] = 0
+    feed["clamp_mask"][:, lead] = 1
+    dictated = session.run(names, feed)
+    np.testing.assert_array_equal(hidden[0], dictated[0])
+    assert (hidden[0] > nobody[0]).any()
+    np.testing.assert_array_equal(dictated[1][:, lead], feed["clamp_value"][:, lead])
+    assert not np.array_equal(hidden[1][:, lead], feed["clamp_value"][:, lead])
