@@ -1,10 +1,12 @@
 """Measures a network through its own step graph: how likely it finds music, what it plays alone, how it accompanies.
 
-    algoritmo evaluate NETWORK.onnx PATH... [--split test] [--json FILE] [--baselines] [--solo N] [--accompany N]
+    algoritmo evaluate NETWORK.onnx PATH... [--split test] [--json FILE] [--baselines] [--solo N] [--accompany N] [--follow N]
+    algoritmo evaluate NETWORK.onnx --progression C,G,Am,F
 
 With everything dictated a step graph says how likely each step of a recording is (nats; lower is better), whoever
 trained it. With nothing dictated it plays: `--solo N` compares N such pieces with the data. With one track dictated it
-accompanies: `--accompany N` plays N songs in as the player's track. Runs without torch.
+accompanies: `--accompany N` plays N songs in as the player's track. And `--follow N` lets the engine play to N songs, or to
+players who repeat a `--progression`, and measures how well it follows. Runs without torch.
 """
 
 from __future__ import annotations
@@ -20,9 +22,14 @@ import numpy as np
 
 from engine.core.contract import Card, Track
 from engine.core.errors import AlgoritmoError, NetworkError
-from models.evaluation.accompany import accompany
+from models.evaluation.accompany import accompany, choose_songs
 from models.evaluation.baselines import BASELINES
+from models.evaluation.follow import HARMONY
+from models.evaluation.following import draw as draw_following
+from models.evaluation.following import follow
+from models.evaluation.following import table as following_table
 from models.evaluation.solo import compare, draw, table
+from models.evaluation.takes import CONTROL, KINDS, progression, song
 from models.graph.playing import StepGraph, nats, open_network, play_alone
 from models.music.data import SPLITS, Collection, Piece, check_output, read_band, told
 from models.music.keyboard import read_keyboard
@@ -31,6 +38,7 @@ from models.music.songbook import read_rolls
 
 __all__ = ["StepGraph", "evaluate", "main", "nats", "open_network", "play_alone", "read_for", "summary"]
 Array = np.ndarray
+SOLO_BARS, FOLLOW_BARS = 64, 32
 
 
 def summary(found: Sequence[Array], pieces: Sequence[Piece], tracks: Sequence[Track]) -> dict[str, Any]:
@@ -69,16 +77,30 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="algoritmo evaluate", description="Measure a network on music, and alone.")
     parser.add_argument("network", type=Path, help="a step graph (.onnx)")
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="MIDI files, folders, archives or a poly_splits .npz"
+        "paths", nargs="*", type=Path, metavar="PATH", help="MIDI files, lead sheets, folders, archives or a poly_splits .npz"
     )
     parser.add_argument("--split", choices=(*SPLITS, "all"), default="all", help="which pieces (%(default)s)")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--baselines", action="store_true", help="also fit simple models on the training split")
     parser.add_argument("--solo", type=int, default=0, metavar="N", help="let it play N pieces alone, and compare")
-    parser.add_argument("--bars", type=int, default=64, help="length of a solo piece (%(default)s)")
-    parser.add_argument("--png", type=Path, metavar="FILE", help="draw that comparison")
+    parser.add_argument(
+        "--bars", type=int, help=f"length of a solo piece ({SOLO_BARS}) or of one that is followed ({FOLLOW_BARS})"
+    )
+    parser.add_argument("--png", type=Path, metavar="FILE", help="draw the comparison of --solo or --follow")
     parser.add_argument("--midi", type=Path, metavar="DIR", help="write the solo pieces as MIDI files")
     parser.add_argument("--accompany", type=int, default=0, metavar="N", help="play N songs in as the player's track")
+    parser.add_argument(
+        "--follow", type=int, default=0, metavar="N", help="let the engine play to N songs of the player's track"
+    )
+    parser.add_argument(
+        "--progression", action="append", default=[], metavar="CHORDS", help="and to a player who repeats this: C,G,Am,F"
+    )
+    parser.add_argument("--as", dest="kind", choices=KINDS, default="melody", help="what he plays of it (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=1, help="how often everything is followed (%(default)s)")
+    parser.add_argument("--no-move", action="store_true", help="leave out the takes that move by six semitones")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="follow with this setting of the engine"
+    )
     parser.add_argument("--track", default="lead", help="the player's track (%(default)s)")
     parser.add_argument(
         "--control", action="append", default=[], metavar="NAME=VALUE", help="play with this, such as temperature=0.9"
@@ -103,6 +125,10 @@ def _controls(settings: Sequence[str]) -> dict[str, float]:
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Everything the command line asks for, as one JSON object: how it plays where that is asked for, else the nats."""
     controls = _controls(args.control)
+    if args.progression and not args.paths:
+        return {"network": args.network.stem, "follow": _follow(args, open_network(args.network).card, [])}
+    if not args.paths:
+        raise ValueError("give music to measure it on, or a --progression to follow")
     graph = open_network(args.network, args.threads)
     card = graph.card
     data = read_for(card, args.paths, args.cache)
@@ -123,7 +149,9 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         found["accompany"] = accompany(graph, pieces, args.accompany, args.track, controls)
     if args.solo:
         found["solo"] = _solo(graph, pieces, args, controls)
-    if not (args.solo or args.accompany) or args.baselines:
+    if args.follow or args.progression:
+        found["follow"] = _follow(args, card, pieces)
+    if not (args.solo or args.accompany or args.follow or args.progression) or args.baselines:
         found |= summary(nats(graph, [p.roll for p in pieces]), pieces, card.tracks)
     if args.baselines:
         train = [p.roll for p in data.split("train")]
@@ -143,13 +171,31 @@ def _solo(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace, c
             args.midi.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"--midi {args.midi}: cannot be made ({error.strerror}); give a folder you may write") from error
-    rolls = play_alone(graph, seeds, args.bars, controls)
-    found = compare(rolls, seeds, [p.roll for p in pieces], card, args.bars)
+    bars = args.bars or SOLO_BARS
+    rolls = play_alone(graph, seeds, bars, controls)
+    found = compare(rolls, seeds, [p.roll for p in pieces], card, bars)
     if args.png:
         draw(found, card.title or card.name, args.png)
     if args.midi:
         for seed, roll in zip(seeds, rolls, strict=True):
             (args.midi / f"{card.name}-{seed:03}.mid").write_bytes(to_midi(roll, card.tracks, card.steps_per_beat))
+    return found
+
+
+def _follow(args: argparse.Namespace, card: Card, pieces: Sequence[Piece]) -> dict[str, Any]:
+    """How well the engine with this network follows the progressions and `args.follow` of the pieces."""
+    if not {args.track, *HARMONY} <= card.track_slices().keys():
+        raise NetworkError(
+            f"--follow: {card.name} is no band with the tracks {args.track}, {', '.join(HARMONY)}; take festival"
+        )
+    bars = args.bars or FOLLOW_BARS
+    takes = [progression(text, args.kind, bars) for text in args.progression]
+    if args.follow:
+        takes += [song(p, card, args.track, bars) for p in choose_songs(pieces, card, args.track, args.follow)]
+    control = progression(CONTROL, args.kind, bars) if len(takes) == 1 else None
+    found = follow(args.network, takes, range(1, args.seeds + 1), args.set, not args.no_move, control)
+    if args.png:
+        draw_following(found, card.title or card.name, args.png)
     return found
 
 
@@ -162,6 +208,8 @@ def _print(found: dict[str, Any]) -> None:
             tracks = "  ".join(f"{t} {v:.2f}" for t, v in figures["tracks"].items())
             print(f"  {name:12} {figures['nats_per_step']:7.3f}   {tracks}")
     for line in table(found["solo"]) if "solo" in found else []:
+        print(line)
+    for line in following_table(found["follow"]) if "follow" in found else []:
         print(line)
     if played := found.get("accompany"):
         print(f"accompanying {played['songs']} songs: share of the notes in the key of the player's last 4 bars")

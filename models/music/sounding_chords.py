@@ -42,7 +42,7 @@ def features(classes: Array) -> Array:
 def _weights(roll: Array, tracks: Sequence[Track]) -> tuple[Array, Array]:
     """Steps that each pitch class sounds in each beat, (beats, 12): of all tracks by HEED, and of the bass.
 
-    What is struck counts more than what goes on.
+    What is struck counts more than what goes on. Where the bass rests its place is taken by the lowest note of the chords.
     """
     beats = -(-len(roll) // STEPS_PER_BEAT)
     said = np.pad(np.where(roll == ONSET, 1.5, roll != SILENT), [(0, beats * STEPS_PER_BEAT - len(roll)), (0, 0)])
@@ -56,6 +56,10 @@ def _weights(roll: Array, tracks: Sequence[Track]) -> tuple[Array, Array]:
         whole += HEED[track.name] * classes
         if track.name == "bass":
             bass += classes
+        if track.name == "chords":
+            lowest = np.asarray(track.pitches)[(own > 0).argmax(1)] % 12
+            rests = (bass.sum(1) == 0) & own.any(1)
+            bass[rests, lowest[rests]] = 1
     return whole, bass
 
 
