@@ -125,12 +125,12 @@ def _controls(settings: Sequence[str]) -> dict[str, float]:
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Everything the command line asks for, as one JSON object: how it plays where that is asked for, else the nats."""
     controls = _controls(args.control)
-    if args.progression and not args.paths:
-        return {"network": args.network.stem, "follow": _follow(args, open_network(args.network).card, [])}
-    if not args.paths:
+    if not (args.paths or args.progression):
         raise ValueError("give music to measure it on, or a --progression to follow")
     graph = open_network(args.network, args.threads)
     card = graph.card
+    if not args.paths:
+        return {"network": card.name, "follow": _follow(graph, [], args)}
     data = read_for(card, args.paths, args.cache)
     pieces = data.pieces if args.split == "all" else data.split(args.split)
     if not pieces:
@@ -150,7 +150,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     if args.solo:
         found["solo"] = _solo(graph, pieces, args, controls)
     if args.follow or args.progression:
-        found["follow"] = _follow(args, card, pieces)
+        found["follow"] = _follow(graph, pieces, args)
     if not (args.solo or args.accompany or args.follow or args.progression) or args.baselines:
         found |= summary(nats(graph, [p.roll for p in pieces]), pieces, card.tracks)
     if args.baselines:
@@ -182,8 +182,9 @@ def _solo(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace, c
     return found
 
 
-def _follow(args: argparse.Namespace, card: Card, pieces: Sequence[Piece]) -> dict[str, Any]:
+def _follow(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace) -> dict[str, Any]:
     """How well the engine with this network follows the progressions and `args.follow` of the pieces."""
+    card = graph.card
     if not {args.track, *HARMONY} <= card.track_slices().keys():
         raise NetworkError(
             f"--follow: {card.name} is no band with the tracks {args.track}, {', '.join(HARMONY)}; take festival"
@@ -193,7 +194,7 @@ def _follow(args: argparse.Namespace, card: Card, pieces: Sequence[Piece]) -> di
     if args.follow:
         takes += [song(p, card, args.track, bars) for p in choose_songs(pieces, card, args.track, args.follow)]
     control = progression(CONTROL, args.kind, bars) if len(takes) == 1 else None
-    found = follow(args.network, takes, range(1, args.seeds + 1), args.set, not args.no_move, control)
+    found = follow(graph, args.network, takes, range(1, args.seeds + 1), args.set, not args.no_move, control)
     if args.png:
         draw_following(found, card.title or card.name, args.png)
     return found

@@ -1,6 +1,7 @@
 """Lets a network follow players through the engine, and compares it with chance and with the music's own bands.
 
-Chance is the same measure of the band that was played to somebody else. Runs without torch.
+Chance is the same measure of the band that was played to somebody else. What the network does where it is told every chord, by
+itself and without an engine, stands beside them as `chart`. Runs without torch.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models.evaluation.charted import charted, hears_chords
 from models.evaluation.follow import BEATS, FIGURES, Band, Take, figures, recovery
 from models.evaluation.takes import render
+from models.graph.playing import StepGraph
 
-WHO = ("network", "chance", "data")
-COLOURS = {"network": "#35c9e8", "chance": "#6b7078", "data": "#d8dade"}
+WHO = ("network", "chance", "data", "chart")
+COLOURS = {"network": "#35c9e8", "chance": "#6b7078", "data": "#d8dade", "chart": "#E69F00"}
 GROUND, INK = "#0b0c0e", "#d8dade"
 WORDS = {**FIGURES, "loudness": "loudness by bars: correlation with the player's"}
 Pairs = list[tuple[Take, Band]]
 
 
 def follow(
+    graph: StepGraph,
     network: Path,
     takes: Sequence[Take],
     seeds: Sequence[int],
@@ -40,16 +44,19 @@ def follow(
     tritone = [take.moved() for take in takes] if moves else []
     moved = [(take, _rendered(take, network, seed, settings)) for seed in seeds for take in tritone]
     other = [] if control is None else [(control, _rendered(control, network, seeds[0], settings))]
+    told = [pair for seed in seeds for pair in charted(graph, takes, seed)] if hears_chords(graph) else []
     own = [(take, take.own) for take in takes if take.own]
     found: dict[str, Any] = {
         "takes": len(takes),
         "seeds": list(seeds),
         "settings": list(settings),
         "bars": sum(take.bars - take.first_bar for take in takes) * len(seeds),
-        "figures": _beside({"network": plain, "chance": _others(plain, other), "data": own}),
+        "figures": _beside({"network": plain, "chance": _others(plain, other), "data": own, "chart": told}),
     }
     if moves:
         found["recovery"] = {"network": recovery(moved), "chance": recovery(_others(moved, other))}
+        if hears_chords(graph):
+            found["recovery"]["chart"] = recovery(pair for seed in seeds for pair in charted(graph, tritone, seed))
     found["per_take"] = [
         {"name": take.name, "seed": seeds[at // len(takes)], **figures([(take, band)])} for at, (take, band) in enumerate(plain)
     ]
@@ -100,7 +107,7 @@ def _number(value: float | None) -> str:
 
 
 def draw(found: Mapping[str, Any], title: str, path: Path) -> None:
-    """Write a PNG: every figure of the network (cyan), of chance (grey) and the data (white); and the bars after the move."""
+    """Write a PNG: every figure of the network (cyan), of chance (grey), the data (white) and a chart (amber)."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -108,7 +115,7 @@ def draw(found: Mapping[str, Any], title: str, path: Path) -> None:
 
     moved = found.get("recovery")
     figure, axes = pyplot.subplots(
-        1, 2 if moved else 1, figsize=(13 if moved else 9, 5), facecolor=GROUND, layout="constrained", squeeze=False,
+        1, 2 if moved else 1, figsize=(13 if moved else 9, 6), facecolor=GROUND, layout="constrained", squeeze=False,
         width_ratios=(1.7, 1) if moved else (1,),
     )  # fmt: skip
     bars = axes[0, 0]
@@ -116,8 +123,8 @@ def draw(found: Mapping[str, Any], title: str, path: Path) -> None:
         for place, who in enumerate(reversed(WHO)):
             value = found["figures"][name][who]
             if value is not None:
-                at = row + 0.26 * (place - 1)
-                bars.barh(at, value, 0.24, color=COLOURS[who])
+                at = row + 0.21 * (place - 1.5)
+                bars.barh(at, value, 0.19, color=COLOURS[who])
                 bars.text(max(value, 0) + 0.01, at, f"{value:.2f}", color=COLOURS[who], fontsize=7, va="center")
     bars.set_yticks(range(len(WORDS)), list(reversed(WORDS.values())))
     bars.set_xlim(min(0, *(v for f in found["figures"].values() for v in f.values() if v is not None)), 1.08)

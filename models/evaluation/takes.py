@@ -71,7 +71,7 @@ def song(piece: Piece, card: Card, track: str, bars: int) -> Take:
     roll = roll[: len(roll) // card.steps_per_bar * card.steps_per_bar]
     velocity = None if piece.expression is None else piece.expression.velocity
     band = {
-        name: _notes(
+        name: notes_of(
             roll[:, where], card.slot_pitches()[where], card.steps_per_beat, None if velocity is None else velocity[:, where]
         )
         for name, where in card.track_slices().items()
@@ -83,7 +83,7 @@ def song(piece: Piece, card: Card, track: str, bars: int) -> Take:
     return Take(piece.name, track, player, sounding_chords(roll, card.tracks), FIRST_BAR, TEMPO_BPM, own)
 
 
-def _notes(roll: Array, pitches: Array, steps_per_beat: int, velocity: Array | None) -> Array:
+def notes_of(roll: Array, pitches: Array, steps_per_beat: int, velocity: Array | None = None) -> Array:
     """The notes (n, 4) of a track's roll (steps, slots)."""
     found = []
     for slot, step in np.argwhere(roll.T == ONSET):

@@ -156,7 +156,7 @@ class _Voicing:
         voicing, width = model.head.voicing, model.sizes.width
         self.units, self._drums, self._track = voicing.units, voicing.drums, np.repeat(np.arange(len(BAND) - 1), WIDTHS[1:])
         notes = intervals.transpose(0, 1, 3, 2)  # (3, P, J, P)
-        self.likely = graph.floats("voicing_likely", np.pad(self._wide(notes[2]), [(self._drums, 0), (0, 0)]))  # (S, J S)
+        self.likely = graph.floats("voicing_likely", self._wide(notes[2]))  # (P, J S)
         to_core, to_drums = np.split(_array(voicing.context.weight).T, [width])
         drums, pitched = np.split(self._wide(self._spread(to_drums)), 2), [self._wide(plane) for plane in notes[:2]]
         self.told = np.concatenate([drums[0], pitched[0], drums[1], pitched[1]])  # (N, J S), as notes lie
@@ -206,7 +206,8 @@ class _Voicing:
 
     def before(self, graph: Graph, likely: str) -> str:
         """Inputs of the units before any note is chosen, (B, J S), of how likely each play is, (B, S)."""
-        return graph.few(likely, self.likely, self.context)
+        _, pitched = graph.split(likely, self._drums, SLOTS - self._drums)
+        return graph.few(pitched, self.likely, self.context)
 
     def add(self, graph: Graph, told: str, logits: str, out: str = "") -> str:
         """Logits (B, N) with what the units say added, of their inputs (B, J S)."""

@@ -119,6 +119,7 @@ def test_the_command_renders_a_player_and_tells_how_he_was_followed(tmp_path, ca
     assert found["figures"]["no_kick"]["data"] is None
     assert 0 <= found["figures"]["no_kick"]["network"] <= 1
     assert found["figures"]["no_kick"]["chance"] is not None  # a band that was played to another
+    assert found["figures"]["bar_new"]["chart"] is None or 0 <= found["figures"]["bar_new"]["chart"] <= 1
     assert [row["name"] for row in found["per_take"]] == ["C (melody)"]
     shown = capsys.readouterr().out
     assert "following 1 players, 1 seed, 1 bars" in shown
