@@ -1,8 +1,12 @@
-// What the tests of the pages' logic share: a small network, frames of it, the palette.
+// What the tests of the pages' logic share: a small network, frames of it, the palette, the stage page's English texts.
 
 import { readFileSync } from "node:fs";
 import { setPalette } from "../../../engine/web/static/lib/colour.js";
+import { Texts, speakWith } from "../../../engine/web/static/lib/language.js";
 import { Net } from "../../../engine/web/static/lib/net.js";
+
+export const readTexts = (page, language) => JSON.parse(readFileSync(new URL(`../../../engine/web/static/${page}/texts/${language}.json`, import.meta.url)));
+speakWith(new Texts("en", readTexts("stage", "en")));
 
 export const palette = setPalette(JSON.parse(readFileSync(new URL("../../../engine/web/static/lib/palette.json", import.meta.url))));
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AWAY_S, Narrative, Presence, WARN_S } from "../../../engine/web/static/lib/narrative.js";
+import { AWAY_S, Narrative, Presence, WARN_S, kept } from "../../../engine/web/static/lib/narrative.js";
 
 const PLACES = [
   { id: "a", paths: ["2", "10"], done: "pressed" },
@@ -48,6 +48,23 @@ test("who comes back goes on where he was", () => {
   again.forget();
   assert.equal(new Narrative(PLACES, store).here.id, "a");
   assert.equal(new Narrative(PLACES, memory({ at: "gone", path: null })).here.id, "a");
+});
+
+test("without a visitor it goes round", () => {
+  const way = new Narrative(PLACES);
+  assert.ok(way.first);
+  assert.deepEqual([way.round().id, way.round().id, way.round().id], ["b", "c", "a"]);
+});
+
+test("the browser keeps it, and where it keeps nothing nothing fails", () => {
+  const store = kept("here");
+  store.set({ at: "b" });
+  assert.equal(store.get(), null);
+  const items = { broken: "{" };
+  globalThis.localStorage = { getItem: (name) => items[name] ?? null, setItem: (name, value) => (items[name] = value) };
+  store.set({ at: "b" });
+  assert.deepEqual([kept("here").get(), kept("broken").get(), kept("other").get()], [{ at: "b" }, null, null]);
+  delete globalThis.localStorage;
 });
 
 test("nobody, here, asked, gone once", () => {

@@ -48,6 +48,6 @@ test("a table of notes by neurons is known, and chords as classes", () => {
   assert.deepEqual(made.classes.names, ["N", "C:maj"]);
   assert.equal(made.stack.length, 1);
   assert.equal(isSigned(made.blocks[0]), true);
-  assert.equal(signalOf({ signal: "mood", doc: "how it feels" }).plain, "how it feels");
+  assert.equal(signalOf({ signal: "mood", doc: "how it feels" }).why, "how it feels");
   assert.ok(frame(net(), 0).cells.length === 27);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { readFileSync } from "node:fs";
-import { clamp, controlOf, fromShare, places, rounded, sorted, textOf, toShare } from "../../../engine/web/static/lib/parameter.js";
+import "./kit.mjs";
+import { clamp, controlOf, docOf, fromShare, nameOf, places, rounded, sorted, textOf, toShare } from "../../../engine/web/static/lib/parameter.js";
 
 // Computed by Python's Parameter: tests/web/test_lib.py holds the file to what that says now.
 const golden = JSON.parse(readFileSync(new URL("parameters.json", import.meta.url)));
@@ -34,6 +35,8 @@ test("values are written as people read them", () => {
   assert.equal(textOf(parameter("pan", { min: -1 }), -0.5), "−0.50");
   assert.equal(textOf(parameter("mute", { kind: "switch" }), 1), "on");
   assert.equal(textOf(parameter("mode", { kind: "choice", max: 1, choices: ["trade", "solo"] }), 1), "solo");
+  assert.equal(textOf(parameter("rest", { max: 8, unit: "beats" }), 1), "1 beat");
+  assert.equal(textOf(parameter("tune", { min: -12, max: 12, unit: "semitones", kind: "integer" }), 1), "1 semitone"); // a patch's own unit
   assert.deepEqual([rounded(parameter("x", { unit: "bpm" }), 119.6), rounded(parameter("x"), 0.123456)], [120, 0.123]);
 });
 
@@ -46,4 +49,12 @@ test("every parameter has one place, whatever comes and goes", () => {
     ["lead", "lead.level", "lead.mute", undefined, ["lead.pan", "lead.cutoff"]],
   ]);
   assert.deepEqual(rest.map((p) => p.id), ["odd", "leader.x"]);
+});
+
+test("a parameter that nobody translated is in the engine's words", () => {
+  assert.deepEqual([nameOf(parameter("futures")), nameOf(parameter("wobble"))], ["looks ahead", "wobble"]);
+  assert.equal(docOf(parameter("tempo", { doc: "as the engine says" })), "Speed of the beat.");
+  assert.equal(docOf(parameter("lead.cutoff", { doc: "Where the filter rests" }), "lead"), "Where the filter rests.");
+  assert.equal(docOf(parameter("lead.mute"), "lead"), "Silence the lead (it plays on unheard).");
+  assert.equal(docOf(parameter("player.mute"), "you"), "Silence the player's own sound.");
 });

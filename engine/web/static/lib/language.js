@@ -35,6 +35,42 @@ export class Texts {
   }
 }
 
+let spoken = new Texts(FALLBACK, {});
+
+/** Have these be the texts of the page: every module that writes something asks `t`. */
+export function speakWith(texts) {
+  spoken = texts;
+}
+
+export const t = (key, values) => spoken.say(key, values);
+
+/** The text of a key; `own`, the engine's word, where there is none: networks and patches bring words that nobody translated. */
+export const word = (key, own, values) => (spoken.has(key) ? spoken.say(key, values) : own);
+
+/** The text for a number of things: that of `key.one` for one of them. */
+export const counted = (key, count, values = {}) => t(count === 1 ? `${key}.one` : key, { count, ...values });
+
+const CHOICE = "algoritmo.language";
+
+/** The language that somebody chose, as long as his tab is open; a private window keeps nothing. */
+export const choice = {
+  get() {
+    try {
+      return sessionStorage.getItem(CHOICE);
+    } catch {
+      return null;
+    }
+  },
+  set(language) {
+    try {
+      if (language) sessionStorage.setItem(CHOICE, language);
+      else sessionStorage.removeItem(CHOICE);
+    } catch {
+      // the choice lasts as long as the page
+    }
+  },
+};
+
 /** Fetch a language's texts from a folder; `pseudo` stretches them. Throws an Error that says which file is missing. */
 export async function load(language, folder, pseudo = false) {
   const address = new URL(`${language}.json`, folder);

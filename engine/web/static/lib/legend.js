@@ -2,13 +2,14 @@
 
 import { palette } from "./colour.js";
 import { el } from "./dom.js";
+import { t } from "./language.js";
 import { isSigned } from "./net.js";
 import { short } from "./number.js";
 
 export function legend(block) {
   const signed = isSigned(block);
   const node = el("span", "legend");
-  node.dataset.why = signed ? "The colours: blue is below nothing, black is nothing, orange is above." : "The colours: the brighter, the more.";
+  node.dataset.why = t(signed ? "legend.signed" : "legend.plain");
   const bar = el("canvas", "bar");
   bar.width = 128;
   bar.height = 1;

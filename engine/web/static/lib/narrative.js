@@ -47,8 +47,17 @@ export class Narrative {
     return found < 0 ? null : this.go(found);
   }
 
+  get first() {
+    return this.at === 0;
+  }
+
   get last() {
     return this.at === this.places.length - 1;
+  }
+
+  /** The next one, and after the last the first: without a visitor. */
+  round() {
+    return this.go((this.at + 1) % this.places.length);
   }
 
   /** Something happened; true where it is what was to be done here, and was not done before. */
@@ -73,6 +82,26 @@ export class Narrative {
   keep() {
     this.store.set({ at: this.here.id, path: this.path, finished: [...this.finished] });
   }
+}
+
+/** What the browser keeps under a name, as JSON; a private window keeps nothing. */
+export function kept(name) {
+  return {
+    get() {
+      try {
+        return JSON.parse(localStorage.getItem(name) ?? "null");
+      } catch {
+        return null;
+      }
+    },
+    set(value) {
+      try {
+        localStorage.setItem(name, JSON.stringify(value));
+      } catch {
+        // it lasts as long as the page
+      }
+    },
+  };
 }
 
 /** Watches whether somebody is there. `now` in seconds. */

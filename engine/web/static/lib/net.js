@@ -1,5 +1,7 @@
 // What the network is, made from its card: layers, signals, tracks, and where each value lies in a frame.
 
+import { t, word } from "./language.js";
+
 export const PLAY = 1;
 export const HOLD = 2;
 export const CLAMPED = 4;
@@ -7,21 +9,12 @@ export const TOLD = 8;
 export const TOLD_HOLD = 16;
 export const PLAYER = 255;
 
-// In the order in which they are offered. `verb` goes on buttons, `plain` is the sentence behind it.
-export const SIGNALS = {
-  h: { verb: "says", name: "activation", plain: "what a neuron tells the others: blue says no, orange says yes, black says nothing" },
-  c: { verb: "remembers", name: "memory cell", plain: "what a neuron keeps in its memory from step to step" },
-  i: { verb: "lets in", name: "input gate", plain: "how far a neuron opens for something new" },
-  f: { verb: "keeps", name: "forget gate", plain: "how much of its memory a neuron keeps at this step" },
-  g: { verb: "would note", name: "candidate", plain: "what a neuron would newly write into its memory" },
-  o: { verb: "gives out", name: "output gate", plain: "how much of its memory a neuron shows to the others" },
-};
-
+const SIGNALS = ["h", "c", "i", "f", "g", "o"]; // what a unit puts out, in the order in which it is offered
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 const KIT = {
-  35: "kick", 36: "kick", 37: "rim shot", 38: "snare", 39: "clap", 40: "snare", 41: "low tom", 42: "closed hi-hat",
-  43: "low tom", 44: "pedal hi-hat", 45: "mid tom", 46: "open hi-hat", 47: "mid tom", 48: "high tom", 49: "crash",
-  50: "high tom", 51: "ride", 54: "tambourine", 56: "cowbell", 57: "crash", 59: "ride", 70: "shaker", 75: "claves",
+  35: "kick", 36: "kick", 37: "rim", 38: "snare", 39: "clap", 40: "snare", 41: "low-tom", 42: "closed-hat",
+  43: "low-tom", 44: "pedal-hat", 45: "mid-tom", 46: "open-hat", 47: "mid-tom", 48: "high-tom", 49: "crash",
+  50: "high-tom", 51: "ride", 54: "tambourine", 56: "cowbell", 57: "crash", 59: "ride", 70: "shaker", 75: "claves",
 };
 
 export function pitchName(pitch) {
@@ -29,7 +22,12 @@ export function pitchName(pitch) {
 }
 
 export function noteName(track, pitch) {
-  return track.kind === "drums" ? KIT[pitch] ?? `drum ${pitch}` : pitchName(pitch);
+  if (track.kind !== "drums") return pitchName(pitch);
+  return pitch in KIT ? t(`drum.${KIT[pitch]}`) : t("drum", { pitch });
+}
+
+export function trackName(track) {
+  return word(`track.${track.name}`, track.name);
 }
 
 export class Net {
@@ -70,7 +68,7 @@ export class Net {
 
   layer(index) {
     const all = this.blocks.filter((b) => b.layer === index);
-    const states = all.filter((b) => b.signal in SIGNALS);
+    const states = all.filter((b) => SIGNALS.includes(b.signal));
     const blocks = states.length ? states : all.filter((b) => !this.isClasses(b));
     blocks.sort((a, b) => bySignal(a.signal, b.signal));
     const main = blocks.find((b) => b.signal === "h") ?? blocks[0];
@@ -96,7 +94,7 @@ export class Net {
   }
 
   layerName(layer) {
-    return `Layer ${layer.index + 1}`;
+    return t("layer", { number: layer.index + 1 });
   }
 
   // The number behind what a frame carries.
@@ -126,8 +124,10 @@ export class Net {
   }
 }
 
-export function signalOf(block) {
-  return SIGNALS[block.signal] ?? { verb: block.signal, name: block.signal, plain: block.doc || block.signal };
+// What a signal is called: `verb` goes on buttons, `name` is the field's own, `why` the sentence behind them.
+export function signalOf({ signal, doc }) {
+  if (!SIGNALS.includes(signal)) return { verb: signal, name: signal, why: doc || signal };
+  return { verb: t(`signal.${signal}`), name: t(`signal.${signal}.name`), why: t(`signal.${signal}.why`) };
 }
 
 // Whether a block runs both ways from nothing (drawn cool - black - warm) or from nothing up.
@@ -136,7 +136,6 @@ export function isSigned(block) {
 }
 
 function bySignal(a, b) {
-  const order = Object.keys(SIGNALS);
-  const [i, j] = [order.indexOf(a), order.indexOf(b)];
-  return (i < 0 ? order.length : i) - (j < 0 ? order.length : j);
+  const [i, j] = [SIGNALS.indexOf(a), SIGNALS.indexOf(b)];
+  return (i < 0 ? SIGNALS.length : i) - (j < 0 ? SIGNALS.length : j);
 }

@@ -1,6 +1,8 @@
 // A parameter's way to a control's 0..1 and back, and how a person reads its value: the mirror of Parameter.to_share and
 // Parameter.from_share in engine/core/parameters.py; values that Python computed hold both together (tests/web/lib).
 
+import { t, word } from "./language.js";
+
 const STEPS = 1000; // places of a slider
 const MOST_PLACES = 2000; // an integer with more values is written, not slid
 
@@ -46,11 +48,28 @@ export function rounded(p, value) {
 
 // The value as a person reads it.
 export function textOf(p, value) {
-  if (p.choices.length) return p.choices[clamp(p, value)];
-  if (p.kind === "switch") return value ? "on" : "off";
+  if (p.choices.length) return choiceOf(p, p.choices[clamp(p, value)]);
+  if (p.kind === "switch") return t(value ? "on" : "off");
+  if (p.id === "bars" && value === 0) return t("bars.any");
   const written = number(p, value);
   if (!p.unit) return written;
-  return `${written} ${written === "1" && p.unit.length > 2 ? p.unit.replace(/s$/, "") : p.unit}`;
+  const one = written === "1" && p.unit.length > 2;
+  return `${written} ${one ? word(`unit.${p.unit}.one`, p.unit.replace(/s$/, "")) : word(`unit.${p.unit}`, p.unit)}`;
+}
+
+// What a parameter, its choices and what it does are called; what nobody translated is in the engine's words.
+export function nameOf(p) {
+  return word(`parameter.${p.id}`, p.id);
+}
+
+export function choiceOf(p, choice) {
+  return word(`choice.${p.id}.${choice}`, choice);
+}
+
+// A sentence. A track's own parameters are alike for all: `track` is what it is called.
+export function docOf(p, track = "") {
+  const every = word(`doc.*.${p.id.split(".").at(-1)}`, p.doc, { track });
+  return `${word(`doc.${p.id}`, track ? every : p.doc)}.`;
 }
 
 function number(p, value) {

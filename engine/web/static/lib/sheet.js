@@ -4,10 +4,15 @@ import { palette } from "./colour.js";
 
 // A 2D canvas that fills its element, sharp on every screen; `fit()` returns its context, in CSS pixels.
 export class Sheet {
-  constructor(parent, name, why) {
+  // `why` explains it; `shows` is what it is called for who does not see it, where that is something else.
+  constructor(parent, name, why, shows = why) {
     this.canvas = document.createElement("canvas");
     this.canvas.className = name;
     if (why) this.canvas.dataset.why = why;
+    if (shows) {
+      this.canvas.setAttribute("role", "img");
+      this.canvas.setAttribute("aria-label", shows);
+    }
     parent.append(this.canvas);
   }
 
@@ -46,4 +51,12 @@ export function textSize(px) {
 
 export function font(px, weight = "") {
   return `${weight} ${textSize(px)}px system-ui, sans-serif`;
+}
+
+// As much of a text as there is room for.
+export function fitted(pen, text, width) {
+  if (pen.measureText(text).width <= width) return text;
+  let short = text;
+  while (short.length > 1 && pen.measureText(short).width > width) short = short.slice(0, -1);
+  return short;
 }

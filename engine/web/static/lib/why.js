@@ -1,8 +1,10 @@
 // One plain sentence about whatever the pointer or the focus is on.
 
 export class Why {
-  constructor(node) {
+  /** `told` is called whenever something is explained. */
+  constructor(node, told = () => {}) {
     this.node = node;
+    this.told = told;
     const find = (target) => (target instanceof Element ? target.closest("[data-why]") : null);
     document.addEventListener("pointerover", (event) => {
       const on = find(event.target);
@@ -42,6 +44,7 @@ export class Why {
     node.textContent = text;
     node.hidden = false;
     const { width, height } = node.getBoundingClientRect();
+    this.told();
     const left = Math.min(Math.max(x - width / 2, 8), innerWidth - width - 8);
     const top = y + height + 8 > innerHeight ? box.top - height - 8 : y;
     node.style.transform = `translate(${Math.round(left)}px,${Math.round(Math.max(top, 8))}px)`;

@@ -1,31 +1,38 @@
 // A keyboard standing upright, and beside it two pairs of columns: how likely each note was (grey), what was chosen (red).
 
 import { palette, shade } from "../lib/colour.js";
+import { t } from "../lib/language.js";
 import { CLAMPED, HOLD, PLAY, pitchName } from "../lib/net.js";
-import { Sheet, font, textSize } from "../lib/sheet.js";
+import { Sheet, fitted, font, textSize } from "../lib/sheet.js";
 
 const BLACK = [1, 3, 6, 8, 10];
 
 export class ChoiceColumns {
   constructor(parent, app) {
     this.app = app;
-    this.sheet = new Sheet(parent, "choice", "");
+    this.sheet = new Sheet(parent, "choice", "", t("choice"));
     const { canvas } = this.sheet;
     canvas.addEventListener("pointermove", (event) => {
       const slot = this.slotAt(event);
       canvas.style.cursor = slot >= 0 && app.mayChange ? "pointer" : "default";
-      if (slot >= 0) app.why.say(this.sentence(slot), event.clientX, event.clientY);
+      if (slot >= 0) this.say(slot, event);
     });
     canvas.addEventListener("pointerleave", () => app.why.hide());
     canvas.addEventListener("pointerdown", (event) => {
       const slot = this.slotAt(event);
       if (slot < 0) return;
+      this.say(slot, event);
       const pitch = app.net.slotPitch[slot];
       canvas.setPointerCapture(event.pointerId);
       app.keys.press(pitch, 90);
       canvas.addEventListener("pointerup", () => app.keys.release(pitch), { once: true });
       canvas.addEventListener("pointercancel", () => app.keys.release(pitch), { once: true });
     });
+  }
+
+  say(slot, event) {
+    this.app.why.say(this.sentence(slot), event.clientX, event.clientY);
+    this.app.happened("belief");
   }
 
   // Notes from the lowest at the bottom; slots of one track lie in that order.
@@ -68,8 +75,12 @@ export class ChoiceColumns {
       this.cell(pen, keys + 16 + pair, y, pair, row, 1 - net.holdProbability(frame, slot), strikes, cell & CLAMPED, grey, !(cell & PLAY));
     }
     pen.fillStyle = palette.soft;
-    for (const [k, words] of (pair > 4.6 * size ? [["plays", "this note"], ["strikes", "it anew"]] : [["plays"], ["anew"]]).entries()) {
-      words.forEach((word, line) => pen.fillText(word, keys + 8 + k * (pair + 8), size + 1.15 * size * line));
+    for (const [k, key] of ["choice.plays", "choice.strikes"].entries()) {
+      const two = [t(key), t(`${key}.more`)];
+      const fits = two.every((text) => pen.measureText(text).width < pair + 4);
+      for (const [line, text] of (fits ? two : [fitted(pen, t(`${key}.short`), pair + 4)]).entries()) {
+        pen.fillText(text, keys + 8 + k * (pair + 8), size + 1.15 * size * line);
+      }
     }
   }
 
@@ -97,7 +108,8 @@ export class ChoiceColumns {
     const frame = history.last;
     if (!frame) return name;
     const cell = frame.cells[slot];
-    const did = !(cell & PLAY) ? "not chosen" : cell & CLAMPED ? "you play it" : cell & HOLD ? "it goes on" : "struck now";
-    return `${name}: likely to ${(100 * net.probability(frame, slot)).toFixed(0)} %; ${did}.${this.app.mayChange ? " Press to play it yourself." : ""}`;
+    const did = t(!(cell & PLAY) ? "belief.not" : cell & CLAMPED ? "belief.yours" : cell & HOLD ? "belief.holds" : "belief.begins");
+    const percent = (100 * net.probability(frame, slot)).toFixed(0);
+    return `${t("belief.says", { name, percent, did })}${this.app.mayChange ? ` ${t("belief.press")}` : ""}`;
   }
 }

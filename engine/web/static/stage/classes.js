@@ -2,6 +2,7 @@
 
 import { palette, shade } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
+import { t } from "../lib/language.js";
 import { Sheet, font, textSize } from "../lib/sheet.js";
 
 const ROOTS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
@@ -19,7 +20,7 @@ export class Classes {
     });
     this.table = this.places.filter((p) => !p).length <= 1;
     parent.classList.add("classes");
-    this.sheet = new Sheet(parent, "class-table", "");
+    this.sheet = new Sheet(parent, "class-table", "", t("classes.why"));
     this.best = el("p", "best");
     parent.append(this.best);
     this.sheet.canvas.addEventListener("pointermove", (event) => {
@@ -58,7 +59,7 @@ export class Classes {
     const { net, history } = this.app;
     const frame = history.last;
     const percent = frame ? (100 * net.value(frame, net.classes.block, k)).toFixed(1) : "–";
-    return `${chordName(net.classes.names[k])}: the network finds it ${percent} % likely.`;
+    return t("classes.says", { chord: chordName(net.classes.names[k]), percent });
   }
 
   draw(frame) {
@@ -89,7 +90,7 @@ export class Classes {
 }
 
 function chordName(name) {
-  if (name === "N") return "silence";
+  if (name === "N") return t("classes.silence");
   const [root, kind = ""] = name.split(":");
   const sign = root.slice(1).replace("#", "♯").replace("b", "♭");
   return root[0] + sign + (kind === "maj" ? "" : kind.replace("min", "m"));

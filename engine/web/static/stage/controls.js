@@ -2,26 +2,19 @@
 
 import { trackColour } from "../lib/colour.js";
 import { chip, el } from "../lib/dom.js";
-import { controlOf, fromShare, places, rounded, sorted, textOf, toShare } from "../lib/parameter.js";
+import { t, word } from "../lib/language.js";
+import { trackName } from "../lib/net.js";
+import { choiceOf, controlOf, docOf, fromShare, nameOf, places, rounded, sorted, textOf, toShare } from "../lib/parameter.js";
+import { languages } from "./header.js";
 
-const TRANSPORT = [
-  ["transport.start", "start"],
-  ["transport.stop", "stop"],
-  ["transport.continue", "continue"],
-  ["transport.rewind", "bar 1"],
-  ["transport.tap", "tap"],
-];
+const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`);
 const GROUPS = [
-  ["Together", ["mode", "rest", "bars"]],
-  ["Time", ["tempo", "metronome", ...TRANSPORT.map(([id]) => id), "transport.nudge"]],
-  ["Choices", ["temperature", "density", "futures"]],
-  ["Memory", ["memory", "seed", "reset"]],
+  ["together", ["mode", "rest", "bars"]],
+  ["time", ["tempo", "metronome", ...TRANSPORT, "transport.nudge"]],
+  ["choices", ["temperature", "density", "futures"]],
+  ["memory", ["memory", "seed", "reset"]],
 ];
 const ELSEWHERE = ["panic"]; // stands beside the piano
-const NAMES = {
-  rest: "waits for", bars: "turns of", futures: "looks ahead", seed: "continuation", reset: "forget everything",
-  "transport.nudge": "push or pull",
-};
 
 export class Controls {
   constructor(app, root) {
@@ -30,6 +23,7 @@ export class Controls {
     this.show = {};
     this.open = new Set(); // folds that are open
     this.playing = true;
+    this.track = ""; // whose controls are being built
   }
 
   // `parameters` as the engine describes them, `values` by id.
@@ -40,21 +34,22 @@ export class Controls {
     this.show = {};
     root.replaceChildren();
     const head = el("div", "controls-head");
-    head.append(el("h2", "", app.net.recorded ? "Settings" : "Controls"));
-    const close = el("button", "quiet", "Close");
+    head.append(el("h2", "", t(app.net.recorded ? "settings" : "controls")));
+    const close = el("button", "quiet", t("close"));
+    close.id = "controls-close";
     close.onclick = () => app.toggleControls(false);
     head.append(close);
-    root.append(head);
+    const speaks = el("div", "languages");
+    speaks.append(languages(app));
+    root.append(head, speaks);
     if (!app.mayChange) {
-      root.append(el("p", "soft", app.net.recorded
-        ? "Recorded: these show what is known of how it was set, and turn nothing."
-        : "You are watching: these show what is set. Whoever runs the stage has the address that lets you change them."));
+      root.append(el("p", "soft", t(app.net.recorded ? "controls.recorded" : "controls.watching")));
     }
     const names = ["player", ...app.net.tracks.map((t) => t.name)];
     const { groups, strips, rest } = sorted(parameters, [...new Set(names)], GROUPS, ELSEWHERE);
-    for (const [title, list] of groups) this.group(title, this.controlsOf(list));
-    this.group("Sound", strips.map((strip) => this.strip(strip)));
-    if (rest.length) this.group("", [this.fold("rest", "More", this.controlsOf(rest))]);
+    for (const [title, list] of groups) this.group(t(`group.${title}`), this.controlsOf(list));
+    this.group(t("group.sound"), strips.map((strip) => this.strip(strip)));
+    if (rest.length) this.group("", [this.fold("rest", t("more"), this.controlsOf(rest))]);
     this.update(values);
     this.showPlaying(this.playing);
     root.scrollTop = scroll;
@@ -63,14 +58,13 @@ export class Controls {
 
   // What one row takes several of: the transport's buttons stand side by side.
   controlsOf(list) {
-    const words = new Map(TRANSPORT);
-    const buttons = list.filter((p) => words.has(p.id));
-    const out = list.filter((p) => !words.has(p.id)).map((p) => this.control(p));
+    const buttons = list.filter((p) => TRANSPORT.includes(p.id));
+    const out = list.filter((p) => !TRANSPORT.includes(p.id)).map((p) => this.control(p));
     if (!buttons.length) return out;
     const row = el("div", "transport");
     row.setAttribute("role", "group");
-    row.setAttribute("aria-label", "Transport");
-    for (const p of buttons) row.append(this.trigger(p, words.get(p.id)));
+    row.setAttribute("aria-label", t("transport"));
+    for (const p of buttons) row.append(this.trigger(p));
     return [row, ...out];
   }
 
@@ -110,9 +104,15 @@ export class Controls {
     return this[made[controlOf(p)]](p, text);
   }
 
+  // What a control is called for who does not see where it stands: of a track with its name.
+  called(p, text) {
+    const name = text ?? nameOf(p);
+    return this.track ? t("knob.of", { knob: name, track: this.track }) : name;
+  }
+
   row(p, text) {
     const row = el("label", "control");
-    row.dataset.why = `${p.doc}.`;
+    row.dataset.why = docOf(p, this.track);
     row.append(el("span", "name", text ?? nameOf(p)));
     return row;
   }
@@ -125,7 +125,7 @@ export class Controls {
     input.step = 1;
     input.id = `p-${p.id}`;
     input.disabled = !this.app.mayChange;
-    input.setAttribute("aria-label", `${NAMES[p.id] ?? p.id}: ${p.doc}`);
+    input.setAttribute("aria-label", `${this.called(p, text)}: ${docOf(p, this.track)}`);
     const value = el("output", "number");
     input.oninput = () => this.send(p.id, rounded(p, fromShare(p, Number(input.value) / places(p))));
     input.ondblclick = () => this.send(p.id, p.default);
@@ -134,7 +134,7 @@ export class Controls {
     this.show[p.id] = (v) => {
       const share = toShare(p, v);
       if (document.activeElement !== input || !input.matches(":active")) input.value = Math.round(share * places(p));
-      value.textContent = p.id === "bars" && v === 0 ? "any length" : textOf(p, v);
+      value.textContent = textOf(p, v);
       input.style.setProperty("--at", `${100 * share}%`);
       input.setAttribute("aria-valuetext", value.textContent);
     };
@@ -159,7 +159,7 @@ export class Controls {
 
   // `name`: what it is called for who does not see where it stands.
   toggle(p, label = nameOf(p), name = label) {
-    const button = chip(label, `${p.doc}.`, () => this.send(p.id, this.app.values[p.id] ? 0 : 1), `p-${p.id}`);
+    const button = chip(label, docOf(p, this.track), () => this.send(p.id, this.app.values[p.id] ? 0 : 1), `p-${p.id}`);
     button.setAttribute("aria-label", name);
     button.disabled = !this.app.mayChange;
     this.show[p.id] = (v) => button.setAttribute("aria-pressed", String(Boolean(v)));
@@ -167,22 +167,22 @@ export class Controls {
   }
 
   trigger(p, label = nameOf(p)) {
-    const button = chip(label, `${p.doc}.`, () => this.app.send({ fire: p.id }), `p-${p.id}`);
+    const button = chip(label, docOf(p, this.track), () => this.app.send({ fire: p.id }), `p-${p.id}`);
     button.disabled = !this.app.mayChange;
     return button;
   }
 
-  choice(p) {
+  choice(p, text) {
     const box = el("div", "segments");
     box.setAttribute("role", "radiogroup");
-    box.setAttribute("aria-label", p.id);
+    box.setAttribute("aria-label", this.called(p, text));
     const docs = Object.fromEntries(p.doc.split(";").map((part) => part.split(":").map((s) => s.trim())));
-    const buttons = p.choices.map((word, k) => {
-      const button = el("button", "", word);
-      button.id = `p-${p.id}-${word}`;
+    const buttons = p.choices.map((choice, k) => {
+      const button = el("button", "", choiceOf(p, choice));
+      button.id = `p-${p.id}-${choice}`;
       button.setAttribute("role", "radio");
       button.disabled = !this.app.mayChange;
-      button.dataset.why = docs[word] ? `${word}: it ${docs[word]}.` : `${p.doc}.`;
+      button.dataset.why = docs[choice] ? word(`doc.${p.id}.${choice}`, `${choice}: ${docs[choice]}.`) : docOf(p, this.track);
       button.onclick = () => this.send(p.id, k);
       box.append(button);
       return button;
@@ -196,9 +196,9 @@ export class Controls {
     const select = el("select");
     select.id = `p-${p.id}`;
     select.disabled = !this.app.mayChange;
-    select.setAttribute("aria-label", `${p.id}: ${p.doc}`);
-    p.choices.forEach((word, k) => {
-      const option = el("option", "", word);
+    select.setAttribute("aria-label", `${this.called(p, text)}: ${docOf(p, this.track)}`);
+    p.choices.forEach((choice, k) => {
+      const option = el("option", "", choiceOf(p, choice));
       option.value = k;
       select.append(option);
     });
@@ -212,23 +212,25 @@ export class Controls {
   strip({ name, level, mute, solo, fold }) {
     const box = el("div", "strip-of");
     const track = this.app.net.tracks.find((t) => t.name === name);
-    const said = track ? name : "you";
+    const said = track ? trackName(track) : t("you");
+    this.track = said;
     const row = el("div", "control mix");
     const title = el("span", "name", said);
     if (track) title.style.color = trackColour(track);
     box.style.setProperty("--track", track ? trackColour(track) : "var(--player)");
     row.append(title);
     if (level) {
-      row.dataset.why = `${level.doc}.`;
-      this.slider(level, "", row);
+      row.dataset.why = docOf(level, said);
+      this.slider(level, t("knob.level"), row);
     }
-    if (mute) row.append(this.toggle(mute, "mute", `mute ${name}`));
-    if (solo) row.append(this.toggle(solo, "solo", `solo ${name}`));
+    if (mute) row.append(this.toggle(mute, t("mute"), t("mute.of", { track: said })));
+    if (solo) row.append(this.toggle(solo, t("solo"), t("solo.of", { track: said })));
     box.append(row);
     if (fold.length) {
-      const nodes = fold.map((p) => this.control(p, p.id.slice(name.length + 1)));
-      box.append(this.fold(name, track ? `sound of ${name}` : "your sound", nodes));
+      const nodes = fold.map((p) => this.control(p, knobName(p.id.slice(name.length + 1))));
+      box.append(this.fold(name, track ? t("sound.of", { track: said }) : t("sound.yours"), nodes));
     }
+    this.track = "";
     return box;
   }
 
@@ -241,6 +243,6 @@ export class Controls {
   }
 }
 
-function nameOf(p) {
-  return NAMES[p.id] ?? p.id;
+function knobName(knob) {
+  return word(`knob.${knob}`, knob);
 }

@@ -1,6 +1,7 @@
 // Playing from the page: the piano drawn here, the computer's keyboard, and MIDI keyboards plugged into it.
 
 import { chip, el } from "../lib/dom.js";
+import { t } from "../lib/language.js";
 import { PLAYER, pitchName } from "../lib/net.js";
 import { CODES, pianoKeys, velocityAt } from "../lib/piano.js";
 
@@ -12,7 +13,7 @@ const VELOCITY = 92;
 export class Keys {
   constructor(app) {
     this.app = app;
-    this.base = 60; // pitch of the A key
+    this.first = this.base = 60; // pitch of the A key
     this.down = new Map(); // what holds a pitch here: pitch -> number of holders
     this.heard = new Map(); // track -> Map(pitch -> {beat, velocity}): what sounds, from anywhere
     this.codes = new Map(); // key of the computer -> pitch it holds
@@ -27,6 +28,7 @@ export class Keys {
     const holders = this.down.get(pitch) ?? 0;
     this.down.set(pitch, holders + 1);
     if (holders === 0) this.app.send({ midi: [NOTE_ON, pitch, velocity] });
+    this.app.happened("played");
     this.light();
   }
 
@@ -110,7 +112,7 @@ export class Keys {
     this.tools = el("div", "dock-tools");
     this.piano = el("div", "piano");
     this.piano.setAttribute("role", "group");
-    this.piano.setAttribute("aria-label", "Piano");
+    this.piano.setAttribute("aria-label", t("piano"));
     dock.append(this.tools, this.piano);
     this.fingers = new Map();
     const pitchAt = (event) => {
@@ -164,7 +166,7 @@ export class Keys {
     this.built = key;
     this.keys = new Map();
     piano.replaceChildren();
-    piano.setAttribute("aria-label", app.mayChange ? "Piano" : "Piano: shows what is played");
+    piano.setAttribute("aria-label", t(app.mayChange ? "piano" : "piano.shows"));
     for (const { pitch, black, left, width, letter } of list) {
       const node = el("button", black ? "black" : "white");
       node.dataset.pitch = pitch;
@@ -187,25 +189,22 @@ export class Keys {
     const words = el("p", "soft", "");
     tools.replaceChildren(words);
     if (!app.mayChange) {
-      words.textContent = app.net?.recorded
-        ? "A recording: these are the keys as they were played."
-        : "You are watching. Whoever runs the stage has the address that lets you play.";
+      words.textContent = t(app.net?.recorded ? "dock.recorded" : "dock.watching");
       app.sound.addButton(tools);
       return;
     }
-    words.textContent = matchMedia("(pointer: coarse)").matches ? "Play along: touch the keys." : "Play along: click the keys, or use the letters on them.";
+    words.textContent = t(matchMedia("(pointer: coarse)").matches ? "dock.touch" : "dock.click");
     tools.append(
-      chip("octave −", "Move the piano down an octave. Key Z.", () => this.move(-12)),
-      chip("octave +", "Move the piano up an octave. Key X.", () => this.move(12)),
+      chip(t("octave.down"), t("octave.down.why"), () => this.move(-12)),
+      chip(t("octave.up"), t("octave.up.why"), () => this.move(12)),
     );
     if (navigator.requestMIDIAccess) {
-      const why = "Play with a MIDI keyboard that is plugged into this computer.";
-      const midi = chip(this.midiName ?? "MIDI keyboard", why, () => this.openMidi(), "midi");
+      const midi = chip(this.midiName ?? t("midi"), t("midi.why"), () => this.openMidi(), "midi");
       midi.setAttribute("aria-pressed", String(Boolean(this.midiName)));
       tools.append(midi);
     }
     app.sound.addButton(tools);
-    const panic = chip("Silence", "Ends every note at once, yours and the network's.", () => app.send({ fire: "panic" }), "panic");
+    const panic = chip(t("panic"), t("panic.why"), () => app.send({ fire: "panic" }), "panic");
     panic.classList.add("panic");
     tools.append(panic);
   }
@@ -235,13 +234,13 @@ export class Keys {
           input.onmidimessage = ({ data }) => this.midi(data);
         }
         this.midiName = names.length ? names.join(", ") : null;
-        this.app.note(names.length ? `Listening to ${names.join(", ")}.` : "No MIDI keyboard is plugged in; it will be heard as soon as one is.");
+        this.app.note(names.length ? t("note.midi", { names: names.join(", ") }) : t("note.midi.none"));
         this.buildTools();
       };
       access.onstatechange = listen;
       listen();
     } catch (error) {
-      this.app.note(`The browser does not give MIDI keyboards to this page (${error.message}).`);
+      this.app.note(t("note.midi.refused", { reason: error.message }));
     }
   }
 

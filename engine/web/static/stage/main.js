@@ -1,23 +1,29 @@
 // The stage page: puts the parts together and draws whenever the screen does.
 
+import { Chance } from "../lib/chance.js";
 import { BeatClock } from "../lib/clock.js";
 import { loadPalette } from "../lib/colour.js";
-import { el } from "../lib/dom.js";
+import { el, translate } from "../lib/dom.js";
+import { Feed } from "../lib/feed.js";
 import { PAST } from "../lib/frames.js";
 import { History } from "../lib/history.js";
+import { choice, load, preferred, speakWith, t } from "../lib/language.js";
 import { Likeness } from "../lib/likeness.js";
 import { Net } from "../lib/net.js";
 import { Why } from "../lib/why.js";
+import { readAddress, takeToken, writeAddress } from "./address.js";
 import { Controls } from "./controls.js";
-import { Feed } from "../lib/feed.js";
+import { Header } from "./header.js";
+import { Idle } from "./idle.js";
 import { Keys } from "./keys.js";
+import { Kiosk } from "./kiosk.js";
 import { MomentsView } from "./moments.js";
 import { NetworkView } from "./network.js";
 import { NeuronView } from "./neuron.js";
 import { makePainter } from "./paint.js";
 import { RollView } from "./roll.js";
 import { Sound } from "./sound.js";
-import { Kiosk, Walk } from "./walk.js";
+import { Walk } from "./walk.js";
 
 const VIEWS = ["network", "neuron", "moments", "roll"];
 const NOTE_MS = 5000;
@@ -28,6 +34,7 @@ const $ = (id) => document.getElementById(id);
 class App {
   constructor() {
     this.query = new URLSearchParams(location.search);
+    this.language = null;
     this.flat = this.query.get("draw") === "2d";
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.mayChange = false;
@@ -37,16 +44,56 @@ class App {
     this.view = null;
     this.clock = new BeatClock();
     this.figures = { firstPictureMs: null, frames: 0, frameMs: new Float32Array(FRAMES), step: null, shown: new Map() };
-    this.why = new Why($("why"));
+    this.why = new Why($("why"), () => this.happened("asked"));
+    this.header = new Header(this);
     this.sound = new Sound(this);
     this.keys = new Keys(this);
-    this.keys.mount($("dock"));
     this.controls = new Controls(this, $("controls"));
     this.walk = new Walk(this, $("walk"));
+    this.idle = new Idle(this, $("asked"));
+    this.chance = new Chance(1);
     this.kiosk = this.query.has("kiosk") ? new Kiosk(this, $("caption")) : null;
+  }
+
+  async start() {
+    await Promise.all([loadPalette(), this.speak(preferred(location.search, choice.get(), navigator.languages))]);
+    this.keys.mount($("dock"));
     this.wire();
     this.connect();
     requestAnimationFrame((now) => this.draw(now));
+  }
+
+  // Have everything in a language, at once.
+  async speak(language) {
+    this.wanted = language;
+    const texts = await load(language, new URL("texts/", import.meta.url), this.query.has("pseudo"));
+    if (this.wanted !== language) return; // somebody has chosen another meanwhile
+    speakWith(texts);
+    this.language = document.documentElement.lang = language;
+    translate(document);
+    this.header.words();
+    if (this.welcome) {
+      this.build();
+      this.show(this.view);
+      this.walk.again();
+      this.kiosk?.again();
+    }
+  }
+
+  async choose(language) {
+    choice.set(language);
+    const focused = document.activeElement?.dataset.language;
+    try {
+      await this.speak(language);
+      if (focused) [...document.querySelectorAll(`[data-language="${language}"]`)].find((node) => node.offsetParent)?.focus();
+    } catch (error) {
+      this.note(error.message);
+    }
+  }
+
+  // Something was done that the walk may have asked for.
+  happened(what) {
+    this.walk.happened(what);
   }
 
   connect() {
@@ -63,13 +110,13 @@ class App {
     feed.on("values", ({ values }) => {
       Object.assign(this.values, values);
       this.controls.update(values);
-      this.showSettings();
+      this.header.settings();
     });
     feed.on("parameters", ({ parameters }) => {
       this.parameters = parameters;
       this.controls.build(parameters, this.values);
     });
-    feed.on("status", (status) => this.status(status));
+    feed.on("status", (status) => this.header.take(status));
     feed.on("allowed", ({ may_change }) => this.allow(may_change, true));
     feed.on("step", (frame) => this.step(frame));
     feed.on("notes", (notes) => this.keys.hear(notes));
@@ -82,7 +129,7 @@ class App {
       document.body.classList.add("gone");
       this.keys.releaseAll();
       this.keys.hear({ events: [], lost: true });
-      this.note(code === 1013 ? "The house is full. This page comes in as soon as somebody leaves." : "The stage is not there. This page comes back by itself.", true);
+      this.note(t(code === 1013 ? "note.full" : "note.gone"), true);
     });
     feed.connect();
   }
@@ -121,19 +168,10 @@ class App {
     this.rate = hello.rate_hz;
     this.figures.shown.clear();
     this.welcome = hello;
-    const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? sessionStorage.getItem("token");
-    if (token) {
-      // It goes out of the address line, so that nobody reads it over a shoulder, and stays for this tab.
-      sessionStorage.setItem("token", token);
-      history.replaceState(null, "", location.pathname + location.search);
-      this.send({ token });
-    }
-    $("recorded").hidden = !this.net.recorded;
-    $("act-controls").textContent = this.net.recorded ? "Settings" : "Controls";
+    const token = takeToken();
+    if (token) this.send({ token });
     this.kiosk?.restart();
-    $("network-name").textContent = this.net.name.replace(/ network$/, ""); // there is little room beside the tabs
-    $("network-name").dataset.why = `The network that is playing. ${this.net.card.description ?? ""}`.trim();
-    document.title = `Algoritmo: ${this.net.name}`;
+    this.header.words();
     this.selected = this.neuronHere(this.selected);
     if (this.sound.on) this.send({ sound: true });
     this.allow(hello.may_change);
@@ -141,12 +179,37 @@ class App {
     this.names = VIEWS.filter((view) => this.net.stack.length || (view !== "neuron" && view !== "moments"));
     for (const view of VIEWS) $(`tab-${view}`).hidden = !this.names.includes(view);
     if (!this.names.includes(this.view)) this.view = null;
-    this.views?.network.free();
-    this.views = { network: new NetworkView(this), neuron: new NeuronView(this), moments: new MomentsView(this), roll: new RollView(this) };
-    this.readAddress();
+    this.makeViews();
+    const asked = readAddress();
+    if (this.names.includes(asked.view)) this.view = asked.view;
+    if (asked.neuron) this.selected = this.neuronHere(asked.neuron);
     if (this.controlsOpen === undefined) this.toggleControls(innerWidth >= 1280 && !this.net.planes && !this.kiosk && !this.net.recorded, true);
     this.show(this.view ?? "network");
-    this.showSettings();
+  }
+
+  makeViews() {
+    this.views?.network.free();
+    this.views = { network: new NetworkView(this), neuron: new NeuronView(this), moments: new MomentsView(this), roll: new RollView(this) };
+  }
+
+  // Somebody left: all is as at first for whoever comes next, language too. What plays is not touched but for what he asked it
+  // to imagine.
+  async asAtFirst() {
+    choice.set(null);
+    this.walk.forget();
+    this.kiosk?.restart();
+    this.keys.releaseAll();
+    this.keys.base = this.keys.first;
+    if (this.sound.on) await this.sound.stop();
+    if (this.mayChange && this.views?.roll.wished) this.send({ set: { futures: 0 } });
+    this.moment = null;
+    this.selected = this.neuronHere({ layer: -1 });
+    this.current?.unmount();
+    this.current = null;
+    this.makeViews();
+    this.view = "network";
+    this.toggleControls(false);
+    await this.speak(preferred(location.search, null, navigator.languages));
   }
 
   // A neuron of this network: the one named where there is such a one, else the first.
@@ -164,14 +227,17 @@ class App {
     this.kiosk?.restart();
     // What would only open controls that turn nothing does not look as if it could be clicked.
     for (const id of ["tempo-now", "mode-now"]) $(id).disabled = !may;
-    if (this.welcome) {
-      this.controls.build(this.parameters, this.values);
-      this.keys.built = "";
-      this.keys.build();
-    }
+    if (this.welcome) this.build();
     if (asked && !may) sessionStorage.removeItem("token");
-    if (asked && !may) this.note("That address does not let you play: its token is not the one of this evening.");
-    else if (asked && changed) this.note("You may play and change things.");
+    if (asked && !may) this.note(t("note.token"));
+    else if (asked && changed) this.note(t("note.allowed"));
+  }
+
+  // What stands around the view: the controls and the piano.
+  build() {
+    this.controls.build(this.parameters, this.values);
+    this.keys.built = "";
+    this.keys.build();
   }
 
   step(frame) {
@@ -191,7 +257,7 @@ class App {
     const now = performance.now();
     this.clock.step(frame.beat, frame.tempo, now);
     if (!this.past) this.current?.step(frame);
-    this.showBeat(frame);
+    this.header.beat(frame);
   }
 
   // Compare what came with what came before: of a long past a little at each frame, so that no picture waits for it.
@@ -205,39 +271,6 @@ class App {
       number = history.first;
     }
     while (number < history.count && performance.now() < end) likeness.push(history.at(number), number++);
-  }
-
-  showBeat(frame) {
-    const { net } = this;
-    const beat = Math.floor(frame.beat);
-    $("bar").textContent = frame.step < 0 ? "–" : Math.floor(beat / net.beatsPerBar) + 1;
-    $("beat-in-bar").textContent = (((beat % net.beatsPerBar) + net.beatsPerBar) % net.beatsPerBar) + 1;
-    $("beat").classList.toggle("down", beat % net.beatsPerBar === 0);
-    $("tempo").textContent = Math.round(frame.tempo);
-  }
-
-  showSettings() {
-    const { modes = [], turns = [] } = this.welcome ?? {};
-    const mode = modes[Math.round(this.values.mode)];
-    const turn = this.listening === undefined || !turns.includes(mode) ? "" : this.listening ? ": listening" : ": answering";
-    const all = [...modes, ...turns.flatMap((one) => [`${one}: answering`, `${one}: listening`]), "stopped"];
-    if (mode) inPlace($("mode-now"), this.playing === false ? "stopped" : mode + turn, all);
-    if (this.values.tempo) $("tempo").textContent = Math.round(this.values.tempo);
-  }
-
-  status(status) {
-    this.listening = status.listening;
-    if (status.playing !== undefined && status.playing !== this.playing) {
-      this.playing = status.playing;
-      this.controls.showPlaying(status.playing);
-      $("beat").classList.toggle("still", !status.playing);
-    }
-    this.showSettings();
-    const parts = [];
-    if (status.step_p50_ms !== undefined) parts.push(`It needs ${status.step_p50_ms} ms for a step, on ${status.provider}.`);
-    if (status.late_steps) parts.push(`${status.late_steps} steps came too late and were left out.`);
-    if (status.device_lost) this.note("The sound device is gone; the music goes on without sound until it is back.");
-    $("network-name").dataset.why = `The network that is playing. ${this.net?.card.description ?? ""} ${parts.join(" ")}`.trim();
   }
 
   // Something to say for a while; `stay` keeps it until the next.
@@ -259,12 +292,13 @@ class App {
       tab.tabIndex = view === name ? 0 : -1;
     }
     const root = $("view");
-    root.replaceChildren();
+    root.replaceChildren(el("h2", "unseen", t(`tab.${name}`)));
     root.setAttribute("aria-labelledby", `tab-${name}`);
     this.why.hide();
     this.current = this.views[name];
     this.current.mount(root);
-    this.writeAddress();
+    writeAddress(this);
+    this.walk.follow();
   }
 
   select(what) {
@@ -272,13 +306,13 @@ class App {
     this.selected = what;
     if (there) this.current.change();
     else this.show("neuron");
-    this.writeAddress();
+    writeAddress(this);
   }
 
   // A neuron worth looking at, for who did not choose one.
   surprise() {
     const { net, views } = this;
-    const layer = net.stack[Math.floor(Math.random() * net.stack.length)];
+    const layer = net.stack[this.chance.below(net.stack.length)];
     this.selected = { layer: layer.index, unit: 0, row: net.planes ? this.selected.row : null };
     this.show("neuron");
     views.neuron.find("beat");
@@ -287,25 +321,6 @@ class App {
   pickMoment(number) {
     this.moment = number;
     this.show("moments");
-  }
-
-  // The view and the neuron stand in the address, so that a link shows the same again.
-  writeAddress() {
-    const { layer, unit, row } = this.selected;
-    const where = new URLSearchParams({ view: this.view });
-    if (this.view === "neuron") {
-      where.set("layer", layer + 1);
-      where.set("neuron", unit + 1);
-      if (row !== null) where.set("note", row);
-    }
-    history.replaceState(null, "", `#${where}`);
-  }
-
-  readAddress() {
-    const where = new URLSearchParams(location.hash.slice(1));
-    if (this.names.includes(where.get("view"))) this.view = where.get("view");
-    const [layer, unit, row] = ["layer", "neuron", "note"].map((key) => Number(where.get(key) ?? NaN));
-    if (layer >= 1 && unit >= 1) this.selected = this.neuronHere({ layer: layer - 1, unit: unit - 1, row: row >= 0 ? row : null });
   }
 
   toggleControls(open = !this.controlsOpen, quiet = false) {
@@ -318,7 +333,7 @@ class App {
 
   toggleFull() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else document.documentElement.requestFullscreen?.().catch(() => this.note("The browser does not give this page the whole screen."));
+    else document.documentElement.requestFullscreen?.().catch(() => this.note(t("note.screen")));
   }
 
   wire() {
@@ -359,10 +374,8 @@ class App {
     figures.last = now;
     this.kiosk?.draw(now);
     if (figures.firstPictureMs !== null) this.compare();
-    const player = this.keys.playerSounds;
-    const network = this.keys.networkSounds;
-    if (player !== this.litPlayer) $("who-player").classList.toggle("on", (this.litPlayer = player));
-    if (network !== this.litNetwork) $("who-network").classList.toggle("on", (this.litNetwork = network));
+    this.header.lights(this.keys);
+    this.idle.watch();
     if (this.past) {
       // What came before this page was opened: taken in one go.
       this.past = false;
@@ -377,14 +390,7 @@ class App {
   }
 }
 
-// A text in a place as wide as the widest of those that may stand in it.
-function inPlace(node, text, all) {
-  if (node.firstChild?.textContent === text && node.childElementCount === all.length + 1) return;
-  node.classList.add("place");
-  const held = all.map((one) => el("span", "held", one));
-  for (const one of held) one.ariaHidden = "true";
-  node.replaceChildren(el("span", "", text), ...held);
-}
-
-await loadPalette();
 window.stage = new App(); // for the console, and for whoever measures
+window.stage.start().catch((error) => {
+  document.body.replaceChildren(el("p", "fault", `This page could not be opened: ${error.message}.`));
+});

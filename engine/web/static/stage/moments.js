@@ -2,12 +2,13 @@
 
 import { palette, shade } from "../lib/colour.js";
 import { chip, el, tools } from "../lib/dom.js";
+import { t } from "../lib/language.js";
 import { legend } from "../lib/legend.js";
 import { pieces } from "../lib/likeness.js";
 import { Rows, barsBetween } from "../lib/notes.js";
 import { mod } from "../lib/number.js";
 import { Sheet, font, outlined, textSize } from "../lib/sheet.js";
-import { drawBars, drawNotes } from "./rollstrip.js";
+import { barName, drawBars, drawNotes } from "./rollstrip.js";
 
 export class MomentsView {
   constructor(app) {
@@ -15,24 +16,24 @@ export class MomentsView {
   }
 
   sentence() {
-    return "Has it been here before? Bright: the network was in nearly the same state at both times. Stripes beside the diagonal are music that comes back.";
+    return t("moments.sentence");
   }
 
   mount(root) {
     const { app } = this;
     this.rows = new Rows(app.net);
-    this.follow = chip("follow now", "Compare with the newest step, always.", () => this.pick(null), "follow");
+    this.follow = chip(t("follow"), t("follow.why"), () => this.pick(null), "follow");
     const line = tools(this.sentence(), this.follow);
     const page = el("div", "moments");
     const left = el("div", "matrix-box");
-    const head = el("h3", "", "Every moment against every other");
-    head.dataset.why = "Time runs to the right and down; each dot tells how alike the network's states were at two moments.";
+    const head = el("h3", "", t("moments.matrix"));
+    head.dataset.why = t("moments.matrix.why");
     head.append(legend({ min: 0, max: 1 }));
     left.append(head);
-    this.matrix = new Sheet(left, "matrix", "");
+    this.matrix = new Sheet(left, "matrix", "", t("moments.matrix"));
     const right = el("div", "alike");
     this.title = el("h3", "");
-    this.title.dataset.why = "The moment that the others are compared with. Click the picture, the strip below or the roll to pick another.";
+    this.title.dataset.why = t("moments.picked.why");
     right.append(this.title);
     this.cards = [];
     for (let k = 0; k < 5; k++) {
@@ -45,10 +46,10 @@ export class MomentsView {
       this.cards.push({ card, text, sheet, number: null });
     }
     const bottom = el("div", "along");
-    const along = el("h3", "", "How like the picked moment each step was");
-    along.dataset.why = "The higher, the more alike; click to pick another moment.";
+    const along = el("h3", "", t("moments.along"));
+    along.dataset.why = t("moments.along.why");
     bottom.append(along);
-    this.along = new Sheet(bottom, "along-line", "");
+    this.along = new Sheet(bottom, "along-line", "", t("moments.along"));
     page.append(left, right, bottom);
     root.append(line, page);
     for (const { card } of this.cards) card.onclick = () => this.openCard(card);
@@ -62,7 +63,7 @@ export class MomentsView {
     this.along.canvas.addEventListener("pointermove", (event) => {
       const number = this.alongNumber(event);
       if (number === null) app.why.hide();
-      else app.why.say(`${app.net.place(app.history.at(number)?.step ?? 0)}: ${this.percent(number)} like the picked moment. Click to pick it.`, event.clientX, event.clientY);
+      else app.why.say(t("moments.like", { place: app.net.place(app.history.at(number)?.step ?? 0), percent: this.percent(number) }), event.clientX, event.clientY);
     });
     this.along.canvas.addEventListener("pointerleave", () => app.why.hide());
     this.image = null;
@@ -78,6 +79,7 @@ export class MomentsView {
 
   pick(number) {
     this.app.moment = number;
+    if (number !== null) this.app.happened("moment");
     this.change();
   }
 
@@ -173,8 +175,9 @@ export class MomentsView {
     }
     const last = history.last.step;
     const size = textSize(12);
-    const every = Math.max(barsBetween(one * net.stepsPerBar, 5.3 * size), 4) * net.stepsPerBar;
     show.font = font(12);
+    const wide = barName(show);
+    const every = Math.max(barsBetween(one * net.stepsPerBar, wide), 4) * net.stepsPerBar;
     for (let n = from; n < from + shown; n++) {
       const step = last - (history.count - 1 - n);
       if (mod(step, every) || step < 0) continue;
@@ -182,7 +185,7 @@ export class MomentsView {
       show.fillRect((n - from) * one, 0, 1, side);
       show.fillRect(0, (n - from) * one, side, 1);
       show.fillStyle = palette.text;
-      if (n > from && (n - from) * one < side - 4.6 * size) outlined(show, `bar ${step / net.stepsPerBar + 1}`, (n - from) * one + 4, size + 1);
+      if (n > from && (n - from) * one < side - wide) outlined(show, t("bar", { number: step / net.stepsPerBar + 1 }), (n - from) * one + 4, size + 1);
     }
     const here = (this.number - from + 0.5) * one;
     show.strokeStyle = palette.player;
@@ -221,7 +224,7 @@ export class MomentsView {
     const number = this.number;
     const frame = history.at(number);
     if (!frame) return;
-    this.title.textContent = `${this.app.moment === null ? "Now" : "Picked"}: ${net.place(frame.step)}, and the moments most like it`;
+    this.title.textContent = t(this.app.moment === null ? "moments.now" : "moments.picked", { place: net.place(frame.step) });
     const best = likeness.best(number, this.cards.length);
     this.cards.forEach((card, k) => {
       const n = best[k];
@@ -229,8 +232,8 @@ export class MomentsView {
       card.card.hidden = n === undefined;
       if (n === undefined) return;
       const there = history.at(n);
-      card.text.replaceChildren(el("b", "", net.place(there.step)), el("span", "", `${this.percent(n)} alike`));
-      card.card.dataset.why = `The bar around ${net.place(there.step)}, when the network was in nearly the same state. Click to pick that moment.`;
+      card.text.replaceChildren(el("b", "", net.place(there.step)), el("span", "", t("moments.alike", { percent: this.percent(n) })));
+      card.card.dataset.why = t("moments.card.why", { place: net.place(there.step) });
       const pen = card.sheet.fit();
       const around = net.stepsPerBar / 2;
       const [a, b] = [n - around, n + around];
@@ -242,7 +245,7 @@ export class MomentsView {
   }
 
   percent(n) {
-    return `${(100 * this.app.likeness.of(n, this.number)).toFixed(0)} %`;
+    return (100 * this.app.likeness.of(n, this.number)).toFixed(0);
   }
 
   openCard(node) {
@@ -275,7 +278,7 @@ export class MomentsView {
     }
     const [a, b] = pair;
     const { net, history, likeness } = app;
-    app.why.say(`${net.place(history.at(a).step)} and ${net.place(history.at(b).step)}: ${(100 * likeness.of(a, b)).toFixed(0)} % alike. Click to pick ${net.place(history.at(a).step)}.`, event.clientX, event.clientY);
+    app.why.say(t("moments.pair", { one: net.place(history.at(a).step), other: net.place(history.at(b).step), percent: (100 * likeness.of(a, b)).toFixed(0) }), event.clientX, event.clientY);
   }
 
   alongNumber(event) {

@@ -2,11 +2,13 @@
 
 import { palette, rgb, trackColour } from "../lib/colour.js";
 import { chip, el, tools } from "../lib/dom.js";
-import { CLAMPED, PLAY, PLAYER } from "../lib/net.js";
+import { counted, t } from "../lib/language.js";
+import { CLAMPED, PLAY, PLAYER, trackName } from "../lib/net.js";
 import { HELD, YOURS, barsBetween, sounded } from "../lib/notes.js";
 import { mod } from "../lib/number.js";
 import { Ranges, laneLayout, nameColumns, rowNames } from "../lib/roll_layout.js";
-import { Sheet, font, outlined, textSize } from "../lib/sheet.js";
+import { Sheet, fitted, font, outlined, textSize } from "../lib/sheet.js";
+import { barName } from "./rollstrip.js";
 
 const FAINT = 0.02; // likelihood below which nothing is drawn
 const ASKED = 4; // futures that the button asks for
@@ -18,7 +20,7 @@ export class RollView {
   }
 
   sentence() {
-    return "What sounds, step by step: yours amber, the network's in the colour of its instrument. The shade behind is how likely each note was; what did not happen remains a ghost.";
+    return t("roll.sentence");
   }
 
   mount(root) {
@@ -27,16 +29,13 @@ export class RollView {
       ghosts.setAttribute("aria-pressed", String(!this.plain));
       this.redraw();
     };
-    const ghosts = chip("ghosts", "Show the notes that were likely but did not happen.", turn, "ghosts");
+    const ghosts = chip(t("ghosts"), t("ghosts.why"), turn, "ghosts");
     ghosts.setAttribute("aria-pressed", String(!this.plain));
-    const why = "Let the network imagine other ways to go on: the more of them agree on a note, the brighter it is right of now.";
-    this.wish = chip("look ahead", why, () => this.app.send({ set: { futures: this.app.values.futures ? 0 : ASKED } }), "futures");
+    this.wish = chip(t("ahead"), t("ahead.why"), () => this.look(), "futures");
     const box = el("div", "roll");
     root.append(tools(this.sentence(), ghosts, this.wish), box);
-    this.sheet = new Sheet(box, "fill", "");
+    this.sheet = new Sheet(box, "fill", "", t("roll.shows"));
     this.sheet.canvas.tabIndex = 0;
-    this.sheet.canvas.setAttribute("role", "img");
-    this.sheet.canvas.setAttribute("aria-label", "The notes of the last bars, by track and pitch");
     this.page = document.createElement("canvas");
     this.watch = new ResizeObserver(() => this.redraw());
     this.watch.observe(box);
@@ -48,6 +47,13 @@ export class RollView {
       if (hit?.frame) this.app.pickMoment(hit.number);
     });
     this.redraw();
+  }
+
+  // Ask for what may follow, or no longer.
+  look() {
+    this.wished = !this.app.values.futures;
+    this.app.send({ set: { futures: this.wished ? ASKED : 0 } });
+    if (this.wished) this.app.happened("ahead");
   }
 
   unmount() {
@@ -262,8 +268,8 @@ export class RollView {
       pen.fillStyle = trackColour(track);
       pen.fillRect(this.left - 6, y, 2, tall);
       pen.font = font(13, "600");
-      if (this.narrow) outlined(pen, track.name, this.left + 4, y + 9);
-      else pen.fillText(track.name, 0, y + tall / 2);
+      if (this.narrow) outlined(pen, trackName(track), this.left + 4, y + 9);
+      else pen.fillText(trackName(track), 0, y + tall / 2);
     }
     pen.font = font(12);
     pen.fillStyle = palette.soft;
@@ -276,18 +282,20 @@ export class RollView {
     pen.fillStyle = palette.soft;
     const shift = this.part * this.cell;
     const { net } = this.app;
-    const every = barsBetween(this.cell * net.stepsPerBar, 5.3 * this.size) * net.stepsPerBar;
-    const nowAt = edge - 1.2 * this.size;
+    const wide = barName(pen);
+    const every = barsBetween(this.cell * net.stepsPerBar, wide) * net.stepsPerBar;
+    const nowWide = pen.measureText(t("now.here")).width;
+    const nowAt = Math.min(edge - nowWide / 2, this.sheet.width - nowWide);
     for (let k = 0; k <= this.columns; k++) {
       const step = last.step - k;
       if (step < 0 || mod(step, every)) continue;
       const x = edge - shift - k * this.cell;
-      if (x > this.left && x < nowAt - 4.6 * this.size) pen.fillText(`bar ${step / net.stepsPerBar + 1}`, x + 3, height - 4);
+      if (x > this.left && x < nowAt - wide) pen.fillText(t("bar", { number: step / net.stepsPerBar + 1 }), x + 3, height - 4);
     }
     pen.fillStyle = palette.text;
-    pen.fillText("now", nowAt, height - 4);
+    pen.fillText(t("now.here"), nowAt, height - 4);
     pen.fillStyle = palette.faint;
-    if (this.looked) pen.fillText("may follow", edge + 1.7 * this.size, height - 4);
+    if (this.looked) pen.fillText(fitted(pen, t("roll.follows"), this.sheet.width - nowAt - nowWide - 8), nowAt + nowWide + 8, height - 4);
   }
 
   hit(event) {
@@ -321,9 +329,10 @@ export class RollView {
     const track = net.tracks[net.slotTrack[slot]];
     const cell = frame.cells[slot];
     const note = sounded(frame, history.at(number + 1), slot);
-    const did = note ? (note & YOURS ? "you played it" : "the network played it") : cell & PLAY && !(cell & CLAMPED) ? "chosen, but it did not sound" : "it was not played";
-    const likely = `${(100 * net.probability(frame, slot)).toFixed(0)} %`;
-    app.why.say(`${track.name}, ${net.slotName(slot)}, at ${net.place(frame.step)}: likely to ${likely}; ${did}. Click for moments like this one.`, event.clientX, event.clientY);
+    const did = t(note ? (note & YOURS ? "roll.yours" : "roll.theirs") : cell & PLAY && !(cell & CLAMPED) ? "roll.chosen" : "roll.not");
+    const percent = (100 * net.probability(frame, slot)).toFixed(0);
+    const name = `${trackName(track)}, ${net.slotName(slot)}`;
+    app.why.say(t("roll.note", { name, place: net.place(frame.step), percent, did }), event.clientX, event.clientY);
   }
 
   foretell({ slot, ahead }) {
@@ -332,8 +341,8 @@ export class RollView {
     const k = history.last.step + ahead - step - 1;
     let many = 0;
     for (let b = 0; b < count && k < steps; b++) many += notes[(b * steps + k) * slots + slot] > 0;
-    const track = net.tracks[net.slotTrack[slot]];
-    return `${track.name}, ${net.slotName(slot)}, ${ahead} step${ahead > 1 ? "s" : ""} ahead: it sounds in ${many} of the ${count} ways the network imagines to go on.`;
+    const name = `${trackName(net.tracks[net.slotTrack[slot]])}, ${net.slotName(slot)}`;
+    return counted("roll.ahead", ahead, { name, many, ways: count });
   }
 }
 

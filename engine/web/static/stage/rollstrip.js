@@ -1,6 +1,7 @@
 // Notes over the last steps in one small picture: all tracks on one scale of pitches, drums below.
 
 import { palette, trackColour } from "../lib/colour.js";
+import { t } from "../lib/language.js";
 import { pitchName } from "../lib/net.js";
 import { HELD, Rows, YOURS, barsBetween, sounded } from "../lib/notes.js";
 import { mod } from "../lib/number.js";
@@ -25,6 +26,11 @@ export function drawNotes(pen, net, history, rows, from, to, x, y, width, height
   }
 }
 
+// How wide the name of a bar is, with some air.
+export function barName(pen) {
+  return pen.measureText(t("bar", { number: 888 })).width + 10;
+}
+
 // Bar and beat lines of the same rectangle.
 export function drawBars(pen, net, history, from, to, x, y, width, height, labels = false) {
   const one = width / (to - from);
@@ -32,8 +38,8 @@ export function drawBars(pen, net, history, from, to, x, y, width, height, label
   if (!last) return;
   const bar = net.stepsPerBar;
   const size = textSize(12);
-  const every = barsBetween(one * bar, 5.3 * size);
   pen.font = font(12);
+  const every = barsBetween(one * bar, barName(pen));
   for (let n = from; n < to; n++) {
     const step = last.step - (history.count - 1 - n);
     if (mod(step, net.stepsPerBeat)) continue;
@@ -41,10 +47,12 @@ export function drawBars(pen, net, history, from, to, x, y, width, height, label
     if (!down && one * net.stepsPerBeat < 18) continue;
     pen.fillStyle = down ? "#2c3846" : "#141b24";
     pen.fillRect(x + (n - from) * one, y, 1, height);
-    if (labels && down && step >= 0 && (step / bar) % every === 0) {
-      pen.fillStyle = palette.soft;
-      pen.fillText(`bar ${step / bar + 1}`, x + (n - from) * one + 4, y + height - 4);
-    }
+    if (!labels || !down || step < 0 || (step / bar) % every) continue;
+    const name = t("bar", { number: step / bar + 1 });
+    const left = (n - from) * one + 4;
+    if (left + pen.measureText(name).width > width) continue;
+    pen.fillStyle = palette.soft;
+    pen.fillText(name, x + left, y + height - 4);
   }
 }
 
@@ -53,12 +61,13 @@ export class RollStrip {
     this.app = app;
     this.cell = cell;
     this.rows = new Rows(app.net);
-    this.sheet = new Sheet(parent, "small-roll", "The notes of the last bars: yours amber, the network's in the colour of their track.");
+    this.sheet = new Sheet(parent, "small-roll", t("roll.strip"));
     this.sheet.canvas.addEventListener("click", () => app.show("roll"));
     this.sheet.canvas.style.cursor = "pointer";
   }
 
-  draw(net, history) {
+  draw() {
+    const { net, history } = this.app;
     const pen = this.sheet.fit();
     const { width, height } = this.sheet;
     if (!width) return;

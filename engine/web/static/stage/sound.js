@@ -1,6 +1,7 @@
 // The stage's sound in this browser, for machines without a sound card. A moment late: it travels over the network.
 
 import { chip } from "../lib/dom.js";
+import { t } from "../lib/language.js";
 
 export class Sound {
   constructor(app) {
@@ -11,16 +12,15 @@ export class Sound {
   addButton(tools) {
     // Browsers give the audio thread only to pages from this machine or over https.
     if (!window.isSecureContext || !window.AudioWorkletNode || !this.app.rate) return;
-    const why = "Hear the stage in this browser, for a machine without a sound card; a moment later than it is played.";
     const turn = async () => {
       try {
         await (this.on ? this.stop() : this.start());
       } catch (error) {
-        this.app.note(`The browser gives no sound to this page (${error.message}).`);
+        this.app.note(t("note.sound", { reason: error.message }));
       }
       button.setAttribute("aria-pressed", String(this.on));
     };
-    const button = chip("sound here", why, turn, "sound");
+    const button = chip(t("sound"), t("sound.why"), turn, "sound");
     button.setAttribute("aria-pressed", String(this.on));
     tools.append(button);
   }

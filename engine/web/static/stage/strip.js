@@ -1,16 +1,17 @@
 // The notes of all tracks side by side: how likely each was, which were chosen, which were heard.
 
 import { palette, trackColour, withAlpha } from "../lib/colour.js";
-import { CLAMPED, HOLD, PLAY, TOLD, pitchName } from "../lib/net.js";
+import { t } from "../lib/language.js";
+import { CLAMPED, HOLD, PLAY, TOLD, pitchName, trackName } from "../lib/net.js";
 import { byPlayer, slotPlaces } from "../lib/notes.js";
-import { Sheet, font, textSize } from "../lib/sheet.js";
+import { Sheet, fitted, font, textSize } from "../lib/sheet.js";
 
 // Likelihood as bars, the choice as blocks below them, pitches below those.
 export class BeliefStrip {
   constructor(parent, app) {
     this.app = app;
-    this.sheet = new Sheet(parent, "strip", "");
-    listen(this.sheet.canvas, app, (slot) => this.sentence(slot), () => this.places);
+    this.sheet = new Sheet(parent, "strip", "", t("belief.why"));
+    listen(this.sheet.canvas, app, (slot) => this.sentence(slot), () => this.places, "belief");
   }
 
   draw(frame) {
@@ -35,7 +36,8 @@ export class BeliefStrip {
       pen.fillStyle = "#0c1117";
       pen.fillRect(left[track.start], base + 3, right - left[track.start], block);
       pen.fillStyle = colour;
-      pen.fillText(fitted(pen, track.name, right - left[track.start] + 8), left[track.start], size);
+      const next = end < net.slots ? left[end] : width;
+      pen.fillText(fitted(pen, trackName(track), next - left[track.start] - 4), left[track.start], size);
       pen.fillStyle = palette.line;
       pen.fillRect(left[track.start], base, right - left[track.start], 1);
       this.ruler(pen, track, height);
@@ -75,12 +77,12 @@ export class BeliefStrip {
     const { net, history } = this.app;
     const frame = history.last;
     const track = net.tracks[net.slotTrack[slot]];
-    const name = `${track.name}, ${net.slotName(slot)}`;
+    const name = `${trackName(track)}, ${net.slotName(slot)}`;
     if (!frame) return name;
     const cell = frame.cells[slot];
-    const percent = `${(100 * net.probability(frame, slot)).toFixed(0)} %`;
-    const did = !(cell & PLAY) ? "it was not chosen" : cell & CLAMPED ? "you play it" : cell & HOLD ? "it goes on from before" : "it begins now";
-    return `${name}: the network finds it ${percent} likely; ${did}.${this.app.mayChange ? " Press to play it yourself." : ""}`;
+    const percent = (100 * net.probability(frame, slot)).toFixed(0);
+    const did = t(!(cell & PLAY) ? "belief.not" : cell & CLAMPED ? "belief.yours" : cell & HOLD ? "belief.holds" : "belief.begins");
+    return `${t("belief.says", { name, percent, did })}${this.app.mayChange ? ` ${t("belief.press")}` : ""}`;
   }
 }
 
@@ -88,7 +90,7 @@ export class BeliefStrip {
 export class HeardStrip {
   constructor(parent, app) {
     this.app = app;
-    this.sheet = new Sheet(parent, "strip heard", "");
+    this.sheet = new Sheet(parent, "strip heard", "", t("heard.why"));
     listen(this.sheet.canvas, app, (slot) => this.sentence(slot), () => this.places);
   }
 
@@ -118,20 +120,14 @@ export class HeardStrip {
 
   sentence(slot) {
     const { net, history } = this.app;
-    const name = `${net.tracks[net.slotTrack[slot]].name}, ${net.slotName(slot)}`;
+    const name = `${trackName(net.tracks[net.slotTrack[slot]])}, ${net.slotName(slot)}`;
     const told = history.last && history.last.cells[slot] & TOLD;
-    return `${name}: ${told ? "it sounded a step ago, and the network is told so" : "silent a step ago"}.`;
+    return t(told ? "heard.sounded" : "heard.silent", { name });
   }
 }
 
-export function fitted(pen, text, width) {
-  if (pen.measureText(text).width <= width) return text;
-  let short = text;
-  while (short.length > 1 && pen.measureText(short).width > width) short = short.slice(0, -1);
-  return short;
-}
-
-function listen(canvas, app, sentence, places) {
+// `what` is done when a note is pointed at.
+function listen(canvas, app, sentence, places, what = "") {
   const slotAt = (event) => {
     const { left, wide } = places() ?? {};
     if (!left) return -1;
@@ -139,16 +135,21 @@ function listen(canvas, app, sentence, places) {
     for (let slot = 0; slot < app.net.slots; slot++) if (x >= left[slot] && x < left[slot] + wide[slot]) return slot;
     return -1;
   };
+  const say = (slot, event) => {
+    app.why.say(sentence(slot), event.clientX, event.clientY);
+    app.happened(what);
+  };
   canvas.addEventListener("pointermove", (event) => {
     const slot = slotAt(event);
     canvas.style.cursor = slot >= 0 && app.mayChange ? "pointer" : "default";
-    if (slot >= 0) app.why.say(sentence(slot), event.clientX, event.clientY);
+    if (slot >= 0) say(slot, event);
     else app.why.hide();
   });
   canvas.addEventListener("pointerleave", () => app.why.hide());
   canvas.addEventListener("pointerdown", (event) => {
     const slot = slotAt(event);
     if (slot < 0) return;
+    say(slot, event);
     canvas.setPointerCapture(event.pointerId);
     const pitch = app.net.slotPitch[slot];
     app.keys.press(pitch, 90);
