@@ -114,5 +114,5 @@ export function rowNames(net, { lanes, rowOf, tallOf }, ranges, size, drums = tr
 export function nameColumns(net, names, measureTrack, measureRow) {
   const tracks = Math.max(...net.tracks.map((t) => measureTrack(t.name)));
   const rows = Math.max(0, ...names.map(({ text }) => measureRow(text)));
-  return { tracks: Math.ceil(tracks), left: Math.ceil(tracks + 8 + rows + 14) };
+  return { tracks: Math.ceil(tracks), left: Math.ceil(tracks + 14 + rows + 14) };
 }

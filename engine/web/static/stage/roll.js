@@ -77,7 +77,7 @@ export class RollView {
       return pen.measureText(text).width;
     };
     this.columnsLeft = nameColumns(net, this.names, measure("600"), measure(""));
-    this.left = this.narrow ? this.columnsLeft.left - this.columnsLeft.tracks - 8 : this.columnsLeft.left; // on a phone the tracks' names stand within the lanes
+    this.left = this.narrow ? this.columnsLeft.left - this.columnsLeft.tracks - 14 : this.columnsLeft.left; // on a phone the tracks' names stand within the lanes
     this.width = canvas.clientWidth - this.left;
     this.cell = this.narrow ? 9 : 14;
     this.ahead = (2 + (this.foreseen()?.steps ?? 0)) * this.cell; // room at the right for the step that sounds, and for what may follow
