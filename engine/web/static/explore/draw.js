@@ -1,7 +1,17 @@
 // What the explorer's pages draw with: places, points, lines, curves, arrows, words.
 
-import { palette, shade } from "../lib/colour.js";
-import { font, outlined } from "../lib/sheet.js";
+import { palette, rgb, shade } from "../lib/colour.js";
+import { font } from "../lib/sheet.js";
+
+/** What a colour means on every page: what is wanted or said, and which way numbers travel. */
+export const meaning = {
+  get yes() { return palette.luts.diverging.css[219]; },
+  get no() { return palette.luts.diverging.css[36]; },
+  get forward() { return palette.network; },
+  get back() { return palette.others[1]; },
+  get wrong() { return palette.chosen; },
+  get you() { return palette.player; },
+};
 
 /** A rectangle with numbers on its sides: x and y to pixels and back. */
 export class Frame {
@@ -21,16 +31,26 @@ export class Frame {
     const v = this.left + ((px - this.x) / this.width) * (this.right - this.left);
     return [v, this.bottom + ((this.y + this.height - py) / this.height) * (this.top - this.bottom)];
   }
+
+  /** Draw what lies inside alone. */
+  within(pen, draw) {
+    pen.save();
+    pen.beginPath();
+    pen.rect(this.x, this.y, this.width, this.height);
+    pen.clip();
+    draw();
+    pen.restore();
+  }
 }
 
-export function dot(pen, x, y, radius, fill, ring = null) {
+export function dot(pen, x, y, radius, fill, ring = null, width = 2) {
   pen.beginPath();
   pen.arc(x, y, Math.max(radius, 0.5), 0, 2 * Math.PI);
   pen.fillStyle = fill;
   pen.fill();
   if (!ring) return;
   pen.strokeStyle = ring;
-  pen.lineWidth = 2;
+  pen.lineWidth = width;
   pen.stroke();
 }
 
@@ -45,10 +65,23 @@ export function line(pen, points, colour, width = 2, dash = []) {
   pen.setLineDash([]);
 }
 
+export function box(pen, x, y, width, height, { fill = null, ring = null, radius = 6, thick = 1 } = {}) {
+  pen.beginPath();
+  pen.roundRect(x, y, Math.max(width, 0), Math.max(height, 0), radius);
+  if (fill) {
+    pen.fillStyle = fill;
+    pen.fill();
+  }
+  if (!ring) return;
+  pen.strokeStyle = ring;
+  pen.lineWidth = thick;
+  pen.stroke();
+}
+
 export function arrow(pen, [x0, y0], [x1, y1], colour, width = 2) {
-  line(pen, [[x0, y0], [x1, y1]], colour, width);
   const angle = Math.atan2(y1 - y0, x1 - x0);
   const size = 5 + 2 * width;
+  line(pen, [[x0, y0], [x1 - 0.6 * size * Math.cos(angle), y1 - 0.6 * size * Math.sin(angle)]], colour, width);
   pen.beginPath();
   pen.moveTo(x1, y1);
   for (const turn of [2.7, -2.7]) pen.lineTo(x1 + size * Math.cos(angle + turn), y1 + size * Math.sin(angle + turn));
@@ -56,13 +89,36 @@ export function arrow(pen, [x0, y0], [x1, y1], colour, width = 2) {
   pen.fill();
 }
 
-/** Words; `align`: left, center, right. */
-export function words(pen, text, x, y, { size = 14, colour = palette.soft, align = "left", bold = false } = {}) {
-  pen.font = font(size, bold ? "600" : "");
-  pen.fillStyle = colour;
+const fonts = new Map(); // by size and weight: asking the page for its text size at every word is slow
+
+/** The page's text has another size now. */
+export const resized = () => fonts.clear();
+
+function fontOf(size, bold) {
+  const key = bold ? -size : size;
+  if (!fonts.has(key)) fonts.set(key, font(size, bold ? "600" : ""));
+  return fonts.get(key);
+}
+
+/** How wide words are. */
+export function wide(pen, text, size = 14, bold = false) {
+  pen.font = fontOf(size, bold);
+  return pen.measureText(text).width;
+}
+
+/** Words; `align`: left, center, right; `halo`: a colour round them, where they lie on a picture; `most`: no wider than that. */
+export function words(pen, text, x, y, { size = 14, colour = palette.soft, align = "left", bold = false, halo = null, most = undefined } = {}) {
+  pen.font = fontOf(size, bold);
   pen.textAlign = align;
   pen.textBaseline = "middle";
-  outlined(pen, text, x, y);
+  if (halo) {
+    pen.strokeStyle = halo;
+    pen.lineWidth = 4;
+    pen.lineJoin = "round";
+    pen.strokeText(text, x, y, most);
+  }
+  pen.fillStyle = colour;
+  pen.fillText(text, x, y, most);
 }
 
 /** A curve of values in a frame, x from 0 on. */
@@ -75,18 +131,70 @@ export function sides(pen, frame, name, highest = "") {
   pen.strokeStyle = palette.line;
   pen.lineWidth = 1;
   pen.strokeRect(frame.x, frame.y, frame.width, frame.height);
-  words(pen, name, frame.x + 8, frame.y + 14, { size: 13 });
-  if (highest) words(pen, highest, frame.x + frame.width - 8, frame.y + 14, { size: 13, align: "right" });
+  words(pen, name, frame.x + 8, frame.y + 14, { size: 13, halo: palette.panel });
+  if (highest) words(pen, highest, frame.x + frame.width - 8, frame.y + 14, { size: 13, align: "right", halo: palette.panel });
 }
+
+/** A chart with its title above, its highest and lowest number beside, and the name of what goes to the right below it. */
+export function chart(pen, x, y, width, height, { title = "", across = "", most = 1, low = 0, count = 1, digits = 1 } = {}) {
+  const left = 34;
+  const frame = new Frame(x + left, y + (title ? 26 : 8), width - left - 8, height - (title ? 26 : 8) - (across ? 26 : 10), [0, count], [low, most]);
+  if (title) words(pen, title, x + 2, y + 10, { size: 14, colour: palette.text, most: width });
+  for (const v of [low, (low + most) / 2, most]) {
+    line(pen, [[frame.x, frame.py(v)], [frame.x + frame.width, frame.py(v)]], palette.line, 1);
+    words(pen, v.toFixed(digits), frame.x - 6, frame.py(v), { size: 12, align: "right" });
+  }
+  if (across) words(pen, across, frame.x + frame.width, y + height - 10, { size: 12, align: "right", most: frame.width - 20 });
+  if (across) words(pen, "0", frame.x, y + height - 10, { size: 12 });
+  return frame;
+}
+
+/** Black or white, whichever is read better on a colour of the diverging map. */
+const onShade = (value, low, high) => (Math.abs((2 * (value - low)) / (high - low) - 1) > 0.55 ? "#04060a" : palette.text);
 
 /** A round thing with a number in it, shaded by the number: cool for less, warm for more. */
-export function bead(pen, x, y, radius, value, { label = "", low = -1, high = 1, ring = palette.line, shown = true } = {}) {
+export function bead(pen, x, y, radius, value, { label = "", low = -1, high = 1, ring = palette.line, shown = true, text = value.toFixed(2) } = {}) {
   dot(pen, x, y, radius, shade(palette.luts.diverging, value, low, high), ring);
-  if (shown) words(pen, value.toFixed(2), x, y, { size: Math.min(14, radius * 0.7), colour: palette.text, align: "center" });
-  if (label) words(pen, label, x, y + radius + 13, { size: 13, align: "center" });
+  if (shown) words(pen, text, x, y + 0.5, { size: Math.max(Math.min(15, radius * 0.68), 9), colour: onShade(value, low, high), align: "center", most: 2 * radius - 3 });
+  if (label) words(pen, label, x, y + radius + 14, { size: 13, align: "center" });
 }
 
-/** A connection: as wide as its weight, cool for less, warm for more. */
-export function connection(pen, from, to, weight) {
+/** A connection: as wide as its weight, cool for less, warm for more; with `shown` the number in its middle. */
+export function connection(pen, from, to, weight, { shown = false, at = 0.5 } = {}) {
   line(pen, [from, to], shade(palette.luts.diverging, weight / 3, -1, 1), Math.min(1 + 2.2 * Math.abs(weight), 9));
+  if (shown) words(pen, weight.toFixed(1), from[0] + at * (to[0] - from[0]), from[1] + at * (to[1] - from[1]), { size: 12, colour: palette.text, align: "center", halo: palette.panel });
+}
+
+const CELLS = 48; // of a shaded ground, on each side
+let ground = null; // one small picture, drawn larger
+
+/** Shade a frame by what `value(x, y)`, -1 to 1, says of each of its places; `strength` 0..1. */
+export function shaded(pen, frame, value, strength = 0.55) {
+  ground ??= Object.assign(document.createElement("canvas"), { width: CELLS, height: CELLS });
+  const small = ground.getContext("2d", { willReadFrequently: true });
+  const picture = small.createImageData(CELLS, CELLS);
+  const lut = palette.luts.diverging;
+  const [r0, g0, b0] = rgb(palette.panel);
+  for (let r = 0, at = 0; r < CELLS; r++)
+    for (let c = 0; c < CELLS; c++, at += 4) {
+      const v = value(frame.left + ((c + 0.5) / CELLS) * (frame.right - frame.left), frame.top - ((r + 0.5) / CELLS) * (frame.top - frame.bottom));
+      const from = 4 * Math.round(127.5 * (1 + Math.min(Math.max(v * strength, -1), 1)));
+      const share = Math.min(Math.abs(v) * 2, 1); // near nothing: the panel itself
+      picture.data[at] = r0 + share * (lut[from] - r0);
+      picture.data[at + 1] = g0 + share * (lut[from + 1] - g0);
+      picture.data[at + 2] = b0 + share * (lut[from + 2] - b0);
+      picture.data[at + 3] = 255;
+    }
+  small.putImageData(picture, 0, 0);
+  pen.imageSmoothingEnabled = true;
+  pen.drawImage(ground, frame.x, frame.y, frame.width, frame.height);
+}
+
+/** The line u x + v y + b = 0 across a frame, as two points of it, or null where there is none. */
+export function boundary(frame, u, v, b) {
+  if (Math.abs(u) < 1e-9 && Math.abs(v) < 1e-9) return null;
+  const ends = Math.abs(v) > Math.abs(u)
+    ? [frame.left, frame.right].map((x) => [x, -(u * x + b) / v])
+    : [frame.bottom, frame.top].map((y) => [-(v * y + b) / u, y]);
+  return ends.map(([x, y]) => [frame.px(x), frame.py(y)]);
 }

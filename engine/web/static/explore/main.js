@@ -5,8 +5,10 @@ import { el } from "../lib/dom.js";
 import { LANGUAGES, load, preferred } from "../lib/language.js";
 import { Narrative, Presence } from "../lib/narrative.js";
 import { Voice } from "../lib/voice.js";
+import { Why } from "../lib/why.js";
+import { resized } from "./draw.js";
 import { servedBy } from "./jam.js";
-import { button, press } from "./parts.js";
+import { around, button, legend, press } from "./parts.js";
 import { PATHS, PLACES } from "./places.js";
 
 const $ = (id) => document.getElementById(id);
@@ -43,6 +45,9 @@ class Explorer {
     this.touchedPage = -Infinity;
     this.opened = 0;
     document.body.classList.toggle("kiosk", this.kiosk);
+    document.documentElement.classList.toggle("far", this.kiosk);
+    around.why = new Why($("why"));
+    around.tell = (text) => ($("heard").textContent = text);
   }
 
   t(key, values) {
@@ -51,23 +56,34 @@ class Explorer {
 
   /** Tell whoever cannot see, and whoever can, what has just happened. */
   say(key, values) {
-    $("said").textContent = this.t(key, values);
+    const text = this.t(key, values);
+    if ($("said").textContent !== text) $("said").textContent = text;
   }
 
-  /** Something was done on the page; where it was what was to be done, say so. */
+  /** Something was done on the page; where it was what was to be done, and a visitor did it, say so. */
   happened(what) {
-    if (!this.narrative.happened(what)) return;
+    if (this.touchedPage === -Infinity || !this.narrative.happened(what)) return;
     this.say(`${this.narrative.here.id}.done`);
+    $("task").classList.add("done");
     this.showPlaces();
   }
 
   async start() {
     [this.served] = await Promise.all([servedBy(), loadPalette()]);
     await this.speak(preferred(location.search, this.chosen(), navigator.languages));
-    for (const kind of ["pointerdown", "keydown", "wheel", "touchstart"]) {
+    for (const kind of ["pointerdown", "keydown", "wheel", "touchstart", "input", "click"]) {
       addEventListener(kind, (event) => this.touched(event), { capture: true, passive: true });
     }
+    addEventListener("pointermove", () => !this.presence.fresh && this.present(), { passive: true });
+    addEventListener("resize", () => resized());
+    // A page in the background is not one that somebody has left; on a stand it is.
+    document.addEventListener("visibilitychange", () => !document.hidden && !this.kiosk && !this.presence.fresh && this.present());
     addEventListener("hashchange", () => this.follow());
+    $("asked-here").addEventListener("click", () => this.present());
+    $("skip").addEventListener("click", (event) => {
+      event.preventDefault(); // the address names the page
+      $("board").focus();
+    });
     document.addEventListener("keydown", (event) => this.key(event));
     this.follow();
     requestAnimationFrame((now) => this.frame(now));
@@ -84,7 +100,13 @@ class Explorer {
   async speak(language) {
     this.texts = await load(language, new URL("texts/", import.meta.url), this.pseudo);
     document.documentElement.lang = language;
-    document.title = `Algoritmo: ${this.t("explore")}`;
+    around.notes = this.t("notes").split(" ").slice(0, 12);
+    $("name").textContent = this.t("explore");
+    $("skip").textContent = this.t("skip");
+    $("asked-here").textContent = this.t("here");
+    const teachers = el("a", "", this.t("teachers"));
+    teachers.href = `teachers.html?lang=${language}`;
+    $("more").replaceChildren(teachers);
     this.showSettings();
   }
 
@@ -98,11 +120,16 @@ class Explorer {
     this.open();
   }
 
-  touched(event) {
-    const now = performance.now() / 1000;
-    this.presence.touch(now);
+  /** Somebody is there. */
+  present() {
+    this.presence.touch(performance.now() / 1000);
     $("asked").hidden = true;
-    if (event.target.closest?.("#board")) this.touchedPage = now;
+  }
+
+  touched(event) {
+    this.present();
+    const typed = event.type === "keydown" && event.target === document.body && !/^(Tab|Arrow(Left|Right))$/.test(event.key);
+    if (typed || event.target.closest?.("#board")) this.touchedPage = performance.now() / 1000;
     if (event.type !== "wheel") this.voice.wake();
   }
 
@@ -129,13 +156,18 @@ class Explorer {
     const { id, create } = this.narrative.here;
     const at = this.narrative.places.findIndex((place) => place.id === id);
     $("number").textContent = this.t("place", { number: at + 1, count: this.narrative.places.length });
+    document.title = `Algoritmo: ${this.t(`${id}.title`)}`;
     for (const part of ["title", "text", "try", "myth"]) $(part).textContent = this.t(`${id}.${part}`);
     $("said").textContent = "";
+    around.why.hide();
+    around.tell(`${this.t(`${id}.title`)}. ${this.t(`${id}.try`)}`);
+    $("task").classList.toggle("done", this.narrative.isDone(id));
     this.opened = performance.now() / 1000;
     this.touchedPage = -Infinity;
     try {
       this.page = create(this);
       $("board").replaceChildren(...this.page.nodes);
+      $("legend").replaceChildren(...(this.page.legend ? [legend(this.page.legend)] : []));
     } catch (error) {
       this.page = null;
       $("board").replaceChildren(el("p", "fault", this.t("fault", { reason: error.message })));
@@ -146,16 +178,20 @@ class Explorer {
 
   showPlaces() {
     const nodes = this.narrative.places.map((place, k) => {
-      const node = el("button", this.narrative.isDone(place.id) ? "done" : "", place.number);
+      const done = this.narrative.isDone(place.id);
+      const node = el("button", done ? "done" : "", place.number);
       const name = this.t(`${place.id}.title`);
-      node.title = name;
-      node.setAttribute("aria-label", `${place.number}: ${name}${this.narrative.isDone(place.id) ? `, ${this.t("done")}` : ""}`);
+      node.dataset.why = name;
+      node.setAttribute("aria-label", `${place.number}: ${name}${done ? `, ${this.t("done")}` : ""}`);
+      node.append(el("span", "sign", done ? "✓" : ""));
       if (k === this.narrative.at) node.setAttribute("aria-current", "page");
       node.addEventListener("click", () => (location.hash = place.id));
       return node;
     });
     $("places").replaceChildren(...nodes);
     $("places").setAttribute("aria-label", this.t("places"));
+    const here = nodes[this.narrative.at];
+    $("places").scrollLeft = here.offsetLeft - $("places").offsetLeft - $("places").clientWidth / 2;
   }
 
   showWalk() {
@@ -164,7 +200,6 @@ class Explorer {
     const next = button(this.t("next"), () => this.move(1), { strong: true });
     next.disabled = this.narrative.last;
     $("walk").replaceChildren(back, next);
-    $("asked-here").textContent = this.t("here");
   }
 
   showSettings() {
@@ -187,6 +222,8 @@ class Explorer {
       this.voice.mute(!this.voice.muted);
       press(sound, !this.voice.muted);
     }, { pressed: !this.voice.muted });
+    sound.dataset.why = this.t("sound.why");
+    path.dataset.why = this.t("path");
     $("settings").replaceChildren(sound, path, language);
   }
 
@@ -207,7 +244,8 @@ class Explorer {
   watch(now) {
     const state = this.presence.state(now);
     if (state === "asked") {
-      $("asked-text").textContent = this.t("asked", { seconds: this.presence.left(now) });
+      const text = this.t("asked", { seconds: this.presence.left(now) });
+      if ($("asked-text").textContent !== text) $("asked-text").textContent = text;
       $("asked").hidden = false;
     } else if (state === "gone") {
       $("asked").hidden = true;
@@ -221,6 +259,7 @@ class Explorer {
 
   async restart() {
     this.narrative.forget();
+    this.voice.mute(false);
     try {
       sessionStorage.removeItem("algoritmo.language");
     } catch {
