@@ -142,7 +142,7 @@ export function chart(pen, x, y, width, height, { title = "", across = "", most 
   if (title) words(pen, title, x + 2, y + 10, { size: 14, colour: palette.text, most: width });
   for (const v of [low, (low + most) / 2, most]) {
     line(pen, [[frame.x, frame.py(v)], [frame.x + frame.width, frame.py(v)]], palette.line, 1);
-    words(pen, v.toFixed(digits), frame.x - 6, frame.py(v), { size: 12, align: "right" });
+    words(pen, number(v, digits), frame.x - 6, frame.py(v), { size: 12, align: "right" });
   }
   if (across) words(pen, across, frame.x + frame.width, y + height - 10, { size: 12, align: "right", most: frame.width - 20 });
   if (across) words(pen, "0", frame.x, y + height - 10, { size: 12 });
@@ -153,16 +153,26 @@ export function chart(pen, x, y, width, height, { title = "", across = "", most 
 const onShade = (value, low, high) => (Math.abs((2 * (value - low)) / (high - low) - 1) > 0.55 ? "#04060a" : palette.text);
 
 /** A round thing with a number in it, shaded by the number: cool for less, warm for more. */
-export function bead(pen, x, y, radius, value, { label = "", low = -1, high = 1, ring = palette.line, shown = true, text = value.toFixed(2) } = {}) {
+export function bead(pen, x, y, radius, value, { label = "", low = -1, high = 1, ring = palette.line, shown = true, text = number(value) } = {}) {
   dot(pen, x, y, radius, shade(palette.luts.diverging, value, low, high), ring);
   if (shown) words(pen, text, x, y + 0.5, { size: Math.max(Math.min(15, radius * 0.68), 9), colour: onShade(value, low, high), align: "center", most: 2 * radius - 3 });
   if (label) words(pen, label, x, y + radius + 14, { size: 13, align: "center" });
 }
 
-/** A connection: as wide as its weight, cool for less, warm for more; with `shown` the number in its middle. */
-export function connection(pen, from, to, weight, { shown = false, at = 0.5 } = {}) {
+/** A number as it is written: with a minus, not a hyphen. */
+export const number = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+
+/** A connection: as wide as its weight, cool for less, warm for more. */
+export function connection(pen, from, to, weight) {
   line(pen, [from, to], shade(palette.luts.diverging, weight / 3, -1, 1), Math.min(1 + 2.2 * Math.abs(weight), 9));
-  if (shown) words(pen, weight.toFixed(1), from[0] + at * (to[0] - from[0]), from[1] + at * (to[1] - from[1]), { size: 12, colour: palette.text, align: "center", halo: palette.panel });
+}
+
+/** A number on a connection, so far along it. */
+export function onConnection(pen, from, to, text, share, colour = palette.text) {
+  const [x, y] = [0, 1].map((axis) => from[axis] + share * (to[axis] - from[axis]));
+  const half = wide(pen, text, 12) / 2 + 4;
+  box(pen, x - half, y - 9, 2 * half, 18, { fill: palette.panel, radius: 4 });
+  words(pen, text, x, y, { size: 12, colour, align: "center" });
 }
 
 const CELLS = 48; // of a shaded ground, on each side

@@ -186,7 +186,7 @@ export function keys(first, count, down, up = () => {}) {
   return { ...made, light: (pitch, on) => made.buttons[pitch - first]?.classList.toggle("theirs", on) };
 }
 
-/** What the colours and shapes of a page mean: [shape, colour, words]; shapes: dot, ring, bar, line, dash. */
+/** What the colours and shapes of a page mean: [shape, colour, words]; shapes: dot, ring, block, line, dash. */
 export function legend(entries) {
   const node = el("ul", "legend");
   for (const [shape, colour, text] of entries) {

@@ -160,6 +160,14 @@ export class Neuron {
 /** L = (y - p)^2 / 2. */
 export const error = (guess, wanted) => (wanted - guess.p) ** 2 / 2;
 
+/** Weights as strong as these whose line, where the sum is nothing, goes through two points; yes stays on its side. */
+export function lineThrough({ w }, [x0, y0], [x1, y1]) {
+  const [u, v] = [y1 - y0, x0 - x1];
+  const size = Math.hypot(...w) / (Math.hypot(u, v) || 1);
+  const share = u * w[0] + v * w[1] < 0 ? -size : size;
+  return { w: [share * u, share * v], b: -share * (u * x0 + v * y0) };
+}
+
 /** Notes in [-reach, reach]^2 (pitch, length), and which of them lie above a slanted line. */
 export function points(seed, count = 100, reach = 3) {
   const flat = new Chance(seed).spread(2 * count, reach);
@@ -338,21 +346,21 @@ export class Rnn {
     return { xs, hs, ys: scoresOf(hs, this.values, this.outputs), state: hs[hs.length - 1] };
   }
 
-  /** Go back through time: the gradient of every value, and dh of every moment. */
+  /** Go back through time: the gradient of every value, and dh and dz (before the squashing) of every moment. */
   backward(done, dys) {
     const gradients = zerosLike(this.values);
-    const dhs = new Array(dys.length);
+    const [dhs, dzs] = [new Array(dys.length), new Array(dys.length)];
     let dz = new Float64Array(this.units);
     for (let t = dys.length - 1; t >= 0; t--) {
       const h = done.hs[t + 1];
       const dh = (dhs[t] = fromAnswer(dys[t], h, this.values, this.outputs, gradients));
       addBackProduct(dh, this.values.U, dz);
-      dz = dh.map((d, k) => d * (1 - h[k] ** 2));
+      dz = dzs[t] = dh.map((d, k) => d * (1 - h[k] ** 2));
       addOuter(gradients.W, dz, done.xs[t]);
       addOuter(gradients.U, dz, done.hs[t]);
       add(gradients.b, dz);
     }
-    return { gradients, dhs };
+    return { gradients, dhs, dzs };
   }
 }
 

@@ -1,17 +1,20 @@
 // 1. What is a neuron? Notes on a plane, a line that moves, one guess in five steps and its way back.
 
-import { palette, shade, withAlpha } from "../../lib/colour.js";
-import { beginner, descend, error, points } from "../../lib/nn.js";
-import { Frame, arrow, bead, curve, dot, line, sides, words } from "../draw.js";
+import { palette } from "../../lib/colour.js";
+import { el } from "../../lib/dom.js";
+import { beginner, descend, error, lineThrough, points } from "../../lib/nn.js";
+import { Frame, arrow, bead, boundary, chart, curve, dot, line, meaning, number, shaded, words } from "../draw.js";
 import { button, group, press, row, sheet, slider } from "../parts.js";
 
 const SEED = 3;
 const RATE = 0.3;
 const REACH = 3;
 const PASSES = 40;
-const CELLS = 26; // of the shaded ground
 const STAGES = 8; // five of a guess, three of its way back
-const STAGE_S = 0.9;
+const STAGE_S = 1.5;
+const REST_S = 4;
+const GRIP = 16; // pixels round what can be taken hold of
+const MOST_ERROR = 14;
 
 /** Pitch and length of a point, to be heard. */
 const heard = ([x, y]) => ({ pitch: Math.round(62 + 7 * x), seconds: 0.12 + 0.18 * (y + REACH) });
@@ -19,43 +22,44 @@ const heard = ([x, y]) => ({ pitch: Math.round(62 + 7 * x), seconds: 0.12 + 0.18
 export function create(app) {
   const { xs, ys } = points(SEED);
   let neuron = beginner(SEED);
-  let [at, playing, looping, stage, staged] = [0, false, true, -1, 0];
+  let [at, playing, looping, stage, staged, ended] = [0, false, true, -1, 0, 0];
   let errors = [];
-  let pass = new Float64Array(xs.length);
+  let pass = 0;
   let guess = neuron.guess(xs[0]);
   let gradients = neuron.gradients(guess, ys[0]);
+  let guesses = [];
   let own = false; // the visitor moved the line
+  let [held, shown] = [null, false];
 
-  const plane = sheet(app.t("neuron.sees"), (x, y, kind) => kind === "down" && nearest(x, y));
-  const graph = sheet(app.t("neuron.graph"));
+  const plane = sheet(app.t("neuron.sees"), touch, app.t("neuron.plane"));
+  const graph = sheet(app.t("neuron.graph"), null, app.t("neuron.guess"));
+  const telling = el("p", "telling");
+  graph.node.querySelector("figcaption").after(telling);
+  const history = sheet(app.t("neuron.history"), null, app.t("neuron.errors"));
   const bars = ["w0", "w1", "b"].map((name, k) =>
-    slider(app.t(`neuron.${name}`), { min: -6, max: 6, value: 0 }, (value) => {
-      own = true;
-      if (k < 2) neuron.values.w[k] = value;
-      else neuron.values.b[0] = value;
-      look(at);
-      check();
+    slider(app.t(`neuron.${name}`), { min: -6, max: 6, value: 0, why: app.t(`neuron.${name}.why`) }, (value) => {
+      const { w, b } = neuron.values;
+      move({ w: [k === 0 ? value : w[0], k === 1 ? value : w[1]], b: k === 2 ? value : b[0] });
     }),
   );
-  const step = button(app.t("neuron.step"), () => {
-    playing = false;
-    press(play, false);
-    stage = 0;
-    staged = -1;
-    look(at);
-  });
   const play = button(app.t("play"), () => {
     playing = !playing;
-    own = false;
+    [own, stage] = [false, -1];
+    if (playing && errors.length >= PASSES) begin();
     press(play, playing);
-  }, { strong: true, pressed: false });
-  const loop = button(app.t("loop"), () => press(loop, (looping = !looping)), { pressed: true });
-  const again = button(app.t("again"), () => begin());
+  }, { strong: true, pressed: false, why: app.t("neuron.play.why") });
+  const step = button(app.t("neuron.step"), () => {
+    press(play, (playing = false));
+    go();
+    app.say(`neuron.s${Math.max(stage, 0)}`);
+  }, { why: app.t("neuron.step.why") });
+  const loop = button(app.t("loop"), () => press(loop, (looping = !looping)), { pressed: true, why: app.t("neuron.loop.why") });
+  const again = button(app.t("again"), () => begin(), { why: app.t("again.why") });
   let box = new Frame(0, 0, 1, 1);
 
   function begin() {
     neuron = beginner(SEED);
-    [at, errors, own, stage] = [0, [], false, -1];
+    [errors, pass, own, stage, ended] = [[], 0, false, -1, 0];
     look(0);
   }
 
@@ -63,23 +67,66 @@ export function create(app) {
     at = index;
     guess = neuron.guess(xs[at]);
     gradients = neuron.gradients(guess, ys[at]);
+    guesses = xs.map((x) => neuron.guess(x));
     [...neuron.values.w, neuron.values.b[0]].forEach((value, k) => bars[k].set(value));
   }
 
-  function sound(level = 0.5) {
-    const { pitch, seconds } = heard(xs[at]);
-    app.voice.pluck(pitch, { seconds, level, bright: guess.p });
+  function sound(k, level = 0.5) {
+    const { pitch, seconds } = heard(xs[k]);
+    app.voice.pluck(pitch, { seconds, level, bright: guesses[k].p });
+  }
+
+  /** The visitor moves the line; notes that change sides are heard. */
+  function move({ w, b }) {
+    const before = guesses;
+    neuron.values.w.set(w);
+    neuron.values.b[0] = b;
+    [own, playing, stage] = [true, false, -1];
+    press(play, false);
+    look(at);
+    guesses.map(({ p }, k) => (p > 0.5 !== before[k].p > 0.5 ? k : -1)).filter((k) => k >= 0).slice(0, 3).forEach((k) => sound(k, 0.35));
+    check();
+  }
+
+  /** Two places of the line by which it can be turned. */
+  function handles() {
+    const { w, b } = neuron.values;
+    const size = Math.hypot(...w) || 1;
+    const middle = [(-b[0] * w[0]) / size ** 2, (-b[0] * w[1]) / size ** 2];
+    return [-1.8, 1.8].map((s) => [middle[0] - (s * w[1]) / size, middle[1] + (s * w[0]) / size]);
+  }
+
+  function touch(px, py, kind) {
+    const [x, y] = box.at(px, py);
+    const ends = handles();
+    if (kind === "down") {
+      const near = ends.findIndex(([u, v]) => Math.hypot(box.px(u) - px, box.py(v) - py) < GRIP);
+      const { w, b } = neuron.values;
+      const beside = ((w[0] * x + w[1] * y + b[0]) / (Math.hypot(...w) || 1)) * (box.width / (2 * REACH));
+      if (near >= 0) held = { still: ends[1 - near] };
+      else if (Math.abs(beside) < GRIP) held = { from: [x, y], ends };
+      else nearest(x, y);
+    } else if (kind === "up") held = null;
+    else if (held?.still && Math.hypot(held.still[0] - x, held.still[1] - y) > 0.2) move(lineThrough(neuron.values, held.still, [x, y]));
+    else if (held?.ends) {
+      const [dx, dy] = [x - held.from[0], y - held.from[1]];
+      move(lineThrough(neuron.values, ...held.ends.map(([u, v]) => [u + dx, v + dy])));
+    }
   }
 
   function nearest(x, y) {
-    const [u, v] = box.at(x, y);
     let best = 0;
     xs.forEach((p, k) => {
-      if (Math.hypot(p[0] - u, p[1] - v) < Math.hypot(xs[best][0] - u, xs[best][1] - v)) best = k;
+      if (Math.hypot(p[0] - x, p[1] - y) < Math.hypot(xs[best][0] - x, xs[best][1] - y)) best = k;
     });
     look(best);
-    sound();
+    sound(best);
+    app.say("neuron.point", told(best));
   }
+
+  const told = (k) => ({
+    pitch: xs[k][0].toFixed(1), length: xs[k][1].toFixed(1), wanted: app.t(ys[k] ? "yes" : "no"), answer: app.t(guesses[k].p > 0.5 ? "yes" : "no"),
+  });
 
   function check() {
     const right = neuron.right(xs, ys);
@@ -89,130 +136,177 @@ export function create(app) {
 
   /** Learn from the point that is looked at, and go on to the next. */
   function learn() {
-    pass[at] = error(guess, ys[at]);
+    pass += error(guess, ys[at]);
     descend(neuron.values, gradients.values, RATE);
     if (at === xs.length - 1) {
-      errors.push(pass.reduce((sum, e) => sum + e, 0));
-      pass = new Float64Array(xs.length);
+      errors.push(pass);
+      pass = 0;
       check();
-      if (errors.length >= PASSES) {
-        if (looping) begin();
-        else playing = false;
-        press(play, playing);
-        return;
-      }
     }
-    look((at + 1) % xs.length);
+    at = (at + 1) % xs.length;
+    guess = neuron.guess(xs[at]);
+    gradients = neuron.gradients(guess, ys[at]);
+  }
+
+  /** One stage further through a guess and its way back; at its end the weights move. */
+  function go() {
+    stage++;
+    if (stage === 0) sound(at);
+    if (stage === 4) app.voice.pluck(heard(xs[at]).pitch, { seconds: 0.5, level: 0.5, bright: guess.p });
+    if (stage > 4 && stage < STAGES) app.voice.tick(0.2, 90 - 5 * stage);
+    if (stage < STAGES) return;
+    stage = -1;
+    learn();
+    look(at);
   }
 
   function frame(now, alone) {
-    if (stage >= 0) {
-      if (staged < 0) staged = now;
-      const before = stage;
-      stage = Math.floor((now - staged) / STAGE_S);
-      if (stage >= 4 && before < 4) sound();
-      if (stage >= STAGES) {
-        stage = -1;
-        learn();
+    const demo = alone && !own && !playing;
+    if (demo && !shown && errors.length === 0) {
+      // Just watched: one guess slowly, then all the passes.
+      staged ||= now;
+      if (now - staged > STAGE_S) {
+        staged = now;
+        go();
+        shown = stage < 0;
       }
-    } else if (playing || (alone && !own)) {
-      const many = app.reduced ? 5 : errors.length < 1 ? 1 : 4;
-      for (let k = 0; k < many; k++) learn();
-      if (playing && at % 12 === 0) sound(0.25);
+    } else if (playing || demo) {
+      if (errors.length >= PASSES) {
+        ended ||= now;
+        if (!looping && playing) press(play, (playing = false));
+        else if (now - ended > REST_S && looping) {
+          begin();
+          shown = false;
+        }
+      } else {
+        const many = app.reduced ? 5 : errors.length < 1 ? 1 : 4;
+        for (let k = 0; k < many && errors.length < PASSES; k++) learn();
+        look(at);
+        if (at % 12 === 0) sound(at, 0.25);
+      }
     }
     drawPlane(plane.fit(), plane.width, plane.height);
-    drawGraph(graph.fit(), graph.width, graph.height);
+    drawGraph(graph.fit(), graph.width, graph.height, now);
+    drawErrors(history.fit(), history.width, history.height);
+    const key = stage < 0 ? "neuron.all" : `neuron.s${stage}`;
+    const text = app.t(key, { right: neuron.right(xs, ys), count: xs.length });
+    if (telling.textContent !== text) telling.textContent = text;
   }
 
   function drawPlane(pen, width, height) {
-    const edge = 34;
-    box = new Frame(edge, 10, width - edge - 10, height - edge - 10, [-REACH, REACH], [-REACH, REACH]);
-    const [w, h] = [box.width / CELLS, box.height / CELLS];
-    for (let r = 0; r < CELLS; r++)
-      for (let c = 0; c < CELLS; c++) {
-        const [x, y] = box.at(box.x + (c + 0.5) * w, box.y + (r + 0.5) * h);
-        pen.fillStyle = shade(palette.luts.diverging, 0.5 * (2 * neuron.guess([x, y]).p - 1), -1, 1);
-        pen.fillRect(box.x + c * w, box.y + r * h, w + 1, h + 1);
-      }
-    boundary(pen);
+    const edge = 30;
+    box = new Frame(edge, 12, width - edge - 14, height - edge - 12, [-REACH, REACH], [-REACH, REACH]);
+    shaded(pen, box, (x, y) => 2 * neuron.guess([x, y]).p - 1, 0.45);
+    const { w, b } = neuron.values;
+    box.within(pen, () => {
+      const ends = boundary(box, w[0], w[1], b[0]);
+      if (ends) line(pen, ends, palette.text, 3);
+    });
     xs.forEach((p, k) => {
-      const size = 3.5 + 14 * pass[k];
-      dot(pen, box.px(p[0]), box.py(p[1]), Math.min(size, 9), ys[k] ? palette.player : palette.network, k === at ? palette.text : palette.ground);
+      const [x, y] = [box.px(p[0]), box.py(p[1])];
+      const wrong = guesses[k].p > 0.5 !== ys[k] > 0.5;
+      dot(pen, x, y, 5, ys[k] ? meaning.yes : meaning.no, wrong ? meaning.wrong : palette.ground, wrong ? 3 : 1.5);
+      plane.spotAround(x, y, 9, app.t("neuron.point", told(k)), () => nearest(...p));
     });
-    words(pen, app.t("neuron.pitch"), box.x + box.width / 2, height - 13, { align: "center" });
+    dot(pen, box.px(xs[at][0]), box.py(xs[at][1]), 9, "transparent", palette.text, 2);
+    for (const [x, y] of handles()) {
+      const [px, py] = [box.px(x), box.py(y)];
+      if (px < box.x || px > box.x + box.width || py < box.y || py > box.y + box.height) continue;
+      dot(pen, px, py, 8, palette.ground, palette.text, 3);
+      plane.spot(px - GRIP, py - GRIP, 2 * GRIP, 2 * GRIP, app.t("neuron.turn"), null, "grab");
+    }
+    words(pen, app.t("neuron.low"), box.x, height - 12, { size: 13 });
+    words(pen, app.t("neuron.high"), box.x + box.width, height - 12, { size: 13, align: "right" });
     pen.save();
-    pen.translate(14, box.y + box.height / 2);
+    pen.translate(14, box.y + box.height);
     pen.rotate(-Math.PI / 2);
-    words(pen, app.t("neuron.length"), 0, 0, { align: "center" });
+    words(pen, app.t("neuron.short"), 0, 0, { size: 13 });
+    words(pen, app.t("neuron.long"), box.height, 0, { size: 13, align: "right" });
     pen.restore();
   }
 
-  function boundary(pen) {
-    const [[u, v], b] = [neuron.values.w, neuron.values.b[0]];
-    const ends = Math.abs(v) > Math.abs(u) ? [-REACH, REACH].map((x) => [x, -(u * x + b) / v]) : [-REACH, REACH].map((y) => [-(v * y + b) / (u || 1e-9), y]);
-    pen.save();
-    pen.beginPath();
-    pen.rect(box.x, box.y, box.width, box.height);
-    pen.clip();
-    line(pen, ends.map(([x, y]) => [box.px(x), box.py(y)]), palette.text, 3);
-    pen.restore();
-  }
-
-  function drawGraph(pen, width, height) {
-    const top = Math.max(height * 0.52, height - 190);
-    const [u, v] = xs[at];
-    const unit = Math.min(22, width / 22, top / 9);
-    const place = (column, of, rowNumber, rows) => [((column + 0.5) / of) * width, ((rowNumber + 0.5) / rows) * top];
-    const inputs = [place(0, 5, 0, 3), place(0, 5, 1, 3), place(0, 5, 2, 3)];
-    const weighted = [place(1, 5, 0, 3), place(1, 5, 1, 3), place(1, 5, 2, 3)];
-    const [sum, answer, wrong] = [place(2, 5, 1, 3), place(3, 5, 1, 3), place(4, 5, 1, 3)];
-    const lit = (needed) => (stage < 0 || stage >= needed ? palette.network : palette.line);
+  function drawGraph(pen, width, height, now) {
+    const small = width < 460;
+    const unit = Math.min(28, width / (small ? 13 : 15), height / 8.5);
+    const rows = [0.18, 0.5, 0.82].map((share) => share * (height - 20));
+    const columns = [0.09, 0.31, 0.54, 0.74, 0.93].map((share) => share * width);
+    const inputs = rows.map((y) => [columns[0], y]);
+    const weighted = rows.map((y) => [columns[1], y]);
+    const [sum, answer, wrong] = [2, 3, 4].map((c) => [columns[c], rows[1]]);
+    const shownAt = (needed) => stage < 0 || stage >= needed;
+    const link = (from, to, needed, dy = 0) => {
+      const ends = [[from[0] + unit, from[1]], [to[0] - unit - 4, to[1] + dy]];
+      arrow(pen, ...ends, shownAt(needed) ? meaning.forward : palette.line);
+      if (stage === needed && !app.reduced) travel(pen, ...ends, now, meaning.forward);
+    };
     weighted.forEach((to, k) => {
-      arrow(pen, [inputs[k][0] + unit, inputs[k][1]], [to[0] - unit - 2, to[1]], lit(1));
-      arrow(pen, [to[0] + unit, to[1]], [sum[0] - unit - 2, sum[1] + (k - 1) * unit * 0.5], lit(2));
+      link(inputs[k], to, 1);
+      link(to, sum, 2, (k - 1) * unit * 0.6);
     });
-    arrow(pen, [sum[0] + unit, sum[1]], [answer[0] - unit - 2, answer[1]], lit(3));
-    arrow(pen, [answer[0] + unit, answer[1]], [wrong[0] - unit - 2, wrong[1]], lit(4));
-    const names = [app.t("neuron.pitch"), app.t("neuron.length"), app.t("neuron.always")];
-    [u, v, 1].forEach((x, k) => bead(pen, ...inputs[k], unit, x, { label: names[k], low: -3, high: 3 }));
+    link(sum, answer, 3);
+    link(answer, wrong, 4);
+    const [p, wanted, missing] = [guess.p, app.t(ys[at] ? "yes" : "no"), error(guess, ys[at])];
+    const values = [...xs[at], 1];
+    const weights = [...neuron.values.w, neuron.values.b[0]];
     const parts = [...guess.weighted, neuron.values.b[0]];
-    const shown = (needed) => stage < 0 || stage >= needed;
-    parts.forEach((part, k) => bead(pen, ...weighted[k], unit, shown(1) ? part : 0, { low: -6, high: 6, shown: shown(1), label: `× ${[...neuron.values.w, neuron.values.b[0]][k].toFixed(1)}` }));
-    bead(pen, ...sum, unit, shown(2) ? guess.z : 0, { label: app.t("neuron.sum"), low: -6, high: 6, shown: shown(2) });
-    bead(pen, ...answer, unit, shown(3) ? 2 * guess.p - 1 : 0, { label: app.t("neuron.answer"), shown: false });
-    if (shown(3)) words(pen, guess.p.toFixed(2), ...answer, { colour: palette.text, align: "center" });
-    bead(pen, ...wrong, unit, shown(4) ? 2 * error(guess, ys[at]) : 0, { label: app.t("neuron.wrong"), shown: false });
-    if (shown(4)) words(pen, error(guess, ys[at]).toFixed(2), ...wrong, { colour: palette.text, align: "center" });
-    if (stage >= 5) back(pen, { inputs: weighted, sum, answer, wrong, unit });
-    drawErrors(pen, new Frame(8, top + 10, width - 16, height - top - 18, [0, PASSES], [0, 14]));
+    ["neuron.pitch", "neuron.length", "neuron.always"].forEach((name, k) => {
+      bead(pen, ...inputs[k], unit, values[k], { label: app.t(name), low: -3, high: 3 });
+      graph.spotAround(...inputs[k], unit, `${app.t(name)}: ${values[k].toFixed(2)}`);
+      bead(pen, ...weighted[k], unit, shownAt(1) ? parts[k] : 0, { low: -6, high: 6, shown: shownAt(1), label: `× ${number(weights[k], 1)}` });
+      graph.spotAround(...weighted[k], unit, app.t("neuron.weighted", { value: values[k].toFixed(2), weight: weights[k].toFixed(2), part: parts[k].toFixed(2) }));
+    });
+    bead(pen, ...sum, unit, shownAt(2) ? guess.z : 0, { label: app.t("neuron.sum"), low: -6, high: 6, shown: shownAt(2) });
+    bead(pen, ...answer, unit, shownAt(3) ? 2 * p - 1 : 0, { label: app.t("neuron.answer"), shown: shownAt(3), text: p.toFixed(2) });
+    bead(pen, ...wrong, unit, shownAt(4) ? 2 * missing : 0, { label: app.t("neuron.wrong"), shown: shownAt(4), text: missing.toFixed(2) });
+    graph.spotAround(...sum, unit, app.t("neuron.sum.why", { value: guess.z.toFixed(2) }));
+    graph.spotAround(...answer, unit, app.t("neuron.answer.why", { value: p.toFixed(2), wanted }));
+    graph.spotAround(...wrong, unit, app.t("neuron.wrong.why", { value: missing.toFixed(2), wanted }));
+    if (shownAt(4)) words(pen, app.t("neuron.wanted", { wanted }), wrong[0] + unit, wrong[1] + unit + 32, { size: 13, align: "right", colour: ys[at] ? meaning.yes : meaning.no });
+    if (stage >= 5) back(pen, { weighted, sum, answer, wrong, unit, now });
+  }
+
+  function travel(pen, [x0, y0], [x1, y1], now, colour) {
+    const share = ((now - staged) / 0.9) % 1;
+    dot(pen, x0 + share * (x1 - x0), y0 + share * (y1 - y0), 5, colour, palette.panel);
   }
 
   /** The gradients travel back along the graph. */
-  function back(pen, { inputs, sum, answer, wrong, unit }) {
-    const below = ([x, y]) => [x, y - unit - 12];
-    const tell = (value, place) => words(pen, value.toFixed(3), ...below(place), { colour: palette.player, align: "center" });
-    arrow(pen, [wrong[0] - unit, wrong[1] - 10], [answer[0] + unit + 4, answer[1] - 10], palette.player);
-    tell(gradients.dp, answer);
+  function back(pen, { weighted, sum, answer, wrong, unit, now }) {
+    const tell = (name, value, [x, y]) => words(pen, `${name} ${number(value, 3)}`, x, y - unit - 12, { size: 13, colour: meaning.back, align: "center", bold: true, halo: palette.panel });
+    const link = (from, to, needed, dy = 12) => {
+      const ends = [[from[0] - unit, from[1] + dy], [to[0] + unit + 4, to[1] + dy]];
+      arrow(pen, ...ends, meaning.back, 2.5);
+      if (stage === needed && !app.reduced) travel(pen, ...ends, now, meaning.back);
+    };
+    link(wrong, answer, 5);
+    tell("dp", gradients.dp, answer);
     if (stage >= 6) {
-      arrow(pen, [answer[0] - unit, answer[1] - 10], [sum[0] + unit + 4, sum[1] - 10], palette.player);
-      tell(gradients.dz, sum);
+      link(answer, sum, 6);
+      tell("dz", gradients.dz, sum);
     }
-    if (stage >= 7) {
-      inputs.forEach((place, k) => {
-        arrow(pen, [sum[0] - unit, sum[1] - 6], [place[0] + unit + 4, place[1] - 6], palette.player);
-        tell([...gradients.values.w, gradients.values.b[0]][k], place);
-      });
-    }
+    if (stage < 7) return;
+    weighted.forEach((place, k) => {
+      link(sum, place, 7);
+      tell(["dw₁", "dw₂", "db"][k], [...gradients.values.w, gradients.values.b[0]][k], place);
+    });
   }
 
-  function drawErrors(pen, chart) {
-    sides(pen, chart, app.t("neuron.errors"), "14");
-    if (errors.length) curve(pen, chart, errors, palette.network, 2.5);
-    const now = pass.reduce((sum, e) => sum + e, 0);
-    dot(pen, chart.px(errors.length), chart.py(Math.min(now, 14)), 4, withAlpha(palette.network, 0.8));
+  function drawErrors(pen, width, height) {
+    const frameOf = chart(pen, 4, 4, width - 10, height - 8, { across: app.t("neuron.passes", { passes: PASSES }), most: MOST_ERROR, count: PASSES, digits: 0 });
+    if (errors.length) curve(pen, frameOf, errors, meaning.forward, 2.5);
+    dot(pen, frameOf.px(errors.length), frameOf.py(Math.min(pass, MOST_ERROR)), 4, meaning.forward);
+    history.spot(frameOf.x, frameOf.y, frameOf.width, frameOf.height, app.t("neuron.errors.why", { passes: errors.length, error: (errors.at(-1) ?? pass).toFixed(2) }));
   }
 
   look(0);
-  const nodes = [row(plane.node, graph.node), group("sliders", ...bars.map(({ node }) => node)), group("chips", play, step, loop, again)];
-  return { nodes, frame };
+  const legend = [
+    ["dot", meaning.yes, app.t("neuron.is.yes")],
+    ["dot", meaning.no, app.t("neuron.is.no")],
+    ["ring", meaning.wrong, app.t("neuron.is.wrong")],
+    ["line", palette.text, app.t("neuron.is.line")],
+    ["line", meaning.forward, app.t("is.forward")],
+    ["line", meaning.back, app.t("is.back")],
+  ];
+  const nodes = [row(plane.node, group("column", graph.node, history.node)), group("sliders", ...bars.map(({ node }) => node)), group("chips", play, step, loop, again)];
+  return { nodes, frame, legend };
 }
