@@ -56,6 +56,17 @@ test("the notes on a plane", () => {
   within(neuron.values, golden.points.after, LEARNED);
 });
 
+test("a line goes through the points it is dragged to, as strong as before, and yes stays on its side", () => {
+  const before = { w: Float64Array.of(0.6, -0.8), b: Float64Array.of(0.3) };
+  for (const [p, q] of [[[1, 2], [-2, 0.5]], [[-2, 0.5], [1, 2]], [[0, 0], [0, 1]]]) {
+    const { w, b } = nn.lineThrough(before, p, q);
+    for (const [x, y] of [p, q]) assert.ok(Math.abs(w[0] * x + w[1] * y + b) < 1e-12);
+    assert.ok(Math.abs(Math.hypot(...w) - 1) < 1e-12);
+    assert.ok(w[0] * 0.6 - w[1] * 0.8 >= 0);
+  }
+  assert.deepEqual(Object.values(nn.lineThrough(before, [1, 1], [1, 1])).flat().map(Number.isFinite), [true, true, true]);
+});
+
 test("two layers and the clash", () => {
   const layers = new nn.Layers(3, 4);
   const done = layers.forward(nn.CLASH);
