@@ -1,7 +1,7 @@
 // What the explorer's pages draw with: places, points, lines, curves, arrows, words.
 
 import { palette, rgb, shade } from "../lib/colour.js";
-import { font } from "../lib/sheet.js";
+import { font, textSize } from "../lib/sheet.js";
 
 /** What a colour means on every page: what is wanted or said, and which way numbers travel. */
 export const meaning = {
@@ -94,6 +94,12 @@ const fonts = new Map(); // by size and weight: asking the page for its text siz
 /** The page's text has another size now. */
 export const resized = () => fonts.clear();
 
+/** How much larger than on a desk all is drawn: on a stand, seen from afar. */
+export function scale() {
+  if (!fonts.has("scale")) fonts.set("scale", textSize(15) / 15);
+  return fonts.get("scale");
+}
+
 function fontOf(size, bold) {
   const key = bold ? -size : size;
   if (!fonts.has(key)) fonts.set(key, font(size, bold ? "600" : ""));
@@ -137,8 +143,8 @@ export function sides(pen, frame, name, highest = "") {
 
 /** A chart with its title above, its highest and lowest number beside, and the name of what goes to the right below it. */
 export function chart(pen, x, y, width, height, { title = "", across = "", most = 1, low = 0, count = 1, digits = 1 } = {}) {
-  const left = 34;
-  const frame = new Frame(x + left, y + (title ? 26 : 8), width - left - 8, height - (title ? 26 : 8) - (across ? 26 : 10), [0, count], [low, most]);
+  const left = 34 * scale();
+  const frame = new Frame(x + left, y + (title ? 26 : 8), width - left - 8, height - (title ? 26 : 8) - (across ? 26 * scale() : 10), [0, count], [low, most]);
   if (title) words(pen, title, x + 2, y + 10, { size: 14, colour: palette.text, most: width });
   for (const v of [low, (low + most) / 2, most]) {
     line(pen, [[frame.x, frame.py(v)], [frame.x + frame.width, frame.py(v)]], palette.line, 1);
@@ -156,7 +162,7 @@ const onShade = (value, low, high) => (Math.abs((2 * (value - low)) / (high - lo
 export function bead(pen, x, y, radius, value, { label = "", low = -1, high = 1, ring = palette.line, shown = true, text = number(value) } = {}) {
   dot(pen, x, y, radius, shade(palette.luts.diverging, value, low, high), ring);
   if (shown) words(pen, text, x, y + 0.5, { size: Math.max(Math.min(15, radius * 0.68), 9), colour: onShade(value, low, high), align: "center", most: 2 * radius - 3 });
-  if (label) words(pen, label, x, y + radius + 14, { size: 13, align: "center" });
+  if (label) words(pen, label, x, y + radius + 14 * scale(), { size: 13, align: "center", most: 3.6 * radius });
 }
 
 /** A number as it is written: with a minus, not a hyphen. */

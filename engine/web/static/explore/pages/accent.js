@@ -2,7 +2,7 @@
 
 import { palette } from "../../lib/colour.js";
 import { ACCENT, Adam, Chance, Lstm, Rnn, accentStep } from "../../lib/nn.js";
-import { arrow, bead, box, chart, curve, line, meaning, number, words } from "../draw.js";
+import { arrow, bead, box, chart, curve, line, meaning, number, scale, words } from "../draw.js";
 import { button, group, press, row, sheet, struck } from "../parts.js";
 
 const PITCH = { 1: 72, "-1": 65 };
@@ -12,7 +12,7 @@ const DEMO_S = 0.55;
 const QUIET_S = 4; // without a note the drones fall silent
 const STEPS = 2 * ACCENT.steps;
 const DECADES = 12; // of the gradients that are shown
-const LEFT = 96;
+const left = () => 104 * scale();
 const TOUCHES = [[1, false], [-1, false], [1, true], [-1, true]];
 
 export function create(app) {
@@ -102,8 +102,8 @@ export function create(app) {
   }
 
   const placed = (width) => {
-    const gap = (width - LEFT - 12) / SEEN;
-    return { gap, x: (t) => LEFT + (t + SEEN - given.length + 0.5) * gap }; // the newest stands on the right
+    const gap = (width - left() - 12) / SEEN;
+    return { gap, x: (t) => left() + (t + SEEN - given.length + 0.5) * gap }; // the newest stands on the right
   };
 
   function draw(pen, width, height, { a, b }) {
@@ -113,8 +113,8 @@ export function create(app) {
     const middle = (k) => (k + 0.5) * lane;
     box(pen, x(given.length - 1) - gap / 2, 4, gap, height - 8, { fill: "#141b25", radius: 4 });
     [app.t("accent.you"), app.t("accent.plain"), app.t("accent.cell")].forEach((name, k) => {
-      words(pen, name, 12, middle(k), { size: 13, colour: [meaning.you, ...colours][k], most: LEFT - 18 });
-      line(pen, [[LEFT, middle(k)], [width - 12, middle(k)]], palette.line, 1);
+      words(pen, name, 12, middle(k), { size: 13, colour: [meaning.you, ...colours][k], most: left() - 18 });
+      line(pen, [[left(), middle(k)], [width - 12, middle(k)]], palette.line, 1);
     });
     let kept = 0;
     given.forEach(({ note: n, accent }, t) => {
@@ -146,8 +146,8 @@ export function create(app) {
     const tall = (v) => (Math.min(Math.max(Math.log10(v + 1e-30) + DECADES, 0), DECADES) / DECADES) * (base - top);
     ["1", "10⁻³", "10⁻⁶", "10⁻⁹", "10⁻¹²"].forEach((name, k) => {
       const y = top + (k / 4) * (base - top);
-      line(pen, [[LEFT, y], [width - 12, y]], palette.line, 1);
-      words(pen, name, LEFT - 8, y, { size: 12, align: "right" });
+      line(pen, [[left(), y], [width - 12, y]], palette.line, 1);
+      words(pen, name, left() - 8, y, { size: 12, align: "right" });
     });
     bars.forEach((values, k) => values.forEach((value, t) => {
       const high = tall(value);

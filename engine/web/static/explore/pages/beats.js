@@ -2,7 +2,7 @@
 
 import { palette, shade } from "../../lib/colour.js";
 import { Adam, Rnn, distance } from "../../lib/nn.js";
-import { Frame, chart, curve, dot, line, meaning, number, words } from "../draw.js";
+import { Frame, chart, curve, dot, line, meaning, number, scale, words } from "../draw.js";
 import { button, group, press, row, sheet } from "../parts.js";
 
 const LENGTH = 24;
@@ -90,7 +90,7 @@ export function create(app) {
   function draw(pen, width, height) {
     const rows = units + 2; // what is wanted, what it plays, its units
     const high = Math.min((height - 20) / (rows + 0.6), 66);
-    const left = Math.min(118, width * 0.22);
+    const left = Math.min(118 * scale(), width * 0.24);
     const gap = (width - left - 12) / LENGTH;
     const top = (height - high * rows) / 2;
     const lane = (k) => top + (k + 0.5) * high;

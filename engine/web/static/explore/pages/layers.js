@@ -3,7 +3,7 @@
 import { palette, shade } from "../../lib/colour.js";
 import { CLASH, CLASH_WANTED, Layers, descend } from "../../lib/nn.js";
 import { EDGES, cut, turned } from "../../lib/space.js";
-import { Frame, bead, box, chart, connection, curve, dot, line, meaning, number, onConnection, shaded, words } from "../draw.js";
+import { Frame, bead, box, chart, connection, curve, dot, line, meaning, number, onConnection, scale, shaded, words } from "../draw.js";
 import { button, group, press, row, sheet, slider, struck } from "../parts.js";
 import { PITCHES } from "./clash.js";
 
@@ -145,10 +145,10 @@ export function create(app) {
     for (const { k, at: [px, py] } of order) {
       const { p } = network.look(CLASH[k]);
       const right = p > 0.5 === CLASH_WANTED[k] > 0.5;
-      dot(pen, px, py, 12, CLASH_WANTED[k] ? meaning.yes : meaning.no, right ? palette.ground : meaning.wrong, right ? 2 : 4);
+      dot(pen, px, py, 12 * scale(), CLASH_WANTED[k] ? meaning.yes : meaning.no, right ? palette.ground : meaning.wrong, right ? 2 : 4);
       // Names of sounds that lie together stand below each other.
-      let below = py + 26;
-      while (placed.some(([x, y]) => Math.abs(x - px) < 70 && Math.abs(y - below) < 16)) below += 17;
+      let below = py + 26 * scale();
+      while (placed.some(([x, y]) => Math.abs(x - px) < 70 * scale() && Math.abs(y - below) < 16 * scale())) below += 17 * scale();
       placed.push([px, below]);
       words(pen, names[k], px, below, { align: "center", colour: palette.text, halo: palette.panel });
       plane.spotAround(px, py, 18, app.t("clash.point", { what: names[k], answer: p.toFixed(2), wanted: app.t(CLASH_WANTED[k] ? "yes" : "no") }), () => hear(k));
@@ -175,7 +175,7 @@ export function create(app) {
 
   /** The network, each unit as what it says of all the plane. */
   function drawWires(pen, width, height) {
-    const tile = Math.min(62, width / 6.5, height / (choice.units + 1.6));
+    const tile = Math.min(62 * scale(), width / 6.5, height / (choice.units + 1.6));
     const hidden = Array.from({ length: choice.units }, (_, k) => [width * 0.5, (height * (k + 0.5)) / choice.units]);
     const inputs = [0, 1].map((k) => [width * 0.13, height * (k ? 0.3 : 0.7)]);
     const out = [width * 0.85, height / 2];

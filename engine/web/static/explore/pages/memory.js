@@ -2,7 +2,7 @@
 
 import { palette } from "../../lib/colour.js";
 import { Adam, Rnn, oneHot, softmax, surprise } from "../../lib/nn.js";
-import { arrow, bead, box, chart, curve, dot, meaning, number, onConnection, words } from "../draw.js";
+import { arrow, bead, box, chart, curve, dot, meaning, number, onConnection, scale, words } from "../draw.js";
 import { button, group, noteName, press, row, sheet } from "../parts.js";
 
 const PITCHES = [60, 62, 64]; // C, D, E
@@ -84,9 +84,9 @@ export function create(app) {
   }
 
   function draw(pen, width, height, now) {
-    const moments = Math.min(Math.max(Math.floor(width / 118), 3), xs.length);
+    const moments = Math.min(Math.max(Math.floor(width / (118 * scale())), 3), xs.length);
     const first = Math.min(Math.max(at - (moments >> 1), 0), xs.length - moments);
-    const left = width > 700 ? 92 : 10;
+    const left = width > 700 ? 92 * scale() : 10;
     const gap = (width - left - 8) / moments;
     const radius = Math.min(gap / 6.2, height / 17, 26);
     const pitch = 2 * radius + (backwards ? 20 : 8);

@@ -3,7 +3,7 @@
 import { palette } from "../../lib/colour.js";
 import { el } from "../../lib/dom.js";
 import { beginner, descend, error, lineThrough, points } from "../../lib/nn.js";
-import { Frame, arrow, bead, boundary, chart, curve, dot, line, meaning, number, shaded, words } from "../draw.js";
+import { Frame, arrow, bead, boundary, chart, curve, dot, line, meaning, number, scale, shaded, words } from "../draw.js";
 import { button, group, press, row, sheet, slider } from "../parts.js";
 
 const SEED = 3;
@@ -194,7 +194,7 @@ export function create(app) {
   }
 
   function drawPlane(pen, width, height) {
-    const edge = 30;
+    const edge = 30 * scale();
     box = new Frame(edge, 12, width - edge - 14, height - edge - 12, [-REACH, REACH], [-REACH, REACH]);
     shaded(pen, box, (x, y) => 2 * neuron.guess([x, y]).p - 1, 0.45);
     const { w, b } = neuron.values;
@@ -205,10 +205,10 @@ export function create(app) {
     xs.forEach((p, k) => {
       const [x, y] = [box.px(p[0]), box.py(p[1])];
       const wrong = guesses[k].p > 0.5 !== ys[k] > 0.5;
-      dot(pen, x, y, 5, ys[k] ? meaning.yes : meaning.no, wrong ? meaning.wrong : palette.ground, wrong ? 3 : 1.5);
+      dot(pen, x, y, 5 * scale(), ys[k] ? meaning.yes : meaning.no, wrong ? meaning.wrong : palette.ground, wrong ? 3 : 1.5);
       plane.spotAround(x, y, 9, app.t("neuron.point", told(k)), () => nearest(...p));
     });
-    dot(pen, box.px(xs[at][0]), box.py(xs[at][1]), 9, "transparent", palette.text, 2);
+    dot(pen, box.px(xs[at][0]), box.py(xs[at][1]), 9 * scale(), "transparent", palette.text, 2);
     for (const [x, y] of handles()) {
       const [px, py] = [box.px(x), box.py(y)];
       if (px < box.x || px > box.x + box.width || py < box.y || py > box.y + box.height) continue;
@@ -229,7 +229,7 @@ export function create(app) {
     const small = width < 460;
     const unit = Math.min(28, width / (small ? 13 : 15), height / 8.5);
     const rows = [0.18, 0.5, 0.82].map((share) => share * (height - 20));
-    const columns = [0.09, 0.31, 0.54, 0.74, 0.93].map((share) => share * width);
+    const columns = (small ? [0.09, 0.3, 0.53, 0.73, 0.91] : [0.09, 0.31, 0.54, 0.74, 0.93]).map((share) => share * width);
     const inputs = rows.map((y) => [columns[0], y]);
     const weighted = rows.map((y) => [columns[1], y]);
     const [sum, answer, wrong] = [2, 3, 4].map((c) => [columns[c], rows[1]]);
@@ -261,7 +261,7 @@ export function create(app) {
     graph.spotAround(...sum, unit, app.t("neuron.sum.why", { value: guess.z.toFixed(2) }));
     graph.spotAround(...answer, unit, app.t("neuron.answer.why", { value: p.toFixed(2), wanted }));
     graph.spotAround(...wrong, unit, app.t("neuron.wrong.why", { value: missing.toFixed(2), wanted }));
-    if (shownAt(4)) words(pen, app.t("neuron.wanted", { wanted }), wrong[0] + unit, wrong[1] + unit + 32, { size: 13, align: "right", colour: ys[at] ? meaning.yes : meaning.no });
+    if (shownAt(4)) words(pen, app.t("neuron.wanted", { wanted }), wrong[0] + unit, wrong[1] + unit + 32 * scale(), { size: 13, align: "right", colour: ys[at] ? meaning.yes : meaning.no });
     if (stage >= 5) back(pen, { weighted, sum, answer, wrong, unit, now });
   }
 
