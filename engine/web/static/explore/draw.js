@@ -166,7 +166,7 @@ export function bead(pen, x, y, radius, value, { label = "", low = -1, high = 1,
 }
 
 /** A number as it is written: with a minus, not a hyphen. */
-export const number = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+export const number = (value, digits = 2) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 
 /** A connection: as wide as its weight, cool for less, warm for more. */
 export function connection(pen, from, to, weight) {

@@ -21,7 +21,6 @@ export function create(app) {
   let [done, back, shown] = [null, null, 0];
   const picture = sheet(app.t("memory.sees"), null, app.t("memory.unrolled"));
   const falling = sheet(app.t("memory.falls"), null, app.t("memory.loss"));
-  falling.node.classList.add("low");
   const play = button(app.t("play"), () => {
     if (losses.length >= MOST) begin();
     press(play, (playing = !playing));
@@ -88,7 +87,7 @@ export function create(app) {
     const first = Math.min(Math.max(at - (moments >> 1), 0), xs.length - moments);
     const left = width > 700 ? 92 * scale() : 10;
     const gap = (width - left - 8) / moments;
-    const radius = Math.min(gap / 6.2, height / 17, 26);
+    const radius = Math.min(gap / 6.2, height / 17, 26 * scale());
     const pitch = 2 * radius + (backwards ? 20 : 8);
     const rows = { next: height * 0.25, memory: height * 0.57, note: height - 22 };
     if (left > 20) {
