@@ -47,6 +47,7 @@ CONTROLS = [
 ]
 CONDITIONS = [
     {"name": "player", "shape": [SLOTS], "doc": "1 where a slot is the player's, whether his notes are known yet or not"},
+    {"name": "kick", "shape": [1], "doc": "1 asks for a kick drum in every bar, -1 for none"},
     {"name": "chord", "shape": [FEATURES], "doc": "chord of the step: its root, then its tones, 1 by pitch class from C"},
     {"name": "next_chord", "shape": [FEATURES], "doc": "the same of the step a beat later"},
 ]
@@ -145,7 +146,8 @@ def step(model: Festival, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     given, nothing = given_features(value, mask), torch.zeros_like(given_features(value, mask))
     temperature, asked = told["temperature"][:, None], told["density"][:, None].log()
     learned = asked.clamp(-np.log(MOST_ASKED), np.log(MOST_ASKED))
-    wish, neutral, rest = learned / np.log(2), torch.zeros_like(learned), asked - (1 - ODDS_LESS) * learned.clamp(max=0)
+    wish, neutral = (torch.cat([w, told["kick"]], -1) for w in (learned / np.log(2), torch.zeros_like(learned)))
+    rest = asked - (1 - ODDS_LESS) * learned.clamp(max=0)
     sounded = x[:, :SLOTS]
     push = torch.cat([rest * (1 - sounded), -rest.expand_as(sounded)], -1)
     may = torch.cat([torch.ones_like(sounded), sounded], -1)

@@ -41,6 +41,7 @@ from models.festival.network import (
     SLOTS,
     UNLIKELY,
     WIDTHS,
+    WISHES,
     Festival,
     interval_rows,
     pitch_classes,
@@ -231,7 +232,9 @@ class _Head:
         width, bias = model.sizes.width, graph.floats("context_bias", _array(head.context.bias))
         hidden = graph.add("Gemm", core, graph.floats("context_core", context[:width]), bias)
         hidden = graph.few(heard, graph.floats("context_heard", context[width:]), hidden)
-        followed = graph.add("MatMul", harmony, graph.floats("harmony_head", _array(head.harmony.weight).T))
+        wish, kick = np.split(_array(head.wish.weight).T, WISHES)  # (1, head + N) each
+        weight = graph.floats("harmony_head", np.concatenate([_array(head.harmony.weight).T, kick]))
+        followed = graph.add("MatMul", graph.add("Concat", harmony, "kick", axis=-1), weight)
         to_units, to_notes = graph.split(followed, self.units, DECISIONS)
         self.hidden = graph.add("Add", hidden, to_units)
         own = graph.add("Reshape", heard, graph.ints(-1, 1, HEARD // SLOTS, SLOTS))
@@ -249,7 +252,7 @@ class _Head:
         self.chosen = graph.floats("chosen_notes", np.concatenate(chosen, 1) * model.sizes.joint)
         self.out = graph.floats("out", out.T)  # (head, N)
         self.given = _array(head.given.weight).T  # (GIVEN, head + N)
-        self.wish = graph.floats("wish", _array(head.wish.weight).T)  # (1, head + N)
+        self.wish = graph.floats("wish", wish)
         self._dictated(x)
 
     def before(self, graph: Graph, hidden: str, logits: str, *, dictated: bool) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.festival import recipe
 from models.training.train import TrainingError, rewrite, runs_of
@@ -31,10 +32,14 @@ def main(argv: list[str] | None = None) -> int:
     def grow(weights: dict[str, Tensor], meta: dict[str, Any]) -> dict[str, Any]:
         config = {**recipe.DEFAULTS, **meta["config"]}
         torch.manual_seed(args.seed)
-        new = {f"model.{k}": v for k, v in recipe.build(config).state_dict().items() if f"model.{k}" not in weights}
-        if not new:
+        new = {f"model.{k}": v for k, v in recipe.build(config).state_dict().items()}
+        if all(k in weights and weights[k].shape == v.shape for k, v in new.items()):
             raise TrainingError(f"{args.old}: lacks nothing")
-        weights |= new
+        for name, value in new.items():
+            old = weights.get(name, value)
+            if len(old.shape) == 2:  # of inputs that are new it hears nothing yet
+                old = F.pad(old, (0, value.shape[1] - old.shape[1]))
+            weights[name] = old
         command = "python -m models.festival.grow " + shlex.join(arguments)
         run = {"command": command, "before": runs_of(meta), "best_update": 0, "seconds": 0.0, "history": []}
         return meta | run | {"config": config}

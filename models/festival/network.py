@@ -22,6 +22,8 @@ interval to it, the same in every key. Zeros where nothing is known, as a third 
 How busy it should be is a wish that the head hears: the logarithm, to base 2, of the density of the bars to come over
 the usual one. Nothing (0) is what it hears half the time while it learns, and where nobody asks for anything.
 
+Another wish is for the kick drum: 1 for one in every bar, -1 for none, 0 where nobody asks.
+
 How hard and how early the notes are struck is the matter of models/festival/expression.py.
 
 Shapes: T steps, B batch, S slots, N = 2 S decisions, H width of a layer. Decisions are planar: all plays, then all holds.
@@ -52,6 +54,7 @@ PAST = max(LAGS)  # steps of the past it needs, the last one included
 UNLIKELY = 0.01  # a note less likely than this is none to the voicing: what is left is few enough to be looked up
 DECAYS = (0.85, 0.97)  # what a step leaves of the harmony of the last beats, and of that of the last bars
 HARMONY = 12 * len(DECAYS)
+WISHES = 2  # density, kick
 CHORDS = 2 * FEATURES  # root and tones of the chord of the step, then of that of the next beat
 
 
@@ -131,7 +134,7 @@ class JointHead(nn.Module):
         self.joint, self.dropout = sizes.joint, sizes.dropout
         self.context = nn.Linear(sizes.width + HEARD, sizes.head)  # core's answer and what sounded
         self.given = nn.Linear(GIVEN, sizes.head + DECISIONS, bias=False)  # to hidden units, and straight to logits
-        self.wish = nn.Linear(1, sizes.head + DECISIONS, bias=False)  # the asked density, to both as well
+        self.wish = nn.Linear(WISHES, sizes.head + DECISIONS, bias=False)  # the asked density and kick, to both as well
         self.harmony = nn.Linear(HARMONY, sizes.head + DECISIONS, bias=False)  # and what the player plays
         self.direct = nn.Linear(sizes.width, DECISIONS)
         # Each slot's own past, straight to its logits: (play and hold to choose, plays and holds heard, S).
@@ -173,7 +176,7 @@ class JointHead(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Logits (..., N) of the notes `chosen` (..., N), each given the slots before its own; and of each play by itself.
 
-        (..., H) core, (..., HEARD) the past, (..., GIVEN) what is dictated, (..., HARMONY), (..., 1) wish, (..., CHORDS);
+        (..., H) core, (..., HEARD) the past, (..., GIVEN) what is dictated, (..., HARMONY), (..., WISHES), (..., CHORDS);
         `weights`, where it is called again and again with the same.
         """
         to_hidden, to_logits, out, voicing = weights or self.weights()
@@ -278,6 +281,7 @@ class Festival(nn.Module):
     hidden_share = 0.0
     chord_share = 0.0
     next_share = 0.0
+    kick_share = 0.0
     chord_known = 0.0  # 1: validation is told the chords as well
     low_precision = False
 

@@ -37,6 +37,7 @@ from models.festival.network import (
     PAST,
     SLOTS,
     WIDTHS,
+    WISHES,
     Festival,
     Sizes,
     gather_harmony,
@@ -79,12 +80,14 @@ DEFAULTS: Config = {
     "forget": 0.2,  # share of windows without the memory of earlier bars, and of tracks in the others
     "hidden": 0.5,  # share of windows with dictated tracks in which they are not known at every step, or at none
     "chord": 0.6,  # share of windows in which the chord is told
+    "kick": 0.5,  # share of windows in which it is told whether there is a kick drum in every bar, or in none
     "next_chord": 0.7,  # share of those in which that of the next beat is told as well
     "unheard": 0.4,  # share of songs in which it must play a track that it never hears
     "bf16": True,  # matrix products of training in bfloat16
 }
 BAR, BEAT = 16, 4
 LONGEST = 4 * BAR  # steps of a note
+KICK = 0  # its slot
 LEAD = [t.name for t in BAND].index("lead")
 CHORD_LESS = 0.5  # where it is told chords alone, it has been in another key so much less often
 MOST_ASKED = 2.0  # a quarter to four times the usual density
@@ -100,6 +103,7 @@ def build(config: Config) -> nn.Module:
     network.given_share, network.forget_share = config["given"], config["forget"]
     network.lead_share, network.asked_share, network.astray_share = config["lead"], config["asked"], config["astray"]
     network.hidden_share, network.chord_share, network.next_share = config["hidden"], config["chord"], config["next_chord"]
+    network.kick_share = config["kick"]
     network.low_precision = config["bf16"]
     return network
 
@@ -379,12 +383,12 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     heard = decisions(roll) * ~_per_slot(batch["unheard"]).repeat(1, 2)  # (PAST+T, B, N)
     position = batch["position"] + torch.arange(steps, device=roll.device)[:, None]  # (T, B)
     tracks = torch.zeros(streams, len(WIDTHS), device=roll.device)
-    wish = torch.zeros(streams, 1, device=roll.device)
+    wish = torch.zeros(streams, WISHES, device=roll.device)
     chords = told_chords(batch["chords"])
     hidden = torch.zeros(steps, streams, 1, device=roll.device)
     if model.training:
         tracks = _random_tracks(streams, model, roll.device)  # (B, tracks)
-        wish = _wish(model, batch, (1 - tracks) * batch["known"])
+        wish = torch.cat([_wish(model, batch, (1 - tracks) * batch["known"]), _kick(model, batch)], -1)
         chords = _some_chords(chords, model)
         told = torch.maximum((tracks[:, 1:].sum(-1) > 0).float(), CHORD_LESS * chords.any(-1).any(0))  # drums have no key
         heard = _lead_astray(heard, tracks, model.astray_share * told)
@@ -446,6 +450,20 @@ def _wish(model: Festival, batch: Batch, counted: Tensor) -> Tensor:
     found, usual = (per_track * counted).sum(-1) + 1, (batch["usual"] * counted).sum(-1) * steps + 1
     told = torch.rand_like(found) < model.asked_share
     return (torch.log2(found / usual).clamp(-MOST_ASKED, MOST_ASKED) * told)[:, None]
+
+
+def _kick(model: Festival, batch: Batch) -> Tensor:
+    """Whether every bar of this window has a kick drum, 1, or none has, -1; 0 where some have or it is not told, (B, 1)."""
+    weight = batch["weight"].float()
+    bars = -(-len(weight) // BAR)
+    gap = (0, 0, 0, bars * BAR - len(weight))
+    struck = F.pad((batch["roll"][PAST:, :, KICK] == ONSET) * weight, gap).unflatten(0, (bars, BAR)).amax(1)  # (bars, B)
+    there = F.pad(weight, gap).unflatten(0, (bars, BAR)).amax(1)
+    found = struck.sum(0) / there.sum(0).clamp(min=1)
+    said = (found == 1).float() - (found == 0).float()
+    told = (torch.rand_like(said) < model.kick_share) * batch["known"][:, 0]
+    wished: Tensor = said * told
+    return wished[:, None]
 
 
 def strike_nats(

@@ -30,6 +30,7 @@ from models.festival.network import (
     PAST,
     SLOTS,
     WIDTHS,
+    WISHES,
     gather_harmony,
     given_features,
     harmony_features,
@@ -169,7 +170,7 @@ def test_a_slot_hears_those_before_it_and_no_other():
     core, x = torch.randn(1, 10), (torch.rand(1, HEARD) < 0.1).float()
     given = torch.zeros(1, DECISIONS + len(WIDTHS))
     heard = torch.autograd.functional.jacobian(
-        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, 1), torch.zeros(1, CHORDS))[0][0],
+        lambda y: model.head(core, x, y, given, torch.zeros(1, HARMONY), torch.zeros(1, WISHES), torch.zeros(1, CHORDS))[0][0],
         torch.rand(1, DECISIONS),
     )
     heard = heard[:, 0] != 0  # (logit, decision)
@@ -562,3 +563,20 @@ def test_a_player_whose_notes_are_not_known_yet_is_heard_as_one_who_is_dictated(
     assert (hidden[0] > nobody[0]).any()
     np.testing.assert_array_equal(dictated[1][:, lead], feed["clamp_value"][:, lead])
     assert not np.array_equal(hidden[1][:, lead], feed["clamp_value"][:, lead])
+
+
+def test_a_kick_is_asked_for_where_every_bar_has_one_and_none_where_no_bar_has():
+    model = network()
+    model.kick_share = 1.0
+    roll = torch.zeros(PAST + 32, 4, SLOTS, dtype=torch.uint8)
+    roll[PAST + 3, 0, 0] = roll[PAST + 20, 0, 0] = ONSET  # in both bars
+    roll[PAST + 3, 1, 0] = ONSET  # in one
+    roll[PAST + 3, 3, 0] = ONSET  # in the only one there is
+    weight = torch.ones(32, 4, dtype=torch.bool)
+    weight[16:, 3] = False
+    batch = {"roll": roll, "weight": weight, "known": torch.ones(4, 5, dtype=torch.bool)}
+    assert recipe._kick(model, batch)[:, 0].tolist() == [1, 0, -1, 1]
+    batch["known"][2] = False
+    assert recipe._kick(model, batch)[2] == 0
+    model.kick_share = 0.0
+    assert not recipe._kick(model, batch).any()
