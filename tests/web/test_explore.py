@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from engine.app.explore import export
+from tests.web.chromium import keys_of
 from tests.web.stand import Network, Stand
 
 ROOT = Path(__file__).parents[2]
@@ -75,13 +76,23 @@ def test_the_network_in_the_page_answers_a_key(browser: Browser, address: str) -
     page.close()
 
 
-def test_a_tune_is_learned_and_played_on(browser: Browser, address: str) -> None:
-    page, faults = opened(browser, f"{address}#train")
+def test_a_tune_is_learned_played_on_and_joins_the_jam(browser: Browser) -> None:
+    stand = Stand(Network(ROOT / "models" / "festival" / "festival.onnx"), before=10)
+    page, faults = opened(browser, f"{stand.url}explore/#train")
+    page.get_by_role("button", name="another tune").click()
     page.get_by_role("button", name="learn it").click()
-    page.get_by_text("It knows your tune by heart.").wait_for(timeout=60_000)
+    page.get_by_role("button", name="listen: 1").click()
+    page.get_by_role("button", name="6: Train one, done").wait_for(timeout=60_000)
     page.get_by_role("button", name="play on").click()
     page.get_by_text("It goes on from your tune.").wait_for()
+    page.get_by_role("button", name="join the jam").click()
+    page.get_by_text("It plays in the jam on stage now.").wait_for()
+    keys = keys_of(stand, 3, page)
+    assert {status for status, _, _ in keys} == {144, 128}
+    assert all(60 <= pitch < 88 for _, pitch, _ in keys)
     assert not faults
+    stand.close()
+    page.get_by_text("The stage is away. This page comes back by itself.").wait_for()
     page.close()
 
 

@@ -42,6 +42,7 @@ class Explorer {
     this.narrative = new Narrative(PLACES, kept);
     this.presence = new Presence(performance.now() / 1000);
     this.page = null;
+    this.kept = {}; // what a visitor made, for when he comes back to its page or changes the language
     this.touchedPage = -Infinity;
     this.opened = 0;
     document.body.classList.toggle("kiosk", this.kiosk);
@@ -260,6 +261,7 @@ class Explorer {
   async restart() {
     this.narrative.forget();
     this.voice.mute(false);
+    this.kept = {};
     try {
       sessionStorage.removeItem("algoritmo.language");
     } catch {

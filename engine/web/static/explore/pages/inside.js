@@ -54,14 +54,13 @@ export function create(app) {
       status = "open";
       const bar = card.steps_per_beat * card.beats_per_bar;
       seen = [new Remembered(bar), new Remembered(bar)];
+      notes = [[], []];
     } else if (message.what === "fault") {
       status = "fault";
       app.say("key.fault", { reason: message.reason });
     } else if (message.what === "notice") app.say("inside.notice", { reason: message.reason });
-    else if (message.what === "gone") {
-      own();
-      app.say("inside.gone");
-    } else take(message);
+    else if (message.what === "gone") app.say("inside.gone");
+    else take(message);
   }
 
   /** To the network in the visitor's own browser: what he silences there nobody else misses. */

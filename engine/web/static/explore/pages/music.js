@@ -174,7 +174,7 @@ export function create(app) {
     let y = bottom;
     beliefs.forEach((share, sign) => {
       const own = share * (bottom - top);
-      pen.fillStyle = sign === drawn ? palette.chosen : sign % 2 ? palette.line : palette.panel ?? "#161d26";
+      pen.fillStyle = sign === drawn ? palette.chosen : sign % 2 ? palette.line : "#161d26";
       pen.fillRect(x - half, y - own, 2 * half, own);
       if (own > 13) words(pen, signName(app, sign), x, y - own / 2, { size: 12, align: "center", colour: palette.text });
       y -= own;

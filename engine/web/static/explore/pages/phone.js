@@ -1,31 +1,59 @@
-// 7. Take it home: the whole network on the visitor's phone, and the way there as a code.
+// 7. Take it home: the whole network on the visitor's phone, and the way there as a code. Here it goes on meanwhile.
 
-import { palette } from "../../lib/colour.js";
+import { palette, trackColour } from "../../lib/colour.js";
 import { el } from "../../lib/dom.js";
 import { qr } from "../../lib/qr.js";
-import { sheet } from "../parts.js";
+import { words } from "../draw.js";
+import { row, sheet } from "../parts.js";
+import { BPM, openStage, sound, soundsIn } from "../stage.js";
+
+const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
+const SEEN = 96; // steps
 
 export function create(app) {
-  const address = new URL(`?lang=${app.texts.language}#key`, location.href).href;
+  // Whoever opened this page by a name that only this machine knows: where the others in the room find it.
+  const here = app.served.address ? new URL("explore/", app.served.address) : new URL("./", location.href);
+  const address = new URL(`?lang=${app.texts.language}#key`, here).href;
   const picture = sheet(app.t("phone.sees"));
+  const music = sheet(app.t("phone.plays"));
   const link = el("a", "soft", address);
   link.href = address;
-  const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-  const note = el("p", "soft", local ? app.t("phone.local") : "");
+  const note = el("p", "soft", LOCAL.includes(new URL(address).hostname) ? app.t("phone.local") : "");
   const code = qr(address);
+  let [tracks, notes, step] = [[], [], 0];
+  const stage = openStage((message) => {
+    if (message.what === "open") {
+      tracks = message.card.tracks;
+      stage.send("start", { bpm: BPM });
+    } else if (message.what === "fault") app.say("key.fault", { reason: message.reason });
+    else if (message.what === "step") {
+      step = message.step;
+      sound(app.voice, tracks, message.begun, soundsIn(message.at));
+      notes = [...notes, ...message.begun.map((one) => ({ ...one, step }))].filter((one) => one.step > step - SEEN);
+    }
+  }, { ort: app.query.has("ort") });
   app.happened("seen");
 
   function frame() {
-    const pen = picture.fit();
-    const { width, height } = picture;
+    drawCode(picture.fit(), picture.width, picture.height);
+    const pen = music.fit();
+    const { width, height } = music;
+    if (!tracks.length) words(pen, app.t("key.opening"), width / 2, height / 2, { size: 18, align: "center" });
+    for (const { track, pitch, step: at, level } of notes) {
+      pen.fillStyle = trackColour({ ...tracks[track], index: track });
+      pen.fillRect(width - ((step - at + 1) / SEEN) * width, height - ((pitch - 28) / 70) * height - 4, Math.max(width / SEEN - 1, 2), 2 + 4 * level);
+    }
+  }
+
+  function drawCode(pen, width, height) {
     const unit = Math.max(Math.floor(Math.min(width, height) / (code.length + 8)), 1);
     const side = unit * (code.length + 8);
-    const [left, top] = [(width - side) / 2, (height - side) / 2];
+    const [left, top] = [Math.round((width - side) / 2), Math.round((height - side) / 2)]; // else seams show
     pen.fillStyle = "#fff";
     pen.fillRect(left, top, side, side);
     pen.fillStyle = palette.ground;
     code.forEach((cells, r) => cells.forEach((dark, c) => dark && pen.fillRect(left + (c + 4) * unit, top + (r + 4) * unit, unit, unit)));
   }
 
-  return { nodes: [picture.node, link, note], frame };
+  return { nodes: [row(picture.node, music.node), link, note], frame, leave: () => stage.close() };
 }
