@@ -32,9 +32,9 @@ export function create(app) {
       notes = [...notes, ...message.begun.map((one) => ({ ...one, step }))].filter((one) => one.step > step - SEEN);
     }
   }, { ort: app.query.has("ort") });
-  app.happened("seen");
 
   function frame() {
+    app.happened("seen"); // as soon as a visitor does anything here
     drawCode(picture.fit(), picture.width, picture.height);
     const pen = music.fit();
     const { width, height } = music;
