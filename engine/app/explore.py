@@ -77,9 +77,9 @@ class ExportError(AlgoritmoError):
 
 def export(folder: Path) -> int:
     """Write the explorer with all it needs, the network included, into `folder`; return the bytes. Raises ExportError."""
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / PAGE).is_dir())):
-        raise ExportError(f"--export: {folder} has other things in it; give a new folder, or an empty one")
     try:
+        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / PAGE).is_dir())):
+            raise ExportError(f"--export: {folder} has other things in it; give a new folder, or an empty one")
         for name in (PAGE, LIB):
             shutil.copytree(STATIC / name, folder / name, dirs_exist_ok=True)
         for address, source in NETWORKS.items():
@@ -89,4 +89,6 @@ def export(folder: Path) -> int:
         (folder / "index.html").write_text(INDEX)
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     except OSError as error:
-        raise ExportError(f"--export: {folder} cannot be written ({error.strerror}); give a folder you may write") from error
+        raise ExportError(
+            f"--export: {folder} cannot be written ({error.strerror or error}); give a folder you may write"
+        ) from error

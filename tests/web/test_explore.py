@@ -35,9 +35,12 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def opened(browser: Browser, address: str, width: int = 1280, height: int = 800, **more: object) -> tuple[Page, list[str]]:
+def opened(
+    browser: Browser, address: str, width: int = 1280, height: int = 800, script: str = "", **more: object
+) -> tuple[Page, list[str]]:
     """A page, and what goes wrong on it: errors, failed requests, requests to anybody else."""
     page = browser.new_page(viewport={"width": width, "height": height}, **more)
+    page.add_init_script(script)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
@@ -118,6 +121,50 @@ def test_a_visitor_finds_a_cell_that_likes_the_downbeat_in_the_jam_that_plays(br
     assert not faults
     page.close()
     stand.close()
+
+
+class _Plain(_Quiet):
+    def guess_type(self, path: object) -> str:
+        """Take every file for a text, as a server does that knows no types."""
+        return "text/html" if str(path).endswith((".html", "/")) else "text/plain"
+
+
+def test_a_server_with_wrong_types_gets_a_word_and_no_white_page(browser: Browser, tmp_path: Path) -> None:
+    export(tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Plain, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page, faults = opened(browser, f"http://127.0.0.1:{server.server_port}/explore/")
+        page.get_by_text("This page did not start.").wait_for()
+        page.get_by_text("Esta página no ha arrancado.").wait_for()
+        assert any("MIME" in fault for fault in faults)
+        page.close()
+        server.shutdown()
+
+
+def test_without_threads_without_sound_and_without_the_network(browser: Browser, address: str) -> None:
+    script = "delete window.Worker; delete window.AudioContext; delete window.webkitAudioContext"
+    page, faults = opened(browser, f"{address}#inside", script=script)
+    page.get_by_role("button", name="a hint").click()
+    page.get_by_text("This browser gives no sound.").wait_for()
+    while "It listens first" not in page.inner_text("#said"):  # as soon as its steps come
+        page.get_by_role("button", name="a hint").click()
+        page.wait_for_timeout(20)
+    # A visitor changes pages and languages in the middle of learning; what he made stays his.
+    page.evaluate("location.hash = 'train'")
+    page.get_by_role("button", name="learn it").click()
+    page.evaluate("location.hash = 'music'")
+    page.get_by_role("heading", name="How it makes music").wait_for()
+    page.evaluate("location.hash = 'train'")
+    page.get_by_role("button", name="an empty sheet").click()
+    page.get_by_role("button", name="hold", exact=True).click()
+    page.get_by_label("Language").select_option("es")
+    page.get_by_role("button", name="aprender").click()
+    page.get_by_text("Dibuja antes unas notas.").wait_for()
+    assert not faults
+    page.route("**/*.onnx", lambda route: route.abort())
+    page.evaluate("location.hash = 'key'")
+    page.get_by_text("No se ha podido cargar la red").wait_for()
+    page.close()
 
 
 def test_where_one_was_is_where_one_goes_on(browser: Browser, address: str) -> None:

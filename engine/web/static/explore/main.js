@@ -13,6 +13,7 @@ import { PATHS, PLACES } from "./places.js";
 
 const $ = (id) => document.getElementById(id);
 const UNTOUCHED_S = 8; // after so long a page plays by itself
+const ASLEEP_MS = 2000; // after so long a browser has begun to sound, if it ever will
 const ATTRACT_S = 24; // with nobody there, from page to page
 
 const kept = {
@@ -131,7 +132,14 @@ class Explorer {
     this.present();
     const typed = event.type === "keydown" && event.target === document.body && !/^(Tab|Arrow(Left|Right))$/.test(event.key);
     if (typed || event.target.closest?.("#board")) this.touchedPage = performance.now() / 1000;
-    if (event.type !== "wheel") this.voice.wake();
+    if (event.type !== "wheel" && !this.voice.awake) this.wake();
+  }
+
+  /** Begin to sound; where nothing can be heard, say so once. */
+  wake() {
+    const sounds = this.voice.wake();
+    if (this.asleep !== undefined) return;
+    this.asleep = setTimeout(() => !this.voice.awake && !this.voice.muted && this.say("sound.none"), sounds ? ASLEEP_MS : 0);
   }
 
   key(event) {
@@ -235,7 +243,9 @@ class Explorer {
     try {
       this.page?.frame?.(now, alone);
     } catch (error) {
+      const broken = this.page;
       this.page = null;
+      broken.leave?.(); // or it would go on sounding
       $("board").replaceChildren(el("p", "fault", this.t("fault", { reason: error.message })));
     }
     requestAnimationFrame((next) => this.frame(next));
@@ -273,7 +283,12 @@ class Explorer {
   }
 }
 
-new Explorer().start().catch((error) => {
-  const why = `This page could not be opened (${error.message}). The folder has to be served by a file server that knows .js and .json.`;
-  document.body.replaceChildren(el("p", "fault", why));
-});
+new Explorer().start().then(
+  () => $("dead").remove(),
+  (error) => {
+    const dead = $("dead");
+    dead.style.animation = "none";
+    dead.append(el("p", "soft", error.message));
+    document.body.replaceChildren(dead);
+  },
+);
