@@ -57,7 +57,8 @@ class AudioEngine:
         beat: Source | None = None,
     ) -> None:
         """Build the mixer. `run_by_thread`: another thread runs the worker; if not, every block does. `beat`: where the
-        transport has it from, unless it is the tempo parameter.
+        transport has it from, unless it is the tempo parameter; its music begins a beat after the sound, so that each beat of
+        the recording is one of the file's.
 
         Raises ConfigError when midi.cc names what there is not. A patch that fails is told, not raised.
         """
@@ -78,9 +79,10 @@ class AudioEngine:
             self.mixer.record_stems(link.writer("stems"))
         self.worker.begin(self.mixer)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
+        lead_in_beats = 0 if beat is None else 1
         beat = beat or sources.named(config.clock.source, self._live, rate_hz, card.beats_per_bar)
         self.transport = Transport(
-            link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in
+            link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in, lead_in_beats
         )
         self.transport.on_stop = self._stop_network
         self.transport.on_click = self.mixer.click

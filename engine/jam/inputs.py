@@ -9,6 +9,8 @@ import numpy as np
 
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
+from engine.jam.following import Following
+from engine.jam.groove import Groove
 from engine.jam.harmony import Harmony
 from engine.jam.mode import Mode
 from engine.jam.roll import Roll
@@ -19,8 +21,18 @@ from engine.network.runner import Runner
 class Inputs:
     """Fills the inputs of a runner. `clamped` float32 (S,): 1 where the mode, not the network, decided."""
 
-    def __init__(self, runner: Runner, roll: Roll, live: Live, harmony: Harmony | None, backing: Backing | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        roll: Roll,
+        live: Live,
+        harmony: Harmony | None,
+        following: Following,
+        backing: Backing | None = None,
+    ) -> None:
         card = runner.card
+        self._following = following
+        self._groove = Groove(card)
         self._backing = backing
         self.clamped = np.zeros(card.slots, np.float32)
         self._inputs = runner.inputs
@@ -42,8 +54,11 @@ class Inputs:
         if self._backing is not None:
             self._backing.clamp(step, value, mask)
         self.clamped[:] = mask
+        self.listen(step, position)
+        self._following.tell(inputs)
+        self._groove.dictate(position, mask, value)
         if self._harmony is not None:
-            self._follow(self._harmony, step)
+            self._harmonise(self._harmony, step)
         self._draw(step)
         for name in self._controls:
             if name in self._live.registry:
@@ -51,15 +66,25 @@ class Inputs:
         if "density" in self._controls:
             inputs["density"][0] *= density
 
+    def settle(self, position: int, chosen: np.ndarray) -> None:
+        """The step has passed; `chosen` (S, C) is what sounded in it."""
+        self._following.settle()
+        self._groove.settle(position, chosen)
+
     def agree(self, step: int) -> bool:
         """Whether what sounded before timestep `step` still is what the network was told."""
         self._roll.fill(step - 1, self._now)
         return np.array_equal(self._now, self._inputs["x"][0])
 
-    def _follow(self, harmony: Harmony, step: int) -> None:
+    def listen(self, step: int, position: int) -> None:
+        """Hear which chord the player is at, from all of his notes up to timestep `step` that are known by now."""
+        self._roll.fill_player(step - 1, self._before)
+        self._roll.fill_player(step, self._now)
+        self._following.listen(step, position, self._before, self._now)
+
+    def _harmonise(self, harmony: Harmony, step: int) -> None:
         """Let the harmony choose, and clamp its track to its chord."""
         inputs = self._inputs
-        self._roll.fill_player(step - 1, self._before)
         value = inputs["clamp_value"][0]
         harmony.choose(step, self._before, value, int(self._live.get("seed")), self._live.get("temperature"))
         harmony.clamp(inputs["x"][0], inputs["clamp_mask"][0], value)

@@ -5,13 +5,17 @@ Runs on: network process, or the caller of the offline render. It knows frames a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from engine.core.contract import OFFSET
+from engine.core.contract import HOLD, OFFSET, PLAY
 from engine.core.link import Link
 from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
+from engine.jam.chords import Chord
+from engine.jam.following import Following
 from engine.jam.harmony import Harmony
 from engine.jam.inputs import Inputs
 from engine.jam.mode import Mode
@@ -41,6 +45,7 @@ class Jam:
         player_track: str,
         harmony: Harmony | None = None,
         backing: Backing | None = None,
+        chart: Sequence[Chord] = (),
     ) -> None:
         card = runner.card
         self._free = None if backing is None else backing.free  # tracks that are the network's; None: all
@@ -52,12 +57,16 @@ class Jam:
         self._harmony = harmony
         self._modes = [mode(card, player_track, self.roll, live) for mode in CLASSES]
         self._mode: Mode | None = None  # as the last step was chosen
-        self._inputs = Inputs(runner, self.roll, live, harmony, backing)
+        self.following = Following(card, player_track, live, chart)
+        self._inputs = Inputs(runner, self.roll, live, harmony, self.following, backing)
         self._score = Score(runner, self.roll, backing)
         self._records = Records(link.writer("steps"), runner)
         self._patience = Patience(card.steps_per_beat)
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
         self._step = Step(-1)  # the one that was chosen last
+        self._position = 0  # of it, counted from bar 1
+        self._track_of, self._pitch_of = card.slot_tracks().tolist(), card.slot_pitches().tolist()
+        self.corrected = 0  # steps that were put right as they sounded
 
     @property
     def mode(self) -> int:
@@ -94,7 +103,8 @@ class Jam:
                 self.roll.note_on(track, pitch, velocity / 127, position)
                 began |= track == PLAYER
             elif kind == NOTE_OFF:
-                self.roll.note_off(track, pitch, position)
+                if step < 0 or not self.roll.take_back(track, pitch, step):
+                    self.roll.note_off(track, pitch, position)
             elif kind == ALL_OFF:
                 self.roll.all_off(track, position)
         return began
@@ -108,12 +118,39 @@ class Jam:
             self._step = Step(step)
         frame = timeline.frame_at(step / self._steps_per_beat)
         position = round(timeline.place(step / self._steps_per_beat) * self._steps_per_beat)
+        self._position = position
         self._pull_triggers(step, round(frame))
         mode = self._advance(step, position)
         self._inputs.fill(step, position, mode, self._patience.density)
         self.runner.run()
+        self.following.keep_to(*self._chosen())
         events, plays = self._score.read(step, timeline, frame, self._inputs.clamped)
         self._step.choose(timeline, frame, events, plays, self._live.values.version)
+
+    def _chosen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What was chosen (S, C), what sounded a step before (S, C), and where the network did not choose (S,)."""
+        return self.runner.outputs["notes"][0], self.runner.inputs["x"][0], self._inputs.clamped
+
+    def correct(self, timeline: BeatTimeline, earliest_frame: float) -> None:
+        """The player began a note in the step that sounds now: where what was chosen does not fit it, it is put right."""
+        step = self._step
+        if not step.is_sent or self.listening or step.timeline is None:
+            return
+        self._inputs.listen(step.number, self._position)
+        if self.following.fits():
+            return
+        self.following.keep_again(*self._chosen())
+        self._strike_ended(step)
+        events, _ = self._score.read(step.number, timeline, step.frame, self._inputs.clamped)
+        step.correct(events, self._notes, earliest_frame)
+        self.corrected += 1
+
+    def _strike_ended(self, step: Step) -> None:
+        """What was to go on and was ended by the choice before begins anew."""
+        notes = self.runner.outputs["notes"][0]
+        for slot in np.flatnonzero((notes[:, PLAY] > 0.5) & (notes[:, HOLD] > 0.5)).tolist():
+            if step.has_ended(self._track_of[slot], self._pitch_of[slot]):
+                notes[slot, HOLD] = 0
 
     def stands(self, step: int, timeline: BeatTimeline) -> bool:
         """Whether the choice for `step` was made already, with the parameters as they are and all that was heard since."""
@@ -136,6 +173,7 @@ class Jam:
             if name == "reset":
                 self.runner.reset()
                 self.roll.clear()
+                self.following.clear()
                 if self._harmony is not None:
                     self._harmony.reset()
             self.interrupt(frame, step)  # what is no longer remembered could never be ended: it ends now
@@ -170,6 +208,7 @@ class Jam:
     def _settle(self) -> None:
         """What was chosen has happened: the states move on."""
         self.runner.carry()
+        self._inputs.settle(self._position, self.runner.outputs["notes"][0])
         memory = self._live.get("memory")
         if memory < 1:
             self.runner.fade(memory)

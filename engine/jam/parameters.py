@@ -16,7 +16,8 @@ def declared() -> list[Parameter]:
     """Return the parameter `mode` and those that the modes declare."""
     doc = "; ".join(f"{mode.name}: {mode.doc}" for mode in CLASSES)
     mode = choice("mode", MODES, Jam().mode, doc)
-    return [mode, *(parameter for of in CLASSES for parameter in of.parameters)]
+    follow = Parameter("follow", 0, 1, 1, "How closely bass, chords, pad and lead keep to the chord that is heard")
+    return [mode, follow, *(parameter for of in CLASSES for parameter in of.parameters)]
 
 
 def registry_of(card: Card) -> Registry:

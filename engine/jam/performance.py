@@ -17,6 +17,7 @@ from engine.jam.jam import Jam
 from engine.transport.timeline import BeatTimeline, TimelineReader
 
 LOOKAHEAD = 0.45  # fraction of a step by which notes are sent ahead: the step before has sounded, and a note may be early
+CORRECTED = 0.5  # fraction of a step for which it can be put right: what he plays later is of the next
 CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
 
@@ -91,6 +92,7 @@ class Performance:
         self._following = 0  # number of the step after the last, had no jump left any out
         self._is_sent = False  # whether what was chosen last is
         self._sent_for = 0.0  # frame of the step that was sent last
+        self._correct_until = 0.0  # frame up to which the step that sounds can be put right
 
     def take_over(self, last_step: int) -> None:
         """Go on after `last_step`, the last of a process that died: hear what sounded, be in time from the next step on."""
@@ -170,11 +172,15 @@ class Performance:
             frame = line.frame_at(step / self._steps_per_beat)
             if self._jam.is_sent(step) and abs(frame - self._sent_for) >= 1:
                 self._jam.abandon(self._driver.earliest())  # the beat has moved it: it must not sound where it was
-            watchful = self._jam.interruptible
+            interruptible = self._jam.interruptible
+            watchful = interruptible or self._driver.now() < self._correct_until
             if self._driver.wait(frame, before_s, watchful) and self._timelines.now() == line:
                 return line
             if watchful and self._hear():
-                self._jam.interrupt(self._driver.now(), step)
+                if interruptible:
+                    self._jam.interrupt(self._driver.now(), step)
+                else:
+                    self._jam.correct(line, self._driver.earliest())
         return None
 
     def _look(self, step: int, line: BeatTimeline) -> int:
@@ -206,6 +212,7 @@ class Performance:
         self._jam.publish(step_ms, late)
         self.late += late
         frame = line.frame_at(step / self._steps_per_beat)
+        self._correct_until = frame + CORRECTED * line.frames_per_beat / self._steps_per_beat
         kept = not late and not self._is_sent
         self._driver.played(Outcome(step, frame, line, step_ms, chosen_ns > 0, done_ns, late, kept))
         missed = self._driver.now() - frame

@@ -69,6 +69,16 @@ class Roll:
             if note.end == _NEVER and note.pitch == pitch and note.slot == self._slot_of.get(track, {}).get(pitch):
                 self._end(note, track, position)
 
+    def take_back(self, track: int, pitch: int, step: int) -> bool:
+        """Forget a note that began in `step` and was ended in it, for it did not fit; return whether there was one."""
+        notes = self._notes(track)
+        slot = self._slot_of.get(track, {}).get(pitch)
+        for note in notes:
+            if note.end == _NEVER and note.slot == slot and note.begin == step:
+                notes.remove(note)
+                return True
+        return False
+
     def all_off(self, track: int, position: float) -> None:
         """Every note of the player (PLAYER) or of the network (any other) that sounds ends at `position`."""
         for note in self._notes(track):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from engine.core.link import Writer
-from engine.core.messages import ALL_OFF, PLAYER, WITHDRAWN
+from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.transport.timeline import BeatTimeline
 
 Event = tuple[int, int, int, int, int, int, float]  # a record of the `notes` ring, in field order
@@ -21,7 +21,7 @@ STALE = -1  # version of the parameters that none has
 class Step:
     """What was chosen for one timestep, what of it the audio process has, and what was heard since.
 
-    `choose` takes a choice; `stands` says whether another is needed; `send` hands it over and replaces the one before.
+    `choose` takes a choice; `holds` says whether another is needed; `send` hands it over and replaces the one before.
     """
 
     __slots__ = ("_doubtful", "_sent", "_version", "events", "frame", "is_sent", "is_written", "number", "plays", "timeline")
@@ -88,6 +88,22 @@ class Step:
                 notes.push(_withdrawn(identity, sent[1]))
         self._sent, self.is_sent = now, True
         self.is_written = False
+
+    def correct(self, events: Sequence[Event], notes: Writer, earliest_frame: float) -> None:
+        """Replace the choice by another when it sounds already: what began and is not wanted ends as soon as it can."""
+        earliest = math.ceil(earliest_frame)
+        wanted = {event[1:5] for event in events}
+        ends = [
+            (earliest, step, NOTE_OFF, track, pitch, 0, 0.0)
+            for (step, kind, track, pitch), (_, frame) in self._sent.items()
+            if kind == NOTE_ON and (step, kind, track, pitch) not in wanted and frame < earliest
+        ]
+        self.events = [*events, *ends]
+        self.send(notes, earliest_frame)
+
+    def has_ended(self, track: int, pitch: int) -> bool:
+        """Whether a note that went on until this step was ended by it."""
+        return (self.number, NOTE_OFF, track, pitch) in self._sent
 
     def withdraw(self, notes: Writer, earliest_frame: float) -> None:
         """Take back what was sent and does not sound before `earliest_frame`."""

@@ -31,9 +31,19 @@ class Transport:
     """
 
     def __init__(
-        self, ring: Writer, live: Live, source: Source, rate_hz: float, steps_per_beat: int, count_in_bars: int
+        self,
+        ring: Writer,
+        live: Live,
+        source: Source,
+        rate_hz: float,
+        steps_per_beat: int,
+        count_in_bars: int,
+        lead_in_beats: int = 0,
     ) -> None:
-        """Stand before the count-in; or, where the ring holds the line of a process that died, go on with it."""
+        """Stand before the count-in; or, where the ring holds the line of a process that died, go on with it.
+
+        `lead_in_beats`: silence before the first beat, if START_S is not longer.
+        """
         self.due = -math.inf  # frame at which something is to be done next
         # Called with whether it is a downbeat, and the level 0..1.
         self.on_click: Callable[[bool, float], object] = lambda _downbeat, _level: None
@@ -41,6 +51,7 @@ class Transport:
         self.on_stop: Callable[[int], object] = lambda _frame: None
         self._ring, self._live, self._source = ring, live, source
         self._start_frames, self._look_frames = START_S * rate_hz, LOOK_S * rate_hz
+        self._lead_in_beats = lead_in_beats
         self._steps_per_beat = steps_per_beat
         self._count_in_bars = count_in_bars
         self._commands = {
@@ -128,8 +139,9 @@ class Transport:
         return math.ceil((beat - CLOSE) / bar) * bar
 
     def _go(self, frame: int, line: BeatTimeline) -> None:
-        tempo_bpm = _tempo(self._source.read(frame, line.beat))
-        self._publish(replace(line, frame=frame + self._start_frames, tempo_bpm=tempo_bpm, playing=True))
+        line = replace(line, tempo_bpm=_tempo(self._source.read(frame, line.beat)), playing=True)
+        ahead = max(self._start_frames, self._lead_in_beats * line.frames_per_beat)
+        self._publish(replace(line, frame=frame + ahead))
 
     @property
     def stopped_at(self) -> float:

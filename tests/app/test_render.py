@@ -72,12 +72,12 @@ def test_what_is_rendered_is_what_was_played_and_chosen(tiny_onnx, player, tmp_p
     assert [m.note for m in tracks["player"]] == [60, 64, 67, 69] * 2
     assert len(tracks["bass"]) == report["notes_out"]["bass"]
     sound, rate = soundfile.read(tmp_path / "session.wav")
-    assert len(sound) / rate == pytest.approx(0.1 + 16 * 0.6 + 3, abs=0.1)
+    assert len(sound) / rate == pytest.approx(0.6 + 16 * 0.6 + 3, abs=0.1)
     assert 0.01 < np.abs(sound).max() < 1
     assert np.abs(sound[-rate // 100 :]).max() < 1e-3
-    # The first note: 10 ms after beat 0, which is 0.1 s in.
+    # The first note: 10 ms after beat 0, which is a beat in.
     onset = np.flatnonzero(np.abs(sound[:, 0]) > 1e-4)[0] / rate
-    assert onset == pytest.approx(0.1, abs=0.012)
+    assert onset == pytest.approx(0.6, abs=0.012)
 
 
 def test_the_stems_of_a_render_are_its_parts(tiny_onnx, player, tmp_path):
@@ -167,7 +167,7 @@ def test_every_tempo_of_the_file_is_followed_whatever_track_it_is_on(tiny_onnx, 
     mido.MidiFile(tracks=[notes, tempi]).save(tmp_path / "in.mid")
     done = algoritmo("render", tmp_path / "in.mid", "--out", tmp_path / "out", "--network", tiny_onnx, "--bars", 5)
     assert done.returncode == 0, done.stderr
-    wanted = [0.1 + second for second, _ in seconds_and_beats(tmp_path / "in.mid", "notes")]
+    wanted = [0.25 + second for second, _ in seconds_and_beats(tmp_path / "in.mid", "notes")]
     found = seconds_and_beats(tmp_path / "out" / "session.mid", "player")
     assert [second for second, _ in found] == pytest.approx(wanted, abs=0.003)
     assert [beat - found[0][1] for _, beat in found] == pytest.approx(list(range(16)), abs=0.03)
@@ -220,7 +220,7 @@ def test_the_whole_tempo_map_is_followed_whatever_track_it_lies_in(tiny_onnx, tm
     assert report["tempi"] == [[0, 240], [2, 120]]
     assert [round(beat) for beat, _ in beats_of(out, "player")] == [0, 1, 2, 3]
     sound, rate = soundfile.read(out / "session.wav")
-    assert len(sound) / rate == pytest.approx(0.1 + 2 * 0.25 + 2 * 0.5 + 3, abs=0.1)
+    assert len(sound) / rate == pytest.approx(0.25 + 2 * 0.25 + 2 * 0.5 + 3, abs=0.1)
     tempi = [mido.tempo2bpm(m.tempo) for m in mido.MidiFile(out / "session.mid").tracks[0] if m.type == "set_tempo"]
     assert tempi[1:] == [240, 120]
     assert max(tempi) < 300

@@ -1,0 +1,76 @@
+"""What the network chose, made to fit the chord: notes that do not belong to it move to the nearest that do.
+
+Runs on: network process, main thread, or the caller of the offline render.
+
+Rhythm, density and drums stay the network's. The bass takes the root where a chord begins; what is held into another chord
+is struck anew on a tone of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.core.contract import HOLD, PLAY, Card
+from engine.jam.chords import SCALE, Chord
+
+FREE = "drums"  # kind of the tracks that know no chords
+BASS = "bass"  # its track stands on the root
+MELODIC = ("lead",)  # tracks that may use the whole scale, and the chord where a beat begins
+
+
+class Fit:
+    """Moves the notes of a step."""
+
+    def __init__(self, card: Card) -> None:
+        slices = card.track_slices()
+        self._steps_per_beat = card.steps_per_beat
+        self._tracks = [
+            (track.name, slices[track.name], np.asarray(track.pitches)) for track in card.tracks if track.kind != FREE
+        ]
+
+    def move(
+        self,
+        notes: np.ndarray,
+        before: np.ndarray,
+        taken: np.ndarray,
+        chord: Chord,
+        after: Chord,
+        key: int | None,
+        begins: bool,
+        beat: bool,
+    ) -> int:
+        """Move what is chosen in `notes` (S, C), in place; return how many notes moved.
+
+        `before` (S, C): what sounded a step ago. `taken` (S,): 1 where somebody else decided. `begins`: whether the chord
+        begins with this step; `beat`: whether a beat does. `after`: the chord of the next step: the bass may be early for it.
+        """
+        moved = 0
+        for name, slots, pitches in self._tracks:
+            free = taken[slots] < 0.5
+            if not free.any():
+                continue
+            allowed = chord.tones
+            if name in MELODIC and key is not None and not (begins or beat):
+                allowed = allowed | {(key + tone) % 12 for tone in SCALE}
+            own = notes[slots]
+            plays = np.flatnonzero((own[:, PLAY] > 0.5) & free)
+            rooted = name == BASS and (begins or after != chord)
+            wanted = frozenset({chord.root if begins else after.root}) if rooted else allowed
+            wrong = [i for i in plays.tolist() if int(pitches[i]) % 12 not in wanted]
+            if not wrong:
+                continue
+            places = np.flatnonzero(np.isin(pitches % 12, list(wanted)) & free)
+            if rooted and not len(places):  # a bass without that note
+                places = np.flatnonzero(np.isin(pitches % 12, list(allowed)) & free)
+            for i in wrong:
+                row = own[i].copy()
+                own[i] = 0
+                vacant = places[own[places, PLAY] < 0.5]
+                moved += 1
+                if not len(vacant) or (rooted and len(vacant) < len(places)):
+                    continue  # one bass note is enough; where every tone sounds already there is nothing to add
+                to = int(vacant[np.argmin(np.abs(pitches[vacant] - pitches[i]))])
+                # A tone that sounded a step ago goes on; anything else is an attack.
+                row[HOLD] = float(row[HOLD] > 0.5 and before[slots][to, PLAY] > 0.5)
+                own[to] = row
+        return moved

@@ -1,0 +1,88 @@
+"""Following: the chord that the player is at is heard, told to the network, and kept to.
+
+Runs on: network process, or the caller of the offline render.
+
+What comes too late for a step is not lost: as soon as his notes are heard, what was chosen is made to fit them, and what
+sounds wrong already ends (`Step.correct`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.core.contract import Card
+from engine.core.parameters import Live
+from engine.jam.chords import FEATURES, Chord
+from engine.jam.ear import Ear
+from engine.jam.fit import Fit
+from engine.network.noise import noise
+
+STREAM = 2  # of the noise
+NOW, NEXT = "chord", "next_chord"  # conditions of a network that hears chords
+
+
+class Following:
+    """For each step in turn `listen`, again where more was heard, `keep_to` what was chosen, `settle`."""
+
+    def __init__(self, card: Card, player_track: str, live: Live, chart: Sequence[Chord] = ()) -> None:
+        self.ear = Ear(card, player_track, chart)
+        self._fit = Fit(card)
+        self._live = live
+        self._steps_per_beat, self._bar = card.steps_per_beat, card.steps_per_bar
+        self._conditions = [c.name for c in card.conditions if c.name in (NOW, NEXT)]
+        self._chosen = np.zeros((card.slots, len(card.channels)), np.float32)  # by the network, before anything moved
+        self._before: Chord | None = None  # of the step that has passed
+        self._kept: Chord | None = None  # that the choice was made to fit
+        self._step = self._position = 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.ear.clear()
+        self._before = self._kept = None
+
+    def listen(self, step: int, position: int, before: np.ndarray, now: np.ndarray) -> None:
+        """Hear a timestep; see Ear.listen."""
+        self._step, self._position = step, position
+        self.ear.listen(step, position, before, now)
+
+    def tell(self, inputs: dict[str, np.ndarray]) -> None:
+        """Tell the network, where it has an ear for chords."""
+        for name in self._conditions:
+            of = self.ear.now if name == NOW else self.ear.following
+            inputs[name][0] = np.zeros(FEATURES) if of is None else of.features()
+
+    def keep_to(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
+        """Make what the network chose for the step, `notes` (S, C), fit the chord, in place.
+
+        `sounding` (S, C) a step before; `taken` (S,): 1 where the network did not choose.
+        """
+        self._chosen[:] = notes
+        self._move(notes, sounding, taken)
+
+    def fits(self) -> bool:
+        """Whether the chord is the one that the choice was made to fit."""
+        return self.ear.now is None or self.ear.now == self._kept
+
+    def keep_again(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
+        """The same for the chord as it is known now."""
+        notes[:] = self._chosen
+        self._move(notes, sounding, taken)
+
+    def _move(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
+        self._kept = chord = self.ear.now
+        share = self._live.get("follow")
+        if chord is None or share <= 0:
+            return
+        spared = taken
+        if share < 1:
+            spared = np.maximum(taken, noise(int(self._live.get("seed")), self._step, len(taken), STREAM) >= share)
+        begins = chord != self._before or self._position % self._bar == 0
+        within = self._position % self._steps_per_beat
+        after = self.ear.following if within == self._steps_per_beat - 1 else chord
+        self._fit.move(notes, sounding, spared, chord, after or chord, self.ear.key, begins, within == 0)
+
+    def settle(self) -> None:
+        """The step has passed."""
+        self._before = self._kept
