@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -148,3 +149,11 @@ def test_no_class_keeps_too_much() -> None:
             if isinstance(node, ast.ClassDef) and len(attributes(node)) > MOST_ATTRIBUTES:
                 large[f"{name}.{node.name}"] = len(attributes(node))
     assert not large
+
+
+BY_HAND = [p for p in sorted((ROOT / "tests").rglob("*.py")) if not p.name.startswith(("test_", "conftest", "__"))]
+
+
+@pytest.mark.parametrize("path", BY_HAND, ids=lambda path: path.stem)
+def test_what_is_run_by_hand_can_be_run(path: Path) -> None:
+    importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))

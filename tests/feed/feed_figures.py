@@ -43,7 +43,7 @@ from engine.jam.parameters import registry_of
 from engine.net import osc
 from tests.feed.driven import Driven
 from tests.feed.fakes import make_card
-from tests.system.receiver import MidiMessage, Receiver, late_ms
+from tests.system.receiver import Heard, Receiver, late_ms
 from tests.system.rig import free_port
 from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam
 
@@ -99,8 +99,8 @@ def wire(arguments: argparse.Namespace) -> dict[str, Any]:
             jam.close()
 
 
-def _lateness(heard: MidiMessage, begun_s: float) -> dict[str, Any]:
-    kept = MidiMessage(heard.datagrams[heard.datagrams["timetag_unix_s"] >= begun_s], heard.lost, heard.behind_ms, [])
+def _lateness(heard: Heard, begun_s: float) -> dict[str, Any]:
+    kept = Heard(heard.datagrams[heard.datagrams["timetag_unix_s"] >= begun_s], heard.lost, heard.behind_ms, [])
     counts = kept.per_step()
     return {
         "steps": len(counts),
