@@ -27,6 +27,7 @@ from engine.feed.feed import Feed, Positions
 from engine.feed.schema import Schema
 from engine.jam import harmony
 from engine.jam.backing import STEP as GIVEN
+from engine.jam.chart import chords_of
 from engine.jam.continuations import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.jam.jam import Jam
 from engine.jam.modes import MODES
@@ -88,7 +89,9 @@ class Render:
         self._engine.transport.on_click = lambda down, level: self.live.get("metronome") > 0 and click(down, level)
         track = track_of(config, card)
         self.backing = backing_of(self.song, self.chosen, card, track) if backing else None
-        self._jam = Jam(self.runner, self.live, self.link.view("network"), track, harmony.of(config, card, track), self.backing)
+        chart = chords_of(config.jam.chart, card.beats_per_bar)
+        harmonies = harmony.of(config, card, track)
+        self._jam = Jam(self.runner, self.live, self.link.view("network"), track, harmonies, self.backing, chart)
         self._performance = Performance(self._jam, self.link, card, self)
         self._over = False
         self._counted = self.link["events"].reader(0)

@@ -17,6 +17,7 @@ from engine.core.parameters import Live
 from engine.core.process import Spec, stop_requested
 from engine.core.realtime import BEAT, be_urgent
 from engine.jam import harmony
+from engine.jam.chart import chords_of
 from engine.jam.figures import Figures
 from engine.jam.imagination import Imagination
 from engine.jam.jam import Jam
@@ -66,7 +67,8 @@ class LiveDriver:
         """Take the place of a process that died where there was one."""
         self._spec, self._link, self._pipe = spec, link, pipe
         self._harmony = harmony.of(spec.config, spec.card, player_track)
-        self._jam = Jam(runner, live, link, player_track, self._harmony)
+        chart = chords_of(spec.config.jam.chart, spec.card.beats_per_bar)
+        self._jam = Jam(runner, live, link, player_track, self._harmony, chart=chart)
         self._runner, self._runner_ms = runner, timing.p50_ms
         self._imagination = Imagination(spec.network_path, spec.config.network.threads, self._jam, live, link)
         before = link["network"].latest() if spec.restarted else None  # a restart goes on counting

@@ -15,6 +15,7 @@ from engine.core.contract import Card, read_card
 from engine.core.errors import AlgoritmoError, ConfigError, NetworkError, nearest
 from engine.core.knobs import Knobs, knobs_of
 from engine.core.parameters import Live, Registry
+from engine.jam import chart
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 
@@ -43,6 +44,7 @@ def faults(config: Config) -> list[str]:
     card = read_card(config.network_path())
     registry = registry_of(card)
     found = _of_mode(config) + _of_parameters(config, registry) + of_controllers(config, registry) + _of_patches(config, card)
+    found += chart.read(config.jam.chart, card.beats_per_bar)[1]
     try:
         track_of(config, card)
     except NetworkError as error:
