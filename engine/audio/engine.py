@@ -24,6 +24,8 @@ from engine.core.link import Link
 from engine.core.messages import (
     ALL_OFF,
     BLOCK,
+    CHORD,
+    NEXT_CHORD,
     NOTE_OFF,
     NOTE_ON,
     PLAYER,
@@ -290,6 +292,8 @@ class AudioEngine:
         elif event.kind == ALL_OFF:
             for track in range(len(self.mixer.tracks)) if event.track == PLAYER else (event.track,):
                 self._sounding.end_track(track, event.step, frame)
+        elif event.kind in (CHORD, NEXT_CHORD):
+            self._sounding.tell(frame, event.step, event.kind, event.track, event.pitch, event.velocity)
 
 
 def _patches(live: Live, config: Config, card: Card) -> dict[str, str]:

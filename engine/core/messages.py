@@ -15,7 +15,7 @@ BLOCK = 64  # frames of one internal block, whatever the device's block is
 OUTPUTS = 2  # stereo
 
 # kinds of EVENT
-NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN, PRESSURE = range(7)
+NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN, PRESSURE, CHORD, NEXT_CHORD = range(9)
 PLAYER = 255  # `track` of the player's own notes; the network's tracks count from 0
 
 EVENT = np.dtype(
@@ -24,9 +24,10 @@ EVENT = np.dtype(
         ("step", "<i8"),  # timestep a network's note belongs to; -1, -2 ... for the player's: which keyboard or finger
         ("kind", "u1"),
         ("track", "u1"),
-        ("pitch", "u1"),  # MIDI pitch; for CONTROL the controller number; for PRESSURE 255 where it is not of one key
+        # MIDI pitch; for CHORD (that is heard) and NEXT_CHORD (that is expected a beat later) the root, 0..11; for CONTROL
+        ("pitch", "u1"),  # the controller number; for PRESSURE 255 where it is not of one key
         # 1..127; for CONTROL and PRESSURE the value 0..127; for PITCH_BEND the semitones that 1 means;
-        # for WITHDRAWN the kind of what is not to sound after all
+        # for WITHDRAWN the kind of what is not to sound after all; for chords 1 + the index of the quality, 0: none is known
         ("velocity", "u1"),
         ("bend", "<f4"),  # PITCH_BEND only: -1..1, of the notes of the same `step`
     ]

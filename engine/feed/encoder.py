@@ -14,7 +14,8 @@ import numpy as np
 
 from engine.core.contract import HOLD, PLAY
 from engine.core.messages import NOTE_OFF, NOTE_ON, PLAYER
-from engine.feed.schema import CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, Schema, Vector
+from engine.feed.schema import CHORDS, CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, Schema, Vector
+from engine.jam.chords import of_code
 from engine.net import osc
 
 UDP = 65507  # largest payload of any UDP datagram
@@ -254,6 +255,14 @@ class PacketTemplate:
             if kind in (NOTE_ON, NOTE_OFF) and track in self._note_heads:
                 velocity = int(event["velocity"]) if kind == NOTE_ON else 0
                 yield self._note_heads[track] + struct.pack(">ii", int(event["pitch"]), velocity)
+            elif kind in CHORDS:
+                yield osc.message(self.spec.root + CHORDS[kind], *told_of_chord(event))
+
+
+def told_of_chord(event: np.void) -> tuple[str, int, int]:
+    """Name, root and tones of the chord that an EVENT tells of, as the feed has them; an empty name where none is known."""
+    chord = of_code(int(event["pitch"]), int(event["velocity"]))
+    return ("", -1, 0) if chord is None else (chord.name, chord.root, sum(1 << tone for tone in chord.tones))
 
 
 def _i32(number: int) -> int:

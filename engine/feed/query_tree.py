@@ -13,8 +13,9 @@ import numpy as np
 
 from engine.core.messages import FUTURE_STEPS, FUTURES, NOTE_OFF, NOTE_ON, PLAYER
 from engine.core.parameters import Live, Parameter
+from engine.feed.encoder import told_of_chord
 from engine.feed.feed import Feed
-from engine.feed.schema import CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
+from engine.feed.schema import CHORDS, CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
 from engine.net import osc
 
 READ, WRITE = 1, 2
@@ -73,6 +74,7 @@ class Tree:
         self._live = live
         self._notes = dict.fromkeys((PLAYER_NOTE, *feed.schema.track_notes()), (0, 0))
         self._note_of = dict(enumerate(feed.schema.track_notes())) | {PLAYER: PLAYER_NOTE}
+        self._chords = dict.fromkeys(CHORDS.values(), ("", -1, 0))
         self._futures = np.zeros((FUTURES, FUTURE_STEPS, feed.schema.card.slots), ">f4")
         self._fixed = {leaf.path: leaf for leaf in self._all()}
         self._grow()
@@ -97,8 +99,11 @@ class Tree:
         )
 
     def note(self, event: np.void) -> str | None:
-        """Take an EVENT; return the path of the note that began or ended, None when it was something else."""
+        """Take an EVENT; return the path of the note or chord that began or ended, None when it was something else."""
         kind, path = int(event["kind"]), self._note_of.get(int(event["track"]))
+        if kind in CHORDS:
+            self._chords[CHORDS[kind]] = told_of_chord(event)
+            return ROOT + CHORDS[kind]
         if kind not in (NOTE_ON, NOTE_OFF) or path is None:
             return None
         self._notes[path] = (int(event["pitch"]), int(event["velocity"]) if kind == NOTE_ON else 0)
@@ -124,6 +129,8 @@ class Tree:
             yield self._numbers(ROOT + scalar.path, number, number + 1, scalar.doc, (0.0, 1.0))
         for path in self._notes:
             yield self._note(path)
+        for path in self._chords:
+            yield self._chord(path)
         for vector in schema.vectors:
             for path, first, end in vector.chunks(256):
                 yield self._numbers(ROOT + path, first, end, vector.doc, (vector.minimum, vector.maximum))
@@ -178,6 +185,16 @@ class Tree:
             limits=(0, 127),
             value=lambda: list(self._notes[path]),
             message=lambda: osc.message(ROOT + path, *self._notes[path]),
+        )
+
+    def _chord(self, path: str) -> Leaf:
+        return Leaf(
+            ROOT + path,
+            "sii",
+            READ,
+            "Newest chord: its name, root 0..11 from C (-1: none is known), and its tones, bit n for n semitones above C",
+            value=lambda: list(self._chords[path]),
+            message=lambda: osc.message(ROOT + path, *self._chords[path]),
         )
 
     def _parameter(self, parameter: Parameter) -> Leaf:

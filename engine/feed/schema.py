@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, Literal
 
 from engine.core.contract import Card
-from engine.core.messages import FUTURE_STEPS, FUTURES
+from engine.core.messages import CHORD, FUTURE_STEPS, FUTURES, NEXT_CHORD
 from engine.core.parameters import Parameter, Registry
 from engine.jam.modes import MODES
 
@@ -99,6 +99,7 @@ class Address:
 FRAME = "/frame"
 FUTURE = "future"  # the signal a target names to have futures
 PLAYER_NOTE = "/player/note"
+CHORDS = {CHORD: "/chord/now", NEXT_CHORD: "/chord/next"}  # by the kind of the EVENT
 
 COMMANDS = (
     Command(
@@ -299,6 +300,12 @@ class Schema:
         for track, path in zip(self.card.tracks, self.track_notes(), strict=True):
             example = f"{track.pitches[0]} 80"
             yield Address(path, "ii", 0, 127, "", "as it sounds", "notes", f"The {track.name}'s note: {note}", example)
+        said = "name, root 0..11 from C (-1: none is known), and its tones, bit n for n semitones above C"
+        for path, doc, example in (
+            (CHORDS[CHORD], "The chord that is heard in what the player plays, or that the chart has", "Am 9 529"),
+            (CHORDS[NEXT_CHORD], "The chord that is expected a beat later", "F 5 545"),
+        ):
+            yield Address(path, "sii", -1, 4095, "", "as it sounds", "notes", f"{doc}: {said}", example)
         for v in self.vectors:
             for path, first, end in v.chunks(chunk):
                 doc = v.doc if v.size <= chunk else f"{v.doc}; values {first - v.start} to {end - v.start - 1}"

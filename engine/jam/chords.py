@@ -56,6 +56,11 @@ class Chord(NamedTuple):
         """Pitch classes."""
         return frozenset((self.root + i) % 12 for i in self.intervals)
 
+    @property
+    def code(self) -> tuple[int, int]:
+        """Root and 1 + index of the quality: how an EVENT tells of it."""
+        return self.root, 1 + list(QUALITIES).index(self.name.removeprefix(ROOTS[self.root]))
+
     def features(self) -> np.ndarray:
         """What a network is told of it, float32 (FEATURES,)."""
         told = np.zeros(FEATURES, np.float32)
@@ -67,6 +72,12 @@ class Chord(NamedTuple):
 def chord(root: int, quality: str) -> Chord:
     """Return the chord of a quality of QUALITIES on a root."""
     return Chord(root % 12, QUALITIES[quality], ROOTS[root % 12] + quality)
+
+
+def of_code(root: int, number: int) -> Chord | None:
+    """Return the chord that an EVENT tells of; None: none is known."""
+    qualities = list(QUALITIES)
+    return chord(root, qualities[number - 1]) if 1 <= number <= len(qualities) else None
 
 
 def parse(text: str) -> Chord:

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.core.contract import Card
+from engine.core.messages import CHORD, NEXT_CHORD, PLAYER
 from engine.core.parameters import Live
 from engine.jam.chords import FEATURES, Chord
 from engine.jam.ear import Ear
 from engine.jam.fit import Fit
+from engine.jam.step import Event
 from engine.network.noise import noise
 
 STREAM = 2  # of the noise
@@ -36,6 +38,7 @@ class Following:
         self._before: Chord | None = None  # of the step that has passed
         self._kept: Chord | None = None  # that the choice was made to fit
         self._step = self._position = 0
+        self._told: dict[int, tuple[int, int]] = {CHORD: (0, 0), NEXT_CHORD: (0, 0)}
 
     def clear(self) -> None:
         """Forget everything."""
@@ -82,6 +85,16 @@ class Following:
         within = self._position % self._steps_per_beat
         after = self.ear.following if within == self._steps_per_beat - 1 else chord
         self._fit.move(notes, sounding, spared, chord, after or chord, self.ear.key, begins, within == 0)
+
+    def changes(self, frame: float) -> list[Event]:
+        """What is to be told of the chords from this frame on, where it is another than was told last."""
+        found: list[Event] = []
+        for kind, of in ((CHORD, self.ear.now), (NEXT_CHORD, self.ear.following)):
+            code = (0, 0) if of is None else of.code
+            if code != self._told[kind]:
+                self._told[kind] = code
+                found.append((round(frame), self._step, kind, PLAYER, *code, 0.0))
+        return found
 
     def settle(self) -> None:
         """The step has passed."""

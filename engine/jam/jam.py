@@ -143,6 +143,7 @@ class Jam:
         self._strike_ended(step)
         events, _ = self._score.read(step.number, timeline, step.frame, self._inputs.clamped)
         step.correct(events, self._notes, earliest_frame)
+        self._tell_chords(earliest_frame)
         self.corrected += 1
 
     def _strike_ended(self, step: Step) -> None:
@@ -203,7 +204,12 @@ class Jam:
         if not self._step.is_written:
             self.write()
         self._records.publish(step_ms, late)
+        self._tell_chords(self._step.frame)
         self._settle()
+
+    def _tell_chords(self, frame: float) -> None:
+        for event in self.following.changes(frame):
+            self._notes.push(event)
 
     def _settle(self) -> None:
         """What was chosen has happened: the states move on."""

@@ -4,18 +4,20 @@ import re
 
 import numpy as np
 import pytest
+from pythonosc.osc_bundle import OscBundle
 
 from engine.control.address_page import PAGE, page
 from engine.control.osc_control import Control
 from engine.core.config import Config
 from engine.core.contract import read_card
 from engine.core.link import Layout, Link
-from engine.core.messages import NOTE_ON, PLAYER
+from engine.core.messages import CHORD, NEXT_CHORD, NOTE_ON, PLAYER
 from engine.core.parameters import Live
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import COMMANDS, ROOT, Schema
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Targets
+from engine.jam.chords import parse
 from engine.jam.parameters import registry_of
 from tests.feed.fakes import make_card, make_futures
 from tests.feed.test_encoder import events, messages
@@ -47,7 +49,13 @@ def test_what_is_sent_is_on_the_page_with_its_types(festival, listed):
         types = listed[address]
         assert types == "f" if len(values) == 1 and "/act/" not in address else types == f"f x {len(values)}"
     notes = plan.notes(events(*((n, NOTE_ON, t, 60, 1) for n, t in enumerate([PLAYER, *range(len(festival.card.tracks))]))))
-    told = set(re.findall(rb"/algoritmo/[a-z/]+note", b"".join(notes)))
+    chords = plan.notes(events((0, CHORD, PLAYER, *parse("Am").code), (0, NEXT_CHORD, PLAYER, 0, 0)))
+    notes += chords
+    told = set(re.findall(rb"/algoritmo/(?:[a-z/]+note|chord/[a-z]+)", b"".join(notes)))
+    assert {m.address: list(m.params) for m in OscBundle(bytes(chords[0]))} == {
+        f"{ROOT}/chord/now": ["Am", 9, (1 << 9) | (1 << 0) | (1 << 4)],
+        f"{ROOT}/chord/next": ["", -1, 0],
+    }
     future = make_futures(festival.card, 1, np.random.default_rng(0), count=1)
     for address, values in messages(plan.futures(future))[0].items():
         assert listed[address] == f"f x {len(values)}"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.core.contract import HOLD, PLAY, Card
-from engine.core.messages import NOTE_OFF, NOTE_ON
-from engine.jam.chords import chord, fit, key_of, parse
+from engine.core.messages import CHORD, NOTE_OFF, NOTE_ON
+from engine.jam.chords import chord, fit, key_of, of_code, parse
 from engine.jam.ear import FORGET_BARS, Ear
 from engine.jam.fit import Fit
 from engine.jam.groove import Groove
@@ -218,6 +218,15 @@ def test_a_note_that_comes_as_the_step_sounds_puts_it_right(tiny_onnx):
     names = {int(stage.runner.card.slot_pitches()[s]) % 12 for s in np.flatnonzero(told[:, PLAY]) if s < LEAD.start and s > 1}
     assert names == begun
     assert stage.jam.corrected == 1
+
+
+def test_what_chord_it_is_goes_out_with_the_notes_and_once(tiny_onnx):
+    stage = Stage(tiny_onnx, "accompany")
+    for pitch in (60, 64, 67):
+        stage.player(0.01, pitch)
+    stage.run(8)
+    told = [(e[1], of_code(e[4], e[5])) for e in stage.played if e[2] == CHORD]
+    assert told == [(0, parse("C"))]
 
 
 def test_a_step_that_fits_stays_as_it_is(tiny_onnx):
