@@ -1,6 +1,7 @@
 // The festival network for the pages that need it: in a thread of its own where there are any, else in this one.
 
 import { conduct } from "../lib/band-worker.js";
+import { palette } from "../lib/colour.js";
 
 const ADDRESS = new URL("../lib/networks/festival.onnx", import.meta.url).href;
 export const BPM = 104;
@@ -42,6 +43,9 @@ export function openStage(told, { ort = false } = {}) {
     },
   };
 }
+
+/** What the colours of its five instruments mean. */
+export const instruments = (app) => ["drums", "bass", "chords", "pad", "lead"].map((name) => ["block", palette.tracks[name], app.t(`track.${name}`)]);
 
 /** Seconds until what is due at `at` (ms since 1970) is to sound. */
 export const soundsIn = (at) => Math.max((at + AHEAD_MS - performance.timeOrigin - performance.now()) / 1000, 0);

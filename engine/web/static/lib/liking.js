@@ -3,6 +3,7 @@
 const REMEMBERED = 256; // steps
 export const LIKES = 2; // spreads of its other values by which a unit's mean at the downbeat lies beside them
 const FIRES = 1.5; // spreads from its mean
+const LEAST = 0.05; // spread: what hardly moves at all likes nothing
 
 export class Remembered {
   /** `bar`: steps in a bar. */
@@ -52,7 +53,7 @@ export class Remembered {
     if (count < 3) return null;
     const mean = total / others;
     const spread = Math.sqrt(Math.max(squares / others - mean * mean, 0));
-    return Math.abs(sum / count - mean) / Math.max(spread, 1e-3);
+    return Math.abs(sum / count - mean) / Math.max(spread, LEAST);
   }
 
   /** The units that like it most, most first: [{layer, unit, effect}]. */
@@ -67,6 +68,6 @@ export class Remembered {
     const values = this.values(layer, unit);
     const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
     const spread = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length);
-    return values.length > this.bar && Math.abs(values[values.length - 1] - mean) > FIRES * Math.max(spread, 1e-3);
+    return values.length > this.bar && Math.abs(values[values.length - 1] - mean) > FIRES * Math.max(spread, LEAST);
   }
 }

@@ -3,10 +3,10 @@
 
 import { palette, shade, trackColour } from "../../lib/colour.js";
 import { LIKES, Remembered } from "../../lib/liking.js";
-import { Frame, curve, line, sides, words } from "../draw.js";
+import { Frame, curve, line, meaning, sides, words } from "../draw.js";
 import { openJam } from "../jam.js";
 import { button, group, press, row, sheet, slider } from "../parts.js";
-import { BPM, openStage, sound, soundsIn } from "../stage.js";
+import { BPM, instruments, openStage, sound, soundsIn } from "../stage.js";
 
 const COLUMNS = 30;
 const SEEN = 64; // steps drawn of the chosen cell
@@ -21,26 +21,26 @@ export function create(app) {
   let cells = { size: 8, x: 0, y: 0, gap: 0, tall: 8 };
   let source = open();
 
-  const picture = sheet(app.t("inside.sees"), (x, y, kind) => kind === "down" && pick(x, y));
+  const picture = sheet(app.t("inside.sees"), (x, y, kind) => kind === "down" && pick(x, y), app.t("inside.cells"));
   picture.node.classList.add("tall");
-  const one = sheet(app.t("inside.one"));
-  const layerOf = slider(app.t("inside.whichLayer"), { min: 1, max: 6, step: 1, value: 1, shown: String }, (value) => choose(value - 1, chosen?.unit ?? 0));
-  const unitOf = slider(app.t("inside.whichUnit"), { min: 1, max: 150, step: 1, value: 1, shown: String }, (value) => choose(chosen?.layer ?? 0, value - 1));
+  const one = sheet(app.t("inside.one"), null, app.t("inside.chosenCell"));
+  const layerOf = slider(app.t("inside.whichLayer"), { min: 1, max: 6, step: 1, value: 1, shown: String, why: app.t("inside.which.why") }, (value) => choose(value - 1, chosen?.unit ?? 0));
+  const unitOf = slider(app.t("inside.whichUnit"), { min: 1, max: 150, step: 1, value: 1, shown: String, why: app.t("inside.which.why") }, (value) => choose(chosen?.layer ?? 0, value - 1));
   const hint = button(app.t("inside.hint"), () => {
     const [warmest] = now().best();
     app.say(...(warmest ? ["inside.hinted", { layer: warmest.layer + 1 }] : waits()));
-  });
-  const quiet = button(app.t("inside.silence"), () => chosen && hush([chosen.layer, chosen.unit]));
-  const quietLayer = button(app.t("inside.layer"), () => hush([chosen?.layer ?? 0, -1]));
-  const all = button(app.t("inside.all"), () => hush(null));
-  const mind = button(app.t("inside.untrained"), () => compare(!hearsUntrained), { pressed: false });
+  }, { why: app.t("inside.hint.why") });
+  const quiet = button(app.t("inside.silence"), () => chosen && hush([chosen.layer, chosen.unit]), { why: app.t("inside.silence.why") });
+  const quietLayer = button(app.t("inside.layer"), () => hush([chosen?.layer ?? 0, -1]), { why: app.t("inside.layer.why") });
+  const all = button(app.t("inside.all"), () => hush(null), { why: app.t("inside.all.why") });
+  const mind = button(app.t("inside.untrained"), () => compare(!hearsUntrained), { pressed: false, why: app.t("inside.untrained.why") });
   const pause = button(app.t("pause"), () => {
     own();
     playing = !playing;
     press(pause, !playing);
     source.send(playing ? "start" : "stop", { bpm: BPM });
   }, { pressed: false });
-  const stage = button(app.t("inside.live"), () => (live ? own() : listen()), { pressed: live });
+  const stage = button(app.t("inside.live"), () => (live ? own() : listen()), { pressed: live, why: app.t("inside.live.why") });
 
   function open() {
     [status, begun] = ["opening", false];
@@ -247,6 +247,7 @@ export function create(app) {
       group("chips", layerOf.node, unitOf.node, hint),
       group("chips", quiet, quietLayer, all, mind, pause, ...(app.served.jam ? [stage] : [])),
     ],
+    legend: [["block", meaning.yes, app.t("inside.yes")], ["block", meaning.no, app.t("inside.no")], ["line", meaning.you, app.t("inside.downbeat")], ...instruments(app)],
     frame,
     leave: () => source.close(),
   };

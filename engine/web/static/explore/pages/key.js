@@ -1,9 +1,9 @@
 // 0. One key: the network plays; whoever presses a key is answered.
 
 import { palette, trackColour } from "../../lib/colour.js";
-import { dot, words } from "../draw.js";
+import { dot, meaning, words } from "../draw.js";
 import { keys, row, sheet } from "../parts.js";
-import { BPM, openStage, sound, soundsIn } from "../stage.js";
+import { BPM, instruments, openStage, sound, soundsIn } from "../stage.js";
 
 const FIRST = 60;
 const COUNT = 13;
@@ -28,7 +28,7 @@ export function create(app) {
       app.say("key.fault", { reason: message.reason });
     } else if (message.what === "step") take(message);
   }, { ort: app.query.has("ort") });
-  const picture = sheet(app.t("key.sees"), touch);
+  const picture = sheet(app.t("key.sees"), touch, app.t("key.heard"));
   const piano = keys(FIRST, COUNT, (pitch) => press(`piano ${pitch}`, pitch), (pitch) => release(`piano ${pitch}`));
   addEventListener("blur", letGo);
 
@@ -139,8 +139,14 @@ export function create(app) {
     });
   }
 
+  const legend = [
+    ["dot", meaning.you, app.t("key.you")],
+    ["ring", palette.text, app.t("key.answer")],
+    ...instruments(app),
+  ];
   return {
     nodes: [row(picture.node), piano.node],
+    legend,
     frame,
     key,
     leave: () => {

@@ -2,7 +2,7 @@
 
 import { palette, shade } from "../../lib/colour.js";
 import { Chance, TUNE, TuneLearner, madeUp, oneHot, softmax } from "../../lib/nn.js";
-import { dot, line, words } from "../draw.js";
+import { dot, line, meaning, words } from "../draw.js";
 import { button, group, press, row, sheet, slider, struck } from "../parts.js";
 import { pitchOf, signName } from "../tune.js";
 
@@ -19,20 +19,20 @@ export function create(app) {
   let [temperature, going, fast, stage, since, given, state] = [1, "still", false, 0, 0, TUNE.rest, null];
   let [done, beliefs, lot, drawn, history, draws] = [null, null, 0, TUNE.rest, [], new Map()];
   const learned = () => learner.losses[learner.losses.length - 1] < ENOUGH || learner.losses.length >= TUNE.most;
-  const picture = sheet(app.t("music.sees"));
+  const picture = sheet(app.t("music.sees"), null, app.t("music.way"));
   picture.node.classList.add("tall");
-  const heat = slider(app.t("music.temperature"), { min: 0.1, max: 2, value: 1 }, (value) => {
+  const heat = slider(app.t("music.temperature"), { min: 0.1, max: 2, value: 1, why: app.t("music.temperature.why") }, (value) => {
     temperature = value;
     draws.clear();
     think();
   });
   const keys = struck(Array.from({ length: TUNE.pitches }, (_, sign) => signName(app, sign)), "keys", give);
-  const play = button(app.t("play"), () => go(going === "on" ? "still" : "on"), { strong: true, pressed: false });
-  const notes = button(app.t("music.notes"), () => press(notes, (fast = !fast)), { pressed: false });
+  const play = button(app.t("play"), () => go(going === "on" ? "still" : "on"), { strong: true, pressed: false, why: app.t("music.play.why") });
+  const notes = button(app.t("music.notes"), () => press(notes, (fast = !fast)), { pressed: false, why: app.t("music.notes.why") });
   const next = button(app.t("music.step"), () => {
     go("still");
     advance();
-  });
+  }, { why: app.t("music.step.why") });
   const again = button(app.t("music.again"), () => {
     go("still");
     if (stage < 3) {
@@ -42,7 +42,7 @@ export function create(app) {
     }
     cast();
     heard();
-  });
+  }, { why: app.t("music.again.why") });
 
   function go(how) {
     going = how;
@@ -185,5 +185,11 @@ export function create(app) {
   }
 
   think();
-  return { nodes: [row(picture.node), keys.node, heat.node, group("chips", play, next, again, notes)], frame };
+  const legend = [
+    ["block", meaning.you, app.t("music.is.given")],
+    ["dot", meaning.yes, app.t("inside.yes")],
+    ["dot", meaning.no, app.t("inside.no")],
+    ["block", palette.chosen, app.t("music.is.drawn")],
+  ];
+  return { nodes: [row(picture.node), keys.node, heat.node, group("chips", play, next, again, notes)], frame, legend };
 }

@@ -5,7 +5,7 @@ import { el } from "../../lib/dom.js";
 import { qr } from "../../lib/qr.js";
 import { words } from "../draw.js";
 import { row, sheet } from "../parts.js";
-import { BPM, openStage, sound, soundsIn } from "../stage.js";
+import { BPM, instruments, openStage, sound, soundsIn } from "../stage.js";
 
 const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
 const SEEN = 96; // steps
@@ -14,8 +14,8 @@ export function create(app) {
   // Whoever opened this page by a name that only this machine knows: where the others in the room find it.
   const here = app.served.address ? new URL("explore/", app.served.address) : new URL("./", location.href);
   const address = new URL(`?lang=${app.texts.language}#key`, here).href;
-  const picture = sheet(app.t("phone.sees"));
-  const music = sheet(app.t("phone.plays"));
+  const picture = sheet(app.t("phone.sees"), null, app.t("phone.code"));
+  const music = sheet(app.t("phone.plays"), null, app.t("phone.on"));
   const link = el("a", "soft", address);
   link.href = address;
   const note = el("p", "soft", LOCAL.includes(new URL(address).hostname) ? app.t("phone.local") : "");
@@ -55,5 +55,5 @@ export function create(app) {
     code.forEach((cells, r) => cells.forEach((dark, c) => dark && pen.fillRect(left + (c + 4) * unit, top + (r + 4) * unit, unit, unit)));
   }
 
-  return { nodes: [row(picture.node, music.node), link, note], frame, leave: () => stage.close() };
+  return { nodes: [row(picture.node, music.node), link, note], frame, legend: instruments(app), leave: () => stage.close() };
 }

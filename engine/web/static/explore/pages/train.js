@@ -19,18 +19,18 @@ const FIRST = 7;
 export function create(app) {
   let [tune, learner, phase, begun, samples, heard] = [app.kept.tune ?? madeUp(FIRST), null, "compose", 0, [], null];
   let [painting, cursor, at, since, guest] = [null, 0, 0, 0, null];
-  const grid = sheet(app.t("train.sees"), paint);
-  const chart = sheet(app.t("train.loss"));
+  const grid = sheet(app.t("train.sees"), paint, app.t("train.tune"));
+  const chart = sheet(app.t("train.loss"), null, app.t("train.learning"));
   const keys = struck(Array.from({ length: TUNE.pitches }, (_, sign) => signName(app, sign)), "keys", write);
-  const held = button(signName(app, TUNE.hold), () => write(TUNE.hold));
-  const rest = button(signName(app, TUNE.rest), () => write(TUNE.rest));
-  const learn = button(app.t("train.learn"), () => teach(), { strong: true });
+  const held = button(signName(app, TUNE.hold), () => write(TUNE.hold), { why: app.t("train.hold.why") });
+  const rest = button(signName(app, TUNE.rest), () => write(TUNE.rest), { why: app.t("train.rest.why") });
+  const learn = button(app.t("train.learn"), () => teach(), { strong: true, why: app.t("train.learn.why") });
   const own = button(app.t("train.clear"), () => set(new Array(TUNE.steps).fill(TUNE.rest)));
   const other = button(app.t("train.other"), () => set(madeUp(1 + (Math.floor(performance.now()) % 1000))));
   const listen = button(app.t("train.listen"), () => play(tune, "yours"));
-  const moments = SAMPLES.map((_, k) => button(app.t("train.sample", { number: k + 1 }), () => play(samples[k].signs, "sample")));
-  const on = button(app.t("train.on"), () => goOn(true));
-  const join = button(app.t("train.join"), () => (guest ? part() : visit()), { pressed: false });
+  const moments = SAMPLES.map((_, k) => button(app.t("train.sample", { number: k + 1 }), () => play(samples[k].signs, "sample"), { why: app.t("train.sample.why", { number: k + 1 }) }));
+  const on = button(app.t("train.on"), () => goOn(true), { why: app.t("train.on.why") });
+  const join = button(app.t("train.join"), () => (guest ? part() : visit()), { pressed: false, why: app.t("train.join.why") });
   const said = el("p", "soft");
   allow();
 
@@ -203,6 +203,7 @@ export function create(app) {
   return {
     nodes: [row(grid.node), row(chart.node), said, keys.node, group("chips", held, rest, own, other, listen), group("chips", learn, ...moments, on, join)],
     frame,
+    legend: [["block", palette.player, app.t("train.is.yours")], ["block", palette.network, app.t("train.is.its")]],
     leave: part,
   };
 }
