@@ -26,7 +26,7 @@ export function create(app) {
     draws.clear();
     think();
   });
-  const keys = struck(Array.from({ length: TUNE.pitches }, (_, sign) => signName(app, sign)), "keys", give);
+  const keys = struck(Array.from({ length: TUNE.pitches }, (_, sign) => signName(app, sign)), "keys many", give);
   const play = button(app.t("play"), () => go(going === "on" ? "still" : "on"), { strong: true, pressed: false, why: app.t("music.play.why") });
   const notes = button(app.t("music.notes"), () => press(notes, (fast = !fast)), { pressed: false, why: app.t("music.notes.why") });
   const next = button(app.t("music.step"), () => {

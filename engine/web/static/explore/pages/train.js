@@ -21,7 +21,7 @@ export function create(app) {
   let [painting, cursor, at, since, guest] = [null, 0, 0, 0, null];
   const grid = sheet(app.t("train.sees"), paint, app.t("train.tune"));
   const chart = sheet(app.t("train.loss"), null, app.t("train.learning"));
-  const keys = struck(Array.from({ length: TUNE.pitches }, (_, sign) => signName(app, sign)), "keys", write);
+  const keys = struck(Array.from({ length: TUNE.pitches }, (_, sign) => signName(app, sign)), "keys many", write);
   const held = button(signName(app, TUNE.hold), () => write(TUNE.hold), { why: app.t("train.hold.why") });
   const rest = button(signName(app, TUNE.rest), () => write(TUNE.rest), { why: app.t("train.rest.why") });
   const learn = button(app.t("train.learn"), () => teach(), { strong: true, why: app.t("train.learn.why") });
