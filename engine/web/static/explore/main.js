@@ -105,6 +105,7 @@ class Explorer {
     around.notes = this.t("notes").split(" ").slice(0, 12);
     $("name").textContent = this.t("explore");
     $("skip").textContent = this.t("skip");
+    $("board").setAttribute("aria-label", this.t("board"));
     $("asked-here").textContent = this.t("here");
     const teachers = el("a", "", this.t("teachers"));
     teachers.href = `teachers.html?lang=${language}`;
