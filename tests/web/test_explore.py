@@ -51,25 +51,6 @@ def opened(
     return page, faults
 
 
-def test_a_visitor_parts_the_notes_by_the_labels_alone(browser: Browser, address: str) -> None:
-    page, faults = opened(browser, f"{address}#neuron")
-    for label, value in (("weight of pitch", "-1.6"), ("weight of length", "3"), ("threshold", "-1.5")):
-        page.get_by_label(label).fill(value)
-    page.get_by_text("Nearly all notes lie on the right side.").or_(page.get_by_text("notes are on the right side")).wait_for()
-    page.get_by_role("button", name="1: What is a neuron?, done").wait_for()
-    assert not faults
-    page.close()
-
-
-def test_a_visitor_solves_the_clash(browser: Browser, address: str) -> None:
-    page, faults = opened(browser, f"{address}#layers")
-    page.get_by_role("button", name="three units").click()
-    page.get_by_role("button", name="play", exact=True).click()
-    page.get_by_text("All four are right").wait_for(timeout=30_000)
-    assert not faults
-    page.close()
-
-
 def test_the_network_in_the_page_answers_a_key(browser: Browser, address: str) -> None:
     page, faults = opened(browser, f"{address}#key")
     page.wait_for_timeout(1500)

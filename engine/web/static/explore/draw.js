@@ -127,9 +127,14 @@ export function words(pen, text, x, y, { size = 14, colour = palette.soft, align
   pen.fillText(text, x, y, most);
 }
 
-/** A curve of values in a frame, x from 0 on. */
+/** A curve of values in a frame, x from 0 on; of more values than can be told apart, some. */
 export function curve(pen, frame, values, colour, width = 2) {
-  line(pen, Array.from(values, (v, k) => [frame.px(k), frame.py(Math.min(Math.max(v, frame.bottom), frame.top))]), colour, width);
+  const each = Math.max(Math.floor((2 * (frame.right - frame.left)) / Math.max(frame.width, 1)), 1);
+  const points = [];
+  for (let k = 0; k < values.length; k = k + each < values.length || k === values.length - 1 ? k + each : values.length - 1) {
+    points.push([frame.px(k), frame.py(Math.min(Math.max(values[k], frame.bottom), frame.top))]);
+  }
+  line(pen, points, colour, width);
 }
 
 /** The sides of a frame, with a name and the highest number. */
@@ -181,19 +186,19 @@ export function onConnection(pen, from, to, text, share, colour = palette.text) 
   words(pen, text, x, y, { size: 12, colour, align: "center" });
 }
 
-const CELLS = 48; // of a shaded ground, on each side
-let ground = null; // one small picture, drawn larger
+const grounds = new Map(); // by their cells on each side: small pictures, drawn larger
 
 /** Shade a frame by what `value(x, y)`, -1 to 1, says of each of its places; `strength` 0..1. */
-export function shaded(pen, frame, value, strength = 0.55) {
-  ground ??= Object.assign(document.createElement("canvas"), { width: CELLS, height: CELLS });
+export function shaded(pen, frame, value, strength = 0.55, cells = 40) {
+  if (!grounds.has(cells)) grounds.set(cells, Object.assign(document.createElement("canvas"), { width: cells, height: cells }));
+  const ground = grounds.get(cells);
   const small = ground.getContext("2d", { willReadFrequently: true });
-  const picture = small.createImageData(CELLS, CELLS);
+  const picture = small.createImageData(cells, cells);
   const lut = palette.luts.diverging;
   const [r0, g0, b0] = rgb(palette.panel);
-  for (let r = 0, at = 0; r < CELLS; r++)
-    for (let c = 0; c < CELLS; c++, at += 4) {
-      const v = value(frame.left + ((c + 0.5) / CELLS) * (frame.right - frame.left), frame.top - ((r + 0.5) / CELLS) * (frame.top - frame.bottom));
+  for (let r = 0, at = 0; r < cells; r++)
+    for (let c = 0; c < cells; c++, at += 4) {
+      const v = value(frame.left + ((c + 0.5) / cells) * (frame.right - frame.left), frame.top - ((r + 0.5) / cells) * (frame.top - frame.bottom));
       const from = 4 * Math.round(127.5 * (1 + Math.min(Math.max(v * strength, -1), 1)));
       const share = Math.min(Math.abs(v) * 2, 1); // near nothing: the panel itself
       picture.data[at] = r0 + share * (lut[from] - r0);

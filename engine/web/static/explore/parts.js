@@ -72,9 +72,17 @@ export function sheet(sees, touch = null, title = "") {
     event.preventDefault();
     event.stopPropagation();
   });
+  let last = "";
   return {
     node,
     canvas,
+    /** Whether it has to be drawn: something of what it shows is other than when this was last asked, or its size. */
+    changed(...shows) {
+      const now = [...shows, canvas.clientWidth, canvas.clientHeight, devicePixelRatio].join();
+      const other = now !== last;
+      last = now;
+      return other;
+    },
     fit() {
       const pen = drawn.fit();
       spots = [];

@@ -17,7 +17,7 @@ const TOUCHES = [[1, false], [-1, false], [1, true], [-1, true]];
 
 export function create(app) {
   let [plain, cell, adams, chances, losses] = [null, null, null, null, null];
-  let [given, playing, last, drones, sinceAccent] = [[], false, 0, null, 0];
+  let [given, playing, last, drones, sinceAccent, played] = [[], false, 0, null, 0, 0];
   const demo = new Chance(5);
   const colours = [palette.others[3], meaning.forward]; // the plain neuron, the LSTM cell
   const picture = sheet(app.t("accent.sees"), null, app.t("accent.answers"));
@@ -39,6 +39,7 @@ export function create(app) {
     chances = [new Chance(SEED + 1), new Chance(SEED + 1)];
     losses = [[], []];
     given = [{ note: 1, accent: true }];
+    played++;
   }
 
   const wanted = () => given.reduce((kept, { note: n, accent }) => (accent ? n : kept), 0);
@@ -57,6 +58,7 @@ export function create(app) {
 
   function note(n, accent) {
     given.push({ note: n, accent });
+    played++;
     sinceAccent = accent ? 0 : sinceAccent + 1;
     if (given.length > SEEN) {
       // What went out of sight stays in force: the accent that is held begins the row.
@@ -91,10 +93,14 @@ export function create(app) {
     if (losses[0].length >= STEPS && playing) press(teach, (playing = false));
     if (alone && now - last > DEMO_S) note(demo.number() < 0.5 ? 1 : -1, demo.number() < 0.22);
     else if (now - last > QUIET_S) drones?.forEach((one) => one?.level(0));
-    const now4 = answers();
-    draw(picture.fit(), picture.width, picture.height, now4);
-    drawReach(reach.fit(), reach.width, reach.height, now4);
-    drawBelt(belt.fit(), belt.width, belt.height, now4.b, now);
+    const shows = [played, losses[0].length];
+    const moved = picture.changed(...shows);
+    if (!moved && !belt.changed(...shows, Math.min(now - last, 0.6))) return; // the belt runs on for a moment
+    const said = answers();
+    drawBelt(belt.fit(), belt.width, belt.height, said.b, now);
+    if (!moved) return;
+    draw(picture.fit(), picture.width, picture.height, said);
+    drawReach(reach.fit(), reach.width, reach.height, said);
     const pen = falling.fit();
     const frameOf = chart(pen, 4, 4, falling.width - 10, falling.height - 8, { across: app.t("memory.steps", { steps: STEPS }), most: 0.8, count: STEPS });
     losses.forEach((values, k) => values.length > 1 && curve(pen, frameOf, values, colours[k], 2.5));

@@ -78,6 +78,7 @@ export function create(app) {
       beat = (beat + 1) % LENGTH;
       sound(done.ys[beat][0] > 0);
     }
+    if (!picture.changed(beat, units, seed, losses.length)) return;
     draw(picture.fit(), picture.width, picture.height);
     if (units === 1) cobweb(web.fit(), web.width, web.height);
     else round(web.fit(), web.width, web.height);

@@ -57,8 +57,9 @@ export function create(app) {
       if (now - finished > REST_S) begin();
     } else finished = 0;
     sounds.buttons.forEach((one, k) => one.classList.toggle("now", k === lesson && curves[k].length > 0));
-    draw(picture.fit(), picture.width, picture.height);
-    show(answers.fit(), answers.width, answers.height);
+    const steps = curves.reduce((sum, values) => sum + values.length, 0);
+    if (picture.changed(steps)) draw(picture.fit(), picture.width, picture.height);
+    if (answers.changed(steps)) show(answers.fit(), answers.width, answers.height);
   }
 
   function draw(pen, width, height) {

@@ -27,7 +27,7 @@ export function create(app) {
   const layerOf = slider(app.t("inside.whichLayer"), { min: 1, max: 6, step: 1, value: 1, shown: String, why: app.t("inside.which.why") }, (value) => choose(value - 1, chosen?.unit ?? 0));
   const unitOf = slider(app.t("inside.whichUnit"), { min: 1, max: 150, step: 1, value: 1, shown: String, why: app.t("inside.which.why") }, (value) => choose(chosen?.layer ?? 0, value - 1));
   const hint = button(app.t("inside.hint"), () => {
-    const [warmest] = now().best();
+    const [warmest] = now()?.best() ?? [];
     app.say(...(warmest ? ["inside.hinted", { layer: warmest.layer + 1 }] : waits()));
   }, { why: app.t("inside.hint.why") });
   const quiet = button(app.t("inside.silence"), () => chosen && hush([chosen.layer, chosen.unit]), { why: app.t("inside.silence.why") });
@@ -151,7 +151,7 @@ export function create(app) {
     }
     if (alone && at - looked > WAITS_S && now()?.bars >= 3) {
       looked = at;
-      const [warmest] = now().best();
+      const [warmest] = now()?.best() ?? [];
       show(warmest.layer, warmest.unit);
     }
     draw(picture.fit(), picture.width, picture.height);

@@ -77,7 +77,9 @@ export function create(app) {
       }
     }
     if (alone && choice.units === 3 && !turnedBy && !app.reduced) yaw = 0.6 + 0.5 * Math.sin(now / 3);
-    drawPlane(plane.fit(), plane.width, plane.height);
+    const shows = [choice.units, choice.seed, losses.length];
+    if (plane.changed(...shows, bend, yaw)) drawPlane(plane.fit(), plane.width, plane.height);
+    if (!wires.changed(...shows)) return;
     drawWires(wires.fit(), wires.width, wires.height);
     const pen = falling.fit();
     const chartOf = chart(pen, 4, 4, falling.width - 10, falling.height - 8, { across: app.t("layers.passes", { passes: MOST }), most: 3.2, count: MOST });
@@ -195,7 +197,7 @@ export function create(app) {
     });
     const small = ([x, y], value, name, text) => {
       const part = new Frame(x - tile / 2, y - tile / 2, tile, tile, [-REACH, REACH], [-REACH, REACH]);
-      shaded(pen, part, value, 0.8);
+      shaded(pen, part, value, 0.8, 20);
       box(pen, part.x, part.y, tile, tile, { ring: palette.soft, radius: 2, thick: 1.5 });
       CLASH.forEach((p, k) => dot(pen, part.px(p[0]), part.py(p[1]), 3, CLASH_WANTED[k] ? meaning.yes : meaning.no, palette.ground, 1));
       words(pen, name, x, y - tile / 2 - 10, { size: 13, align: "center", bold: true, halo: palette.panel });

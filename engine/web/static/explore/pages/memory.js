@@ -76,6 +76,7 @@ export function create(app) {
       app.voice.pluck(PITCHES[GIVEN[at]], { seconds: 0.4, level: backwards ? 0.15 : 0.35, bright: backwards ? 0.7 : 0.2 });
     }
     draw(picture.fit(), picture.width, picture.height, now);
+    if (!falling.changed(losses.length)) return;
     const pen = falling.fit();
     const frameOf = chart(pen, 4, 4, falling.width - 10, falling.height - 8, { across: app.t("memory.steps", { steps: MOST }), most: 1.2, count: MOST });
     if (losses.length > 1) curve(pen, frameOf, losses, meaning.forward, 2.5);

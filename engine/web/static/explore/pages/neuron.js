@@ -185,7 +185,9 @@ export function create(app) {
         if (at % 12 === 0) sound(at, 0.25);
       }
     }
-    drawPlane(plane.fit(), plane.width, plane.height);
+    const { w, b } = neuron.values;
+    if (plane.changed(...w, b[0], at)) drawPlane(plane.fit(), plane.width, plane.height);
+    if (!graph.changed(...w, b[0], at, stage, stage < 0 ? 0 : now) && !history.changed(errors.length)) return;
     drawGraph(graph.fit(), graph.width, graph.height, now);
     drawErrors(history.fit(), history.width, history.height);
     const key = stage < 0 ? "neuron.all" : `neuron.s${stage}`;
