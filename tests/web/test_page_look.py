@@ -261,6 +261,16 @@ def test_every_step_of_the_walk_points_at_what_it_speaks_of(look, stands, size):
         until(page, "!stage.current.dirty")
         page.evaluate("stage.walk.follow()")
         points_at(page, seen[-1], ".ring.dim")
+        covered = page.evaluate(
+            """() => {
+              const hand = document.querySelector('.ring.hand');
+              const [a, b] = [hand, document.getElementById('walk')].map((n) => n.getBoundingClientRect());
+              const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+              const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+              return hand.hidden || wide <= 0 || tall <= 0 ? 0 : wide * tall;
+            }"""
+        )
+        assert covered == 0, seen[-1]  # what is to be touched can be
         page.click("#walk-next")
     assert set(seen) >= set(MEANT)
     assert page.evaluate("String(stage.views.network.shown)") == shown  # as it was

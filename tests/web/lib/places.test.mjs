@@ -21,7 +21,7 @@ test("who may not play is not asked to", () => {
   const recorded = net();
   recorded.recorded = true;
   for (const places of [placesOf(recorded, false), placesOf(net(), false)]) {
-    assert.ok(!places.some(({ id, done }) => id === "you" || done === "played" || done === "ahead"));
+    assert.ok(!places.some(({ id, at, done }) => id === "you" || at === "#futures" || done === "played" || done === "ahead"));
     assert.ok(places.some(({ done }) => done === "found"));
   }
   assert.equal(placesOf(recorded, false)[0].id, "recording");
@@ -29,6 +29,7 @@ test("who may not play is not asked to", () => {
 
 test("what speaks of memory points at memory, and has it shown", () => {
   const memory = placesOf(net(), true).find(({ id }) => id === "memory");
+  assert.ok(memory.at);
   assert.deepEqual([memory.signal, memory.ring], ["c", '.bed[data-signal="c"]']);
   const column = placesOf(net({ layers: 3 }), true).find(({ id }) => id === "column");
   assert.deepEqual([column.signal, column.ring], ["h", '.bed[data-signal="h"][data-layer="2"]']);

@@ -27,3 +27,16 @@ test("a card stands on the screen and, where it can, not on what it speaks of", 
   }
   assert.ok(beside(null, card, { width: 390, height: 844 }).top > 500);
 });
+
+test("a card keeps off what is to be touched, where it can", () => {
+  const screen = { width: 1920, height: 1080 };
+  const card = { width: 430, height: 260 };
+  const box = { left: 1000, top: 340, right: 1900, bottom: 740 };
+  const above = { left: 1100, top: 80, right: 1900, bottom: 130 };
+  assert.equal(beside(box, card, screen, null).top, 760);
+  assert.equal(beside(box, card, screen, { left: 1000, top: 800, right: 1900, bottom: 900 }).top, 60);
+  const low = { left: 1000, top: 340, right: 1900, bottom: 1000 };
+  assert.equal(beside(low, card, screen, above).left, 1000 - 430 - 24);
+  const all = { left: 0, top: 60, right: 1920, bottom: 1000 };
+  assert.equal(beside(all, card, screen, { left: 900, top: 900, right: 1000, bottom: 1000 }).top, 8);
+});

@@ -15,8 +15,9 @@ export class Walk {
     this.store = kept("algoritmo.stage");
     this.narrative = null;
     this.frame = el("div", "ring dim");
-    this.frame.hidden = true;
-    document.body.append(this.frame);
+    this.hand = el("div", "ring hand");
+    this.frame.hidden = this.hand.hidden = true;
+    document.body.append(this.frame, this.hand);
     addEventListener("resize", () => this.follow());
     root.addEventListener("keydown", (event) => {
       if (event.key === "ArrowRight") this.next();
@@ -64,8 +65,7 @@ export class Walk {
   }
 
   close() {
-    this.root.hidden = true;
-    this.frame.hidden = true;
+    this.root.hidden = this.frame.hidden = this.hand.hidden = true;
   }
 
   // Nobody is here any more.
@@ -128,8 +128,10 @@ export class Walk {
   // Frame what is meant, and stand where that is not.
   follow() {
     if (!this.open) return;
-    const box = putRing(this.frame, this.narrative.here.ring, true);
-    const { left, top } = beside(box, this.root.getBoundingClientRect(), { width: innerWidth, height: innerHeight });
+    const { here } = this.narrative;
+    const box = putRing(this.frame, here.ring, true);
+    const hand = putRing(this.hand, this.narrative.isDone(here.id) ? "" : here.at);
+    const { left, top } = beside(box, this.root.getBoundingClientRect(), { width: innerWidth, height: innerHeight }, hand);
     this.root.style.transform = `translate(${Math.round(left)}px,${Math.round(top)}px)`;
   }
 }
