@@ -145,6 +145,23 @@ def test_a_language_is_chosen_on_the_page_and_stays(look: Any, stands: list[Stan
     assert page.inner_text("#tab-network") == "Network"
 
 
+@pytest.mark.parametrize(("query", "recorded"), [("", False), ("", True), ("?kiosk", True)], ids=["jam", "replay", "kiosk"])
+def test_the_line_at_the_top_holds_every_language(look: Any, stands: list[Stand], query: str, recorded: bool) -> None:
+    page = look(bands(stands, recorded=recorded), query)
+    rooms = {}
+    for language in ("en", "es", "ca"):
+        page.evaluate(f"stage.choose('{language}')")
+        until(page, f"document.documentElement.lang === '{language}'")
+        for width in (768, 1061, 1201, 1301, 1401, 1431, 1701):
+            page.set_viewport_size({"width": width, "height": 800})
+            room = page.evaluate(
+                "(({ scrollWidth, clientWidth }) => clientWidth - scrollWidth)(document.querySelector('.top'))"
+            )
+            rooms[language, width] = room
+        assert page.evaluate("document.querySelector('.top .languages').checkVisibility()")
+    assert {where: room for where, room in rooms.items() if room < 0} == {}
+
+
 def test_a_language_that_cannot_be_fetched_leaves_the_page_as_it_is(look: Any, stands: list[Stand]) -> None:
     page = look(bands(stands))
     page.context.route("**/texts/es.json", lambda route: route.fulfill(status=204))
