@@ -33,7 +33,7 @@ def main() -> None:
     """Take them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
-    parser.set_defaults(seconds=28.0)  # of music before the first picture: the player plays until 40
+    parser.set_defaults(seconds=17.0)  # of music before the first picture: player and network are both busy then
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         jam = start_jam(Path(folder), arguments, 9, "parameters.futures=4")
