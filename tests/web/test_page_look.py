@@ -288,7 +288,7 @@ def test_every_caption_of_the_kiosk_points_at_what_it_speaks_of(look, stands, si
         until(page, "stage.kiosk.followed > 0")
         title = page.inner_text("#caption b")
         seen.add(title)
-        points_at(page, title, ".ring:not(.dim)")
+        points_at(page, title, ".ring:not(.dim, .hand)")
         covers = page.evaluate(
             """() => { const c = document.getElementById('caption').getBoundingClientRect();
             const v = document.getElementById('view').getBoundingClientRect();
