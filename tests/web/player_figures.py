@@ -1,7 +1,8 @@
-"""Measures the festival network as the explorer's page plays it, in Chromium, and prints the figures as JSON.
+"""Measures the explorer and the festival network as its pages play it, in Chromium, and prints the figures as JSON.
 
     python -m tests.web.player_figures
     python -m tests.web.player_figures --minutes 0 --ort FOLDER
+    python -m tests.web.player_figures --pages
 
 Needs Debian's chromium. Runs beside the tests, not among them: a figure is no test. The page is the exported folder behind a
 plain file server. `--ort` takes a folder with onnxruntime-web's two files (see lib/ort.js) and plays the same steps with it.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import gzip
 import http.server
 import json
 import os
@@ -37,6 +39,7 @@ from tests.web.chromium import DESK, FLAGS
 from tests.web.player_golden import played
 
 PULSE_S = 0.001
+SLOW_FRAME_MS = 25.0  # longer than one and a half of those that come 60 times a second
 WORKER = """(order) => new Promise((done) => {
   window.figures ??= new Worker("../player_figures.mjs", { type: "module" });
   figures.onmessage = ({ data }) => done(data);
@@ -53,6 +56,25 @@ window.Worker = class extends Worker {
   }
 };"""
 
+DRAWN = """window.drawn = null;
+for (const name of ["fillRect", "fill", "stroke", "fillText"]) {
+  const own = CanvasRenderingContext2D.prototype[name];
+  CanvasRenderingContext2D.prototype[name] = function (...given) {
+    drawn ??= performance.now();
+    return own.apply(this, given);
+  };
+}"""
+FRAMES = """(seconds) => new Promise((done) => {
+  const [ms, end] = [[], performance.now() + 1000 * seconds];
+  let last = null;
+  requestAnimationFrame(function next(now) {
+    if (last !== null) ms.push(now - last);
+    last = now;
+    if (now < end) requestAnimationFrame(next);
+    else done(ms);
+  });
+})"""
+
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
@@ -65,12 +87,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--minutes", type=float, default=5.0, help="how long the page plays, in time")
     parser.add_argument("--slow", type=int, default=4, help="times slower the CPU is made")
+    parser.add_argument("--pages", action="store_true", help="weight, first picture and frames of the pages instead")
     parser.add_argument("--ort", type=Path, metavar="FOLDER", help="onnxruntime-web's files")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, _served(Path(folder), arguments.ort) as address, sync_playwright() as driver:
         flags = [*FLAGS, f"--user-agent={os.getpid()}"]
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        figures = _figures(browser.new_page(viewport=DESK), address, arguments)
+        page = browser.new_page(viewport=DESK)
+        figures = _pages(page, f"{address}explore/") if arguments.pages else _figures(page, address, arguments)
         browser.close()
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
@@ -135,6 +159,36 @@ def _in_time(page: Page, address: str, arguments: argparse.Namespace) -> dict[st
     took, behind, late = zip(*steps, strict=True)
     out = {"minutes": arguments.minutes, "steps": len(steps), "late": late[-1], **_ms(took)}
     return out | {"done_after_due_p99_ms": round(float(np.percentile(behind, 99)), 1), "worst_ms": round(max(behind), 1)}
+
+
+def _pages(page: Page, address: str) -> dict[str, Any]:
+    """What a visitor's browser fetches for all pages, how soon it draws, and its frames on each page."""
+    asked: set[str] = set()
+    page.add_init_script(DRAWN)
+    page.on("request", lambda request: asked.add(request.url))
+    first = []
+    for _ in range(5):
+        page.goto("about:blank")
+        page.goto(address)
+        page.wait_for_function("window.drawn !== null && document.querySelector('#title').textContent")
+        first.append(page.evaluate("drawn"))
+    frames = {}
+    for place in [button.get_attribute("aria-label") for button in page.locator("#places button").all()]:
+        page.get_by_role("button", name=place).click()
+        page.wait_for_timeout(1000)
+        ms = np.array(page.evaluate(FRAMES, 5))
+        frames[place] = {"fps": round(1000 / float(ms.mean()), 1), "slow_frames": round(float((ms > SLOW_FRAME_MS).mean()), 3)}
+    outside = sorted(url for url in asked if not url.startswith((address.removesuffix("explore/"), "about:")))
+    files = [url for url in asked if url not in outside and not url.endswith(".onnx") and url.startswith("http")]
+    bodies = [page.request.get(url.split("#")[0]).body() for url in files]
+    return {
+        "gzipped_kb": round(sum(len(gzip.compress(body)) for body in bodies) / 1000, 1),
+        "files": len(files),
+        "first_picture_ms": sorted(round(ms) for ms in first),
+        "asked_outside": outside,
+        "frames": frames,
+        "load": round(os.getloadavg()[0], 2),
+    }
 
 
 def _ms(values: Any) -> dict[str, float]:
