@@ -219,6 +219,18 @@ def test_types_are_right_where_the_systems_are_wrong(monkeypatch):
     assert {path.suffix for path in STATIC.rglob("*") if path.is_file()} <= set(TYPES)
 
 
+def test_a_page_is_told_what_serves_it_and_where_phones_find_it():
+    async def scenario():
+        for web, phones in (({}, False), ({"host": "0.0.0.0"}, True)):
+            async with evening(**web) as (stage, session):
+                async with session.get(f"{stage.base}/lib/served.json") as answer:
+                    assert answer.headers["Cache-Control"] == "no-store"
+                    told = await answer.json()
+                assert told == {"jam": True, "address": stage.site.address if phones else None}
+
+    run(scenario)
+
+
 def test_to_add_a_page_is_to_add_a_folder(tmp_path):
     for name in ("stage", "booth", "lib"):
         (tmp_path / name).mkdir()

@@ -15,13 +15,26 @@ Object.assign(globalThis, {
   },
   fetch: async (address) => (address === "here" ? { ok: true, arrayBuffer: async () => bytes } : { ok: false, status: 404 }),
 });
-await import("../../../engine/web/static/lib/band-worker.js");
+const { conduct } = await import("../../../engine/web/static/lib/band-worker.js");
 
 const heard = async (what, count = 1) => {
   while (told.filter((message) => message.what === what).length < count) await new Promise((done) => (wake = done));
   return told.filter((message) => message.what === what);
 };
 const order = (name, more = {}) => globalThis.onmessage({ data: { order: name, ...more } });
+
+test("what is ordered while it opens waits; what is ordered of none changes nothing", async () => {
+  const own = [];
+  const take = conduct((message) => own.push(message));
+  await take({ order: "down", pitch: 72 });
+  const open = take({ order: "open", address: "here", seed: 1 });
+  await take({ order: "silence", units: [[0, -1]] });
+  await open;
+  await take({ order: "start", bpm: 600 });
+  await take({ order: "stop" });
+  assert.deepEqual(own.map(({ what }) => what), ["open", "step"]);
+  assert.ok(own[1].h[0].every((v) => v === 0));
+});
 
 test("opens, plays in time, takes keys, stops; what goes wrong is told", async () => {
   await order("open", { address: "nowhere", seed: 1 });
@@ -30,7 +43,7 @@ test("opens, plays in time, takes keys, stops; what goes wrong is told", async (
   assert.match((await heard("notice"))[0].reason, /onnxruntime-web is not in lib\/ort\//);
   const [{ card, by }] = await heard("open");
   assert.deepEqual([card.name, by], ["festival", "player.js"]);
-  await order("down", { pitch: 72 });
+  order("down", { pitch: 72 });
   await order("set", { temperature: 0.9 });
   await order("silence", { units: [[0, 1]] });
   await order("start", { bpm: 600 });

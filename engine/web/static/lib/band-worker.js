@@ -67,9 +67,14 @@ export function conduct(tell) {
     },
   };
 
+  let opening = null; // what is ordered meanwhile waits for it
   return async (order) => {
     try {
-      await orders[order.order](order);
+      if (order.order === "open") await (opening = orders.open(order));
+      else {
+        await opening?.catch(() => {}); // it told so itself
+        if (band) await orders[order.order](order);
+      }
     } catch (error) {
       tell({ what: "fault", reason: error.message });
     }

@@ -35,7 +35,7 @@ export function create(app) {
   const all = button(app.t("inside.all"), () => hush(null), { why: app.t("inside.all.why") });
   const mind = button(app.t("inside.untrained"), () => compare(!hearsUntrained), { pressed: false, why: app.t("inside.untrained.why") });
   const pause = button(app.t("pause"), () => {
-    own();
+    if (live) return own();
     playing = !playing;
     press(pause, !playing);
     source.send(playing ? "start" : "stop", { bpm: BPM });
