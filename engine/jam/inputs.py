@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.core.contract import PLAY
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
 from engine.jam.following import Following
@@ -40,6 +41,9 @@ class Inputs:
         self._now = np.zeros((card.slots, len(card.channels)), np.float32)  # to see whether `x` would be another by now
         self._before = np.zeros_like(self._now)  # what the player played a timestep ago
         self._controls = ["temperature", *(c.name for c in card.controls)]
+        self._player = self._inputs.get("player")  # (1, S): which of the notes in `x` are his, where the network asks
+        if (kick := self._inputs.get("kick")) is not None:
+            kick.fill(1)
         self._drawn = (-1, -1)  # seed and timestep that the noise in the graph's input is of
 
     def fill(self, step: int, position: int, mode: Mode, density: float) -> None:
@@ -47,6 +51,9 @@ class Inputs:
         inputs = self._inputs
         self._roll.forget_before(step - 1)
         self._roll.fill(step - 1, inputs["x"][0])
+        self._roll.fill_player(step - 1, self._before)
+        if self._player is not None:
+            self._player[0] = self._before[:, PLAY]
         inputs["position"][0] = position
         mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
         self._roll.fill_player(step, value)

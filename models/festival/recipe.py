@@ -388,7 +388,9 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     hidden = torch.zeros(steps, streams, 1, device=roll.device)
     if model.training:
         tracks = _random_tracks(streams, model, roll.device)  # (B, tracks)
-        wish = torch.cat([_wish(model, batch, (1 - tracks) * batch["known"]), _kick(model, batch)], -1)
+        kick = _kick(model, batch)
+        wish = torch.cat([_wish(model, batch, (1 - tracks) * batch["known"]), kick], -1)
+        heard = _without_kick(heard, kick)
         chords = _some_chords(chords, model)
         told = torch.maximum((tracks[:, 1:].sum(-1) > 0).float(), CHORD_LESS * chords.any(-1).any(0))  # drums have no key
         heard = _lead_astray(heard, tracks, model.astray_share * told)
@@ -464,6 +466,16 @@ def _kick(model: Festival, batch: Batch) -> Tensor:
     told = (torch.rand_like(said) < model.kick_share) * batch["known"][:, 0]
     wished: Tensor = said * told
     return wished[:, None]
+
+
+def _without_kick(heard: Tensor, kick: Tensor) -> Tensor:
+    """(PAST + T, B, N) notes, in half of the windows whose kick is told (B, 1) without it: what is asked outweighs the past.
+
+    A network that always hears the kick of the bars before goes on with it or without, whatever it is told.
+    """
+    deaf = (kick[:, 0] != 0) & (torch.rand_like(kick[:, 0]) < 0.5)
+    slot = torch.arange(DECISIONS, device=heard.device) % SLOTS == KICK
+    return heard * ~(deaf[:, None] & slot)
 
 
 def strike_nats(

@@ -580,3 +580,9 @@ def test_a_kick_is_asked_for_where_every_bar_has_one_and_none_where_no_bar_has()
     assert recipe._kick(model, batch)[2] == 0
     model.kick_share = 0.0
     assert not recipe._kick(model, batch).any()
+    heard = recipe._without_kick(torch.ones(4, 4000, DECISIONS), torch.tensor([1.0, 0.0, -1.0, 0.0]).repeat(1000)[:, None])
+    told, silent = heard[..., 0].reshape(4, 1000, 4), heard[..., SLOTS].reshape(4, 1000, 4)
+    assert (told == silent).all()
+    assert (told == told[:1]).all()
+    assert told.mean((0, 1)).tolist() == pytest.approx([0.5, 1.0, 0.5, 1.0], abs=0.06)
+    assert (heard[..., 1:SLOTS] == 1).all()

@@ -8,6 +8,7 @@ import pytest
 from models.evaluation.statistics import longest_silence, longest_stuck
 from models.graph.playing import nats, open_network, play_alone
 from models.music.representation import ONSET
+from tests.jam.test_jam import Stage
 
 NETWORK = Path(__file__).parents[3] / "models/festival/festival.onnx"
 
@@ -38,3 +39,16 @@ def test_the_notes_it_plays_are_likelier_to_it_than_a_shuffle_of_them(graph, alo
     own = np.mean([n.sum() for n in nats(graph, alone[:4])])
     shuffled = np.mean([n.sum() for n in nats(graph, [roll[::-1].copy() % 2 * 2 for roll in alone[:4]])])
     assert own < shuffled
+
+
+def test_in_a_jam_it_is_told_which_notes_are_the_players_and_asked_for_a_kick():
+    stage = Stage(NETWORK, "accompany")
+    slot = stage.runner.card.track_slices()["lead"].start + 72 - 48
+    stage.player(0, 72)
+    stage.player(2, 72, on=False)
+    told = []
+    for _ in range(4):
+        stage.advance()
+        told.append(np.flatnonzero(stage.runner.inputs["player"][0]).tolist())
+    assert told == [[], [slot], [slot], []]  # of the timestep before
+    assert stage.runner.inputs["kick"][0] == 1
