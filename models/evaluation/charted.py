@@ -54,6 +54,8 @@ def _play(graph: StepGraph, takes: Sequence[Take], seed: int) -> Array:
         told = take.classes.repeat(per_beat)[: len(row)]
         row[: len(told)] = told
     feed["player"] = own.astype(np.float32)
+    if "kick" in feed:
+        feed["kick"][:] = 1  # as the engine asks
     silent = np.zeros(len(takes), np.int64)
     rolls = np.zeros((len(takes), steps, card.slots), np.uint8)
     for step in range(steps):
