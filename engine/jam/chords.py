@@ -36,7 +36,8 @@ SPELLED = {
     "m9": "m7", "maj9": "maj7", "add9": "", "69": "6", "6/9": "6",
 }  # fmt: skip
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_HEARD = ("", "m", "7", "m7", "maj7", "6", "sus4", "dim", "m7b5", "aug")  # what the ear tells apart
+# What the ear tells apart, and what each costs: a tune goes over tones of many chords, and most of those are rare.
+_HEARD = {"": 0.0, "m": 0.0, "7": 0.15, "m7": 0.15, "maj7": 0.15, "6": 0.2, "sus4": 0.25, "dim": 0.2, "m7b5": 0.25, "aug": 0.3}
 FEATURES = 24  # of a chord, as networks are told it: its root, then its tones, each by pitch class
 
 ROOT, ROOT_ABOVE = 0.35, 0.05  # what it is worth when the lowest note is a chord's root: of a low one, of another
@@ -97,6 +98,7 @@ def parse(text: str) -> Chord:
 CLASSES = tuple(chord(root, quality) for quality in _HEARD for root in range(12))
 TONES = np.array([[tone in of.tones for tone in range(12)] for of in CLASSES], float)  # (classes, 12)
 _ROOTS = np.array([[of.root == tone for tone in range(12)] for of in CLASSES], float)
+RARITY = np.array([cost for cost in _HEARD.values() for _ in range(12)])  # (classes,)
 _SIZES = TONES.sum(1)
 
 

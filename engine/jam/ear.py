@@ -14,13 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.core.contract import HOLD, PLAY, Card
-from engine.jam.chords import CLASSES, TONES, Chord, fit, key_of
+from engine.jam.chords import CLASSES, RARITY, TONES, Chord, fit, key_of
 from engine.jam.rounds import Rounds
 
 STRUCK, HELD = 1.5, 0.75  # what a note is worth in a step in which it begins, and in one in which it goes on
 CHANGE, CHANGE_IN_BAR, CHANGE_ELSEWHERE = 0.25, 0.5, 0.9  # what another chord costs: as a bar begins, in its middle, elsewhere
 TOGETHER = (1.0, 1.0, 1.5, 2.0)  # weight of what is heard, by how many pitch classes sound at once; more are the last
-LARGE = 0.15  # what a fourth tone costs: a tune goes over tones of many chords
 EXPECTED = 1.2  # worth of being what comes round at this place, as far as it is sure that something does
 OF_KEY = 0.6  # worth of having only tones that were heard often
 KEEP = 0.995  # of what was heard for the key, from step to step: a minute and a half
@@ -97,7 +96,7 @@ class Ear:
 
     def _scores(self, heard: np.ndarray, lowest: int | None, together: int) -> np.ndarray:
         """Score of the likeliest sequence that ends in each class, with what was heard in this beat so far."""
-        scores: np.ndarray = np.maximum(self._best, self._best.max() - self._cost) - LARGE * (TONES.sum(1) > 3)
+        scores: np.ndarray = np.maximum(self._best, self._best.max() - self._cost) - RARITY
         scores += TOGETHER[min(together, len(TOGETHER) - 1)] * fit(heard, lowest)
         if self._sounded.any():
             share = self._sounded / self._sounded.sum()
