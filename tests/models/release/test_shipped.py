@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.evaluation.charted import charted
+from models.evaluation.follow import figures
 from models.evaluation.statistics import longest_silence, longest_stuck
+from models.evaluation.takes import progression
 from models.graph.playing import nats, open_network, play_alone
 from models.music.representation import ONSET
 from tests.jam.test_jam import Stage
@@ -52,3 +55,13 @@ def test_in_a_jam_it_is_told_which_notes_are_the_players_and_asked_for_a_kick():
         told.append(np.flatnonzero(stage.runner.inputs["player"][0]).tolist())
     assert told == [[], [slot], [slot], []]  # of the timestep before
     assert stage.runner.inputs["kick"][0] == 1
+
+
+def test_told_the_chords_it_is_on_them_and_the_kick_stays(graph):
+    """Of a player whose notes it knows only afterwards; by chance a third of the bass and of the notes would be right."""
+    takes = [progression(chords, kind, 20) for chords in ("C,G,Am,F", "Eb,Cm,Fm,Bb7") for kind in ("melody", "chords")]
+    found = figures([pair for seed in (1, 2, 3) for pair in charted(graph, takes, seed)])
+    assert found["bass_root"] > 0.75
+    assert found["beat1_new"] > 0.8
+    assert found["bar_new"] > 0.8
+    assert found["no_kick"] < 0.25
