@@ -229,7 +229,8 @@ export function create(app) {
 
   function drawGraph(pen, width, height, now) {
     const small = width < 460;
-    const unit = Math.min(28, width / (small ? 13 : 15), height / 8.5);
+    // Between two rows stand a name and a gradient.
+    const unit = Math.max(Math.min(28 * scale(), width / (small ? 13 : 15), (0.32 * (height - 20) - 44 * scale()) / 2), 13);
     const rows = [0.18, 0.5, 0.82].map((share) => share * (height - 20));
     const columns = (small ? [0.09, 0.3, 0.53, 0.73, 0.91] : [0.09, 0.31, 0.54, 0.74, 0.93]).map((share) => share * width);
     const inputs = rows.map((y) => [columns[0], y]);
@@ -274,7 +275,7 @@ export function create(app) {
 
   /** The gradients travel back along the graph. */
   function back(pen, { weighted, sum, answer, wrong, unit, now }) {
-    const tell = (name, value, [x, y]) => words(pen, `${name} ${number(value, 3)}`, x, y - unit - 12, { size: 13, colour: meaning.back, align: "center", bold: true, halo: palette.panel });
+    const tell = (name, value, [x, y]) => words(pen, `${name} ${number(value, 3)}`, x, y - unit - 11 * scale(), { size: 13, colour: meaning.back, align: "center", bold: true, halo: palette.panel });
     const link = (from, to, needed, dy = 12) => {
       const ends = [[from[0] - unit, from[1] + dy], [to[0] + unit + 4, to[1] + dy]];
       arrow(pen, ...ends, meaning.back, 2.5);
@@ -309,6 +310,6 @@ export function create(app) {
     ["line", meaning.forward, app.t("is.forward")],
     ["line", meaning.back, app.t("is.back")],
   ];
-  const nodes = [row(plane.node, group("column", graph.node, history.node)), group("sliders", ...bars.map(({ node }) => node)), group("chips", play, step, loop, again)];
+  const nodes = [row(plane.node, group("column tall", graph.node, history.node)), group("sliders", ...bars.map(({ node }) => node)), group("chips", play, step, loop, again)];
   return { nodes, frame, legend };
 }
