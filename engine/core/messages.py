@@ -115,7 +115,7 @@ KEY = np.dtype(
 )
 
 INFO, WARNING, ERROR = range(3)
-NOTICE = np.dtype([("time_ns", "<i8"), ("level", "u1"), ("text", "S239")])
+NOTICE = np.dtype([("time_ns", "<i8"), ("level", "u1"), ("text", "S495")])
 
 
 def wave_dtype() -> np.dtype:

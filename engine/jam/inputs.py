@@ -63,7 +63,8 @@ class Inputs:
         self.clamped[:] = mask
         self.listen(step, position)
         self._following.tell(inputs)
-        self._groove.dictate(position, mask, value)
+        if self._live.get("follow") > 0:
+            self._groove.dictate(position, mask, value)
         if self._harmony is not None:
             self._harmonise(self._harmony, step)
         self._draw(step)

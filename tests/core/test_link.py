@@ -210,4 +210,4 @@ def test_the_middle_of_a_long_notice_is_left_out_between_characters():
     link = Link.private(Layout.of(Card.model_validate(tiny.card()), 1))
     reader = link["notices.audio"].reader()
     link.notice("audio", 1, "é" * 300 + "; it is left out")
-    assert reader.read()[0]["text"].decode() == "é" * 58 + " ... " + "é" * 50 + "; it is left out"
+    assert reader.read()[0]["text"].decode() == "é" * 122 + " ... " + "é" * 114 + "; it is left out"
