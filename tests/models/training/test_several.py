@@ -10,7 +10,17 @@ import torch
 from models.music.representation import ONSET, to_midi
 from models.training.train import read_tensors
 
-SIZES = {"width": 10, "layers": 2, "head": 16, "window": 16, "dropout": 0, "given": 0, "forget": 0, "unheard": 0, "asked": 0}
+SIZES = {
+    "width": 10,
+    "layers": 2,
+    "head": 16,
+    "window": 16,
+    "dropout": 0,
+    "given": 0,
+    "forget": 0,
+    "unheard": 0,
+    "asked": 0,
+} | dict.fromkeys(("hidden", "chord", "next_chord", "kick"), 0)
 
 
 def train(out, songs, streams, *launcher):
