@@ -23,7 +23,6 @@ class Fit:
 
     def __init__(self, card: Card) -> None:
         slices = card.track_slices()
-        self._steps_per_beat = card.steps_per_beat
         self._tracks = [
             (track.name, slices[track.name], np.asarray(track.pitches)) for track in card.tracks if track.kind != FREE
         ]
@@ -38,13 +37,12 @@ class Fit:
         key: int | None,
         begins: bool,
         beat: bool,
-    ) -> int:
-        """Move what is chosen in `notes` (S, C), in place; return how many notes moved.
+    ) -> None:
+        """Move what is chosen in `notes` (S, C), in place.
 
         `before` (S, C): what sounded a step ago. `taken` (S,): 1 where somebody else decided. `begins`: whether the chord
         begins with this step; `beat`: whether a beat does. `after`: the chord of the next step: the bass may be early for it.
         """
-        moved = 0
         for name, slots, pitches in self._tracks:
             free = taken[slots] < 0.5
             if not free.any():
@@ -66,11 +64,9 @@ class Fit:
                 row = own[i].copy()
                 own[i] = 0
                 vacant = places[own[places, PLAY] < 0.5]
-                moved += 1
                 if not len(vacant) or (rooted and len(vacant) < len(places)):
                     continue  # one bass note is enough; where every tone sounds already there is nothing to add
                 to = int(vacant[np.argmin(np.abs(pitches[vacant] - pitches[i]))])
                 # A tone that sounded a step ago goes on; anything else is an attack.
                 row[HOLD] = float(row[HOLD] > 0.5 and before[slots][to, PLAY] > 0.5)
                 own[to] = row
-        return moved

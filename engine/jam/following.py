@@ -69,9 +69,10 @@ class Following:
         return self.ear.now is None or self.ear.now == self._kept
 
     def keep_again(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
-        """The same for the chord as it is known now."""
+        """The same for the chord as it is known now, of a step that sounds already: the next one begins no chord by that."""
         notes[:] = self._chosen
         self._move(notes, sounding, taken)
+        self.settle()
 
     def _move(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
         self._kept = chord = self.ear.now

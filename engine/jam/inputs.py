@@ -51,9 +51,6 @@ class Inputs:
         inputs = self._inputs
         self._roll.forget_before(step - 1)
         self._roll.fill(step - 1, inputs["x"][0])
-        self._roll.fill_player(step - 1, self._before)
-        if self._player is not None:
-            self._player[0] = self._before[:, PLAY]
         inputs["position"][0] = position
         mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
         self._roll.fill_player(step, value)
@@ -62,6 +59,8 @@ class Inputs:
             self._backing.clamp(step, value, mask)
         self.clamped[:] = mask
         self.listen(step, position)
+        if self._player is not None:
+            self._player[0] = self._before[:, PLAY]
         self._following.tell(inputs)
         if self._live.get("follow") > 0:
             self._groove.dictate(position, mask, value)
@@ -73,6 +72,11 @@ class Inputs:
                 inputs[name][0] = self._live.get(name)
         if "density" in self._controls:
             inputs["density"][0] *= density
+
+    def clear(self) -> None:
+        """Forget what was heard and played, for the steps to come."""
+        self._following.clear()
+        self._groove.clear()
 
     def settle(self, position: int, chosen: np.ndarray) -> None:
         """The step has passed; `chosen` (S, C) is what sounded in it."""

@@ -174,7 +174,7 @@ class Jam:
             if name == "reset":
                 self.runner.reset()
                 self.roll.clear()
-                self.following.clear()
+                self._inputs.clear()
                 if self._harmony is not None:
                     self._harmony.reset()
             self.interrupt(frame, step)  # what is no longer remembered could never be ended: it ends now

@@ -256,3 +256,14 @@ def test_nobody_is_followed_who_asks_for_it_not_to_be(tiny_onnx):
             if s > 1
         }
     assert played[1.0] < played[0.0]
+
+
+def test_after_a_reset_no_chord_is_known(tiny_onnx):
+    stage = Stage(tiny_onnx, "accompany")
+    for pitch in (60, 64, 67):
+        stage.player(0.01, pitch)
+    stage.run(4)
+    assert stage.jam.following.ear.now == parse("C")
+    stage.live.set("reset", stage.live.get("reset") + 1)
+    stage.run(1)
+    assert stage.jam.following.ear.key is None
