@@ -370,7 +370,7 @@ def test_resolume_hears_its_own_addresses(played: Played, start_replay: Callable
     program = Program(tmp_path, [Path(sys.executable), file, *map(Path, words)])
     try:
         wait_for(lambda: "Ctrl-C ends it" in program.output, 30, "the translator")
-        start_replay("--osc", f"127.0.0.1:{listen}")
+        start_replay(targets=f"[{{port={listen},max_rate_hz=1000.0}}]")  # the default rate may leave a late step out
         wait_for(lambda: len(resolume.drain()) >= 4 * STEPS, 30, "what Resolume is told")
     finally:
         program.close()
