@@ -14,10 +14,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.core.errors import NetworkError
+from engine.core.metre import Metre, parse
 
 CARD_KEY = "algoritmo.card"
 PLAY, HOLD, VELOCITY, OFFSET = range(4)  # channels of x, notes and clamp_value
 CHANNELS = ("play", "hold", "velocity", "offset")
+METRE = "metre"  # the condition that tells a network its metre: beats in a bar, timesteps in a beat
 
 
 class _Part(BaseModel):
@@ -80,6 +82,7 @@ class Card(_Part):
     licence: str = ""
     steps_per_beat: int = Field(ge=1, le=48)
     beats_per_bar: int = Field(ge=1, le=16)
+    metres: tuple[str, ...] = ()  # that it was trained in, its own among them, where it can be told others
     channels: tuple[str, ...] = ("play", "hold")
     noise: int = Field(ge=1)
     tracks: tuple[Track, ...] = Field(min_length=1)
@@ -100,11 +103,32 @@ class Card(_Part):
         names = [t.name for t in self.tracks]
         if len(set(names)) != len(names):
             raise ValueError("two tracks have the same name")
+        self._check_metres()
         for layer, units in self.order.items():
             width = self.width_of(layer)
             if not width or sorted(units) != list(range(width)):
                 raise ValueError(f"order.{layer} must name each of that layer's {width} units once")
         return self
+
+    def _check_metres(self) -> None:
+        told = [c.shape for c in self.conditions if c.name == METRE]
+        if told and told != [(2,)]:
+            raise ValueError(f"the condition {METRE!r} has the shape [2]: beats in a bar, timesteps in a beat")
+        known = self.known_metres
+        if known and (self.beats_per_bar, self.steps_per_beat) not in [(m.beats, m.beat_steps(4)) for m in known]:
+            raise ValueError("metres must name its own, that of beats_per_bar and steps_per_beat")
+        if len(known) > 1 and not told:
+            raise ValueError(f"metres: more than one, and no condition {METRE!r} to tell which")
+
+    @property
+    def hears_metre(self) -> bool:
+        """Whether another metre than its own can be told."""
+        return any(c.name == METRE for c in self.conditions)
+
+    @property
+    def known_metres(self) -> tuple[Metre, ...]:
+        """Those it says it was trained in. Raises ValueError for what is no metre."""
+        return tuple(map(parse, self.metres))
 
     def sums_up(self, layer: int) -> Activation | None:
         """Return the activation that stands for a layer: its hidden state, or the first there is."""

@@ -24,8 +24,6 @@ from models.festival.graph import HEED, HEED_LATE, MOST_ASKED, ODDS_LESS, add_st
 from models.festival.network import (
     DECAYS,
     DECISIONS,
-    LAGS,
-    PAST,
     SLOTS,
     WIDTHS,
     Festival,
@@ -35,6 +33,7 @@ from models.festival.network import (
     pitch_classes,
     planar,
 )
+from models.festival.place import ALIKE, METRES, PAST, facts_of, place_of
 from models.graph.building import Graph, build_model, round_weights, save_network
 from models.music.representation import BAND, OFFSETS
 from models.music.sounding_chords import FEATURES
@@ -50,6 +49,7 @@ CONDITIONS = [
     {"name": "kick", "shape": [1], "doc": "1 asks for a kick drum in every bar, -1 for none"},
     {"name": "chord", "shape": [FEATURES], "doc": "chord of the step: its root, then its tones, 1 by pitch class from C"},
     {"name": "next_chord", "shape": [FEATURES], "doc": "the same of the step a beat later"},
+    {"name": "metre", "shape": [2], "doc": "beats in a bar, sixteenths in a beat; zeros are 4/4"},
 ]
 SIGNALS = {
     "h": ("h{}_next", -1.0, 1.0, "what the layer says"),
@@ -75,6 +75,7 @@ def make_card(model: Festival, training: dict[str, Any]) -> Card:
             "licence": "GPL-3.0-or-later",
             "steps_per_beat": 4,
             "beats_per_bar": 4,
+            "metres": list(data.get("metres", {})) or [METRES[0].name],
             "channels": ["play", "hold", "velocity", "offset"],
             "noise": NOISE,
             "tracks": [t.model_dump() for t in BAND],
@@ -120,14 +121,17 @@ def export(model: Festival, training: dict[str, Any], path: Path) -> Card:
 @torch.no_grad()
 def core_step(model: Festival, told: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A step of the recurrent layers alone: what they heard (B, HEARD), the harmony (B, decays, 12), answer (B, H), states."""
-    past, layers = told["past"], model.sizes.layers
-    heard = torch.cat([planar(told["x"][..., :2]), *(past[:, PAST - lag] for lag in LAGS)], -1)
+    past, layers, facts = told["past"], model.sizes.layers, facts_of(told["metre"])
+    stream = torch.arange(len(past))
+    bars = [past[stream, PAST - facts[:, 4 + k]] for k in range(ALIKE)]
+    heard = torch.cat([planar(told["x"][..., :2]), *bars], -1)
     mask = told["clamp_mask"]
     theirs = torch.maximum(told["player"], mask * (1 - mask.min(-1, keepdim=True).values))
     played = (heard[:, :SLOTS] * theirs) @ pitch_classes()
     harmony = told["harmony"] * torch.tensor(DECAYS)[:, None] + played[:, None]
     state = torch.stack([torch.stack([told[f"{s}{k}"] for k in range(layers)]) for s in "hc"])
-    core, after = model.core(heard[None], told["position"][None], harmony_features(harmony)[None], chords_of(told)[None], state)
+    place = place_of(told["position"][None], facts)
+    core, after = model.core(heard[None], place, harmony_features(harmony)[None], chords_of(told)[None], state)
     return heard, harmony, core[0], after
 
 
@@ -191,7 +195,8 @@ def _strike(model: Festival, told: dict[str, Tensor], core: Tensor, notes: Tenso
     struck = notes[:, :SLOTS] - notes[:, SLOTS:]
     heed = torch.cat([torch.full([SLOTS], HEED), torch.full([DRUM_SLOTS], HEED_LATE)])
     said = tell(struck, heed * heard(x, strikes(x)), heard(value, strikes(value) * mask))
-    answer, felt = model.expression(core[None], said[None], told["position"][None], told["felt"][None])
+    place = place_of(told["position"][None], facts_of(told["metre"]))
+    answer, felt = model.expression(core[None], said[None], place.step, told["felt"][None])
     loud, spread, late, stray = distributions(answer[0])
     noise = torch.logit(told["u"][:, DECISIONS:].double()).float() * told["temperature"][:, None]
     velocity = (loud + spread * noise[:, :SLOTS]).clamp(1, LOUDEST) / LOUDEST

@@ -21,7 +21,7 @@ UNITS = 64
 LEVEL = 80  # velocity that every track of every piece is moved to on average, and what an unknown one counts as
 LOUDEST = 127
 FARTHEST = OFFSETS // 2
-STEPS_PER_BAR = 16
+STEPS_PER_BAR = 16  # of 4/4; in other metres each step is like one of these
 ANSWERS = 2 * SLOTS + 2 * DRUM_SLOTS  # location and log scale of velocity, then of offset
 HEARD_EXPRESSION = SLOTS + DRUM_SLOTS  # velocities and offsets of one step's strikes
 LEAST_SCALE, MOST_SCALE = -1.5, 5.0  # natural logarithm of a scale, in the units of what it spreads
@@ -45,11 +45,11 @@ class ExpressionHead(nn.Module):
             self.answer.weight *= 0.1
             self.answer.bias.zero_()
 
-    def forward(self, core: Tensor, told: Tensor, position: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(T, B, H) core, (T, B, SLOTS + 2 HEARD_EXPRESSION) from `tell`, (T, B) positions -> (T, B, ANSWERS), new state."""
+    def forward(self, core: Tensor, told: Tensor, step: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(T, B, H) core, (T, B, SLOTS + 2 HEARD_EXPRESSION) from `tell`, (T, B) steps of a bar -> (T, B, ANSWERS), state."""
         core = F.dropout(core, self.dropout, self.training)
         felt, state = self.memory(torch.tanh(self.enter(core) + self.hear(told)), state)
-        answer: Tensor = self.answer(torch.cat([core, felt], -1)) + self.place(position % STEPS_PER_BAR)
+        answer: Tensor = self.answer(torch.cat([core, felt], -1)) + self.place(step)
         return answer, state
 
 

@@ -3,7 +3,7 @@
     python -m models.festival.expression_figures WEIGHTS --data PATH... [--split valid] [--json FILE] [--card NETWORK.onnx]
 
 Nats for each strike whose velocity (1..127) or offset (121 values from half a step early to half a step late) is known, of
-bands and of drums alone. The baselines are fitted on the training split: one logistic for each slot, and one for each
+bands and of drums alone, in 4/4. The baselines are fitted on the training split: one logistic for each slot, and one for each
 slot and position in the bar. Velocities are those of `recipe.levelled`: every track of a piece has the same mean.
 """
 
@@ -23,8 +23,10 @@ from torch import Tensor
 
 from models.festival import recipe
 from models.festival.expression import DRUM_SLOTS, FARTHEST, LOUDEST, SLOTS, STEPS_PER_BAR, log_prob
-from models.festival.network import CHORDS, DECISIONS, HARMONY, PAST, WIDTHS, Festival, hear
+from models.festival.network import CHORDS, DECISIONS, HARMONY, WIDTHS, Festival, hear
+from models.festival.place import PAST
 from models.music.data import SPLITS, Piece, read_band
+from models.music.grid import FOUR
 from models.music.representation import BAND, UNKNOWN_OFFSET
 from models.release.ship import add_figures
 from models.training.train import Batch, Recipe, TrainingError, load_trained
@@ -95,10 +97,10 @@ def network_nats(model: Festival, pieces: Sequence[Piece]) -> dict[str, tuple[np
     found: dict[str, list[tuple[Tensor, Tensor]]] = defaultdict(list)
     for batch, _ in batches(pieces):
         notes = recipe.decisions(batch["roll"])
-        heard = hear(notes)
-        position = torch.arange(len(heard))[:, None].expand(-1, heard.shape[1])
-        core, _ = model.core(heard, position, torch.zeros(*position.shape, HARMONY), torch.zeros(*position.shape, CHORDS), None)
-        mask = torch.zeros(len(heard), heard.shape[1], SLOTS)
+        facts, place = recipe.placed(batch)
+        heard, shape = hear(notes, facts), place.step.shape
+        core, _ = model.core(heard, place, torch.zeros(*shape, HARMONY), torch.zeros(*shape, CHORDS), None)
+        mask = torch.zeros(*shape, SLOTS)
         velocity, offset, _ = recipe.strike_nats(model, batch, core, heard[..., :DECISIONS], mask, None)
         known = batch["velocity"][PAST:] > 0, batch["offset"][PAST:, ..., :DRUM_SLOTS] != UNKNOWN_OFFSET
         for what, nats, where in zip(REACH, (velocity, offset), known, strict=True):
@@ -110,7 +112,7 @@ def measure(model: Festival, train: Sequence[Piece], held_out: Sequence[Piece]) 
     """Nats per strike by source (bands, drums alone), by what (velocity, offset) and by track, beside the baselines."""
     found: dict[str, Any] = {}
     for source, alone in (("bands", False), ("drums alone", True)):
-        learned, some = ([p for p in part if bool(p.unknown) == alone] for part in (train, held_out))
+        learned, some = ([p for p in part if bool(p.unknown) == alone and p.metre == FOUR] for part in (train, held_out))
         if not learned or not some:
             continue
         ours = network_nats(model, some)

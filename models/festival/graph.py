@@ -25,7 +25,6 @@ from models.festival.expression import (
     LEVEL,
     LOUDEST,
     MOST_SCALE,
-    STEPS_PER_BAR,
     UNITS,
 )
 from models.festival.network import (
@@ -34,10 +33,7 @@ from models.festival.network import (
     DECISIONS,
     HARMONY,
     HEARD,
-    LAGS,
     NEVER,
-    PAST,
-    POSITIONS,
     SLOTS,
     UNLIKELY,
     WIDTHS,
@@ -46,6 +42,7 @@ from models.festival.network import (
     interval_rows,
     pitch_classes,
 )
+from models.festival.place import ALIKE, BAR, FACTS, LIKE, MOST_STEPS, PAST, POSITIONS
 from models.graph.building import Graph
 from models.music.representation import BAND, OFFSETS
 
@@ -62,15 +59,31 @@ def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().float().numpy()
 
 
-def _hear(graph: Graph, x: str) -> str:
+class _Place:
+    """The part of the graph that tells where the step stands in its bar (models/festival/place.py), each (B,)."""
+
+    def __init__(self, graph: Graph) -> None:
+        known = graph.add("Clip", "metre", graph.floats("zero", 0.0), graph.floats("most_steps", MOST_STEPS))
+        beats, steps = graph.split(graph.add("Cast", known, to=TensorProto.INT64), 1, 1)
+        code = graph.add("Add", graph.add("Mul", beats, graph.ints(MOST_STEPS + 1)), steps)
+        told = graph.add("Gather", graph.constant("metres", FACTS), graph.add("Reshape", code, graph.ints(-1)))
+        *facts, lags = graph.split(told, 1, 1, 1, 1, ALIKE)
+        bar, first, last, span = (graph.add("Reshape", fact, graph.ints(-1)) for fact in facts)
+        self.row = graph.add("Min", graph.add("Add", first, graph.add("Mod", "position", bar)), last)
+        self.step = graph.add("Gather", graph.constant("like", LIKE), self.row)
+        bars = graph.add("Mul", graph.add("Div", "position", bar), span)
+        self.position = graph.add("Mod", graph.add("Add", bars, self.step), graph.ints(POSITIONS))
+        # Row r of past sounded PAST - r steps before the step to choose.
+        self.past = graph.add("Unsqueeze", graph.add("Sub", graph.ints(PAST), lags), graph.ints(-1))  # (B, ALIKE, 1)
+
+
+def _hear(graph: Graph, x: str, place: _Place) -> str:
     """Add the memory of the last bars; returns the name of what is heard of it, (B, HEARD)."""
     latest = graph.add("Unsqueeze", x, graph.ints(1))  # (B, 1, N)
     kept = graph.add("Slice", "past", graph.ints(1), graph.ints(PAST - 1), graph.ints(1))
     graph.add("Concat", kept, latest, out="past_next", axis=1)
-    # Row r of past sounded PAST - r steps before the step to choose.
-    rows = graph.constant("lags", np.asarray([PAST - lag for lag in LAGS], np.int64))
-    lags = graph.add("Reshape", graph.add("Gather", "past", rows, axis=1), graph.ints(-1, HEARD - DECISIONS))
-    return graph.add("Concat", x, lags, axis=-1)
+    bars = graph.add("GatherND", "past", place.past, batch_dims=1)  # (B, ALIKE, N)
+    return graph.add("Concat", x, graph.add("Reshape", bars, graph.ints(-1, HEARD - DECISIONS)), axis=-1)
 
 
 def _harmony(graph: Graph, x: str) -> str:
@@ -91,12 +104,13 @@ def _harmony(graph: Graph, x: str) -> str:
     return graph.add("Reshape", share, graph.ints(-1, HARMONY))
 
 
-def _core(graph: Graph, model: Festival, heard: str, harmony: str, chords: str) -> str:
+def _core(graph: Graph, model: Festival, at: _Place, heard: str, harmony: str, chords: str) -> str:
     """Add the recurrent layers; returns the name of the core's answer (B, H)."""
     width = model.sizes.width
     place = _array(model.place.weight) + _array(model.enter.bias)
-    where = graph.add("Mod", "position", graph.constant("positions", np.asarray(POSITIONS, np.int64)))
-    here = graph.add("Gather", graph.floats("place", place), where)  # (B, H)
+    here = graph.add("Gather", graph.floats("place", place), at.position)  # (B, H)
+    own = graph.floats("metre_place", np.pad(_array(model.metre), ((BAR, 0), (0, 0))))  # the rows of 4/4 add nothing
+    here = graph.add("Add", here, graph.add("Gather", own, at.row))
     here = graph.add("Gemm", harmony, graph.floats("harmony_core", _array(model.harmony.weight).T), here)
     here = graph.add("Gemm", chords, graph.floats("chords_core", _array(model.chords.weight).T), here)
     now, _ = graph.split(heard, 2 * DECISIONS, HEARD - 2 * DECISIONS)
@@ -431,8 +445,8 @@ class _Head:
 class _Touch:
     """The part of the graph that draws how the chosen notes are struck."""
 
-    def __init__(self, graph: Graph, model: Festival, head: _Head) -> None:
-        self.graph, self.model, self.head = graph, model.expression, head
+    def __init__(self, graph: Graph, model: Festival, head: _Head, place: _Place) -> None:
+        self.graph, self.model, self.head, self.place = graph, model.expression, head, place
 
     def _deviations(self, struck: str, velocity: str, offset: str, heed: tuple[float, float] = (1.0, 1.0)) -> str:
         """(B, S) each to (B, HEARD_EXPRESSION), as `expression.deviations` gives them of velocities in 0..1."""
@@ -460,9 +474,8 @@ class _Touch:
         fresh = graph.add("Tanh", graph.add("Add", fresh, graph.add("Mul", reset, past)))
         moved = graph.add("Mul", keep, graph.add("Sub", "felt", fresh))
         graph.add("Add", fresh, moved, out="felt_next")
-        where = graph.add("Mod", "position", graph.constant("bar", np.asarray(STEPS_PER_BAR, np.int64)))
         place = _array(model.place.weight) + _array(model.answer.bias)
-        here = graph.add("Gather", graph.floats("touch_place", place), where)
+        here = graph.add("Gather", graph.floats("touch_place", place), self.place.step)
         both = graph.add("Concat", core, "felt_next", axis=-1)
         return graph.add("Gemm", both, graph.floats("touch_answer", _array(model.answer.weight).T), here)
 
@@ -511,11 +524,12 @@ class _Touch:
 def add_step(graph: Graph, model: Festival) -> None:
     """Add the whole step, from the contract's inputs to its outputs."""
     x, velocity, offset = _planar(graph, "x")
-    heard = _hear(graph, x)
+    place = _Place(graph)
+    heard = _hear(graph, x, place)
     told = _harmony(graph, x), graph.add("Concat", "chord", "next_chord", axis=-1)
-    head = _Head(graph, model, _core(graph, model, heard, *told), heard, told, x)
+    head = _Head(graph, model, _core(graph, model, place, heard, *told), heard, told, x)
     before, alone = head.before(graph, *head.told(), dictated=True)
     push = head.push()
     drawn = head.draw(before, alone, head.thresholds(push))
     head.answer(drawn, before, push)
-    _Touch(graph, model, head).answer(drawn[0], (x, velocity, offset))
+    _Touch(graph, model, head, place).answer(drawn[0], (x, velocity, offset))

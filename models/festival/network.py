@@ -10,7 +10,8 @@ of the voicing share their weights between keys. What the player dictates at thi
 `given`, whatever the order.
 
 Music repeats itself by bars, and 150 cells cannot hold a bar of five tracks word for word. So the network also hears
-what sounded one, two and four bars before the step it is choosing (LAGS).
+what sounded one, two and four bars before the step it is choosing. Which step of which bar it is, it is told in any metre
+(models/festival/place.py).
 
 Whoever plays a track beside it is followed, even where its own past says otherwise: what is dictated of pitched tracks
 is gathered into a harmony, the pitch classes of the last beats and of the last bars, which core and head both hear. Where
@@ -39,6 +40,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.festival.expression import ExpressionHead
+from models.festival.place import ALIKE, BAR, OWN, PAST, POSITIONS, Place
 from models.music.representation import BAND
 from models.music.sounding_chords import FEATURES
 
@@ -46,11 +48,8 @@ WIDTHS = tuple(len(t.pitches) for t in BAND)
 SLOTS = sum(WIDTHS)
 DECISIONS = 2 * SLOTS
 GIVEN = DECISIONS + len(BAND)  # what is dictated: values where dictated, and the dictated share of each track
-POSITIONS = 128  # steps after which the position repeats: 8 bars
 NEVER = -30.0  # logit of holding what did not sound
-LAGS = (16, 32, 64)  # steps before the chosen one that it hears again: one, two and four bars
-HEARD = (1 + len(LAGS)) * DECISIONS  # the step before, then the lags
-PAST = max(LAGS)  # steps of the past it needs, the last one included
+HEARD = (1 + ALIKE) * DECISIONS  # the step before, then those one, two and four bars before the chosen one
 UNLIKELY = 0.01  # a note less likely than this is none to the voicing: what is left is few enough to be looked up
 DECAYS = (0.85, 0.97)  # what a step leaves of the harmony of the last beats, and of that of the last bars
 HARMONY = 12 * len(DECAYS)
@@ -112,10 +111,15 @@ def interval_rows() -> np.ndarray:
     return (12 * np.arange(CHORDS // 12)[None, :, None] + above[:, None]).reshape(12, CHORDS)
 
 
-def hear(notes: Tensor) -> Tensor:
-    """(PAST + T, B, N) notes with the past in front to (T, B, HEARD): the step before each, then its lags."""
-    steps = len(notes) - PAST
-    return torch.cat([notes[PAST - lag : PAST - lag + steps] for lag in (1, *LAGS)], -1)
+def hear(notes: Tensor, facts: Tensor) -> Tensor:
+    """(PAST + T, B, N) notes with the past in front to (T, B, HEARD): the step before each, then those some bars before.
+
+    (B, 4 + ALIKE) facts of the metres.
+    """
+    here = PAST + torch.arange(len(notes) - PAST, device=notes.device)[:, None]
+    stream = torch.arange(notes.shape[1], device=notes.device)
+    lags = [facts[:, 4 + k] for k in range(ALIKE)]
+    return torch.cat([notes[PAST - 1 : -1], *(notes[here - lag, stream] for lag in lags)], -1)
 
 
 def drop_units(y: Tensor, share: float, training: bool) -> Tensor:
@@ -292,6 +296,7 @@ class Festival(nn.Module):
         self.harmony = nn.Linear(HARMONY, sizes.width, bias=False)
         self.chords = nn.Linear(CHORDS, sizes.width, bias=False)
         self.place = nn.Embedding(POSITIONS, sizes.width)
+        self.metre = nn.Parameter(torch.zeros(OWN, sizes.width))  # what other metres than 4/4 add to it
         self.norms = nn.ModuleList(nn.LayerNorm(sizes.width) for _ in range(sizes.layers + 1))
         self.layers = nn.ModuleList(nn.LSTM(sizes.width, sizes.width) for _ in range(sizes.layers))
         self.head = JointHead(sizes)
@@ -303,13 +308,12 @@ class Festival(nn.Module):
             if "bias_ih" in name:  # remember by default
                 nn.init.constant_(parameter[sizes.width : 2 * sizes.width], 1.0)
 
-    def core(
-        self, heard: Tensor, position: Tensor, harmony: Tensor, chords: Tensor, state: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """(T, B, HEARD) what sounded, (T, B) positions, (T, B, HARMONY), (T, B, CHORDS), (2, layers, B, H) ->
+    def core(self, heard: Tensor, place: Place, harmony: Tensor, chords: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(T, B, HEARD) what sounded, (T, B) places, (T, B, HARMONY), (T, B, CHORDS), (2, layers, B, H) ->
         (T, B, H), new h and c.
         """
-        h = self.enter(heard[..., : 2 * DECISIONS]) + self.place(position % POSITIONS)
+        h = self.enter(heard[..., : 2 * DECISIONS]) + self.place(place.position)
+        h = h + F.embedding(place.row, F.pad(self.metre, (0, 0, BAR, 0)))  # the rows of 4/4 add nothing
         h = h + self.harmony(harmony) + self.chords(chords)
         ends = []
         for index, layer in enumerate(self.layers):

@@ -34,7 +34,6 @@ from models.festival.expression import DRUM_SLOTS, FARTHEST, LEVEL, LOUDEST, dev
 from models.festival.network import (
     CHORDS,
     DECISIONS,
-    PAST,
     SLOTS,
     WIDTHS,
     WISHES,
@@ -45,7 +44,9 @@ from models.festival.network import (
     hear,
     log_prob_slots,
 )
+from models.festival.place import METRES, PAST, Place, facts_of, place_of
 from models.music.data import Collection, Piece, read_band
+from models.music.grid import Grid
 from models.music.representation import (
     BAND,
     HELD,
@@ -71,6 +72,7 @@ DEFAULTS: Config = {
     "streams": 16,  # songs heard side by side
     "window": 64,  # steps an update: 4 bars; the state is carried on to the next window
     "transpose": 6,  # up to so many semitones either way
+    "metres": 0.4,  # share of songs in other metres than 4/4, where there are any
     "partial": 0.2,  # share of songs that tell of some tracks only: drums alone, lead sheets
     "given": 0.5,  # share of windows in which some tracks are dictated
     "lead": 0.3,  # share of those in which it is the lead alone, as when somebody plays it live
@@ -85,8 +87,7 @@ DEFAULTS: Config = {
     "unheard": 0.4,  # share of songs in which it must play a track that it never hears
     "bf16": True,  # matrix products of training in bfloat16
 }
-BAR, BEAT = 16, 4
-LONGEST = 4 * BAR  # steps of a note
+LONGEST = 64  # steps of a note
 KICK = 0  # its slot
 LEAD = [t.name for t in BAND].index("lead")
 CHORD_LESS = 0.5  # where it is told chords alone, it has been in another key so much less often
@@ -116,7 +117,7 @@ class Songs:
         density = _density(learned)
         self.facts: dict[str, Any] = {**collection.facts(), "density": density}
         train = [tidy(p) for p in learned]
-        self.bands = [p for p in train if not p.unknown]
+        self.shelves = shelves([p for p in train if not p.unknown])
         self.partial = [p for p in train if p.unknown]
         # The figure is that of whole bands, where there are any.
         self.held_out = [p for p in held_out if not p.unknown] or held_out
@@ -130,7 +131,7 @@ class Songs:
         for index in range(rank * self.streams, (rank + 1) * self.streams):
             stream = self._playing.get(index)
             if stream is None or stream.window > update:
-                stream = self._playing[index] = _Stream(self.bands, self.partial, self.config, (self.seed, index))
+                stream = self._playing[index] = _Stream(self.shelves, self.partial, self.config, (self.seed, index))
             parts.append(stream.at(update))
         return {**collate(parts), "usual": self.usual}
 
@@ -141,6 +142,11 @@ class Songs:
             some = pieces[first : first + 8]
             steps = max(len(p.roll) for p in some)
             yield collate([cut(p, 0, steps, 0) for p in some])
+
+
+def shelves(pieces: list[Piece]) -> list[list[Piece]]:
+    """The pieces of each metre, 4/4 first, even where there are none."""
+    return [[p for p in pieces if p.metre == metre] for metre in METRES]
 
 
 def _sides(collection: Collection) -> tuple[list[Piece], list[Piece]]:
@@ -166,7 +172,8 @@ class Cut:
     unheard: np.ndarray  # bool (tracks,): to be played without being heard
     known: np.ndarray  # bool (tracks,): the piece tells what they play
     gain: int  # louder or softer by so many 127ths
-    chords: np.ndarray  # int64 (steps + BEAT,), class of the chord at each step; 0 where there is none
+    chords: np.ndarray  # int64 (T, 2), class of the chord at each step and a beat later; 0 where there is none
+    metre: Grid
 
 
 _ALL_HEARD = np.zeros(len(WIDTHS), bool)
@@ -185,12 +192,13 @@ def tidy(piece: Piece) -> Piece:
     """The piece as it is learned from: no silent bar, no note longer than four bars (most are lost note-offs), and every
     track on average as loud as any other: sources differ in level, and the band's balance is the mixer's matter.
     """
-    sounding = piece.roll.reshape(-1, BAR, piece.roll.shape[1]).any((1, 2)).repeat(BAR)
+    bar = piece.metre.bar
+    sounding = piece.roll.reshape(-1, bar, piece.roll.shape[1]).any((1, 2)).repeat(bar)
     roll = piece.roll[sounding]
     begun = np.maximum.accumulate(np.where(roll == ONSET, np.arange(len(roll))[:, None], -LONGEST), axis=0)
     roll = np.where(np.arange(len(roll))[:, None] - begun < LONGEST, roll, SILENT).astype(np.uint8)
     expression = levelled(piece.expression[sounding]) if piece.expression else None
-    return replace(piece, roll=roll, expression=expression, chords=sounding_chords(roll))
+    return replace(piece, roll=roll, expression=expression, chords=sounding_chords(roll, metre=piece.metre))
 
 
 def levelled(expression: Expression) -> Expression:
@@ -219,19 +227,30 @@ def cut(piece: Piece, start: int, steps: int, origin: int, unheard: np.ndarray =
     if piece.expression is not None:
         expression.velocity[where], expression.offset[where] = piece.expression.velocity[some], piece.expression.offset[some]
     known = np.asarray([t.name not in piece.unknown for t in BAND])
-    chords = np.zeros(steps + BEAT, np.int64)
+    chords = np.zeros((steps, 2), np.int64)
     if piece.chords is not None:
-        told = piece.chords.repeat(BEAT)[start : start + len(chords)]
-        chords[: len(told)] = told
+        beat = piece.metre.steps
+        for later in range(2):
+            told = piece.chords.repeat(beat)[start + later * beat :][:steps]
+            chords[: len(told), later] = told
     goes_on = np.arange(steps) < len(piece.roll) - start
-    return Cut(out, expression, start - origin, goes_on, start == origin, unheard, known, gain, chords)
+    return Cut(out, expression, start - origin, goes_on, start == origin, unheard, known, gain, chords, piece.metre)
 
 
 class _Stream:
     """One of the songs heard side by side: which song, how transposed, from which bar, all from its seed."""
 
-    def __init__(self, bands: list[Piece], partial: list[Piece], config: Config, seed: tuple[int, int]) -> None:
-        self.bands, self.partial, self.config, self.length = bands, partial, config, config["window"]
+    def __init__(self, bands: list[list[Piece]], partial: list[Piece], config: Config, seed: tuple[int, int]) -> None:
+        self.partial, self.config, self.length = partial, config, config["window"]
+        self.bands = [shelf for shelf in bands if shelf]
+        # Of the other metres those of which there is little are heard more often than their number says.
+        self.which = np.asarray([0.0 if shelf is bands[0] else len(shelf) ** 0.5 for shelf in self.bands])
+        if len(self.bands) > 1:
+            self.which *= config["metres"] / self.which.sum()
+        if bands[0]:
+            self.which[0] = 1 - self.which[1:].sum()
+        elif self.bands:
+            self.which /= self.which.sum()
         windows = np.asarray([-(-len(p.roll) // self.length) for p in partial], float)
         self.often = windows / windows.sum() if partial else windows  # fills last a bar, beats up to a hundred
         self.chance = np.random.default_rng(seed)
@@ -243,14 +262,16 @@ class _Stream:
         if self.partial and (not self.bands or chance.random() < config["partial"]):
             piece = self.partial[int(chance.choice(len(self.partial), p=self.often))]
         else:
-            piece = self.bands[int(chance.integers(len(self.bands)))]
+            shelf = self.bands[int(chance.choice(len(self.bands), p=self.which))]
+            piece = shelf[int(chance.integers(len(shelf)))]
         reach = config["transpose"]
         self.shift = int(chance.integers(-reach, reach)) if reach else 0
-        bars = len(piece.roll) // BAR
+        bar = piece.metre.bar
+        bars = len(piece.roll) // bar
         # A quarter of the songs from their beginning, which is often thin; the others from anywhere, so that a network
         # that begins from silence begins with the whole band.
         anywhere = int(chance.integers(0, max(1, bars - 4)))
-        self.start = self.origin = BAR * anywhere * (chance.random() < 0.75)
+        self.start = self.origin = bar * anywhere * (chance.random() < 0.75)
         self.source, self.moved = piece, None
         self.unheard = np.zeros(len(WIDTHS), bool)
         self.unheard[chance.integers(len(WIDTHS))] = chance.random() < config["unheard"] and not piece.unknown
@@ -284,7 +305,7 @@ class _Stream:
 
 def collate(cuts: list[Cut]) -> Batch:
     """Tensors roll, velocity, offset (PAST+T, B, S), weight (T, B), position, fresh, gain (B,), unheard, known (B, tracks),
-    chords (T+BEAT, B).
+    chords (T, B, 2), metre (B, 2).
     """
     return {
         "roll": torch.from_numpy(np.stack([c.roll for c in cuts], 1)),
@@ -297,6 +318,7 @@ def collate(cuts: list[Cut]) -> Batch:
         "chords": torch.from_numpy(np.stack([c.chords for c in cuts], 1)),
         "unheard": torch.from_numpy(np.stack([c.unheard for c in cuts])),
         "known": torch.from_numpy(np.stack([c.known for c in cuts])),
+        "metre": torch.tensor([c.metre for c in cuts]),
     }
 
 
@@ -381,7 +403,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     roll, weight = batch["roll"], batch["weight"].float()
     steps, streams = weight.shape
     heard = decisions(roll) * ~_per_slot(batch["unheard"]).repeat(1, 2)  # (PAST+T, B, N)
-    position = batch["position"] + torch.arange(steps, device=roll.device)[:, None]  # (T, B)
+    facts, place = placed(batch)
     tracks = torch.zeros(streams, len(WIDTHS), device=roll.device)
     wish = torch.zeros(streams, WISHES, device=roll.device)
     chords = told_chords(batch["chords"])
@@ -399,7 +421,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
         chords = chords * model.chord_known
     mask = _per_slot(tracks) * (1 - hidden)  # (T, B, S)
     harmony = gather_harmony((roll != SILENT) * _per_slot(tracks))
-    heard = hear(heard)  # (T, B, HEARD)
+    heard = hear(heard, facts)  # (T, B, HEARD)
     lost = (roll[PAST:] == HELD) & (heard[..., :SLOTS] == 0)  # cannot be held
     chosen = decisions(roll[PAST:] * ~lost)  # (T, B, N)
     if model.training and model.forget_share:
@@ -407,7 +429,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     again = (~batch["fresh"])[:, None]
     state = carry["state"] * again if "state" in carry else None
     with narrow_products(roll.device, model.training and model.low_precision):
-        core, state = model.core(heard, position, harmony, chords, state)
+        core, state = model.core(heard, place, harmony, chords, state)
         logits, likely = model.head(core, heard, chosen, given_features(chosen, mask), harmony, wish, chords)
     counts = (1 - mask) * ~lost * _per_slot(batch["known"])
     slots = log_prob_slots(logits.float(), heard[..., :DECISIONS], chosen) * counts
@@ -423,10 +445,17 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     return nats + beside - beside.detach(), weight.sum(), {"state": state, "felt": felt}
 
 
+def placed(batch: Batch) -> tuple[Tensor, Place]:
+    """Facts of the metres, (B, 4 + ALIKE), and where the steps of a batch stand, each (T, B)."""
+    facts, steps = facts_of(batch["metre"]), len(batch["weight"])
+    position = batch["position"] + torch.arange(steps, device=facts.device)[:, None]
+    return facts, place_of(position, facts)
+
+
 def told_chords(classes: Tensor) -> Tensor:
-    """(T + BEAT, B) classes to (T, B, CHORDS): what is told of the chord of each step and of that a beat later."""
+    """(T, B, 2) classes to (T, B, CHORDS): what is told of the chord of each step and of that a beat later."""
     table = torch.from_numpy(features(np.arange(len(CLASSES)))).to(classes.device)
-    return torch.cat([table[classes[:-BEAT]], table[classes[BEAT:]]], -1)
+    return table[classes].flatten(-2)
 
 
 def _some_chords(chords: Tensor, model: Festival) -> Tensor:
@@ -457,10 +486,12 @@ def _wish(model: Festival, batch: Batch, counted: Tensor) -> Tensor:
 def _kick(model: Festival, batch: Batch) -> Tensor:
     """Whether every bar of this window has a kick drum, 1, or none has, -1; 0 where some have or it is not told, (B, 1)."""
     weight = batch["weight"].float()
-    bars = -(-len(weight) // BAR)
-    gap = (0, 0, 0, bars * BAR - len(weight))
-    struck = F.pad((batch["roll"][PAST:, :, KICK] == ONSET) * weight, gap).unflatten(0, (bars, BAR)).amax(1)  # (bars, B)
-    there = F.pad(weight, gap).unflatten(0, (bars, BAR)).amax(1)
+    steps = batch["position"] + torch.arange(len(weight), device=weight.device)[:, None]
+    length = batch["metre"].prod(-1)
+    bar = steps // length - batch["position"] // length  # (T, B), counted from that of the window's first step
+    none = weight.new_zeros(len(weight) + 1, weight.shape[1])
+    struck = none.scatter_reduce(0, bar, (batch["roll"][PAST:, :, KICK] == ONSET) * weight, "amax")  # (bars, B)
+    there = none.scatter_reduce(0, bar, weight, "amax")
     found = struck.sum(0) / there.sum(0).clamp(min=1)
     said = (found == 1).float() - (found == 0).float()
     told = (torch.rand_like(said) < model.kick_share) * batch["known"][:, 0]
@@ -493,8 +524,7 @@ def strike_nats(
     sounded = heard[..., :SLOTS]  # what is not heard is not felt
     before = before * torch.cat([sounded, sounded[..., drums]], -1)
     told = tell(now, before, expression[1:] * torch.cat([mask, mask[..., drums]], -1))
-    position = batch["position"] + torch.arange(len(now), device=now.device)[:, None]
-    answer, felt = model.expression(core.float(), told, position, felt)
+    answer, felt = model.expression(core.float(), told, placed(batch)[1].step, felt)
     loud, spread, delay, stray = distributions(answer)
     learned = now * (1 - mask)
     soft = -log_prob(played[1:], loud, spread, 1, LOUDEST) * (learned * (velocity[1:] > 0))

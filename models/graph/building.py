@@ -16,7 +16,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.core.contract import CARD_KEY, Card, expected_inputs, expected_outputs, faults, parse_card
+from engine.core.contract import CARD_KEY, METRE, Card, expected_inputs, expected_outputs, faults, parse_card
 from engine.core.errors import NetworkError
 
 OPSET = 18
@@ -146,7 +146,8 @@ def random_inputs(card: Card, batch: int, chance: np.random.Generator) -> dict[s
         "clamp_value": _random_notes(chance, batch, slots, extra, x),
     }
     feed |= {c.name: chance.uniform(c.min, c.max, batch).astype(np.float32) for c in card.controls if c.name != "temperature"}
-    feed |= {c.name: chance.integers(0, 2, (batch, *c.shape)).astype(np.float32) for c in card.conditions}
+    most = {c.name: 8 if c.name == METRE else 2 for c in card.conditions}
+    feed |= {c.name: chance.integers(0, most[c.name], (batch, *c.shape)).astype(np.float32) for c in card.conditions}
     feed |= {s.name: chance.uniform(-0.9, 0.9, (batch, *s.shape)).astype(np.float32) for s in card.states}
     return feed
 

@@ -32,6 +32,7 @@ import numpy as np
 from engine.core.contract import Track
 from engine.midi.song import metre_name
 from models.music.files import LARGEST_BYTES, LEAD_SHEETS, MIDI, File, files_below, find_files, on_disk
+from models.music.grid import FOUR, Grid
 from models.music.musicxml import read_lead_sheet
 from models.music.representation import (
     BAND,
@@ -80,6 +81,7 @@ class Piece:
     expression: Expression | None = None  # how its notes were struck, where that was read
     unknown: tuple[str, ...] = ()  # tracks of which the file tells nothing: they may play or not
     chords: np.ndarray | None = None  # what it plays at each beat, by models/music/sounding_chords.py, where that was asked
+    metre: Grid = FOUR  # its roll begins with a bar
 
 
 @dataclass(slots=True)

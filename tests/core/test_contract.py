@@ -88,3 +88,26 @@ def test_a_graph_that_breaks_its_card_is_refused_with_the_list(tmp_path):
 def test_an_input_the_card_does_not_explain_is_refused(tmp_path):
     with pytest.raises(NetworkError, match="input 'density' is not in the contract"):
         Runner(tiny.write(tmp_path / "more.onnx", controls=[]))
+
+
+def test_a_card_says_in_which_metres_it_was_trained_and_can_be_told_them():
+    told = [{"name": "metre", "shape": [2]}]
+    card = contract.parse_card(json.dumps(tiny.card(conditions=told, metres=["4/4", "6/8"])), "x.onnx")
+    assert card.hears_metre
+    assert [m.name for m in card.known_metres] == ["4/4", "6/8"]
+    alone = contract.parse_card(json.dumps(tiny.card()), "x.onnx")
+    assert (alone.hears_metre, alone.known_metres) == (False, ())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"metres": ["4/4", "3/4"]}, "no condition 'metre' to tell which"),
+        ({"metres": ["3/4"], "conditions": [{"name": "metre", "shape": [2]}]}, "metres must name its own"),
+        ({"metres": ["4/4", "x"], "conditions": [{"name": "metre", "shape": [2]}]}, "write it as 3/4"),
+        ({"conditions": [{"name": "metre", "shape": [3]}]}, "has the shape"),
+    ],
+)
+def test_metres_that_cannot_be_told_are_refused(wrong, why):
+    with pytest.raises(NetworkError, match=why):
+        contract.parse_card(json.dumps(tiny.card(**wrong)), "x.onnx")

@@ -35,6 +35,9 @@ test("axes are summed, gathered, cut, turned and put together", () => {
   assert.deepEqual(told(run("ReduceL1", [tensor([2], (k) => -k - 1)], { keepdims: 0 })), { d: [3], s: [] });
   assert.throws(() => run("ReduceSum", [cube, ints(0, 2)]), /lie apart/);
   assert.deepEqual(told(run("Gather", [cube, ints(2, -3)], { axis: 1 })), { d: [9, 10, 11, 12, 1, 2, 3, 4, 21, 22, 23, 24, 13, 14, 15, 16], s: [2, 2, 4] });
+  const rows = { d: Int32Array.of(2, 0, 1, -1), s: [2, 2, 1] };
+  assert.deepEqual(told(run("GatherND", [cube, rows], { batch_dims: 1 })), { d: [9, 10, 11, 12, 1, 2, 3, 4, 17, 18, 19, 20, 21, 22, 23, 24], s: [2, 2, 4] });
+  assert.throws(() => run("GatherND", [cube, ints(0)], { batch_dims: 1 }), /single rows/);
   assert.deepEqual(told(run("Slice", [cube, ints(1), ints(99), ints(2)])), { d: [2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 19, 20, 22, 23, 24], s: [2, 3, 3] });
   assert.deepEqual(told(run("Slice", [tensor([1, 3, 2]), ints(1), ints(3), ints(1)])), { d: [3, 4, 5, 6], s: [1, 2, 2] });
   assert.throws(() => run("Slice", [cube, ints(0), ints(4), ints(2), ints(2)]), /in steps/);

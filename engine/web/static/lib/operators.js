@@ -318,6 +318,25 @@ function gather(node) {
   };
 }
 
+/** Each batch's rows by their own numbers: (B, N, ...) and (B, K, 1) to (B, K, ...). */
+function gatherRows(node) {
+  if (node.attributes.batch_dims !== 1) throw new Error("GatherND is known here for one batch dimension only");
+  const memory = new Memory();
+  const plan = planned((a, indices) => {
+    if (indices.s.length !== 3 || indices.s[2] !== 1) throw new Error("GatherND is known here for single rows only");
+    return { count: a.s[1], rows: indices.s[1], inner: size(a.s.slice(2)), shape: [a.s[0], indices.s[1], ...a.s.slice(2)] };
+  });
+  return ([a, indices]) => {
+    const { count, rows, inner, shape } = plan(a, indices);
+    const out = memory.take(a.d.constructor, shape);
+    for (let k = 0, n = 0; k < indices.d.length; k++) {
+      const from = (Math.floor(k / rows) * count + axisOf(indices.d[k], count)) * inner;
+      for (let c = 0; c < inner; c++) out.d[n++] = a.d[from + c];
+    }
+    return out;
+  };
+}
+
 function slice(node) {
   settled(node, 1, 2, 3, 4);
   const [memory, view] = [new Memory(), new View()];
@@ -596,6 +615,7 @@ export const OPERATORS = {
   Concat: concat,
   Split: split,
   Gather: gather,
+  GatherND: gatherRows,
   Slice: slice,
   Pad: pad,
   NonZero: nonZero,
