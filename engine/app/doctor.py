@@ -205,7 +205,7 @@ def music(config: Config) -> Iterator[Finding]:
         yield from network(path, config)
         registry = registry_of(card)
         link = Link.private(Layout.of(card, len(registry)))
-        set_defaults(Live(registry, link.values), config)
+        set_defaults(Live(registry, link.values), config, card)
         track_of(config, card)
         with quiet():
             engine = AudioEngine(link, registry, card, config, config.audio.rate_hz)

@@ -68,7 +68,7 @@ class Render:
         self._rate = config.audio.rate_hz
         self.link = Link.private(Layout.of(card, len(registry), stems=config.session.stems))
         self.live = Live(registry, self.link.values)
-        set_defaults(self.live, config)
+        set_defaults(self.live, config, card)
         self._timeline = self.link["timeline"]
         player = FileSource(source, self._rate, timeline=self._timeline, part=part)
         self.song, self.chosen = player.song, player.chosen

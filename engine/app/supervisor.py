@@ -95,7 +95,7 @@ class Supervisor:
         keyboard: Keyboard | None = None,
     ) -> None:
         """Start everything, show the status until the end, stop everything. Raises AlgoritmoError when it cannot start."""
-        set_defaults(self.live, self.config)
+        set_defaults(self.live, self.config, self._spec.card)
         with self._endings:
             self._run(duration_s, show, extra_report, keyboard)
 

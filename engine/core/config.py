@@ -129,6 +129,7 @@ class Jam(_Section):
 
     mode: str = "accompany"  # one of engine/jam/modes/; checked where those are known
     track: str = "lead"
+    metre: str = ""  # 3/4, 7/8 (3+2+2): see engine/core/metre.py; empty: the network's own
     chart: str = ""  # | C | G7 | Am F |: chords by bars, see engine/jam/chart.py
     seed: int = Field(1, ge=0, le=2**31 - 1)
 

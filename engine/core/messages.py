@@ -58,7 +58,7 @@ TIMELINE = np.dtype(
     [
         ("frame", "<f8"),  # from this frame on, until that of the next record ...
         ("beat", "<f8"),  # ... where it is this beat (a quarter note; they never go back) ...
-        ("tempo_bpm", "<f8"),  # ... it goes on at this tempo
+        ("tempo_bpm", "<f8"),  # ... it goes on at this tempo, quarters per minute in every metre
         ("rate_hz", "<f8"),
         ("playing", "u1"),  # 0: it stands still
         ("began", "<f8"),  # beat it was set going at; what lies before it is the count-in
@@ -68,6 +68,7 @@ TIMELINE = np.dtype(
         ("numerator", "<i4"),
         ("denominator", "<i4"),
         ("locked", "u1"),  # 0: its source has lost what it follows, and guesses
+        ("groups", "<u4"),  # Metre.code
     ]
 )
 
@@ -159,8 +160,11 @@ def step_dtype(card: Card) -> np.dtype:
     fields: list[Any] = [
         ("step", "<i8"),  # number of the timestep, from beat 0
         ("frame", "<i8"),  # sample at which it sounds
-        ("beat", "<f8"),  # counted from bar 1
-        ("tempo_bpm", "<f4"),
+        ("beat", "<f8"),  # quarters, counted from bar 1
+        ("tempo_bpm", "<f4"),  # quarters per minute
+        ("numerator", "u1"),
+        ("denominator", "u1"),
+        ("groups", "<u4"),  # Metre.code
         ("flags", "<u4"),
         ("mode", "<i4"),
         ("step_ms", "<f4"),

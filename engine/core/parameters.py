@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from engine.core.messages import FASTEST_BPM, FUTURES, SLOWEST_BPM
+from engine.core.metre import CHOICES
 from engine.core.values import ROOM, SLOTS, Values
 
 TRANSPORT = ("start", "stop", "continue", "rewind", "tap")  # triggers `transport.<word>`
@@ -145,6 +146,9 @@ def choice(parameter_id: str, choices: Sequence[str], default: str, doc: str) ->
 def _globals() -> list[Parameter]:
     return [
         Parameter("tempo", SLOWEST_BPM, FASTEST_BPM, 112, "Speed of the beat", "bpm", scale="exponential"),
+        choice(
+            "metre", CHOICES, CHOICES[0], "Metre, from the next bar line on; the tempo of 6/8, 9/8, 12/8 counts dotted quarters"
+        ),
         Parameter("temperature", 0.1, 2, 1, "How daring the choices are; 1 is as learned", scale="exponential"),
         Parameter("density", 0.25, 4, 1, "How many notes; 1 is as learned", scale="exponential"),
         Parameter("futures", 0, FUTURES, 0, "Other ways to go on that it imagines, step by step; 0: none", kind="integer"),

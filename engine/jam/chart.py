@@ -9,6 +9,7 @@ played twice, `:|x3` three times. The whole chart comes round for ever.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from engine.core.errors import ConfigError
 from engine.jam.chords import Chord, parse
@@ -31,6 +32,13 @@ def read(text: str, beats_per_bar: int) -> tuple[list[Chord], list[str]]:
     for number, words in enumerate(bars, 1):
         beats += _beats(words, number, beats_per_bar, beats[-1] if beats else None, faults)
     return beats, faults
+
+
+def relaid(beats: Sequence[Chord], before: int, after: int) -> tuple[Chord, ...]:
+    """Return a chart of bars of `before` beats in bars of `after`: each chord begins as far on in its bar as it did."""
+    if before == after:
+        return tuple(beats)
+    return tuple(beats[at + beat * before // after] for at in range(0, len(beats), before) for beat in range(after))
 
 
 def _bars(text: str) -> tuple[list[list[str]], list[str]]:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.core.contract import HOLD, PLAY, Card
+from engine.core.metre import Metre
+from engine.jam.chart import relaid
 from engine.jam.chords import CLASSES, RARITY, TONES, Chord, fit, key_of
 from engine.jam.rounds import Rounds
 
@@ -30,15 +32,18 @@ FORGET_BARS = 4  # so long without a note of his, and with nothing that comes ro
 class Ear:
     """Hears the chord. For each step in turn `listen`, again where more was heard; then `now`, `following` and `key`."""
 
-    def __init__(self, card: Card, player_track: str, chart: Sequence[Chord] = ()) -> None:
-        """`chart`: the chord of each beat, over and over; it is believed whatever is played."""
+    def __init__(self, card: Card, player_track: str, chart: Sequence[Chord] = (), metre: Metre | None = None) -> None:
+        """`chart`: the chord of each beat, over and over; it is believed whatever is played. It is laid out in `metre`, by
+        default the network's own."""
         self._slots = card.track_slices()[player_track]
         track = next(t for t in card.tracks if t.name == player_track)
         self._is_deaf = track.kind == "drums"
         self._classes = np.eye(12)[np.asarray(track.pitches) % 12] * (not self._is_deaf)  # (slots of the player, 12)
         self._pitches = np.asarray(track.pitches)
-        self._steps_per_beat, self._bar = card.steps_per_beat, card.beats_per_bar
+        self._per_quarter = card.steps_per_beat
+        self._count(metre or Metre(card.beats_per_bar, 4))
         self.chart = tuple(chart)
+        self._written = self.chart, self._metre
         self.clear()
 
     def clear(self) -> None:
@@ -56,6 +61,21 @@ class Ear:
         self._sounded = np.zeros(12)  # for the key
         self._silent_beats = 0
         self._place = 0  # beat counted from bar 1
+
+    def take_metre(self, metre: Metre) -> None:
+        """The steps lie in another metre from here on; what came round in the one before does not any more."""
+        if metre == self._metre:
+            return
+        chart, before = self._written
+        self.chart = relaid(chart, before.beats, metre.beats)
+        self._count(metre)
+        self.rounds = Rounds(self._bar)
+
+    def _count(self, metre: Metre) -> None:
+        self._metre = metre
+        self._steps_per_beat, self._bar = metre.beat_steps(self._per_quarter), metre.beats
+        strong = metre.strong if len(metre.groups) < metre.beats else (0, metre.bar / 2)
+        self._in_bar = frozenset(at / metre.beat for at in strong[1:])
 
     @property
     def key(self) -> int | None:
@@ -110,7 +130,7 @@ class Ear:
     def _cost(self) -> float:
         """What another chord costs that begins with this beat."""
         within = self._place % self._bar
-        return CHANGE if within == 0 else CHANGE_IN_BAR if 2 * within == self._bar else CHANGE_ELSEWHERE
+        return CHANGE if within == 0 else CHANGE_IN_BAR if within in self._in_bar else CHANGE_ELSEWHERE
 
     def _comes_round(self, ahead: int) -> int:
         """Class of the beat so many beats from now, by what comes round; -1 where nothing says."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.core.contract import Card
 from engine.core.messages import CHORD, NEXT_CHORD, PLAYER
+from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.jam.chords import FEATURES, Chord
 from engine.jam.ear import Ear
@@ -28,10 +29,13 @@ NOW, NEXT = "chord", "next_chord"  # conditions of a network that hears chords
 class Following:
     """For each step in turn `listen`, again where more was heard, `keep_to` what was chosen, `settle`."""
 
-    def __init__(self, card: Card, player_track: str, live: Live, chart: Sequence[Chord] = ()) -> None:
-        self.ear = Ear(card, player_track, chart)
+    def __init__(
+        self, card: Card, player_track: str, live: Live, chart: Sequence[Chord] = (), metre: Metre | None = None
+    ) -> None:
+        self.ear = Ear(card, player_track, chart, metre)
         self._fit = Fit(card)
         self._live = live
+        self._per_quarter = card.steps_per_beat
         self._steps_per_beat, self._bar = card.steps_per_beat, card.steps_per_bar
         self._conditions = [c.name for c in card.conditions if c.name in (NOW, NEXT)]
         self._chosen = np.zeros((card.slots, len(card.channels)), np.float32)  # by the network, before anything moved
@@ -39,6 +43,11 @@ class Following:
         self._kept: Chord | None = None  # that the choice was made to fit
         self._step = self._position = 0
         self._told: dict[int, tuple[int, int]] = {CHORD: (0, 0), NEXT_CHORD: (0, 0)}
+
+    def take_metre(self, metre: Metre) -> None:
+        """The steps lie in another metre from here on."""
+        self._steps_per_beat, self._bar = metre.beat_steps(self._per_quarter), metre.steps(self._per_quarter)
+        self.ear.take_metre(metre)
 
     def clear(self) -> None:
         """Forget everything."""

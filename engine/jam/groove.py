@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.core.contract import HOLD, PLAY, VELOCITY, Card
+from engine.core.metre import Metre
 
 KICKS = (36, 35)  # General MIDI's
 LOUDNESS = 0.62
@@ -24,8 +25,12 @@ class Groove:
         drums = next((track for track in card.tracks if track.kind == "drums"), None)
         self._drums = slice(0, 0) if drums is None else slices[drums.name]
         self._kicks = [] if drums is None else [self._drums.start + drums.pitches.index(k) for k in KICKS if k in drums.pitches]
-        self._bar = card.steps_per_bar
+        self._per_quarter, self._bar = card.steps_per_beat, card.steps_per_bar
         self.clear()
+
+    def take_metre(self, metre: Metre) -> None:
+        """The steps lie in another metre from here on."""
+        self._bar = metre.steps(self._per_quarter)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -14,10 +14,12 @@ import numpy as np
 from engine.core.config import Config
 from engine.core.contract import HOLD, PLAY, VELOCITY, Card
 from engine.core.errors import NetworkError
+from engine.core.metre import Metre
 from engine.network.noise import noise
 from engine.network.runner import Runner
 
 TRACK = "chords"  # of both networks
+HEARD = 32  # timesteps of what the player played that are remembered: more than any beat has
 STREAM = 1  # of the noise; the band draws from stream 0
 LOUDNESS = 0.6  # of its notes, where the first network has learned velocities
 
@@ -39,8 +41,9 @@ class Harmony:
                 f'steps per beat; take festival as network.name, or harmony = ""'
             )
         self.runner = runner
-        self._every = band.steps_per_beat // card.steps_per_beat  # timesteps of the band from one chord to the next
-        self._bar = band.steps_per_bar
+        self._every = band.steps_per_beat // card.steps_per_beat  # timesteps of the band in a beat of 4/4
+        self._per_quarter = band.steps_per_beat
+        self.take_metre(Metre(band.beats_per_bar, 4))
         self._chords, self._player = own[TRACK], own["player"]
         self._slots, self._band_player = theirs[TRACK], theirs[player_track]
         tracks = {t.name: t for t in band.tracks}
@@ -48,28 +51,40 @@ class Harmony:
         pitches = card.slot_pitches()
         self._to_player = _matrix(band.slot_pitches()[self._band_player], pitches[self._player]) * listens
         self._to_band = _matrix(pitches[self._chords], band.slot_pitches()[self._slots])
-        self._heard = np.zeros((self._every, self._player.stop - self._player.start), np.float32)
+        self._heard = np.zeros((HEARD, self._player.stop - self._player.start), np.float32)
         self._settled = np.zeros(self._slots.stop - self._slots.start, np.float32)
         self._chord = self._settled.copy()  # what is to sound now, by the band's slots
-        self._step = 0
+        self._step = self._within = 0  # counted on, and from the bar line
         self._kept = ["x", *(state.name for state in card.states)]
         runner.inputs["clamp_mask"][0, self._player] = 1
 
-    def choose(self, step: int, before: np.ndarray, now: np.ndarray, seed: int, temperature: float) -> None:
-        """Choose what sounds in `step`: a new chord where a beat begins.
+    def take_metre(self, metre: Metre) -> None:
+        """The timesteps lie in another metre from here on: chords come with its beats, with its strong ones where beats are
+        shorter than a quarter."""
+        self._bar = metre.steps(self._per_quarter)
+        beats = metre.strong if metre.beat < 1 else [beat * metre.beat for beat in range(metre.beats)]
+        self._begins = [round(beat * self._per_quarter) for beat in beats]  # steps of the bar with which a chord begins
+
+    def choose(
+        self, step: int, before: np.ndarray, now: np.ndarray, seed: int, temperature: float, position: int | None = None
+    ) -> None:
+        """Choose what sounds in `step`, which is `position` from bar 1: a new chord where a beat begins.
 
         `before` and `now` (S, C): what the player played in the timestep before, and what he is known to play in this one.
         """
         self._step = step
-        self._heard[(step - 1) % self._every] = np.minimum(before[self._band_player, PLAY] @ self._to_player, 1)
-        if step % self._every:
+        bar, self._within = divmod(step if position is None else position, self._bar)
+        self._heard[(step - 1) % HEARD] = np.minimum(before[self._band_player, PLAY] @ self._to_player, 1)
+        if self._within not in self._begins:
             return
         inputs = self.runner.inputs
-        beat = step // self._every
-        inputs["x"][0, self._player, PLAY] = self._heard.max(0)
+        number = self._begins.index(self._within)
+        beat = bar * len(self._begins) + number
+        lasted = (self._within - self._begins[number - 1]) % self._bar or self._bar  # the beat before
+        inputs["x"][0, self._player, PLAY] = self._heard[np.arange(step - min(lasted, HEARD), step) % HEARD].max(0)
         inputs["clamp_value"][0, self._player, PLAY] = np.minimum(now[self._band_player, PLAY] @ self._to_player, 1)
         inputs["position"][0] = beat
-        inputs["u"][0] = noise(seed, beat, inputs["u"].shape[1], STREAM)
+        inputs["u"][0] = noise(seed, step // self._every, inputs["u"].shape[1], STREAM)
         inputs["temperature"][0] = temperature
         self.runner.run()
         self._chord = self._on_band(self.runner.outputs["notes"])
@@ -81,7 +96,7 @@ class Harmony:
         """
         if mask[self._slots].all():  # the player's own track, or nothing is to sound
             return
-        goes_on = self._step % self._bar and np.array_equal(self._chord, self._settled)
+        goes_on = self._within and np.array_equal(self._chord, self._settled)
         mask[self._slots] = 1
         part = value[self._slots]
         ours = (self._chord > 0) & (part[:, PLAY] == 0)
@@ -93,7 +108,7 @@ class Harmony:
     def settle(self, memory: float) -> None:
         """What was chosen has happened: go on from it, having kept `memory` of the states (1 forgets nothing)."""
         self._settled = self._chord
-        if self._step % self._every:
+        if self._within not in self._begins:
             return
         self.runner.carry()
         self.runner.inputs["x"][0, self._chords] = self.runner.outputs["notes"][0, self._chords]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.core.contract import PLAY
+from engine.core.contract import PLAY, Card
+from engine.core.metre import Metre, parse
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
 from engine.jam.following import Following
@@ -17,6 +18,8 @@ from engine.jam.mode import Mode
 from engine.jam.roll import Roll
 from engine.network.noise import noise
 from engine.network.runner import Runner
+
+METRE = "metre"  # the condition that tells a network its metre
 
 
 class Inputs:
@@ -31,7 +34,7 @@ class Inputs:
         following: Following,
         backing: Backing | None = None,
     ) -> None:
-        card = runner.card
+        card = self._card = runner.card
         self._following = following
         self._groove = Groove(card)
         self._backing = backing
@@ -65,13 +68,20 @@ class Inputs:
         if self._live.get("follow") > 0:
             self._groove.dictate(position, mask, value)
         if self._harmony is not None:
-            self._harmonise(self._harmony, step)
+            self._harmonise(self._harmony, step, position)
         self._draw(step)
         for name in self._controls:
             if name in self._live.registry:
                 inputs[name][0] = self._live.get(name)
         if "density" in self._controls:
             inputs["density"][0] *= density
+
+    def take_metre(self, metre: Metre) -> None:
+        """The timesteps lie in another metre from here on."""
+        self._groove.take_metre(metre)
+        if self._harmony is not None:
+            self._harmony.take_metre(metre)
+        tell_metre(self._card, self._inputs, metre)
 
     def clear(self) -> None:
         """Forget what was heard and played, for the steps to come."""
@@ -94,11 +104,11 @@ class Inputs:
         self._roll.fill_player(step, self._now)
         self._following.listen(step, position, self._before, self._now)
 
-    def _harmonise(self, harmony: Harmony, step: int) -> None:
+    def _harmonise(self, harmony: Harmony, step: int, position: int) -> None:
         """Let the harmony choose, and clamp its track to its chord."""
         inputs = self._inputs
         value = inputs["clamp_value"][0]
-        harmony.choose(step, self._before, value, int(self._live.get("seed")), self._live.get("temperature"))
+        harmony.choose(step, self._before, value, int(self._live.get("seed")), self._live.get("temperature"), position)
         harmony.clamp(inputs["x"][0], inputs["clamp_mask"][0], value)
 
     def _draw(self, step: int) -> None:
@@ -107,3 +117,24 @@ class Inputs:
             u = self._inputs["u"]
             u[0] = noise(*drawn, u.shape[1])
             self._drawn = drawn
+
+
+def knows(card: Card, metre: Metre) -> bool:
+    """Whether a network was taught a metre."""
+    told = told_of(card, metre)
+    own = [told_of(card, parse(text)) for text in getattr(card, "metres", ())]
+    return told in (own or [(card.beats_per_bar, card.steps_per_beat)])
+
+
+def told_of(card: Card, metre: Metre) -> tuple[int, int]:
+    """Beats in a bar and timesteps in a beat, as the condition `metre` has them; half notes are told as quarters."""
+    if metre.denominator < 4:
+        return round(metre.bar), card.steps_per_beat
+    return metre.beats, metre.beat_steps(card.steps_per_beat)
+
+
+def tell_metre(card: Card, inputs: dict[str, np.ndarray], metre: Metre) -> None:
+    """Tell a network its metre, where it can be told: zeros for its own."""
+    if METRE in inputs:
+        told = told_of(card, metre)
+        inputs[METRE][:] = (0, 0) if told == (card.beats_per_bar, card.steps_per_beat) else told

@@ -5,19 +5,21 @@ Runs on: network process, or the caller of the offline render. It knows frames a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from engine.core.contract import HOLD, OFFSET, PLAY
 from engine.core.link import Link
-from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER
+from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WARNING
+from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
 from engine.jam.chords import Chord
 from engine.jam.following import Following
 from engine.jam.harmony import Harmony
-from engine.jam.inputs import Inputs
+from engine.jam.inputs import Inputs, knows
 from engine.jam.mode import Mode
 from engine.jam.modes import CLASSES
 from engine.jam.patience import Patience
@@ -46,22 +48,26 @@ class Jam:
         harmony: Harmony | None = None,
         backing: Backing | None = None,
         chart: Sequence[Chord] = (),
+        metre: Metre | None = None,
     ) -> None:
+        """`chart`: the chord of each beat, laid out in `metre`, by default the network's own."""
         card = runner.card
         self._free = None if backing is None else backing.free  # tracks that are the network's; None: all
         self.runner = runner
         self.roll = Roll(card, player_track)
-        self._live, self._notes = live, link.writer("notes")
+        self._live, self._link, self._notes = live, link, link.writer("notes")
         self._steps_per_beat = card.steps_per_beat
         self._offset_learned = len(card.channels) > OFFSET
         self._harmony = harmony
         self._modes = [mode(card, player_track, self.roll, live) for mode in CLASSES]
         self._mode: Mode | None = None  # as the last step was chosen
-        self.following = Following(card, player_track, live, chart)
+        self.following = Following(card, player_track, live, chart, metre)
         self._inputs = Inputs(runner, self.roll, live, harmony, self.following, backing)
         self._score = Score(runner, self.roll, backing)
         self._records = Records(link.writer("steps"), runner)
         self._patience = Patience(card.steps_per_beat)
+        self._metre: Metre | None = None  # as the last step was chosen
+        self._untaught: set[str] = set()  # metres that were told as such
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
         self._step = Step(-1)  # the one that was chosen last
         self._position = 0  # of it, counted from bar 1
@@ -117,7 +123,9 @@ class Jam:
         if self._step.number != step:
             self._step = Step(step)
         frame = timeline.frame_at(step / self._steps_per_beat)
-        position = round(timeline.place(step / self._steps_per_beat) * self._steps_per_beat)
+        if timeline.metre is not self._metre:
+            self._take_metre(timeline.metre)
+        position = math.floor(timeline.place(step / self._steps_per_beat) * self._steps_per_beat + 0.5)
         self._position = position
         self._pull_triggers(step, round(frame))
         mode = self._advance(step, position)
@@ -126,6 +134,18 @@ class Jam:
         self.following.keep_to(*self._chosen())
         events, plays = self._score.read(step, timeline, frame, self._inputs.clamped)
         self._step.choose(timeline, frame, events, plays, self._live.values.version)
+
+    def _take_metre(self, metre: Metre) -> None:
+        """The steps lie in another metre from here on."""
+        self._metre = metre
+        self.following.take_metre(metre)
+        self._inputs.take_metre(metre)
+        for mode in self._modes:
+            mode.take_metre(metre)
+        card = self.runner.card
+        if not knows(card, metre) and metre.name not in self._untaught:
+            self._untaught.add(metre.name)
+            self._link.notice("network", WARNING, f"{card.name} was not taught {metre.name}: it plays on, and may miss the bar")
 
     def _chosen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What was chosen (S, C), what sounded a step before (S, C), and where the network did not choose (S,)."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from engine.core.contract import PLAY, Card
+from engine.core.metre import Metre
 from engine.core.parameters import Live, Parameter
 from engine.jam.roll import Roll
 
@@ -35,6 +36,12 @@ class Mode:
         self.player_slots = card.track_slices()[player_track]
         self.roll = roll
         self.live = live
+        self.steps_per_beat, self.steps_per_bar = card.steps_per_beat, card.steps_per_bar
+
+    def take_metre(self, metre: Metre) -> None:
+        """The timesteps lie in another metre from here on."""
+        self.steps_per_beat = metre.beat_steps(self.card.steps_per_beat)
+        self.steps_per_bar = metre.steps(self.card.steps_per_beat)
 
     @property
     def interruptible(self) -> bool:

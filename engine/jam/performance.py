@@ -88,7 +88,7 @@ class Performance:
         self._jam, self._link, self._driver = jam, link, driver
         self._events = link["events"].reader()
         self._timelines = TimelineReader(link["timeline"])
-        self._steps_per_beat, self._beats_per_bar = card.steps_per_beat, card.beats_per_bar
+        self._steps_per_beat = card.steps_per_beat
         self._following = 0  # number of the step after the last, had no jump left any out
         self._is_sent = False  # whether what was chosen last is
         self._sent_for = 0.0  # frame of the step that was sent last
@@ -216,7 +216,7 @@ class Performance:
         kept = not late and not self._is_sent
         self._driver.played(Outcome(step, frame, line, step_ms, chosen_ns > 0, done_ns, late, kept))
         missed = self._driver.now() - frame
-        if missed > CATCH_UP_BARS * self._beats_per_bar * line.frames_per_beat:
+        if missed > CATCH_UP_BARS * line.beats_per_bar * line.frames_per_beat:
             return self._jump(line, step)
         return step + 1
 

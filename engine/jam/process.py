@@ -23,7 +23,7 @@ from engine.jam.imagination import Imagination
 from engine.jam.jam import Jam
 from engine.jam.parameters import live_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
-from engine.jam.settings import track_of
+from engine.jam.settings import metre_of, track_of
 from engine.jam.step import all_off
 from engine.network.runner import MEASURED, Runner, Timing, choose
 from engine.transport.sample_clock import SampleClock
@@ -67,8 +67,9 @@ class LiveDriver:
         """Take the place of a process that died where there was one."""
         self._spec, self._link, self._pipe = spec, link, pipe
         self._harmony = harmony.of(spec.config, spec.card, player_track)
-        chart = chords_of(spec.config.jam.chart, spec.card.beats_per_bar)
-        self._jam = Jam(runner, live, link, player_track, self._harmony, chart=chart)
+        metre = metre_of(spec.config, spec.card)
+        chart = chords_of(spec.config.jam.chart, metre.beats)
+        self._jam = Jam(runner, live, link, player_track, self._harmony, chart=chart, metre=metre)
         self._runner, self._runner_ms = runner, timing.p50_ms
         self._imagination = Imagination(spec.network_path, spec.config.network.threads, self._jam, live, link)
         before = link["network"].latest() if spec.restarted else None  # a restart goes on counting

@@ -32,6 +32,8 @@ class Records:
         record["frame"] = round(step.frame)
         record["beat"] = step.timeline.place(step.number / self._steps_per_beat)
         record["tempo_bpm"] = step.timeline.tempo_bpm
+        record["numerator"], record["denominator"] = step.timeline.numerator, step.timeline.denominator
+        record["groups"] = step.timeline.groups
         record["flags"] = LISTENING if mode.listening else 0
         record["mode"] = mode.number
         record["log_prob"] = outputs["log_prob"][0]

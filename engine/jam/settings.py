@@ -14,6 +14,7 @@ from engine.core.config import Config
 from engine.core.contract import Card, read_card
 from engine.core.errors import AlgoritmoError, ConfigError, NetworkError, nearest
 from engine.core.knobs import Knobs, knobs_of
+from engine.core.metre import CHOICES, Metre, choice_of, of_choice, parse
 from engine.core.parameters import Live, Registry
 from engine.jam import chart
 from engine.jam.modes import MODES
@@ -44,7 +45,8 @@ def faults(config: Config) -> list[str]:
     card = read_card(config.network_path())
     registry = registry_of(card)
     found = _of_mode(config) + _of_parameters(config, registry) + of_controllers(config, registry) + _of_patches(config, card)
-    found += chart.read(config.jam.chart, card.beats_per_bar)[1]
+    wrong = _of_metre(config, card)
+    found += wrong + chart.read(config.jam.chart, card.beats_per_bar if wrong else metre_of(config, card).beats)[1]
     try:
         track_of(config, card)
     except NetworkError as error:
@@ -55,6 +57,25 @@ def faults(config: Config) -> list[str]:
 def _of_mode(config: Config) -> list[str]:
     mode = config.jam.mode
     return [] if mode in MODES else [f"jam.mode: there is no mode {mode!r}; {_instead(repr(mode), [repr(m) for m in MODES])}"]
+
+
+def _of_metre(config: Config, card: Card) -> list[str]:
+    try:
+        metre = metre_of(config, card)
+    except ValueError as error:
+        return [f"jam.metre: {error}"]
+    if metre.fits(card.steps_per_beat):
+        return []
+    known = [choice for choice in CHOICES if parse(choice).fits(card.steps_per_beat)]
+    return [f"jam.metre: {card.name} plays no {metre.name}: its timesteps are too long; it plays {', '.join(known)}"]
+
+
+def metre_of(config: Config, card: Card) -> Metre:
+    """Return the metre that a jam begins in. Raises ValueError that tells which there are."""
+    if config.jam.metre:
+        return of_choice(choice_of(config.jam.metre))
+    own = f"{card.beats_per_bar}/4"
+    return parse(own if own in CHOICES else CHOICES[0])
 
 
 def _of_parameters(config: Config, registry: Registry) -> list[str]:
@@ -152,15 +173,21 @@ def track_of(config: Config, card: Card) -> str:
     raise NetworkError(f"jam.track: {card.name} has no track {wanted!r}; it has: {', '.join(names)}")
 
 
-def set_defaults(live: Live, config: Config) -> None:
-    """Write every parameter's starting value: the registry's, then what the configuration says. Raises ConfigError."""
+def set_defaults(live: Live, config: Config, card: Card | None = None) -> None:
+    """Write every parameter's starting value: the registry's, the network's, then what the configuration says.
+
+    Raises ConfigError.
+    """
     wrong = _of_mode(config) + _of_parameters(config, live.registry)
+    wrong += [] if card is None else _of_metre(config, card)
     if wrong:
         raise ConfigError.of(wrong)
     live.reset_to_defaults()
     live.set("tempo", config.clock.tempo)
     live.set("mode", MODES.index(config.jam.mode))
     live.set("seed", config.jam.seed)
+    if card is not None:
+        live.set("metre", CHOICES.index(metre_of(config, card).name))
     for key, value in config.parameters.items():
         if key in live.registry:  # a patch's knobs begin when the patch is loaded
             live.set(key, live.registry[key].parse(str(value)))

@@ -21,6 +21,7 @@ import numpy as np
 from engine.core.contract import Card
 from engine.core.errors import SessionError
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, PRESSURE
+from engine.core.metre import of_code
 from engine.transport.timeline import BeatTimeline
 
 TICKS = 960  # to a beat
@@ -69,6 +70,14 @@ class TempoMap:
     def tick_at(self, frame: float) -> int:
         """Tick of a frame."""
         self._asked = max(self._asked, frame)
+        return max(round(self._place(frame)), 0)
+
+    def tick_of(self, line: BeatTimeline) -> int:
+        """Tick of the bar line that `line` counts from, or of where it begins, if that is later."""
+        return max(round((line.bar_beat + self.shift_beats) * TICKS), self.place_of(line.frame))
+
+    def place_of(self, frame: float) -> int:
+        """Tick of a frame, which may come to lie elsewhere yet."""
         return max(round(self._place(frame)), 0)
 
     def follow(self, line: BeatTimeline) -> list[Segment]:
@@ -179,6 +188,7 @@ class MidiFile:
         self.position = 0  # in the ring of events: everything before is in the file; kept by the recorder
         self.tempo = TempoMap(rate_hz, tempo_bpm)
         self._metre = (card.beats_per_bar, 4)
+        self._to_come: tuple[int, tuple[int, int]] | None = None  # tick at which another metre begins
         self._title = card.title or card.name
         self._conductor = self._begun()
         self._tracks = {PLAYER: _Track("player", 0)}
@@ -224,18 +234,29 @@ class MidiFile:
     def follow(self, lines: Iterable[BeatTimeline]) -> None:
         """Take the lines of the beat that were published, oldest first."""
         for line in lines:
-            before, self._metre = self._metre, (line.numerator, line.denominator)
+            metre = (line.numerator, line.denominator)
             first = not self.tempo.is_followed
+            self._change_metre(self.tempo.place_of(line.frame))
             segments = self.tempo.follow(line)
+            if first:
+                self._metre = metre
             if first and self.tempo.is_followed:
                 at_once = bool(segments) and segments[0].tick == 0  # then nothing lies before it
                 self._conductor = self._begun(self.tempo.lead_in, segments.pop(0) if at_once else None)
             for segment in segments:
+                self._change_metre(segment.tick)
                 self._conductor.add(segment.tick, _tempo_event(segment))
             if first and self.tempo.lead_in is not None:
                 self._conductor.add(self.tempo.segments[-1].tick, _metre_event(*self._metre))
-            elif self._metre != before and not first:
-                self._conductor.add(self.tempo.tick_at(line.frame), _metre_event(*self._metre))
+            # A metre is told before the bar line that it begins with; until there it can be taken back.
+            self._to_come = None if metre == self._metre else (self.tempo.tick_of(line), metre)
+
+    def _change_metre(self, tick: int) -> None:
+        """Write the metre that was to come, if it has by now."""
+        if self._to_come is not None and self._to_come[0] <= tick:
+            at, self._metre = self._to_come
+            self._to_come = None
+            self._conductor.add(at, _metre_event(*self._metre))
 
     def hear(self, events: np.ndarray) -> None:
         """Take EVENT records of what sounded."""
@@ -264,6 +285,7 @@ class MidiFile:
     def data(self, frame: int, final: bool = False) -> bytes:
         """Return the file as it would be if all ended at `frame`; unless `final` it also tells how to go on."""
         tick = max(self.tempo.tick_at(frame), *(t.tick for t in self._tracks.values()))
+        self._change_metre(tick)
         parts = [t.ended(tick) for t in self._all()]
         if not final:
             conductor = bytes(self._conductor.data) + b"\0" + self._state()
@@ -346,7 +368,9 @@ def _tempo_event(segment: Segment) -> bytes:
 
 def _metre_event(numerator: int, denominator: int) -> bytes:
     """A time signature, with a click of the metronome for each of its beats."""
-    return b"\xff\x58\x04" + bytes((numerator, denominator.bit_length() - 1, 96 // denominator, 8))
+    return b"\xff\x58\x04" + bytes(
+        (numerator, denominator.bit_length() - 1, round(24 * of_code(numerator, denominator).beat), 8)
+    )
 
 
 def _chunks(data: bytes) -> Iterator[bytes]:

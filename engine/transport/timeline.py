@@ -14,7 +14,9 @@ from itertools import pairwise
 import numpy as np
 
 from engine.core.link import Ring
+from engine.core.metre import Metre, of_code
 
+CLOSE = 1e-6  # beats; what is no further away is the same place
 START_S = 0.1  # from a command to the first beat: so early the network hears of a step that it is to play
 
 
@@ -22,7 +24,8 @@ START_S = 0.1  # from a command to the first beat: so early the network hears of
 class BeatTimeline:
     """A line from frames to beats: from `frame` on, where it is beat `beat`, until the next line begins.
 
-    Beats are quarter notes and never go back: bar 1 is where `bar_beat` says that it is. While stopped the beat stands still.
+    Beats are quarter notes in every metre and never go back: bar 1 is where `bar_beat` says that it is. While stopped the beat
+    stands still.
     """
 
     frame: float
@@ -37,6 +40,7 @@ class BeatTimeline:
     numerator: int = 4
     denominator: int = 4
     locked: bool = True  # False: its source has lost the beat it follows, and counts on
+    groups: int = 0  # Metre.code
 
     @classmethod
     def of(cls, record: np.void) -> BeatTimeline:
@@ -58,6 +62,7 @@ class BeatTimeline:
             self.numerator,
             self.denominator,
             self.locked,
+            self.groups,
         )
 
     @property
@@ -70,6 +75,16 @@ class BeatTimeline:
         """Beats (quarter notes) of one bar."""
         return 4 * self.numerator / self.denominator
 
+    @property
+    def metre(self) -> Metre:
+        """Its metre."""
+        return of_code(self.numerator, self.denominator, self.groups)
+
+    @property
+    def counted_bpm(self) -> float:
+        """The tempo as it is counted: quarters a minute, or dotted ones where those are the beats."""
+        return self.tempo_bpm / self.metre.tempo_beat
+
     def beat_at(self, frame: float) -> float:
         """Beat at a frame."""
         return self.beat + (frame - self.frame) / self.frames_per_beat if self.playing else self.beat
@@ -81,6 +96,23 @@ class BeatTimeline:
     def place(self, beat: float) -> float:
         """Return the beat as counted from bar 1: its whole bars lie on the bars, before bar 1 it is negative."""
         return (self.bar - 1) * self.beats_per_bar + beat - self.bar_beat
+
+    def bar_line(self, beat: float) -> float:
+        """Return the first bar line at or after a beat."""
+        bar = self.beats_per_bar
+        return self.bar_beat + math.ceil((beat - self.bar_beat - CLOSE) / bar) * bar
+
+    def in_metre(self, metre: Metre, one: float) -> BeatTimeline:
+        """Return the line in another metre from the bar line `one` on; its bars are counted on."""
+        bars = math.ceil((one - self.bar_beat) / self.beats_per_bar - CLOSE)
+        return replace(
+            self,
+            bar_beat=one,
+            bar=self.bar + bars,
+            numerator=metre.numerator,
+            denominator=metre.denominator,
+            groups=metre.code,
+        )
 
     def with_tempo(self, tempo_bpm: float, beat: float) -> BeatTimeline:
         """Return the line that bends at `beat` to a new tempo."""

@@ -11,14 +11,15 @@ from dataclasses import replace
 
 from engine.core.link import Writer
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
+from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.transport.sources import Reading, Source
-from engine.transport.timeline import START_S, BeatTimeline
+from engine.transport.timeline import CLOSE, START_S, BeatTimeline
 
 COUNT_IN_LEVEL = 0.8  # the count-in always sounds
+SOFT = 0.4  # share of the level that a click between the strong beats has
 MEET = 0.1  # share of the tempo by which the line is bent at most to meet the beat of a source that has its own
 LOOK_S = 0.01  # how often a source that starts and stops is asked while the beat stands
-CLOSE = 1e-6  # beats; what is no further away is the same place
 
 
 class Transport:
@@ -26,8 +27,8 @@ class Transport:
 
     A change of tempo bends the line at the next timestep: what was sent for that one stays in time, and what comes after it has
     not been chosen. Start begins a bar 1 after the count-in; continue goes on where it stopped; rewind makes a bar 1 begin with
-    the next beat. Beats only grow, and a bar 1 lies on a multiple of the bar: no timestep's number comes twice, and a number
-    tells its place in the bar.
+    the next beat. Beats only grow, and a bar 1 lies on a bar line: no timestep's number comes twice. A new metre begins on a
+    bar line, and is published a timestep before, so that the step there is chosen in it.
     """
 
     def __init__(
@@ -61,27 +62,19 @@ class Transport:
             "transport.rewind": self.rewind,
         }
         self._clicked = -math.inf  # beat of the last click
-        self._click = self._bend = self._until = math.inf  # beats at which something is next
+        self._click = self._bend = self._announce = self._until = math.inf  # beats at which something is next
         self._source_plays: bool | None = None
         last = ring.latest()
         self._has_stopped = last is not None
         self._seen = {name: 0.0 if last is None else live.get(name) for name in self._commands}
         if last is not None:
             self.line = BeatTimeline.of(last)
+            self._before = self.line.metre
             return
         reading = source.read(0, -math.inf)  # as before its first beat
-        bar = 4 * reading.numerator / reading.denominator
-        self._publish(
-            BeatTimeline(
-                0.0,
-                -count_in_bars * bar,
-                _tempo(reading),
-                rate_hz,
-                playing=False,
-                numerator=reading.numerator,
-                denominator=reading.denominator,
-            )
-        )
+        metre = self._before = reading.metre
+        line = BeatTimeline(0.0, -count_in_bars * metre.bar, _tempo(reading, metre), rate_hz, playing=False)
+        self._publish(line.in_metre(metre, 0.0))
 
     # --- commands ----------------------------------------------------------------------------------------------------------
 
@@ -101,9 +94,10 @@ class Transport:
         if self.line.playing:
             self.rewind(frame)
             return
-        count_in = self._count_in_bars * self.line.beats_per_bar
-        one = self._bar_line(self.line.beat + count_in)
-        self._go(frame, replace(self.line, beat=one - count_in, began=one, bar_beat=one, bar=1))
+        line = self._on_bar_line(frame)
+        count_in = self._count_in_bars * line.beats_per_bar
+        one = max(line.beat + count_in, 0.0)  # a count-in that was left may have been the longer one
+        self._go(frame, replace(line, beat=one - count_in, began=one, bar_beat=one, bar=1))
 
     def stop(self, frame: int) -> None:
         """Stand still, at once."""
@@ -125,21 +119,28 @@ class Transport:
         """Begin a bar 1 with the next beat; while it stands: with the beat at which it will go on."""
         line = self.line
         if not line.playing:
-            one = self._bar_line(line.beat)
-            self._publish(replace(line, frame=float(frame), beat=one, began=one, bar_beat=one, bar=1))
+            line = self._on_bar_line(frame)
+            one = line.beat
+            self._publish(replace(line, frame=float(frame), began=one, bar_beat=one, bar=1))
         elif (here := line.beat_at(frame)) >= line.began:  # before that, bar 1 is being counted in
-            one = math.ceil(here + self._start_frames / line.frames_per_beat)
-            jump = self._bar_line(one) - one
+            soon, beat = here + self._start_frames / line.frames_per_beat, line.metre.beat
+            one = line.bar_beat + math.ceil((soon - line.bar_beat) / beat) * beat
+            jump = line.bar_line(one) - one
             left_out = line.left_out + jump
             self._publish(replace(line, frame=float(frame), beat=here + jump, left_out=left_out, bar_beat=one + jump, bar=1))
 
-    def _bar_line(self, beat: float) -> float:
-        """The first multiple of the bar at or after a beat."""
-        bar = self.line.beats_per_bar
-        return math.ceil((beat - CLOSE) / bar) * bar
+    def _on_bar_line(self, frame: int) -> BeatTimeline:
+        """The line that stands, moved on to its next bar line, in the metre that is to be from there on."""
+        one = self.line.bar_line(self.line.beat)
+        line = replace(self.line, beat=one)
+        reading = self._source.read(frame, one)
+        if reading.metre_from is None and self._is_new(reading):
+            line = line.in_metre(reading.metre, one)
+        return line
 
     def _go(self, frame: int, line: BeatTimeline) -> None:
-        line = replace(line, tempo_bpm=_tempo(self._source.read(frame, line.beat)), playing=True)
+        self._before = line.metre
+        line = replace(line, tempo_bpm=_tempo(self._source.read(frame, line.beat), line.metre), playing=True)
         ahead = max(self._start_frames, self._lead_in_beats * line.frames_per_beat)
         self._publish(replace(line, frame=frame + ahead))
 
@@ -157,14 +158,18 @@ class Transport:
         while self.due < end:
             if not self.line.playing:
                 self._look(first)
-            elif self._click <= min(self._bend, self._until):
+            elif self._click <= self._next_turn:
                 self._sound_click()
             else:
-                self._turn(max(min(self._bend, self._until), self._beat_at(first)))
+                self._turn(max(self._next_turn, self._beat_at(first)))
             self._plan(first)
 
     def _beat_at(self, frame: float) -> float:
         return max(self.line.beat_at(frame), self.line.beat)  # a line may be about to begin
+
+    @property
+    def _next_turn(self) -> float:
+        return min(self._bend, self._announce, self._until)
 
     def _look(self, frame: int) -> None:
         """Ask the source now: a new tempo is for the next timestep on, or at once where that matters."""
@@ -176,37 +181,64 @@ class Transport:
         if reading.at_once and frame > self.line.frame:
             self._turn(beat)
         elif not self.line.playing:
-            self._take(reading, replace(self.line, frame=float(frame)))
+            self._take(reading, self._standing(frame, reading))
         else:
-            self._until = reading.until
-            changed = _tempo(reading) != self.line.tempo_bpm or reading.beat is not None
+            self._until, self._announce = reading.until, self._announced(reading, beat)
+            changed = _tempo(reading, self._metre_at(beat)) != self.line.tempo_bpm or reading.beat is not None
             self._bend = self._next_step(beat) if changed else math.inf
 
     def _next_step(self, beat: float) -> float:
         return (math.floor(beat * self._steps_per_beat + CLOSE) + 1) / self._steps_per_beat
+
+    def _standing(self, frame: float, reading: Reading) -> BeatTimeline:
+        """The line that stands; before it ever went, as far before bar 1 as bars of the metre to be are counted in."""
+        line = replace(self.line, frame=float(frame))
+        if self._has_stopped or line.bar_beat != 0 or reading.metre_from is not None or not self._is_new(reading):
+            return line
+        self._before = reading.metre
+        return replace(line.in_metre(reading.metre, 0.0), beat=-self._count_in_bars * reading.metre.bar)
+
+    # --- metre -------------------------------------------------------------------------------------------------------------
+
+    def _is_new(self, reading: Reading) -> bool:
+        return reading.metre != self.line.metre and (reading.metre_from is not None or reading.metre.fits(self._steps_per_beat))
+
+    def _metre_at(self, beat: float) -> Metre:
+        """The metre that holds there: one that was announced begins with its bar line."""
+        return self.line.metre if beat >= self.line.bar_beat - CLOSE else self._before
+
+    def _announced(self, reading: Reading, beat: float) -> float:
+        """Beat at which the metre that is to be is published; infinity where nothing is."""
+        if reading.metre_from is not None or not self._is_new(reading):
+            return math.inf
+        return max(self.line.bar_line(beat) - 1 / self._steps_per_beat, beat)
+
+    def _in_new_metre(self, reading: Reading, line: BeatTimeline) -> BeatTimeline:
+        """The line as it goes on where it begins, or with the bar line that is next, in the metre that is to be."""
+        if not line.playing or not self._is_new(reading):
+            return line
+        one = line.bar_line(line.beat) if reading.metre_from is None else reading.metre_from
+        if reading.metre_from is None and line.beat < one - 1 / self._steps_per_beat - CLOSE:
+            return line
+        self._before = self._metre_at(line.beat)
+        return line.in_metre(reading.metre, one)
 
     def _turn(self, beat: float) -> None:
         """Bend the line at a beat to what the source says there."""
         frame = self.line.frame_at(beat)
         reading = self._source.read(frame, beat)
         self._take(reading, replace(self.line, frame=frame, beat=beat))
-        self._until = reading.until
+        self._until, self._announce = reading.until, self._announced(reading, beat)
         self._bend = math.inf if reading.beat is None else self._next_step(beat)
+        if self._metre_at(beat).tempo_beat != self.line.metre.tempo_beat:
+            self._bend = min(self._bend, self.line.bar_beat)
 
     def _take(self, reading: Reading, line: BeatTimeline) -> None:
         """Publish the line as a reading changes it where the line begins; nothing when it does not."""
         off = 0.0 if reading.beat is None else min(max(reading.beat - line.beat, -MEET), MEET)
-        turned = replace(line, tempo_bpm=_tempo(reading) * (1 + off), locked=reading.locked)
-        if (reading.numerator, reading.denominator) != (line.numerator, line.denominator):
-            bars = math.ceil((line.beat - line.bar_beat) / line.beats_per_bar - CLOSE)
-            turned = replace(
-                turned,
-                numerator=reading.numerator,
-                denominator=reading.denominator,
-                bar_beat=line.beat,
-                bar=line.bar + bars,
-            )
-        if turned != line:
+        tempo_bpm = _tempo(reading, self._metre_at(line.beat)) * (1 + off)
+        turned = replace(self._in_new_metre(reading, line), tempo_bpm=tempo_bpm, locked=reading.locked)
+        if turned != replace(self.line, frame=turned.frame, beat=turned.beat):
             self._publish(turned)
 
     def _plan(self, first: int) -> None:
@@ -215,11 +247,11 @@ class Transport:
             self.due = math.inf if self._source_plays is None else first + self._look_frames
             return
         self._click = self._next_click(self._beat_at(first))
-        self.due = self.line.frame_at(min(self._click, self._bend, self._until))
+        self.due = self.line.frame_at(min(self._click, self._next_turn))
 
     def _next_click(self, beat: float) -> float:
         line = self.line
-        unit = 4 / line.denominator
+        unit = line.metre.unit
         at = line.bar_beat + math.ceil((beat - line.bar_beat) / unit - CLOSE) * unit
         if at <= self._clicked + CLOSE:
             at += unit
@@ -228,8 +260,9 @@ class Transport:
     def _sound_click(self) -> None:
         line, self._clicked = self.line, self._click
         level = COUNT_IN_LEVEL if self._click < line.began - CLOSE else self._live.get("metronome")
-        into_bar = line.place(self._click) % line.beats_per_bar
-        self.on_click(min(into_bar, line.beats_per_bar - into_bar) < CLOSE, level)
+        into_bar = (line.place(self._click) + CLOSE) % line.beats_per_bar
+        is_strong = any(abs(into_bar - CLOSE - strong) < CLOSE for strong in line.metre.strong)
+        self.on_click(into_bar < 2 * CLOSE, level if is_strong else SOFT * level)
 
     def follow_rate(self, frame: int, rate_hz: float) -> None:
         """Go on at another rate of the sound device from a frame on; the beat there is the one it was."""
@@ -241,5 +274,6 @@ class Transport:
         self._ring.push(line.record())
 
 
-def _tempo(reading: Reading) -> float:
-    return min(max(reading.tempo_bpm, SLOWEST_BPM), FASTEST_BPM)
+def _tempo(reading: Reading, metre: Metre) -> float:
+    """Quarters a minute."""
+    return min(max(reading.tempo_bpm * metre.tempo_beat, SLOWEST_BPM), FASTEST_BPM * metre.tempo_beat)

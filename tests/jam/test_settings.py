@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from engine.core.parameters import Live
 from engine.core.values import Values
 from engine.jam import settings
 from engine.jam.parameters import live_of, registry_of
+from tests import tiny
 
 
 def faults(tiny_onnx, *given: str) -> list[str]:
@@ -43,6 +45,9 @@ def test_the_defaults_have_no_fault(tiny_onnx):
         ("patches.leed=glass", "patches.leed: tiny has no such track; did you mean lead?"),
         ("jam.mode=sola", "jam.mode: there is no mode 'sola'; did you mean 'solo'?"),
         ("jam.mode=duet", "jam.mode: there is no mode 'duet'; there are: 'trade', 'accompany', 'solo'"),
+        ("jam.metre=waltz", "jam.metre: there is no metre 'waltz' (write it as 3/4, 6/8 or 7/8 (3+2+2)); there are: 4/4, 3/4,"),
+        ("jam.metre=13/8", "jam.metre: there is no metre '13/8'; there are: 4/4, 3/4,"),
+        ("parameters.metre=waltz", "parameters.metre: 'waltz' is not one of: 4/4, 3/4, 2/4,"),
         ("jam.track=chords", "jam.track: tiny has no track 'chords'; it has: drums, bass, lead"),
     ],
 )
@@ -80,6 +85,26 @@ def test_knobs_of_a_patch_of_ones_own_are_parameters(tiny_onnx, tmp_path):
 def test_a_controller_of_a_track_is_set_on_the_command_line(tiny_onnx):
     assert config.load(None, ["midi.cc.drums.level=20"]).midi.cc == {"drums.level": 20}
     assert not faults(tiny_onnx, "midi.cc.drums.level=20")
+
+
+def test_a_jam_begins_in_the_metre_that_is_given_or_the_networks_own(tiny_onnx, tmp_path):
+    def begun(network, *given: str) -> str:
+        card = read_card(Path(network))
+        registry = registry_of(card)
+        live = Live(registry, Link.private(Layout.of(card, len(registry))).values)
+        settings.set_defaults(live, config.load(None, [f"network.name={network}", *given]), card)
+        return registry["metre"].text(live.get("metre"))
+
+    waltz = tiny.write(tmp_path / "waltz.onnx", beats_per_bar=3)
+    assert begun(tiny_onnx) == "4/4"
+    assert begun(waltz) == "3/4"
+    assert begun(waltz, "jam.metre=7/8 3+2+2") == "7/8 (3+2+2)"
+    assert begun(waltz, "parameters.metre=6/8") == "6/8"
+
+
+def test_a_network_of_long_timesteps_says_which_metres_it_plays():
+    (fault,) = settings.faults(config.load(None, ["network.name=chords", "jam.metre=6/8", "jam.track=player"]))
+    assert fault.startswith("jam.metre: chords plays no 6/8: its timesteps are too long; it plays 4/4, 3/4, 2/4, 5/4")
 
 
 def test_knobs_wait_for_who_declares_them(tiny_onnx):

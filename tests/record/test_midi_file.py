@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.core.errors import SessionError
 from engine.core.messages import ALL_OFF, CONTROL, EVENT, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, PRESSURE, WITHDRAWN
+from engine.core.metre import parse
 from engine.record.midi_file import TICKS, MidiFile
 from engine.transport.timeline import BeatTimeline
 from tests.feed.fakes import make_card
@@ -208,6 +209,21 @@ def test_a_metre_that_changes_is_written_where_it_does(tmp_path):
     file.write(round(three.frame_at(12)), final=True)
     lead = 3 / 16
     assert metres(tmp_path / "session.mid") == [(0, 3, 64), (lead, 1, 4), (lead + 1, 4, 4), (lead + 9, 3, 4)]
+
+
+def test_a_metre_is_told_a_step_before_and_can_be_taken_back(tmp_path):
+    file = new(tmp_path)
+    line = BeatTimeline(0.0, 0.0, 120.0, RATE)
+    before = dataclasses.replace(line, frame=line.frame_at(7.75), beat=7.75)
+    three = before.in_metre(parse("3/4"), 8.0)
+    waltz = dataclasses.replace(three, frame=three.frame_at(10.75), beat=10.75).in_metre(parse("6/8"), 11.0)
+    faster = waltz.with_tempo(180.0, 11.0)
+    file.follow([line, three])
+    file.write(round(line.frame_at(7.8)))
+    assert metres(tmp_path / "session.mid") == [(0, 4, 4)]
+    file.follow([before, three, waltz, faster])
+    file.write(round(faster.frame_at(14)), final=True)
+    assert metres(tmp_path / "session.mid") == [(0, 4, 4), (8, 3, 4), (11, 6, 8)]
 
 
 def test_tempo_change_is_one_bend(tmp_path):

@@ -81,8 +81,9 @@ def test_taps_reach_the_tempo_that_all_see():
 def test_a_map_says_until_when_it_holds():
     source = VirtualSource([(1.0, 90.0), (3.0, 60.0)], [(0.0, 4, 4), (2.0, 3, 4)])
     assert source.read(0, -4.0)[:3] == (90.0, 4, 4)  # before the first entry it holds too
-    assert source.read(0, 1.5).until == 2.0
-    assert source.read(0, 2.0)[:3] == (90.0, 3, 4)
+    assert source.read(0, 1.5).until == 1.75  # a timestep before a metre begins it is told
+    assert source.read(0, 1.75)[:3] == (90.0, 3, 4)
+    assert (source.read(0, 1.75).metre_from, source.read(0, 1.75).until) == (2.0, 2.0)
     assert source.read(0, 3.0).tempo_bpm == 60
     assert source.read(0, 3.0).until == float("inf")
 

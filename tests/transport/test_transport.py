@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.messages import BLOCK
+from engine.core.metre import CHOICES, choice_of
 from engine.transport.sources import Reading
-from engine.transport.sources.internal import NUDGE
+from engine.transport.sources.internal import NUDGE, InternalSource
 from engine.transport.sources.virtual import VirtualSource
 from engine.transport.timeline import START_S, BeatTimeline, TimelineReader
+from engine.transport.transport import SOFT, Transport
 from tests.transport.conftest import RATE, STEPS_PER_BEAT, Loop
 
 BEAT = RATE // 2  # frames at 120 bpm
@@ -221,6 +223,115 @@ def test_a_map_of_metres_moves_the_bar_lines():
     assert metres == [(0, 1, 3, 4), (9, 4, 4, 4), (17, 6, 6, 8)]
     downbeats = [(frame - FIRST) / BEAT for frame, downbeat, _ in loop.clicks if downbeat]
     assert [round(beat, 1) for beat in downbeats] == [0, 3, 6, 9, 13, 17, 20, 23]
+
+
+def in_metre(loop: Loop, text: str) -> None:
+    loop.live.set("metre", choice_of(text))
+
+
+def test_a_metre_begins_with_a_bar_and_its_accents_are_heard():
+    loop = Loop()
+    in_metre(loop, "3/4")
+    loop.blocks()
+    assert (loop.line.metre.name, loop.line.beat) == ("3/4", -3)  # as long is the count-in
+    loop.live.set("metronome", 1)
+    loop.fire("start")
+    loop.seconds(2)
+    in_metre(loop, "7/8 (3+2+2)")
+    loop.seconds(6)
+    played = [(line.bar_beat, line.bar, line.metre.name) for line in loop.lines if line.playing]
+    assert played == [(0, 1, "3/4"), (3, 2, "7/8 (3+2+2)")]
+    clicks = [(round((frame - FIRST) / BEAT - 3, 1), downbeat, level) for frame, downbeat, level in loop.clicks]
+    assert clicks[:3] == [(-3, True, 0.8), (-2, False, 0.8), (-1, False, 0.8)]
+    bar = [(3.0, True, 1), (3.5, False, SOFT), (4.0, False, SOFT), (4.5, False, 1), (5.0, False, SOFT), (5.5, False, 1)]
+    assert clicks[6:12] == bar
+    assert clicks[13] == (6.5, True, 1)
+
+
+def test_the_tempo_of_a_compound_metre_counts_dotted_quarters():
+    loop = Loop(count_in=0)
+    loop.fire("start")
+    loop.seconds(1)
+    in_metre(loop, "6/8")
+    loop.seconds(4)
+    one = loop.line.bar_beat
+    bends = [(line.beat, line.tempo_bpm) for line in loop.lines if line.playing and line.beat > 0]
+    assert bends == [(one - 0.25, 120), (one, 180)]
+    assert loop.line.counted_bpm == 120
+    # Tapped is what is counted: at 100 dotted quarters a minute.
+    for _ in range(4):
+        loop.fire("tap")
+        loop.blocks(round(0.6 * RATE / BLOCK) - 1)
+    assert loop.live.get("tempo") == pytest.approx(100, abs=0.5)
+    assert loop.line.tempo_bpm == pytest.approx(150, abs=0.75)
+
+
+def test_a_metre_that_is_taken_back_never_was():
+    loop = Loop(count_in=0)
+    loop.fire("start")
+    loop.seconds(2)  # in the last timestep of bar 1, where it has been announced
+    in_metre(loop, "6/8")
+    loop.blocks(2)
+    assert (loop.line.metre.name, loop.line.bar_beat) == ("6/8", 4)
+    in_metre(loop, "4/4")
+    loop.seconds(4)
+    assert (loop.line.metre.name, loop.line.bar_beat, loop.line.bar, loop.line.tempo_bpm) == ("4/4", 4, 2, 120)
+
+
+def test_bar_1_begins_on_a_beat_in_the_metre_that_is_to_be():
+    loop = Loop(count_in=0)
+    in_metre(loop, "6/8")
+    loop.fire("start")
+    loop.seconds(1)  # two dotted quarters
+    in_metre(loop, "5/4")
+    loop.fire("rewind")
+    loop.seconds(1)
+    line = loop.line
+    assert (line.metre.name, line.bar) == ("5/4", 1)
+    assert (line.bar_beat - line.left_out) % 1.5 == 0
+    assert line.left_out * STEPS_PER_BEAT == round(line.left_out * STEPS_PER_BEAT)
+
+
+def test_a_network_with_a_step_a_beat_has_no_eighths():
+    loop = Loop(count_in=0)
+    loop.transport = Transport(loop.ring, loop.live, InternalSource(loop.live, RATE), RATE, 1, 0)
+    loop.fire("start")
+    for text in ("7/8", "3/4"):
+        in_metre(loop, text)
+        loop.seconds(5)
+    assert {line.metre.name for line in loop.lines} == {"4/4", "3/4"}
+
+
+CHANGES = st.one_of(
+    st.tuples(st.just("metre"), st.integers(0, len(CHOICES) - 1)),
+    st.tuples(st.just("tempo"), st.floats(30, 300)),
+    st.tuples(st.just("fire"), st.sampled_from(["start", "stop", "continue", "rewind"])),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(CHANGES, st.floats(0.01, 3)), max_size=12))
+def test_whatever_is_turned_every_bar_is_whole_unless_somebody_jumps(changes):
+    loop = Loop()
+    loop.fire("start")
+    for (what, value), seconds in changes:
+        if what == "fire":
+            loop.fire(value)
+        else:
+            loop.live.set(what, value)
+        loop.seconds(seconds)
+    lines = loop.lines
+    for before, line in pairwise(lines[1:]):
+        assert line.beat >= before.beat
+        assert line.began >= 0
+        if line.bar > 1 and (line.metre != before.metre or line.bar_beat != before.bar_beat):
+            assert before.bar_line(line.bar_beat) == pytest.approx(line.bar_beat)  # a bar line of the metre before
+            if line.playing and before.playing:
+                assert line.bar_beat - line.beat <= 1 / STEPS_PER_BEAT + 1e-6  # told a timestep before
+                assert line.bar == before.bar + round((line.bar_beat - before.bar_beat) / before.beats_per_bar)
+        if line.playing and line.beat >= line.bar_beat:
+            nudged = line.tempo_bpm / line.metre.tempo_beat
+            assert 30 <= nudged <= 300
 
 
 class Other:

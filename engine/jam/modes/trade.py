@@ -51,7 +51,7 @@ class Trade(Mode):
         self.answer_begins = False
         bars = int(self.live.get("bars"))
         if bars:
-            turn = position // (self.card.steps_per_bar * bars)
+            turn = position // (self.steps_per_bar * bars)
             if turn != self._turn:
                 self._turn = turn
                 self._take_turn(step, listening=turn % 2 == 0)
@@ -65,8 +65,8 @@ class Trade(Mode):
     def _phrase_ended(self, step: int) -> bool:
         """Whether the player has played in this turn, and rests now or holds what he played last."""
         silent_since = self.roll.player_silent_since()
-        rests = silent_since is not None and step - silent_since >= self.live.get("rest") * self.card.steps_per_beat
-        holds = not self.roll.player_began_since(step - HELD_BARS * self.card.steps_per_bar)
+        rests = silent_since is not None and step - silent_since >= self.live.get("rest") * self.steps_per_beat
+        holds = not self.roll.player_began_since(step - HELD_BARS * self.steps_per_bar)
         return (rests or holds) and self.roll.player_began_since(self._turn_began)
 
     def clamp(self, value: np.ndarray, mask: np.ndarray) -> None:

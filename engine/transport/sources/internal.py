@@ -1,4 +1,4 @@
-"""The beat of our own: the tempo parameter, tapped or turned, and the nudge.
+"""The beat of our own: the parameters tempo, tapped or turned, and metre, and the nudge.
 
 Runs on: audio process, in the block loop.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from statistics import median
 
+from engine.core.metre import of_choice
 from engine.core.parameters import Live
 from engine.transport.sources import Reading
 
@@ -18,11 +19,10 @@ STRAY = 0.25  # share of the usual distance by which a tap may miss it before it
 
 
 class InternalSource:
-    """Answers the tempo parameter; a tap is a pull of its trigger."""
+    """Answers the parameters `tempo` and `metre`; a tap is a pull of its trigger."""
 
-    def __init__(self, live: Live, rate_hz: float, numerator: int = 4, denominator: int = 4) -> None:
+    def __init__(self, live: Live, rate_hz: float) -> None:
         self._live = live
-        self._metre = numerator, denominator
         self._taps = Taps(rate_hz)
         self._tapped = live.get("transport.tap")
         self._nudge = 0.0
@@ -40,12 +40,14 @@ class InternalSource:
         """Return the tempo as it is turned; a nudge holds from this moment, or a short one would be missed."""
         nudge = self._live.get("transport.nudge")
         at_once, self._nudge = nudge != self._nudge, nudge
-        return Reading(self._live.get("tempo") * (1 + NUDGE * nudge), *self._metre, at_once=at_once)
+        metre = of_choice(int(self._live.get("metre")))
+        tempo_bpm = self._live.get("tempo") * (1 + NUDGE * nudge)
+        return Reading(tempo_bpm, metre.numerator, metre.denominator, at_once=at_once, groups=metre.code)
 
 
-def make(live: Live, rate_hz: float, beats_per_bar: int) -> InternalSource:
-    """Return the source, in the network's metre."""
-    return InternalSource(live, rate_hz, beats_per_bar)
+def make(live: Live, rate_hz: float, _beats_per_bar: int) -> InternalSource:
+    """Return the source; its metre is the parameter's."""
+    return InternalSource(live, rate_hz)
 
 
 class Taps:

@@ -8,27 +8,37 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
+from engine.core.metre import of_code
 from engine.transport.sources import Reading
+
+_Entry = TypeVar("_Entry", bound=tuple[Any, ...])  # its beat is the first
+AHEAD = 0.25  # beats before a metre at which it is known: a timestep
 
 
 class VirtualSource:
-    """Answers what a map says of the transport's beat: (beat, bpm) and (beat, numerator, denominator), both in order of beats.
+    """Answers what a map says of the transport's beat: (beat, quarters a minute) and (beat, numerator, denominator), both in
+    order of beats.
 
     Before the first entry of a map that entry holds.
     """
 
     def __init__(self, tempi: Sequence[tuple[float, float]], metres: Sequence[tuple[float, int, int]] = ((0.0, 4, 4),)) -> None:
         self._tempi, self._metres = list(tempi), list(metres)
-        self._beats = sorted({beat for beat, *_ in (*tempi, *metres)})
+        self._beats = sorted({beat for beat, *_ in (*tempi, *metres)} | {beat - AHEAD for beat, *_ in metres})
 
     def take_parameters(self, frame: int) -> None:
         """Nothing moves a map."""
 
     def read(self, _frame: float, beat: float) -> Reading:
-        """Return tempo and metre at the beat."""
-        tempo_bpm = self._tempi[max(bisect_right(self._tempi, beat, key=lambda entry: entry[0]) - 1, 0)][1]
-        _, numerator, denominator = self._metres[max(bisect_right(self._metres, beat, key=lambda entry: entry[0]) - 1, 0)]
+        """Return the tempo at the beat, and the metre that begins there or with the next timestep."""
+        (_, tempo_bpm), (_, *now) = _entry(self._tempi, beat), _entry(self._metres, beat)
+        begins, numerator, denominator = _entry(self._metres, beat + AHEAD)
         following = bisect_right(self._beats, beat)
         until = self._beats[following] if following < len(self._beats) else math.inf
-        return Reading(tempo_bpm, numerator, denominator, until=until)
+        return Reading(tempo_bpm / of_code(*now).tempo_beat, numerator, denominator, until=until, metre_from=begins)
+
+
+def _entry(table: list[_Entry], beat: float) -> _Entry:
+    return table[max(bisect_right(table, beat, key=lambda entry: entry[0]) - 1, 0)]
