@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,8 +123,10 @@ def test_a_server_with_wrong_types_gets_a_word_and_no_white_page(browser: Browse
         server.shutdown()
 
 
-def test_without_threads_without_sound_and_without_the_network(browser: Browser, address: str) -> None:
-    script = "delete window.Worker; delete window.AudioContext; delete window.webkitAudioContext"
+def test_without_threads_without_sound_without_webgl_and_without_the_network(browser: Browser, address: str) -> None:
+    script = """delete window.Worker; delete window.AudioContext; delete window.webkitAudioContext;
+        const get = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...more); };"""
     page, faults = opened(browser, f"{address}#inside", script=script)
     page.get_by_role("button", name="a hint").click()
     page.get_by_text("This browser gives no sound.").wait_for()
@@ -148,6 +151,101 @@ def test_without_threads_without_sound_and_without_the_network(browser: Browser,
     page.close()
 
 
+def test_a_network_that_does_not_come_is_asked_for_again(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, address.replace("/explore/", "/explore/?lang=en#layers"))
+    page.clock.install()
+    page.context.route("**/*.onnx", lambda route: route.abort())
+    page.evaluate("location.hash = 'key'")
+    page.get_by_text(re.compile(r"The network could not be fetched \(.+\)\. Next try in 1 s\.")).wait_for()
+    page.context.unroute("**/*.onnx")  # the way is free; a thread's own clock goes on
+    page.keyboard.press("a")
+    while "It heard you" not in page.inner_text("#said") and "It answers" not in page.inner_text("#said"):
+        page.keyboard.press("a")
+        page.clock.run_for(100)
+    assert all("failed" in fault or "ERR_FAILED" in fault for fault in faults), faults
+    page.close()
+
+
+ASLEEP = """
+window.AudioContext = class extends AudioContext {
+  get state() { return window.up ? 'running' : 'suspended'; }
+  resume() { if (window.may) window.up = true; return Promise.resolve(); }
+};
+"""
+
+
+def test_a_sound_that_is_kept_asleep_gets_its_word(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, f"{address}?lang=en#neuron", script=ASLEEP)
+    button = page.get_by_role("button", name="touch for sound")
+    button.click()
+    page.get_by_text("The sound is still asleep: touch the page once more.").wait_for()
+    assert button.get_attribute("aria-pressed") == "true"  # to wake it is not to switch it off
+    page.evaluate("window.may = true")
+    button.click()
+    sound = page.get_by_role("button", name="sound", exact=True)
+    sound.wait_for()
+    assert sound.get_attribute("aria-pressed") == "true"
+    page.evaluate("window.up = false")  # a telephone rings
+    button.wait_for()
+    page.get_by_role("heading", level=2).click()  # anywhere will do
+    sound.wait_for()
+    page.wait_for_timeout(800)  # a touch that wakes it ends before that
+    sound.click()
+    assert sound.get_attribute("aria-pressed") == "false"
+    assert not faults
+    page.close()
+
+
+def test_who_leaves_is_asked_and_then_all_is_as_at_first(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, "about:blank", locale="ca-ES", script="window.born = (window.born ?? 0) + 1")
+    page.clock.install()
+    page.goto(f"{address}#layers")
+    page.get_by_role("heading", name="Què és una xarxa?").wait_for()
+    page.get_by_label("Llengua").select_option("es")
+    page.get_by_role("heading", name="¿Qué es una red?").wait_for()
+    page.get_by_label("¿Cuánto tiempo tienes?").select_option("10")
+    page.get_by_role("button", name="Siguiente").click()  # past what this path leaves out
+    page.get_by_role("heading", name="Aguanta el acento").wait_for()
+    page.get_by_role("button", name="GRAVE, acento").click()
+    page.clock.fast_forward(44_000)
+    page.clock.run_for(50)
+    asked = page.get_by_role("alertdialog")
+    assert not asked.is_visible()
+    page.clock.fast_forward(2_000)
+    page.clock.run_for(50)
+    assert re.search(r"\d+ segundos", asked.inner_text())
+    asked.get_by_role("button").click()
+    page.clock.fast_forward(30_000)  # somebody is there: all stays
+    page.clock.run_for(50)
+    assert not asked.is_visible()
+    assert page.get_by_role("heading", level=2).inner_text() == "Aguanta el acento"
+    page.clock.fast_forward(16_000)
+    page.clock.run_for(50)
+    assert asked.is_visible()
+    page.clock.fast_forward(15_000)
+    page.clock.run_for(50)
+    page.get_by_role("heading", name="Una tecla").wait_for()  # in the browser's own language, not in the one that was chosen
+    page.clock.run_for(50)
+    assert not asked.is_visible()
+    assert page.get_attribute("html", "lang") == "ca"
+    assert page.locator("#places button").count() == 11  # no path
+    assert page.locator("#places .done").count() == 0
+    assert page.evaluate("location.hash") == "#key"
+    assert page.evaluate("JSON.parse(localStorage.getItem('algoritmo.explore'))") == {"at": "key", "path": None, "finished": []}
+    assert page.evaluate("sessionStorage.getItem('algoritmo.language')") is None
+    assert not faults
+    page.close()
+
+
+def test_a_finger_is_told_what_a_pointer_is_shown(browser: Browser, address: str) -> None:
+    page, faults = opened(browser, f"{address}?lang=en#beats", 390, 844, has_touch=True, is_mobile=True)
+    curve = page.get_by_role("img", name="One neuron's way")
+    curve.tap()
+    page.get_by_role("tooltip").get_by_text("Along a single curve").wait_for()
+    assert not faults
+    page.close()
+
+
 def test_where_one_was_is_where_one_goes_on(browser: Browser, address: str) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -155,6 +253,8 @@ def test_where_one_was_is_where_one_goes_on(browser: Browser, address: str) -> N
     page.wait_for_function("document.querySelector('#title').textContent")
     page.goto(address)
     page.get_by_role("heading", name="Three beats").wait_for()
+    page.goto(f"{address}?lang=ca")  # in another language, too
+    page.get_by_role("heading", name="Tres temps").wait_for()
     context.close()
 
 

@@ -61,3 +61,46 @@ test("opens, plays in time, takes keys, stops; what goes wrong is told", async (
   assert.notDeepEqual(both.beside.h[0], both.h[0]);
   assert.equal(told.filter(({ what }) => what === "fault").length, 1);
 });
+
+test("what fails on the way is fetched again, less and less often, until it comes or nobody waits for it", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const kept = globalThis.fetch;
+  const own = [];
+  let [asked, works] = [0, false];
+  globalThis.fetch = async () => {
+    asked++;
+    if (works) return { ok: true, arrayBuffer: async () => bytes };
+    if (asked === 2) return { ok: false, status: 503 };
+    throw new Error("no way there");
+  };
+  const settled = async () => {
+    for (let k = 0; k < 20; k++) await null;
+  };
+  const take = conduct((message) => own.push(message));
+  const open = take({ order: "open", address: "here", seed: 1 });
+  for (const wait_s of [1, 2, 4, 8, 16, 30]) {
+    await settled();
+    t.mock.timers.tick(1000 * wait_s - 1);
+    await settled();
+    const before = asked;
+    t.mock.timers.tick(1);
+    await settled();
+    assert.equal(asked, before + 1);
+  }
+  assert.deepEqual(own.map(({ what, wait_s }) => [what, wait_s]), [1, 2, 4, 8, 16, 30, 30].map((wait_s) => ["again", wait_s]));
+  assert.match(own[1].reason, /503/);
+  works = true;
+  t.mock.timers.tick(30_000);
+  await open;
+  assert.equal(own.at(-1).what, "open");
+  works = false;
+  const other = conduct((message) => own.push(message));
+  const opening = other({ order: "open", address: "here", seed: 1 });
+  await settled();
+  await other({ order: "close" });
+  const before = asked;
+  t.mock.timers.tick(60_000);
+  await opening;
+  assert.equal(asked, before);
+  globalThis.fetch = kept;
+});

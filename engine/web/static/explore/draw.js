@@ -112,9 +112,16 @@ export function wide(pen, text, size = 14, bold = false) {
   return pen.measureText(text).width;
 }
 
-/** Words; `align`: left, center, right; `halo`: a colour round them, where they lie on a picture; `most`: no wider than that. */
-export function words(pen, text, x, y, { size = 14, colour = palette.soft, align = "left", bold = false, halo = null, most = undefined } = {}) {
+/**
+ * Words; `align`: left, center, right; `halo`: a colour round them, where they lie on a picture; `most`: no wider than that;
+ * `between`: what is centred is moved until all of it lies between these two.
+ */
+export function words(pen, text, x, y, { size = 14, colour = palette.soft, align = "left", bold = false, halo = null, most = undefined, between = null } = {}) {
   pen.font = fontOf(size, bold);
+  if (between) {
+    const half = Math.min(pen.measureText(text).width, most ?? Infinity) / 2;
+    x = Math.max(Math.min(x, between[1] - half), between[0] + half);
+  }
   pen.textAlign = align;
   pen.textBaseline = "middle";
   if (halo) {
@@ -127,6 +134,15 @@ export function words(pen, text, x, y, { size = 14, colour = palette.soft, align
   pen.fillText(text, x, y, most);
 }
 
+/** Words that run upwards from a place; what is right-aligned ends there. */
+export function upright(pen, text, x, y, more = {}) {
+  pen.save();
+  pen.translate(x, y);
+  pen.rotate(-Math.PI / 2);
+  words(pen, text, 0, 0, more);
+  pen.restore();
+}
+
 /** A curve of values in a frame, x from 0 on; of more values than can be told apart, some. */
 export function curve(pen, frame, values, colour, width = 2) {
   const each = Math.max(Math.floor((2 * (frame.right - frame.left)) / Math.max(frame.width, 1)), 1);
@@ -135,15 +151,6 @@ export function curve(pen, frame, values, colour, width = 2) {
     points.push([frame.px(k), frame.py(Math.min(Math.max(values[k], frame.bottom), frame.top))]);
   }
   line(pen, points, colour, width);
-}
-
-/** The sides of a frame, with a name and the highest number. */
-export function sides(pen, frame, name, highest = "") {
-  pen.strokeStyle = palette.line;
-  pen.lineWidth = 1;
-  pen.strokeRect(frame.x, frame.y, frame.width, frame.height);
-  words(pen, name, frame.x + 8, frame.y + 14, { size: 13, halo: palette.panel });
-  if (highest) words(pen, highest, frame.x + frame.width - 8, frame.y + 14, { size: 13, align: "right", halo: palette.panel });
 }
 
 /** A chart with its title above, its highest and lowest number beside, and the name of what goes to the right below it. */

@@ -3,7 +3,7 @@
 
 import { Chance, TUNE, oneHot, softmax } from "../lib/nn.js";
 import { openJam } from "./jam.js";
-import { BPM, openStage, sound, soundsIn } from "./stage.js";
+import { BPM, openStage, saysFault, sound, soundsIn } from "./stage.js";
 import { pitchOf } from "./tune.js";
 
 const EVERY = 2; // steps of the band to one of the tune: it goes in eighths
@@ -26,6 +26,7 @@ export class Guest {
   }
 
   told(message) {
+    if (saysFault(this.app, message)) return;
     if (message.what === "open") {
       this.tracks = message.card.tracks;
       if (this.live && !message.may) this.home("train.mayNot");
@@ -35,7 +36,6 @@ export class Guest {
         this.app.say("train.joinedBand");
       }
     } else if (message.what === "gone") this.app.say("inside.gone");
-    else if (message.what === "fault") this.app.say("key.fault", { reason: message.reason });
     else if (message.what === "step" && !message.past) this.take(message);
   }
 

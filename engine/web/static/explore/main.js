@@ -14,6 +14,7 @@ import { PATHS, PLACES } from "./places.js";
 const $ = (id) => document.getElementById(id);
 const UNTOUCHED_S = 8; // after so long a page plays by itself
 const ASLEEP_MS = 2000; // after so long a browser has begun to sound, if it ever will
+const WOKEN_MS = 700; // the touch that wakes the sound, on its own button too, ends so soon
 const ATTRACT_S = 24; // with nobody there, from page to page
 
 const kept = {
@@ -46,6 +47,8 @@ class Explorer {
     this.kept = {}; // what a visitor made, for when he comes back to its page or changes the language
     this.touchedPage = -Infinity;
     this.opened = 0;
+    this.woken = -Infinity; // ms
+    this.silent = false; // this browser has no sound at all
     document.body.classList.toggle("kiosk", this.kiosk);
     document.documentElement.classList.toggle("far", this.kiosk);
     around.why = new Why($("why"));
@@ -131,16 +134,30 @@ class Explorer {
 
   touched(event) {
     this.present();
+    if (event.type === "pointerdown") around.why.hide();
     const typed = event.type === "keydown" && event.target === document.body && !/^(Tab|Arrow(Left|Right))$/.test(event.key);
     if (typed || event.target.closest?.("#board")) this.touchedPage = performance.now() / 1000;
-    if (event.type !== "wheel" && !this.voice.awake) this.wake();
+    if (event.type !== "wheel" && this.voice.asleep) this.wake();
   }
 
-  /** Begin to sound; where nothing can be heard, say so once. */
+  /** Begin to sound; where nothing can be heard a moment later, say why, once. */
   wake() {
-    const sounds = this.voice.wake();
-    if (this.asleep !== undefined) return;
-    this.asleep = setTimeout(() => !this.voice.awake && !this.voice.muted && this.say("sound.none"), sounds ? ASLEEP_MS : 0);
+    this.woken = performance.now();
+    this.silent = !this.voice.wake();
+    if (this.waking !== undefined) return;
+    this.waking = setTimeout(() => {
+      if (this.silent) this.say("sound.none");
+      else if (this.voice.asleep) {
+        this.say("sound.asleep");
+        this.waking = undefined; // the next touch is a new try
+      }
+    }, this.silent ? 0 : ASLEEP_MS);
+  }
+
+  /** What the button for the sound says: that it is on or off, or that the page has to be touched first. */
+  showSound() {
+    const text = this.t(this.voice.asleep && !this.silent && !this.voice.muted ? "sound.touch" : "sound");
+    if (this.sound.textContent !== text) this.sound.textContent = text;
   }
 
   key(event) {
@@ -229,10 +246,13 @@ class Explorer {
       else location.hash = this.narrative.here.id;
     });
     const sound = button(this.t("sound"), () => {
+      if (performance.now() - this.woken < WOKEN_MS) return; // this very touch has woken it
       this.voice.mute(!this.voice.muted);
       press(sound, !this.voice.muted);
     }, { pressed: !this.voice.muted });
     sound.dataset.why = this.t("sound.why");
+    this.sound = sound;
+    this.showSound();
     path.dataset.why = this.t("path");
     $("settings").replaceChildren(sound, path, language);
   }
@@ -240,6 +260,7 @@ class Explorer {
   frame(ms) {
     const now = ms / 1000;
     this.watch(now);
+    this.showSound();
     const alone = now - this.touchedPage > UNTOUCHED_S;
     try {
       this.page?.frame?.(now, alone);

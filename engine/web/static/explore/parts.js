@@ -2,6 +2,7 @@
 
 import { el } from "../lib/dom.js";
 import { Sheet } from "../lib/sheet.js";
+import { number } from "./draw.js";
 
 /** Set by the page as a whole: `why` shows a sentence beside the pointer, `tell` says it to whoever cannot see. */
 export const around = { why: null, tell: () => {}, notes: ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"] };
@@ -9,8 +10,8 @@ export const around = { why: null, tell: () => {}, notes: ["C", "C♯", "D", "D�
 /**
  * A sheet to draw on that says what it shows; `touch(x, y, kind)` is told of the pointer: down, move, up. With a title above.
  *
- * While it is drawn, `spot(x, y, width, height, text, act)` says what lies there: the text is shown beside the pointer, and
- * the arrow keys go from spot to spot; `act` is done by a click or by Enter.
+ * While it is drawn, `spot(x, y, width, height, text, act)` says what lies there: the text, or what a function of the place
+ * returns as the text, is shown beside the pointer, and the arrow keys go from spot to spot; `act` is done by a click or by Enter.
  */
 export function sheet(sees, touch = null, title = "") {
   const node = el("figure", "sheet");
@@ -28,11 +29,14 @@ export function sheet(sees, touch = null, title = "") {
   };
   const spotAt = ([x, y]) => spots.findLast((s) => x >= s.x && x <= s.x + s.width && y >= s.y && y <= s.y + s.height);
   const shown = (spot, event = null) => {
-    if (!spot?.text) return around.why?.hide();
-    if (event) return around.why?.say(spot.text, event.clientX, event.clientY);
+    const told = spot?.text;
+    const at = () => (event ? where(event) : [spot.x + spot.width / 2, spot.y + spot.height / 2]);
+    const text = typeof told === "function" ? told(...at()) : told;
+    if (!text) return around.why?.hide();
+    if (event) return around.why?.say(text, event.clientX, event.clientY);
     const edge = canvas.getBoundingClientRect();
-    around.why?.say(spot.text, edge.left + spot.x + spot.width / 2, edge.top + spot.y + spot.height);
-    around.tell(spot.text);
+    around.why?.say(text, edge.left + spot.x + spot.width / 2, edge.top + spot.y + spot.height);
+    around.tell(text);
   };
   canvas.addEventListener("pointerdown", (event) => {
     held = true;
@@ -40,7 +44,7 @@ export function sheet(sees, touch = null, title = "") {
     const spot = spotAt(where(event));
     if (spot?.act) spot.act();
     else touch?.(...where(event), "down");
-    if (event.pointerType === "touch") shown(spot, event);
+    if (event.pointerType === "touch" && (spot?.act || !touch)) shown(spot, event); // not in the way of a finger that draws
     else around.why?.hide();
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -57,7 +61,9 @@ export function sheet(sees, touch = null, title = "") {
       held = false;
     });
   }
-  canvas.addEventListener("pointerleave", () => around.why?.hide());
+  // A finger that is lifted has left, too: what it was told stays until the next touch.
+  canvas.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && around.why?.hide());
+  canvas.addEventListener("pointercancel", () => around.why?.hide());
   canvas.addEventListener("blur", () => {
     chosen = -1;
     around.why?.hide();
@@ -101,7 +107,7 @@ export function sheet(sees, touch = null, title = "") {
   };
 }
 
-export function slider(label, { min, max, step = 0.01, value, shown = (v) => v.toFixed(2), why = "" }, moved) {
+export function slider(label, { min, max, step = 0.01, value, shown = number, why = "" }, moved) {
   const node = el("label", "slider");
   if (why) node.dataset.why = why;
   const [input, output] = [el("input"), el("output")];

@@ -8,7 +8,7 @@ export const BPM = 104;
 const AHEAD_MS = 40; // what is due sounds so much later, all of it, so that a message that took its time is still in time
 
 /**
- * `told` is called with every message of the band: {what: "open" | "notice" | "step" | "fault", ...}. `ort`: onnxruntime-web is to
+ * `told` is called with every message of the band: {what: "open" | "again" | "notice" | "step" | "fault", ...}. `ort`: onnxruntime-web is to
  * compute it, if it is there.
  */
 export function openStage(told, { ort = false } = {}) {
@@ -37,11 +37,18 @@ export function openStage(told, { ort = false } = {}) {
   return {
     send: (order, more = {}) => take({ order, ...more }),
     close: () => {
-      take({ order: "stop" });
+      take({ order: "close" });
       closed = true;
       worker?.terminate();
     },
   };
+}
+
+/** Say what is amiss with the band; false where nothing is. */
+export function saysFault(app, { what, reason, wait_s }) {
+  if (what === "again") app.say("key.again", { reason, seconds: wait_s });
+  else if (what === "fault") app.say("key.fault", { reason });
+  return what === "again" || what === "fault";
 }
 
 /** What the colours of its five instruments mean. */

@@ -3,11 +3,34 @@
 import { Band } from "./band.js";
 import { openOrt } from "./ort.js";
 
-const pause = () => new Promise((done) => setTimeout(done));
+const WAITS_S = [1, 2, 4, 8, 16, 30]; // between two tries to fetch the network; the last one for good
 
-/** Conduct a band: return who takes orders; `tell` is told of what happens: {what: "open" | "notice" | "step" | "fault", ...}. */
+const pause = (ms = 0) => new Promise((done) => setTimeout(done, ms));
+
+/** Fetch a file; what fails on the way is tried again, less and less often, until `over`. Throws where it is not to be had. */
+async function fetched(address, tell, over) {
+  for (let tries = 0; ; tries++) {
+    try {
+      const answer = await fetch(address);
+      if (answer.ok) return new Uint8Array(await answer.arrayBuffer());
+      const refused = new Error(`${address} is missing (${answer.status})`);
+      if (answer.status >= 400 && answer.status < 500) return Promise.reject(refused);
+      throw refused;
+    } catch (error) {
+      const wait_s = WAITS_S[Math.min(tries, WAITS_S.length - 1)];
+      if (over()) throw error;
+      tell({ what: "again", reason: error.message, wait_s });
+      await pause(1000 * wait_s);
+      if (over()) throw error;
+    }
+  }
+}
+
+/** Conduct a band: return who takes orders; `tell` is told of what happens:
+ * {what: "open" | "again" | "notice" | "step" | "fault", ...}. */
 export function conduct(tell) {
   let [band, bytes, playing, timer, due, tempo, late] = [null, null, false, 0, 0, 112, 0];
+  let closed = false;
   let beside = null; // a band that has learned nothing, step by step with the other
 
   const stepMs = () => 60000 / tempo / band.steps_per_beat;
@@ -28,9 +51,7 @@ export function conduct(tell) {
 
   const orders = {
     async open({ address, seed, ort = false }) {
-      const answer = await fetch(address);
-      if (!answer.ok) throw new Error(`${address} is missing (${answer.status})`);
-      bytes = new Uint8Array(await answer.arrayBuffer());
+      bytes = await fetched(address, tell, () => closed);
       let player = null;
       if (ort) {
         try {
@@ -44,6 +65,7 @@ export function conduct(tell) {
       tell({ what: "open", card: band.card, by: player ? "onnxruntime-web" : "player.js" });
     },
     start({ bpm }) {
+      if (closed) return undefined;
       tempo = bpm ?? tempo;
       clearTimeout(timer);
       [playing, due] = [true, performance.now()];
@@ -70,6 +92,10 @@ export function conduct(tell) {
   let opening = null; // what is ordered meanwhile waits for it
   return async (order) => {
     try {
+      if (order.order === "close") {
+        closed = true; // at once: it may still be opening
+        return orders.stop();
+      }
       if (order.order === "open") await (opening = orders.open(order));
       else {
         await opening?.catch(() => {}); // it told so itself

@@ -16,9 +16,14 @@ export class Voice {
     this.muted = false;
   }
 
+  /** Whether the browser still keeps it silent, until somebody touches the page. */
+  get asleep() {
+    return this.context === null || this.context.state !== "running";
+  }
+
   /** Whether anything can be heard. */
   get awake() {
-    return this.context !== null && this.context.state === "running" && !this.muted;
+    return !this.asleep && !this.muted;
   }
 
   /** Begin to sound; false where this browser has no sound. */

@@ -177,7 +177,7 @@ export function create(app) {
     const told = (name, v) => app.t(`accent.${name}.why`, { share: Math.round(100 * v) });
     const round = (x, at, value, name, low = 1) => {
       bead(pen, x, at, radius * 0.9, value, { low: -low, high: low });
-      words(pen, app.t(name === "answer" ? "neuron.answer" : `accent.${name}`), x, at === y ? y + 1.1 * radius + 14 : at + radius + 12, { size: 13, align: "center" });
+      words(pen, app.t(name === "answer" ? "neuron.answer" : `accent.${name}`), x, at === y ? y + 1.1 * radius + 14 : at + radius + 12, { size: 13, align: "center", between: [6, width - 6] });
       belt.spotAround(x, at, radius, told(name, 0));
     };
     round(before, y, b.cs[t][0], "before", 2.5);
@@ -201,7 +201,7 @@ export function create(app) {
     box(pen, x - wide / 2, y - tall / 2, wide, tall, { ring: meaning.you, radius: 3, thick: 2 });
     box(pen, x - wide / 2, y - tall / 2, wide, door, { fill: meaning.you, radius: 3 });
     box(pen, x - wide / 2, y + tall / 2 - door, wide, door, { fill: meaning.you, radius: 3 });
-    words(pen, `${name} ${Math.round(100 * open)} %`, x, y + (under ? 1 : -1) * (tall / 2 + 14), { size: 13, align: "center", colour: palette.text });
+    words(pen, `${name} ${Math.round(100 * open)} %`, x, y + (under ? 1 : -1) * (tall / 2 + 14) + (under && belt.width < 480 ? 18 : 0), { size: 13, align: "center", colour: palette.text, between: [6, belt.width - 6] });
     belt.spot(x - wide, y - tall / 2, 2 * wide, tall, why);
   }
 

@@ -2,7 +2,7 @@
 
 import { palette, shade } from "../../lib/colour.js";
 import { Adam, Rnn, distance } from "../../lib/nn.js";
-import { Frame, chart, curve, dot, line, meaning, number, scale, words } from "../draw.js";
+import { Frame, chart, curve, dot, line, meaning, number, scale, upright, words } from "../draw.js";
 import { button, group, press, row, sheet } from "../parts.js";
 
 const LENGTH = 24;
@@ -90,7 +90,7 @@ export function create(app) {
 
   function draw(pen, width, height) {
     const rows = units + 2; // what is wanted, what it plays, its units
-    const high = Math.min((height - 20) / (rows + 0.6), 66);
+    const high = Math.min((height - 20) / (rows + 0.6), 96);
     const left = Math.min(118 * scale(), width * 0.24);
     const gap = (width - left - 12) / LENGTH;
     const top = (height - high * rows) / 2;
@@ -170,11 +170,7 @@ export function create(app) {
     pen.lineWidth = 1;
     pen.strokeRect(square.x, square.y, square.width, square.height);
     words(pen, across, square.x + square.width / 2, square.y + square.height + 16, { size: 13, align: "center", most: square.width });
-    pen.save();
-    pen.translate(square.x - 16, square.y + square.height / 2);
-    pen.rotate(-Math.PI / 2);
-    words(pen, up, 0, 0, { size: 13, align: "center", most: square.height });
-    pen.restore();
+    upright(pen, up, square.x - 16, square.y + square.height / 2, { size: 13, align: "center", most: square.height });
   }
 
   begin(1);

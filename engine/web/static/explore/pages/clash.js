@@ -2,7 +2,7 @@
 
 import { palette } from "../../lib/colour.js";
 import { Neuron, XOR, XOR_WANTED, descend } from "../../lib/nn.js";
-import { Frame, boundary, chart, curve, dot, line, meaning, shaded, words } from "../draw.js";
+import { Frame, boundary, chart, curve, dot, line, meaning, shaded, upright, words } from "../draw.js";
 import { button, group, press, row, sheet, struck } from "../parts.js";
 
 // What the report's listing draws first with NumPy's generator of seed 1446: the plot that it shows.
@@ -103,11 +103,7 @@ export function create(app) {
       answers.spotAround(px, py, radius + 8, app.t("clash.point", { what: names[k], answer: p.toFixed(2), wanted: app.t(XOR_WANTED[k] ? "yes" : "no") }), () => hear(k));
     });
     words(pen, `${app.t("clash.c")} →`, box.x + side, box.y + side + 16, { size: 13, align: "right" });
-    pen.save();
-    pen.translate(box.x - 14, box.y);
-    pen.rotate(-Math.PI / 2);
-    words(pen, `${app.t("clash.sharp")} →`, 0, 0, { size: 13, align: "right" });
-    pen.restore();
+    upright(pen, `${app.t("clash.sharp")} →`, box.x - 14, box.y, { size: 13, align: "right" });
   }
 
   const legend = [

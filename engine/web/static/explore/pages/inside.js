@@ -3,10 +3,10 @@
 
 import { palette, shade, trackColour } from "../../lib/colour.js";
 import { LIKES, Remembered } from "../../lib/liking.js";
-import { Frame, curve, line, meaning, sides, words } from "../draw.js";
+import { Frame, box, curve, line, meaning, number, scale, wide, words } from "../draw.js";
 import { openJam } from "../jam.js";
 import { button, group, press, row, sheet, slider } from "../parts.js";
-import { BPM, instruments, openStage, sound, soundsIn } from "../stage.js";
+import { BPM, instruments, openStage, saysFault, sound, soundsIn } from "../stage.js";
 
 const COLUMNS = 30;
 const SEEN = 64; // steps drawn of the chosen cell
@@ -49,15 +49,14 @@ export function create(app) {
   }
 
   function told(message) {
+    if (message.what === "fault") status = "fault";
+    if (saysFault(app, message)) return;
     if (message.what === "open") {
       card = message.card;
       status = "open";
       const bar = card.steps_per_beat * card.beats_per_bar;
       seen = [new Remembered(bar), new Remembered(bar)];
       notes = [[], []];
-    } else if (message.what === "fault") {
-      status = "fault";
-      app.say("key.fault", { reason: message.reason });
     } else if (message.what === "notice") app.say("inside.notice", { reason: message.reason });
     else if (message.what === "gone") app.say("inside.gone");
     else take(message);
@@ -166,16 +165,22 @@ export function create(app) {
     }
     const layers = last.h.length;
     const rows = Math.ceil(Math.max(...last.h.map((values) => values.length)) / COLUMNS);
-    const gap = 24;
+    const gap = 24 * scale();
     const size = Math.max(Math.min((width - 16) / COLUMNS, (height - layers * gap) / (rows * layers)), 4);
-    cells = { size, x: (width - size * COLUMNS) / 2, y: gap, gap, tall: rows * size };
+    const spare = height - layers * (rows * size + gap);
+    cells = { size, x: (width - size * COLUMNS) / 2, y: gap + Math.max(spare / 2, 0), gap, tall: rows * size };
     const corner = (layer, unit) => [
       cells.x + (unit % COLUMNS) * size,
       cells.y + layer * (cells.tall + gap) + Math.floor(unit / COLUMNS) * size,
     ];
     last.h.forEach((values, layer) => {
       const [left, top] = corner(layer, 0);
-      words(pen, app.t("inside.name", { layer: layer + 1 }), left, top - 10, { size: 13 });
+      words(pen, app.t("inside.name", { layer: layer + 1 }), left, top - 10 * scale(), { size: 13 });
+      picture.spot(left, top, size * COLUMNS, cells.tall, (x, y) => {
+        const unit = Math.floor((y - top) / size) * COLUMNS + Math.floor((x - left) / size);
+        const value = now()?.last?.h[layer][unit];
+        return value === undefined ? "" : app.t("inside.cell", { layer: layer + 1, unit: unit + 1, value: number(value) });
+      }, null, "pointer");
       values.forEach((value, unit) => {
         const [x, y] = corner(layer, unit);
         pen.fillStyle = shade(palette.luts.diverging, value, -1, 1);
@@ -197,57 +202,70 @@ export function create(app) {
   }
 
   function drawOne(pen, width, height) {
+    const [left, text] = [34 * scale(), 16 * scale()];
     const name = chosen ? app.t("inside.chosen", { layer: chosen.layer + 1, unit: chosen.unit + 1 }) : app.t("inside.choose");
-    const box = new Frame(34, 10, width - 44, height * 0.42, [0, SEEN - 1], [-1, 1]);
-    sides(pen, box, name);
-    if (!now()?.last) return;
-    const steps = now().steps.slice(-SEEN);
-    steps.forEach(({ step }, k) => now().isDownbeat(step) && line(pen, [[box.px(k), box.y], [box.px(k), box.y + box.height]], palette.player, 1));
-    if (chosen) {
-      curve(pen, box, steps.map(({ h }) => h[chosen.layer][chosen.unit]), palette.network, 2.5);
-      thermometer(pen, box, now().liking(chosen.layer, chosen.unit));
+    words(pen, name, 12, text, { size: 14, bold: true, colour: palette.text });
+    const frame = new Frame(left, 2 * text, width - left - 10, height * 0.36, [0, SEEN - 1], [-1, 1]);
+    for (const value of [-1, 0, 1]) {
+      line(pen, [[frame.x, frame.py(value)], [frame.x + frame.width, frame.py(value)]], palette.line, 1);
+      words(pen, number(value, 0), frame.x - 6, frame.py(value), { size: 12, align: "right" });
     }
+    const steps = now()?.last ? now().steps.slice(-SEEN) : [];
+    steps.forEach(({ step }, k) => now().isDownbeat(step) && line(pen, [[frame.px(k), frame.y], [frame.px(k), frame.y + frame.height]], palette.player, 1));
+    if (chosen && steps.length) curve(pen, frame, steps.map(({ h }) => h[chosen.layer][chosen.unit]), palette.network, 2.5);
+    one.spot(frame.x, frame.y, frame.width, frame.height, app.t("inside.curve"));
+    const below = frame.y + frame.height + 1.4 * text;
+    thermometer(pen, width, below, steps.length && chosen ? now().liking(chosen.layer, chosen.unit) : null);
+    if (!steps.length) return;
     const both = seen[1].last !== null;
-    const top = box.y + box.height + 10;
-    const tall = (height - top - 10) / (both ? 2 : 1);
-    roll(pen, notes[0], seen[0], top, tall, width, both ? "inside.trained" : "", !hearsUntrained);
-    if (both) roll(pen, notes[1], seen[1], top + tall, tall, width, "inside.untrained", hearsUntrained);
+    const top = below + text;
+    const tall = (height - top - 6) / (both ? 2 : 1);
+    roll(pen, notes[0], seen[0], top, tall, width, both ? "inside.trained" : "inside.notes", !hearsUntrained, both);
+    if (both) roll(pen, notes[1], seen[1], top + tall, tall, width, "inside.untrained", hearsUntrained, both);
   }
 
   /** How much the chosen cell likes the downbeat; from the mark on it does. */
-  function thermometer(pen, box, effect) {
-    const height = (value) => (Math.min(value, HOTTEST) / HOTTEST) * box.height;
-    pen.fillStyle = palette.line;
-    pen.fillRect(12, box.y, 10, box.height);
-    pen.fillStyle = effect >= LIKES ? palette.player : palette.soft;
-    pen.fillRect(12, box.y + box.height - height(effect ?? 0), 10, height(effect ?? 0));
-    const mark = box.y + box.height - height(LIKES);
-    line(pen, [[8, mark], [26, mark]], palette.text, 2);
-    const text = effect === null ? app.t("inside.listens") : app.t("inside.effect", { effect: effect.toFixed(1) });
-    words(pen, text, box.x + 8, box.y + box.height - 12, { size: 13, colour: palette.text });
+  function thermometer(pen, width, y, effect) {
+    const name = app.t("inside.likes");
+    words(pen, name, 12, y, { size: 13 });
+    const x = 12 + wide(pen, name, 13) + 12;
+    const most = width - x - 12 - 40 * scale();
+    const half = 6 * scale();
+    box(pen, x, y - half, most, 2 * half, { fill: palette.line, radius: 3 });
+    if (effect === null) words(pen, app.t(chosen ? "inside.listens" : "inside.choose"), x + 8, y, { size: 12, most: most - 12 });
+    else {
+      box(pen, x, y - half, (Math.min(effect, HOTTEST) / HOTTEST) * most, 2 * half, { fill: effect >= LIKES ? palette.player : palette.soft, radius: 3 });
+      words(pen, effect.toFixed(1), width - 12, y, { size: 13, align: "right", colour: palette.text, bold: true });
+    }
+    const mark = x + (LIKES / HOTTEST) * most;
+    line(pen, [[mark, y - half - 3], [mark, y + half + 3]], palette.text, 2);
+    one.spot(12, y - half - 4, width - 24, 2 * half + 8, app.t("inside.likes.why", { likes: LIKES }));
   }
 
-  function roll(pen, played, remembered, top, tall, width, name, heard) {
+  function roll(pen, played, remembered, top, tall, width, name, heard, both) {
     const steps = remembered.steps.slice(-SEEN);
     if (!steps.length) return;
-    const box = new Frame(34, top, width - 44, tall - 6, [0, SEEN - 1], [28, 98]);
+    const head = 20 * scale();
+    words(pen, app.t(name), 12, top + head / 2, { size: 13, colour: heard ? palette.text : palette.soft });
+    if (both && heard) words(pen, app.t("inside.heard"), width - 12, top + head / 2, { size: 13, align: "right", colour: palette.network });
+    const frame = new Frame(34 * scale(), top + head, width - 34 * scale() - 10, tall - head - 6, [0, SEEN - 1], [28, 98]);
     for (const { track, pitch, step, level } of played) {
       if (step < steps[0].step) continue;
       pen.globalAlpha = heard ? 1 : 0.5;
       pen.fillStyle = trackColour({ ...card.tracks[track], index: track });
-      pen.fillRect(box.px(step - steps[0].step), box.py(pitch), Math.max(box.width / 70, 2), 2 + 3 * level);
+      pen.fillRect(frame.px(step - steps[0].step), frame.py(pitch), Math.max(frame.width / 70, 2), 2 + 3 * level);
     }
     pen.globalAlpha = 1;
-    if (name) sides(pen, box, app.t(name), heard ? app.t("inside.heard") : "");
+    one.spot(frame.x, top, frame.width, tall, app.t("inside.notes.why"));
   }
 
   return {
     nodes: [
       row(picture.node, one.node),
-      group("chips", layerOf.node, unitOf.node, hint),
-      group("chips", quiet, quietLayer, all, mind, pause, ...(app.served.jam ? [stage] : [])),
+      group("sliders", layerOf.node, unitOf.node),
+      group("chips", hint, quiet, quietLayer, all, mind, pause, ...(app.served.jam ? [stage] : [])),
     ],
-    legend: [["block", meaning.yes, app.t("inside.yes")], ["block", meaning.no, app.t("inside.no")], ["line", meaning.you, app.t("inside.downbeat")], ...instruments(app)],
+    legend: [["block", meaning.yes, app.t("inside.yes")], ["block", meaning.no, app.t("inside.no")], ["line", meaning.you, app.t("inside.downbeat")], ["ring", palette.chosen, app.t("inside.isSilent")], ...instruments(app)],
     frame,
     leave: () => source.close(),
   };

@@ -1,10 +1,11 @@
 // 0. One key: the network plays; whoever presses a key is answered.
 
 import { palette, trackColour } from "../../lib/colour.js";
-import { dot, meaning, words } from "../draw.js";
-import { keys, row, sheet } from "../parts.js";
-import { BPM, instruments, openStage, sound, soundsIn } from "../stage.js";
+import { dot, meaning, upright, words } from "../draw.js";
+import { keys, noteName, row, sheet } from "../parts.js";
+import { BPM, instruments, openStage, saysFault, sound, soundsIn } from "../stage.js";
 
+const LEFT = 30; // pixels for the words that say which way is up
 const FIRST = 60;
 const COUNT = 13;
 const SEEN_S = 8;
@@ -20,12 +21,11 @@ export function create(app) {
   let [yours, answered, ghost] = [-Infinity, true, null];
   const held = new Map(); // what holds it: a pitch, at most one of each
   const stage = openStage((message) => {
+    if (message.what === "fault") status = "fault";
+    if (saysFault(app, message)) return;
     if (message.what === "open") {
       tracks = message.card.tracks.map((track, index) => ({ ...track, index }));
       status = "open";
-    } else if (message.what === "fault") {
-      status = "fault";
-      app.say("key.fault", { reason: message.reason });
     } else if (message.what === "step") take(message);
   }, { ort: app.query.has("ort") });
   const picture = sheet(app.t("key.sees"), touch, app.t("key.heard"));
@@ -115,12 +115,17 @@ export function create(app) {
   function draw(pen, width, height, now) {
     if (status === "opening") words(pen, app.t("key.opening"), width / 2, height / 2, { size: 18, align: "center" });
     for (const { track, pitch, level = 0.8, at, yours: own, answer } of notes) {
-      const x = width - ((now - at) / SEEN_S) * width;
+      const x = width - 8 - ((now - at) / SEEN_S) * (width - 8 - LEFT);
       const drums = !own && tracks[track].kind === "drums";
       const y = drums ? height - 14 - (pitch % 6) * 5 : height - 50 - ((pitch - 28) / 70) * (height - 70);
       dot(pen, x, y, own ? 9 : answer ? 7 : 3 + 5 * level, own ? palette.player : trackColour(tracks[track]), answer ? palette.text : null);
+      const who = own ? app.t("key.you") : app.t(`track.${tracks[track].name}`);
+      picture.spotAround(x, y, 8, () => (drums ? who : app.t("key.note", { who, note: noteName(pitch) })));
     }
-    words(pen, app.t("key.now"), width - 12, 16, { align: "right" });
+    words(pen, app.t("key.ago", { seconds: SEEN_S }), LEFT, 16, { size: 13 });
+    words(pen, app.t("key.now"), width - 12, 16, { size: 13, align: "right" });
+    upright(pen, app.t("neuron.high"), 14, 40, { size: 13, align: "right" });
+    upright(pen, app.t("neuron.low"), 14, height - 44, { size: 13 });
     if (ghost && ghost.pitch !== null) words(pen, app.t("key.ghost"), width / 2, 16, { align: "center" });
   }
 

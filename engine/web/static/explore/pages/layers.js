@@ -159,7 +159,7 @@ export function create(app) {
 
   function axes(pen, project) {
     const ends = choice.units === 3 ? [[1.12, -1, -1], [-1, 1.12, -1], [-1, -1, 1.2]] : [[1, -1.12, -1], [-1.12, 1, -1]];
-    ends.forEach((end, k) => words(pen, "abc"[k], ...project(end), { size: 14, align: "center", bold: true }));
+    ends.forEach((end, k) => words(pen, "abc"[k], ...project(end), { size: 14, align: "center", bold: true, colour: palette.text, halo: palette.panel }));
   }
 
   function fill(pen, corners, colour, alpha) {

@@ -122,7 +122,7 @@ export function create(app) {
       const [px, py] = [x + ((u % 2) - 0.5) * 2.15 * radius, rows.memory + ((u >> 1) - 0.5) * pitch - (backwards ? 8 : 0)];
       const [h, dh] = [done.hs[t + 1][u], back.dhs[t][u]];
       bead(pen, px, py, radius, h, { ring: here ? meaning.forward : palette.line });
-      if (passed) words(pen, number(dh, digits(dh)), px, py + radius + 9, { size: 12, colour: meaning.back, align: "center", bold: true });
+      if (passed) words(pen, number(dh, digits(dh)), px, py + radius + 9, { size: 12, colour: meaning.back, align: "center", bold: true, most: 2.15 * radius - 5 });
       picture.spotAround(px, py, radius, app.t("memory.unit", { unit: u + 1, note: names[GIVEN[t]], h: number(h), dh: number(dh, 3) }));
     }
     const p = softmax(done.ys[t]);
@@ -155,7 +155,7 @@ export function create(app) {
     picture.spot(x, y - 6, Math.abs(to[0] - from[0]) + 20, Math.abs(to[1] - from[1]) + 12, app.t(`memory.${name}`));
   }
 
-  const digits = (value) => (Math.abs(value) < 0.095 ? 3 : 2);
+  const digits = (value) => (Math.abs(value) < 0.0095 ? 3 : 2);
   const size = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
   begin();
   const legend = [

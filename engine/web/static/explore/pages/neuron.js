@@ -3,7 +3,7 @@
 import { palette } from "../../lib/colour.js";
 import { el } from "../../lib/dom.js";
 import { beginner, descend, error, lineThrough, points } from "../../lib/nn.js";
-import { Frame, arrow, bead, boundary, chart, curve, dot, line, meaning, number, scale, shaded, words } from "../draw.js";
+import { Frame, arrow, bead, boundary, chart, curve, dot, line, meaning, number, scale, shaded, upright, words } from "../draw.js";
 import { button, group, press, row, sheet, slider } from "../parts.js";
 
 const SEED = 3;
@@ -125,7 +125,7 @@ export function create(app) {
   }
 
   const told = (k) => ({
-    pitch: xs[k][0].toFixed(1), length: xs[k][1].toFixed(1), wanted: app.t(ys[k] ? "yes" : "no"), answer: app.t(guesses[k].p > 0.5 ? "yes" : "no"),
+    pitch: number(xs[k][0], 1), length: number(xs[k][1], 1), wanted: app.t(ys[k] ? "yes" : "no"), answer: app.t(guesses[k].p > 0.5 ? "yes" : "no"),
   });
 
   function check() {
@@ -219,12 +219,8 @@ export function create(app) {
     }
     words(pen, app.t("neuron.low"), box.x, height - 12, { size: 13 });
     words(pen, app.t("neuron.high"), box.x + box.width, height - 12, { size: 13, align: "right" });
-    pen.save();
-    pen.translate(14, box.y + box.height);
-    pen.rotate(-Math.PI / 2);
-    words(pen, app.t("neuron.short"), 0, 0, { size: 13 });
-    words(pen, app.t("neuron.long"), box.height, 0, { size: 13, align: "right" });
-    pen.restore();
+    upright(pen, app.t("neuron.short"), 14, box.y + box.height, { size: 13 });
+    upright(pen, app.t("neuron.long"), 14, box.y, { size: 13, align: "right" });
   }
 
   function drawGraph(pen, width, height, now) {
@@ -254,14 +250,14 @@ export function create(app) {
     const parts = [...guess.weighted, neuron.values.b[0]];
     ["neuron.pitch", "neuron.length", "neuron.always"].forEach((name, k) => {
       bead(pen, ...inputs[k], unit, values[k], { label: app.t(name), low: -3, high: 3 });
-      graph.spotAround(...inputs[k], unit, `${app.t(name)}: ${values[k].toFixed(2)}`);
+      graph.spotAround(...inputs[k], unit, `${app.t(name)}: ${number(values[k])}`);
       bead(pen, ...weighted[k], unit, shownAt(1) ? parts[k] : 0, { low: -6, high: 6, shown: shownAt(1), label: `× ${number(weights[k], 1)}` });
-      graph.spotAround(...weighted[k], unit, app.t("neuron.weighted", { value: values[k].toFixed(2), weight: weights[k].toFixed(2), part: parts[k].toFixed(2) }));
+      graph.spotAround(...weighted[k], unit, app.t("neuron.weighted", { value: number(values[k]), weight: number(weights[k]), part: number(parts[k]) }));
     });
     bead(pen, ...sum, unit, shownAt(2) ? guess.z : 0, { label: app.t("neuron.sum"), low: -6, high: 6, shown: shownAt(2) });
     bead(pen, ...answer, unit, shownAt(3) ? 2 * p - 1 : 0, { label: app.t("neuron.answer"), shown: shownAt(3), text: p.toFixed(2) });
     bead(pen, ...wrong, unit, shownAt(4) ? 2 * missing : 0, { label: app.t("neuron.wrong"), shown: shownAt(4), text: missing.toFixed(2) });
-    graph.spotAround(...sum, unit, app.t("neuron.sum.why", { value: guess.z.toFixed(2) }));
+    graph.spotAround(...sum, unit, app.t("neuron.sum.why", { value: number(guess.z) }));
     graph.spotAround(...answer, unit, app.t("neuron.answer.why", { value: p.toFixed(2), wanted }));
     graph.spotAround(...wrong, unit, app.t("neuron.wrong.why", { value: missing.toFixed(2), wanted }));
     if (shownAt(4)) words(pen, app.t("neuron.wanted", { wanted }), wrong[0] + unit, wrong[1] + unit + 32 * scale(), { size: 13, align: "right", colour: ys[at] ? meaning.yes : meaning.no });
@@ -275,22 +271,26 @@ export function create(app) {
 
   /** The gradients travel back along the graph. */
   function back(pen, { weighted, sum, answer, wrong, unit, now }) {
-    const tell = (name, value, [x, y]) => words(pen, `${name} ${number(value, 3)}`, x, y - unit - 11 * scale(), { size: 13, colour: meaning.back, align: "center", bold: true, halo: palette.panel });
+    const tell = (name, value, [x, y], why) => {
+      const above = y - unit - 11 * scale();
+      words(pen, `${name} ${number(value, 3)}`, x, above, { size: 13, colour: meaning.back, align: "center", bold: true, halo: palette.panel });
+      graph.spot(x - 1.4 * unit, above - 10, 2.8 * unit, 20, app.t(`neuron.${why}.why`, { value: number(value, 3) }));
+    };
     const link = (from, to, needed, dy = 12) => {
       const ends = [[from[0] - unit, from[1] + dy], [to[0] + unit + 4, to[1] + dy]];
       arrow(pen, ...ends, meaning.back, 2.5);
       if (stage === needed && !app.reduced) travel(pen, ...ends, now, meaning.back);
     };
     link(wrong, answer, 5);
-    tell("dp", gradients.dp, answer);
+    tell("dp", gradients.dp, answer, "dp");
     if (stage >= 6) {
       link(answer, sum, 6);
-      tell("dz", gradients.dz, sum);
+      tell("dz", gradients.dz, sum, "dz");
     }
     if (stage < 7) return;
     weighted.forEach((place, k) => {
       link(sum, place, 7);
-      tell(["dw₁", "dw₂", "db"][k], [...gradients.values.w, gradients.values.b[0]][k], place);
+      tell(["dw₁", "dw₂", "db"][k], [...gradients.values.w, gradients.values.b[0]][k], place, "dw");
     });
   }
 

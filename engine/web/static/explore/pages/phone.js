@@ -5,7 +5,7 @@ import { el } from "../../lib/dom.js";
 import { qr } from "../../lib/qr.js";
 import { words } from "../draw.js";
 import { row, sheet } from "../parts.js";
-import { BPM, instruments, openStage, sound, soundsIn } from "../stage.js";
+import { BPM, instruments, openStage, saysFault, sound, soundsIn } from "../stage.js";
 
 const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
 const SEEN = 96; // steps
@@ -22,11 +22,11 @@ export function create(app) {
   const code = qr(address);
   let [tracks, notes, step] = [[], [], 0];
   const stage = openStage((message) => {
+    if (saysFault(app, message)) return;
     if (message.what === "open") {
       tracks = message.card.tracks;
       stage.send("start", { bpm: BPM });
-    } else if (message.what === "fault") app.say("key.fault", { reason: message.reason });
-    else if (message.what === "step") {
+    } else if (message.what === "step") {
       step = message.step;
       sound(app.voice, tracks, message.begun, soundsIn(message.at));
       notes = [...notes, ...message.begun.map((one) => ({ ...one, step }))].filter((one) => one.step > step - SEEN);
