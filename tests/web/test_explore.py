@@ -128,7 +128,9 @@ def test_a_server_with_wrong_types_gets_a_word_and_no_white_page(browser: Browse
 def test_without_threads_without_sound_without_webgl_and_without_the_network(browser: Browser, address: str) -> None:
     script = """delete window.Worker; delete window.AudioContext; delete window.webkitAudioContext;
         const get = HTMLCanvasElement.prototype.getContext;
-        HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...more); };"""
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+          return kind.startsWith('webgl') ? null : get.call(this, kind, ...more);
+        };"""
     page, faults = opened(browser, f"{address}#inside", script=script)
     page.get_by_role("button", name="a hint").click()
     page.get_by_text("This browser gives no sound.").wait_for()
