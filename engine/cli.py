@@ -170,6 +170,13 @@ def _parser() -> argparse.ArgumentParser:
     patches.add_argument("--json", action="store_true")
     patches.set_defaults(run=_patches)
 
+    plugins = commands.add_parser("plugins", help="the plugins that can be hosted here; scans what is new")
+    plugins.add_argument("name", nargs="?", metavar="NAME", help="one of them in full: its name, its id or its file")
+    plugins.add_argument("--again", action="store_true", help="scan everything anew, what failed too")
+    plugins.add_argument("--all", action="store_true", help="those that cannot be hosted too, with the reason")
+    plugins.add_argument("--json", action="store_true")
+    plugins.set_defaults(run=_plugins)
+
     for name, (_, _, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)  # for the list of commands; main() sends them on
     return parser
@@ -208,6 +215,7 @@ def _jam(arguments: argparse.Namespace) -> int:
 
 
 def _play(console: Console, config: Config, duration_s: float | None, arguments: argparse.Namespace) -> int:
+    from engine.app.plugins import look_for_plugins
     from engine.app.status import Status, summary
     from engine.app.supervisor import Supervisor
     from engine.app.terminal import Pauses
@@ -216,6 +224,7 @@ def _play(console: Console, config: Config, duration_s: float | None, arguments:
     with Status(console) as status, Keyboard(status.tell) as keyboard, Pauses(keyboard, status):
         if keyboard.here:
             status.tell(0, HELP)
+        look_for_plugins(config, lambda text: status.tell(0, text))
         supervisor = Supervisor(config, status.tell, DEMO if arguments.demo else None)
         try:
             supervisor.run(duration_s, status.show, arguments.report, keyboard)
@@ -318,6 +327,14 @@ def _patches(arguments: argparse.Namespace) -> int:
     from engine.app.instruments import show
 
     for line in show(arguments.name, arguments.json):
+        print(line)
+    return 0
+
+
+def _plugins(arguments: argparse.Namespace) -> int:
+    from engine.app.plugins import show
+
+    for line in show(arguments.name, arguments.again, arguments.all, arguments.json):
         print(line)
     return 0
 

@@ -32,7 +32,8 @@ from engine.core.messages import ERROR, INFO, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
 from engine.core.process import Spec, start
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
-from engine.core.roles import PROCESSES, ROLES, role_of
+from engine.core.roles import HOST, HOSTS, PROCESSES, ROLES, role_of
+from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
 
@@ -64,7 +65,7 @@ class Supervisor:
         registry = registry_of(card)
         chords = config.harmony_path()
         stems = config.session.record and config.session.stems
-        layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None, stems)
+        layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None, stems, EXCHANGE)
         if taken := taken_ports(config):
             raise ConfigError(taken)
         self.link = Link.create(layout)
@@ -113,6 +114,7 @@ class Supervisor:
             next_report_s = 0.0
             while not self._stop and (end_s is None or time.monotonic() < end_s):
                 self._wait(STATUS_S if end_s is None else min(STATUS_S, max(end_s - time.monotonic(), 0)), keyboard)
+                self._start_hosts()
                 self._read()
                 show(self.snapshot())
                 if time.monotonic() >= next_report_s:
@@ -146,7 +148,7 @@ class Supervisor:
             self._tell(WARNING, f"{key}: {error.strerror}; the jam goes on without it; to allow it: {AWAKE_REMEDY}")
 
     def _start(self) -> None:
-        for name in PROCESSES:
+        for name in (role.name for role in ROLES if not role.on_demand):
             process, pipe = start(name, self._spec)
             self._children[name] = _Child(name, process, pipe)
         deadline_s = time.monotonic() + READY_S
@@ -162,6 +164,7 @@ class Supervisor:
             if not begun and not {"audio", "network"} & waiting.keys():
                 begun = True
                 self.live.fire("transport.start")
+            self._start_hosts()
             self._read()
         page = (self._children["feed"].ready or {}).get("page")
         if page:
@@ -227,6 +230,16 @@ class Supervisor:
         self._tell(WARNING, f"the {child.name} process died (exit {child.process.exitcode}) and is started again")
         child.process.close()
         child.process, child.pipe = start(child.name, replace(self._spec, restarted=True))
+
+    def _start_hosts(self) -> None:
+        """Start the processes that the audio process wants for its plugins and that are not there yet."""
+        latest = self.link["hosts"].latest()
+        wanted = 0 if latest is None or self._stop else int(latest["hosts"])
+        for number in range(HOSTS):
+            name = f"{HOST}{number}"
+            if wanted >> number & 1 and name not in self._children:
+                process, pipe = start(name, self._spec)
+                self._children[name] = _Child(name, process, pipe)
 
     def _read(self) -> None:
         for name, reader in self._notices.items():

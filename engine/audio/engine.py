@@ -12,9 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.audio.controls import Controls
-from engine.audio.messages import FreeInstrument, LoadPatch, LogMessage, RebuildTrack
+from engine.audio.hosts import Hosts
+from engine.audio.messages import Change, FreeInstrument, LoadPatch, LogMessage, RebuildTrack
 from engine.audio.mixer import Mixer
 from engine.audio.player import Player
+from engine.audio.rack import Rack
 from engine.audio.sounding import Sounding
 from engine.audio.track import Track
 from engine.audio.worker import Worker
@@ -76,10 +78,13 @@ class AudioEngine:
         self.player.add(KeysInput(link["keys"].reader()))
         if source is not None:
             self.player.add(source)
-        self.mixer = Mixer(_patches(self._live, config, card), config, rate_hz, self._tell)
+        self.mixer = Mixer(
+            _patches(self._live, config, card), config, rate_hz, self._tell, Hosts(link, rate_hz, self.worker.tell)
+        )
         if "stems" in link:
             self.mixer.record_stems(link.writer("stems"))
-        self.worker.begin(self.mixer)
+        self.rack = Rack(self.mixer, self.mixer.hosts, self._live, config, rate_hz, self.worker.tell)
+        self.worker.begin(self.mixer, self.rack)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         lead_in_beats = 0 if beat is None else 1
         beat = beat or sources.named(config.clock.source, self._live, rate_hz, card.beats_per_bar)
@@ -155,10 +160,11 @@ class AudioEngine:
         else:
             for rung_out in self.mixer.listen():
                 self.worker.requests.put(FreeInstrument(rung_out))
+                self.mixer.compensate()
             self._sounding.end_deferred()
             self.player.hear(self.frame, end)
             self._play_network(end)
-        self.mixer.render(self.frame)
+        self.mixer.render(self.frame, self.transport.line)
         if self.mixer.limiter.broken_blocks != self._broken_blocks:
             self._find_the_broken()
         self._wave.push_bytes(self.frame.to_bytes(8, "little"), self._sound)
@@ -171,16 +177,21 @@ class AudioEngine:
     def _take_replies(self) -> None:
         """Play on what the worker has built."""
         reply = self.worker.replies.popleft()
+        if isinstance(reply, Change):
+            reply.do()
+            return
         for place, value in reply.values:
             self._live.values.write(place, value)
         replaced = reply.track.replace(reply.strip, reply.knobs)
         reply.track.turn_knobs(self._live.values.numbers)
+        self.mixer.compensate()
         if replaced is not None:
             self.worker.requests.put(FreeInstrument(replaced))
 
     def _take_parameters(self) -> None:
         self.transport.take_parameters(self.frame)
         if not self._closing:
+            self.rack.turn(self._live.values.numbers)
             muted = self._controls.turn(self._live.values.numbers)
             for track in muted - self._muted - {PLAYER}:
                 if self.outlet is not None:

@@ -5,8 +5,10 @@ Runs on: audio process.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.audio.plugins import PluginStrip
 from engine.audio.track import Knob, Strip, Track
 
 
@@ -29,7 +31,7 @@ class RebuildTrack:
 class FreeInstrument:
     """To the control thread: let go of an instrument that is not heard any more."""
 
-    strip: Strip
+    strip: Strip | PluginStrip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,16 @@ class ReplaceInstrument:
     """To the block loop: play this track on another instrument from the next block on."""
 
     track: Track
-    strip: Strip
+    strip: Strip | PluginStrip
     knobs: list[Knob]
     values: list[tuple[int, float]]  # what to write into the table of parameters then, each with its place
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """To the block loop: do this between two blocks."""
+
+    do: Callable[[], object]
 
 
 Request = LogMessage | RebuildTrack | FreeInstrument | LoadPatch

@@ -5,15 +5,18 @@ Runs on: audio process (audio callback). pyo renders the buses; all that follows
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from engine.audio.faders import Faders
+from engine.audio.hosts import Hosts
 from engine.audio.instrument import Instrument
 from engine.audio.limiter import Limiter
 from engine.audio.plain import BEAT, DOWNBEAT, Click
+from engine.audio.plugins import PluginStrip
 from engine.audio.processor import Chain, Processor
 from engine.audio.server import boot, output_of
 from engine.audio.stems import Stems
@@ -21,10 +24,12 @@ from engine.audio.track import Strip, Track
 from engine.core.config import Config
 from engine.core.link import Writer
 from engine.core.messages import BLOCK, OUTPUTS, PLAYER
+from engine.host.plugin import Moment
+from engine.transport.timeline import BeatTimeline
 
 LISTEN_BLOCKS = 4  # from listening to one track to listening to the next
 SENDS = 2
-_NOTHING: list[Strip] = []
+_NOTHING: list[Strip | PluginStrip] = []
 
 
 class Send:
@@ -55,7 +60,12 @@ class Mixer:
     """
 
     def __init__(
-        self, patches: Mapping[str, str], config: Config, rate_hz: float, on_fault: Callable[[str], None] = lambda _text: None
+        self,
+        patches: Mapping[str, str],
+        config: Config,
+        rate_hz: float,
+        on_fault: Callable[[str], None] = lambda _text: None,
+        hosts: Hosts | None = None,
     ) -> None:
         """Boot pyo's server and build every instrument.
 
@@ -63,6 +73,7 @@ class Mixer:
         that was left out for it.
         """
         *tracks, player = patches
+        self.hosts = hosts or Hosts(None, rate_hz, on_fault)
         # The limiter tells of what is no number; numpy's own words would keep the callback waiting for the terminal.
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"engine\.audio\.")
         self._on_fault = on_fault
@@ -80,6 +91,8 @@ class Mixer:
         self.block = np.zeros((BLOCK, OUTPUTS), np.float32)
         self.tracks = [Track(name, bus, patches[name], self._aim) for bus, name in enumerate(tracks)]
         self.player = Track(player, len(tracks), patches[player], self._aim)
+        self._moment = Moment()
+        self._plugins: list[PluginStrip] = []  # that play or ring out
         self.metronome = Strip(Instrument("metronome", Click), len(tracks) + 1)
         self._faders.aim(len(tracks) + 1, 1.0, 1.0)
         self._stems: Stems | None = None
@@ -101,7 +114,7 @@ class Mixer:
         """Sound the metronome, at a level 0..1."""
         self.metronome.instrument.note_on(DOWNBEAT if downbeat else BEAT, level)
 
-    def listen(self) -> list[Strip]:
+    def listen(self) -> list[Strip | PluginStrip]:
         """Once a block: listen to the tracks in turn, so that what is silent may sleep. Return what is not needed any more."""
         self._turn += 1
         if self._turn % LISTEN_BLOCKS:
@@ -113,9 +126,18 @@ class Mixer:
         """From here on, publish each bus by itself too."""
         self._stems = Stems(self._faders, writer)
 
-    def render(self, frame: int) -> None:
-        """Render the block that begins at `frame` into `block`, float32 (BLOCK, OUTPUTS)."""
-        self._process()
+    def render(self, frame: int, line: BeatTimeline | None = None) -> None:
+        """Render the block that begins at `frame` into `block`, float32 (BLOCK, OUTPUTS). `line`: the beat, for plugins."""
+        hosts = self.hosts
+        if hosts.is_needed:
+            # Their processes work while pyo does.
+            hosts.post(_moment(self._moment, frame, line))
+            self._process()
+            hosts.collect()
+            for strip in self._plugins:
+                strip.add_to(self._buses)
+        else:
+            self._process()
         for bus, chain in self._inserted:
             self._insert_block[:] = bus
             chain.process(self._insert_block)
@@ -133,14 +155,29 @@ class Mixer:
     def insert(self, track: int, processor: Processor) -> None:
         """Put an effect behind those that a track has already."""
         self._inserts[self[track].bus].processors.append(processor)
-        self._compensate()
+        self.compensate()
 
-    def _compensate(self) -> None:
+    def insert_at(self, where: str, processor: Processor) -> None:
+        """The same by name: of a track, "player", "send1", "send2" or "master"."""
+        if where == "master":
+            self.master.processors.append(processor)
+        elif where in ("send1", "send2"):
+            self.sends[int(where[-1]) - 1].chain.processors.append(processor)
+        else:
+            bus = next(track.bus for track in self if track.name == where)
+            self._inserts[bus].processors.append(processor)
+        self.compensate()
+
+    def compensate(self) -> None:
         """Let the tracks of the network and the metronome wait for the slowest of them."""
-        band = [chain for bus, chain in enumerate(self._inserts) if bus != self.player.bus]
-        slowest = max(chain.latency_frames for chain in band)
-        for chain in band:
-            chain.wait(slowest - chain.latency_frames)
+        self._plugins = [strip for track in self for strip in track.strips if isinstance(strip, PluginStrip)]
+        before = {track.bus: track.latency_frames for track in self}
+        late = {
+            bus: before.get(bus, 0) + chain.latency_frames for bus, chain in enumerate(self._inserts) if bus != self.player.bus
+        }
+        slowest = max(late.values())
+        for bus, frames in late.items():
+            self._inserts[bus].wait(slowest - frames)
         self._inserted = [
             (self._buses[:, OUTPUTS * bus : OUTPUTS * (bus + 1)], chain)
             for bus, chain in enumerate(self._inserts)
@@ -178,3 +215,17 @@ class Mixer:
         """Take pyo's server down; nothing can be rendered afterwards."""
         self._server.stop()
         self._server.shutdown()
+
+
+def _moment(moment: Moment, frame: int, line: BeatTimeline | None) -> Moment:
+    """Write into `moment` where the music is at a frame."""
+    moment.frame = frame
+    if line is not None:
+        moment.is_playing = bool(line.playing)
+        moment.tempo_bpm = line.tempo_bpm
+        moment.beat = max(line.beat_at(frame), line.beat) if line.playing else line.beat
+        bars = math.floor(line.place(moment.beat) / line.beats_per_bar)
+        moment.bar = bars
+        moment.bar_beat = moment.beat - (line.place(moment.beat) - bars * line.beats_per_bar)
+        moment.numerator, moment.denominator = line.numerator, line.denominator
+    return moment

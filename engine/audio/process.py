@@ -36,6 +36,7 @@ from engine.transport.sample_clock import SampleClock
 
 SWITCH_S = 1e-4  # what another thread may keep the audio callback waiting; Python's own default is four blocks
 WATCH_S = 0.5  # how often the control thread looks after the device
+HOSTS_S = 0.02  # ... and, where there are any, at the processes that host plugins
 POLL_S = 1.0  # ... and after named ports
 WARM_BLOCKS = 16
 BEGIN_ANEW = 3  # exit status: nothing failed, but a new process is needed
@@ -196,7 +197,8 @@ class Studio:
         """The control thread."""
         look_s = poll_s = time.monotonic()
         while not self._ending:
-            self.engine.worker.run_pending(WATCH_S)
+            self.engine.worker.run_pending(HOSTS_S if self.engine.mixer.hosts.is_needed else WATCH_S)
+            self.engine.rack.poll()
             now_s = time.monotonic()
             if now_s >= look_s:
                 look_s = now_s + WATCH_S

@@ -36,7 +36,7 @@ class Sounding:
             self._deferred = [d for d in self._deferred if (d[0], d[2]) != (track, pitch)]
         channel.sounding[pitch] = frame
         worked = channel.working
-        channel.note_on(pitch, velocity)
+        channel.note_on(pitch, velocity, frame - self.frame)
         if worked and not channel.working:
             self.give_up(track, channel)
 
@@ -50,7 +50,7 @@ class Sounding:
             self._deferred.append((track, step, pitch))
             return
         del channel.sounding[pitch]
-        channel.note_off(pitch)
+        channel.note_off(pitch, frame - self.frame)
         self.tell(frame, step, NOTE_OFF, track, pitch)
 
     def end_deferred(self) -> None:

@@ -16,9 +16,11 @@ from engine.audio.instrument import Instrument
 from engine.audio.library import fault, load
 from engine.audio.limiter import RUNAWAY
 from engine.audio.plain import Plain
+from engine.audio.plugins import PluginNotes, PluginStrip
 from engine.audio.voices import GLIDE_S, SILENT, Notes
 from engine.core.errors import PatchError
 from engine.core.messages import OUTPUTS
+from engine.host.plugin import is_plugin
 
 OPEN_BLOCKS = 32  # silent for so long, a hushed track is opened again
 SLEEP_BLOCKS = 4500  # ... and an instrument sleeps; 6 s at 48 kHz, longer than any echo waits to come back
@@ -114,10 +116,12 @@ class Track:
         self._silent = False
         self._open = True  # False: hushed, until the tail has died away
         self._hushed_blocks = 0
-        self._ringing: list[Strip] = []  # instruments that were replaced and still sound
+        self._ringing: list[Strip | PluginStrip] = []  # instruments that were replaced and still sound
         self.knobs: list[Knob] = []
+        self.strip: Strip | PluginStrip
         try:
-            self.strip = Strip(Instrument(patch, load(patch)), bus)
+            # A plugin comes when its process has loaded it; until then plain keys play.
+            self.strip = Strip(Instrument("plain", Plain) if is_plugin(patch) else Instrument(patch, load(patch)), bus)
         except PatchError as error:
             self.fault = str(error)
             self.strip = Strip(Instrument("plain", Plain), bus)
@@ -133,9 +137,14 @@ class Track:
         return self.strip.instrument.notes.held
 
     @property
-    def notes(self) -> list[Notes]:
+    def notes(self) -> list[Notes | PluginNotes]:
         """The voices of all that may sound."""
-        return [strip.instrument.notes for strip in self._strips]
+        return [strip.instrument.notes for strip in self.strips]
+
+    @property
+    def latency_frames(self) -> int:
+        """By which it is heard later than it is played."""
+        return max((strip.latency_frames for strip in self.strips if isinstance(strip, PluginStrip)), default=0)
 
     @property
     def gains(self) -> tuple[float, float]:
@@ -158,8 +167,11 @@ class Track:
                 knob.value = value
                 knob.turn(float(value))
 
-    def note_on(self, pitch: int, velocity: int) -> None:
-        """Begin a note, `velocity` 1..127. A patch that raises is out from here on: `working` is False and `fault` says why."""
+    def note_on(self, pitch: int, velocity: int, offset: int = 0) -> None:
+        """Begin a note, `velocity` 1..127. A patch that raises is out from here on: `working` is False and `fault` says why.
+
+        `offset`: frames into the block that is rendered next; a plugin begins exactly there, a patch with the block.
+        """
         for strip in self._ringing:
             strip.instrument.notes.note_off(pitch)
         if not self.working:
@@ -167,13 +179,15 @@ class Track:
         if not self._open:
             self._unhush()
         try:
+            self.strip.instrument.notes.offset = offset
             self.strip.instrument.note_on(pitch, velocity / 127)
         except Exception as error:  # whatever a patch does wrong must not end the sound of the others
             self.fail(fault(self.patch, error))
 
-    def note_off(self, pitch: int) -> None:
-        """Release a note, whichever instrument plays it."""
+    def note_off(self, pitch: int, offset: int = 0) -> None:
+        """Release a note, whichever instrument plays it; `offset` as in `note_on`."""
         for notes in self.notes:
+            notes.offset = offset
             notes.note_off(pitch)
 
     def set_fader(self, level: float, pan: float = 0.0, silent: bool = False) -> None:
@@ -208,7 +222,7 @@ class Track:
                 strip.fade()
         return not self.working or self.strip.size() < RUNAWAY
 
-    def listen(self, blocks: int) -> list[Strip]:
+    def listen(self, blocks: int) -> list[Strip | PluginStrip]:
         """Hear, `blocks` blocks after the last time, whether there is silence: then what was hushed is opened, and sleeps.
 
         Single voices sleep sooner. Returns the replaced instruments that have rung out.
@@ -227,7 +241,7 @@ class Track:
             instrument.sleep()
         return done
 
-    def replace(self, strip: Strip, knobs: list[Knob]) -> Strip | None:
+    def replace(self, strip: Strip | PluginStrip, knobs: list[Knob]) -> Strip | PluginStrip | None:
         """Begin every note on another instrument from here on; the old one rings out, or is returned where it is silent."""
         old, self.strip = self.strip, strip
         self.knobs = knobs
@@ -240,7 +254,7 @@ class Track:
         return None
 
     @property
-    def _strips(self) -> list[Strip]:
+    def strips(self) -> list[Strip | PluginStrip]:
         """All that may sound: those that ring out, and the one that plays."""
         return [*self._ringing, self.strip]
 

@@ -145,6 +145,8 @@ class Notes:
     A patch makes its sound voice by voice with `each`, which costs least, or of all at once from `pitch`, `velocity`, `on`.
     """
 
+    offset = 0  # frames into the block; plugins alone begin there
+
     def __init__(self, polyphony: int) -> None:
         self.polyphony = polyphony
         self._key_of: dict[int, Notes] = {}

@@ -14,16 +14,19 @@ from queue import Empty, SimpleQueue
 
 from engine.audio.instrument import Instrument
 from engine.audio.library import available, find, knobs, load
-from engine.audio.messages import FreeInstrument, LoadPatch, LogMessage, RebuildTrack, ReplaceInstrument, Request
+from engine.audio.messages import Change, FreeInstrument, LoadPatch, LogMessage, RebuildTrack, ReplaceInstrument, Request
 from engine.audio.mixer import Mixer
 from engine.audio.patch import Patch
 from engine.audio.plain import Plain
+from engine.audio.plugins import PluginStrip
+from engine.audio.rack import Rack
 from engine.audio.track import Knob, Strip, Track
 from engine.core.config import Config
 from engine.core.errors import PatchError
 from engine.core.link import Link
 from engine.core.messages import ERROR, INFO, WARNING
 from engine.core.parameters import Live, Parameter, choice
+from engine.host.plugin import is_plugin
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ class Worker:
 
     def __init__(self, link: Link, live: Live, config: Config) -> None:
         self.requests: SimpleQueue[Request | None] = SimpleQueue()  # None only ends the waiting
-        self.replies: deque[ReplaceInstrument] = deque()
+        self.replies: deque[ReplaceInstrument | Change] = deque()
         self._link = link
         self._live = live
         self._at_start = config.parameters
@@ -50,9 +53,11 @@ class Worker:
         self._patches: dict[str, type[Patch]] = {}  # what plays it by now, the plain instrument where that failed
         self._tracks: list[Track] = []
 
-    def begin(self, mixer: Mixer) -> None:
+    def begin(self, mixer: Mixer, rack: Rack) -> None:
         """Declare what can be turned on the instruments that the mixer was built with; before the first block."""
         self._tracks = list(mixer)
+        self._rack = rack
+        rack.replies = self.replies
         self._look_for_patches()
         for track in self._tracks:
             self._loaded[track.name] = _read(track.wanted)
@@ -65,8 +70,10 @@ class Worker:
             except PatchError as error:
                 self.requests.put(LogMessage(WARNING, str(error)))
         for key in [*(f"parameters.{key}" for key in self._at_start), *(f"midi.cc.{key}" for key in self._bound)]:
-            if key.removeprefix("parameters.").removeprefix("midi.cc.") not in self._live.registry:
+            if not _is_known(self._live, key.removeprefix("parameters.").removeprefix("midi.cc.")):
                 self.requests.put(LogMessage(WARNING, f"{key}: no patch that plays now has such a knob"))
+
+        rack.begin()
 
     def run_pending(self, timeout_s: float = 0.0) -> bool:
         """Do one request, waiting for it up to `timeout_s`; return whether there was one."""
@@ -100,6 +107,10 @@ class Worker:
     def _tell(self, level: int, text: str) -> None:
         self._link.notice("audio", level, text)
 
+    def tell(self, text: str) -> None:
+        """Tell the person at the terminal. Control thread."""
+        self._tell(INFO, text)
+
     def _look_for_patches(self) -> bool:
         """Learn of patches that can be chosen; return whether there are new ones."""
         before = len(self._names)
@@ -115,7 +126,13 @@ class Worker:
         playing = self._loaded[track.name].name
         if name == playing:
             return
-        if self._replace(track, name):
+        if is_plugin(name):
+            done = self._rack.play(track, name)
+            if done:
+                self._declare(track, name, None, plugin=True)
+        else:
+            done = self._replace(track, name)
+        if done:
             self._loaded[track.name] = _read(name)
             self._tell(INFO, f"the {track.name} plays {name}")
         elif self._live.registry[key].text(self._live.get(key)) == name:
@@ -147,13 +164,15 @@ class Worker:
             return
         self.replies.append(ReplaceInstrument(track, strip, turned, values))
 
-    def _free(self, strip: Strip) -> None:
+    def _free(self, strip: Strip | PluginStrip) -> None:
         try:
             strip.free()
         except PatchError as error:
             self._tell(WARNING, str(error))
 
-    def _declare(self, track: Track, name: str, strip: Strip | None) -> tuple[list[Knob], list[tuple[int, float]]]:
+    def _declare(
+        self, track: Track, name: str, strip: Strip | PluginStrip | None, plugin: bool = False
+    ) -> tuple[list[Knob], list[tuple[int, float]]]:
         """Declare which patch plays a track, and the knobs of the one on `strip` (None: as they are).
 
         Return those, and what their parameters are to become as soon as it plays, by place: until then they turn the old one.
@@ -161,9 +180,9 @@ class Worker:
         patch's default. Raises PatchError when a knob has the name of another parameter, or there is no room for more.
         """
         live = self._live
-        patch = strip.instrument.patch_class if strip is not None else self._patches[track.name]
+        patch = strip.instrument.patch_class if isinstance(strip, Strip) else self._patches[track.name]
         before = {p.id: (p.default, live.get(p.id)) for p in live.registry.declared}
-        turned = knobs(track.name, patch)
+        turned = [] if plugin else knobs(track.name, patch)
         which = choice(f"{track.name}.patch", self._names, name, f"Which patch plays the {track.name}")
         try:
             new = live.declare(f"patch of {track.name}", [which, *turned])
@@ -206,3 +225,8 @@ def _saved_ns(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _is_known(live: Live, key: str) -> bool:
+    """Whether there is such a parameter, or may be as soon as a plugin is loaded: its knobs have names of three words."""
+    return key in live.registry or key.count(".") > 1 or ".send" in key

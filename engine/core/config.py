@@ -192,6 +192,35 @@ class Web(_Section):
     max_clients: int = Field(16, ge=1, le=1000)
 
 
+class Insert(_Section):
+    """One effect: `gain`, `filter` or `delay`, or a plugin (`plugin:NAME`, `clap:NAME` ..., or its file)."""
+
+    effect: str
+    own: bool = False  # a plugin gets a process for itself
+    side: str = ""  # track that it listens to beside its own, where it takes a side-chain
+    knobs: dict[str, float | bool | str] = Field(default_factory=dict)
+
+
+def _inserts(value: object) -> object:
+    """Let a word stand for an effect with nothing else said, and one by itself for a list of one."""
+    if not isinstance(value, list | tuple):
+        value = [value]
+    return tuple({"effect": one} if isinstance(one, str) else one for one in value)
+
+
+Inserts = Annotated[tuple[Insert, ...], BeforeValidator(_inserts)]
+
+
+class Rack(_Section):
+    """What tracks, player, master and sends go through."""
+
+    inserts: dict[str, Inserts] = Field(default_factory=dict)
+    sends: Annotated[tuple[Inserts, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = Field(
+        (), max_length=2
+    )
+    own: Names = ()  # tracks whose plugin gets a process for itself
+
+
 class Session(_Section):
     """Where a jam is recorded."""
 
@@ -216,6 +245,7 @@ class Config(_Section):
     web: Web = Web()
     patches: dict[str, str] = Field(default_factory=_default_patches)
     parameters: Annotated[dict[str, float | bool | str], BeforeValidator(_by_ids)] = Field(default_factory=dict)
+    rack: Rack = Rack()
     session: Session = Session()
 
     def network_path(self) -> Path:

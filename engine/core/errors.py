@@ -45,6 +45,10 @@ class PatchError(AlgoritmoError):
     """A patch cannot be loaded or has failed while playing."""
 
 
+class PluginError(AlgoritmoError):
+    """A plugin cannot be found, loaded or run."""
+
+
 class MidiFileError(AlgoritmoError):
     """A MIDI file cannot be read or written."""
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.core import messages
 from engine.core.contract import Card
-from engine.core.roles import PROCESSES
+from engine.core.roles import HOSTS, PROCESSES
 from engine.core.segment import Segment, make
 from engine.core.values import Values
 
@@ -187,6 +187,7 @@ CHANNELS = (
     Channel("wave", "audio", messages.wave_dtype(), 8192),  # the blocks as they went to the device: 11 s at 48 kHz
     Channel("stems", "audio", messages.stems_dtype, 3072, of_stems=True),  # each bus of the mixer by itself: 4 s
     Channel("timeline", "audio", messages.TIMELINE, 64),  # the beat as a line over the sample clock
+    Channel("hosts", "audio", messages.HOSTS_WANTED, 8),  # which processes it wants for its plugins
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
     # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.
     Channel("notes", "network", messages.EVENT, 4096),
@@ -209,12 +210,14 @@ class Layout:
 
     rings: tuple[tuple[str, np.dtype, int], ...]
     parameters: int
+    exchange: int = 0  # bytes that the audio process shares with each process that hosts plugins
 
     @classmethod
-    def of(cls, card: Card, parameters: int, harmony: Card | None = None, stems: bool = False) -> Layout:
+    def of(cls, card: Card, parameters: int, harmony: Card | None = None, stems: bool = False, exchange: int = 0) -> Layout:
         """Return the layout for a network and a number of parameters.
 
         `harmony`: the network that chooses the chords, where one does. `stems`: each bus is recorded by itself too.
+        `exchange`: bytes for the sound of plugins, of each process that hosts some.
         """
         rings = []
         for channel in CHANNELS:
@@ -224,11 +227,12 @@ class Layout:
             record = channel.record if isinstance(channel.record, np.dtype) else channel.record(of)
             capacity = channel.capacity if isinstance(channel.capacity, int) else channel.capacity(record.itemsize)
             rings.append((channel.name, record, capacity))
-        return cls(tuple(rings), parameters)
+        return cls(tuple(rings), parameters, exchange)
 
     def size(self) -> int:
         """Bytes of the whole segment."""
-        return Values.size(self.parameters) + sum(Ring.size(dtype, capacity) for _, dtype, capacity in self.rings)
+        rings = sum(Ring.size(dtype, capacity) for _, dtype, capacity in self.rings)
+        return Values.size(self.parameters) + rings + HOSTS * self.exchange
 
 
 class Link:
@@ -254,6 +258,7 @@ class Link:
             if process is None or process == WRITERS[name]:
                 self._writers[name] = Writer(place, dtype, capacity)
             at += len(place)
+        self._exchanges = at
 
     @classmethod
     def create(cls, layout: Layout) -> Link:
@@ -297,6 +302,11 @@ class Link:
     def writer(self, name: str) -> Writer:
         """Return a ring to write to. Raises KeyError where that is another process's."""
         return self._writers[name]
+
+    def exchange(self, host: int) -> memoryview:
+        """Return what the audio process and the host process of this number share for the sound of plugins."""
+        begin = self._exchanges + host * self.layout.exchange
+        return self._memory[begin : begin + self.layout.exchange]
 
     def notice(self, process: str, level: int, text: str) -> None:
         """Tell the person at the terminal one line; called by the one thread of `process` that speaks."""

@@ -72,6 +72,8 @@ TIMELINE = np.dtype(
     ]
 )
 
+HOSTS_WANTED = np.dtype([("hosts", "<u4")])  # one bit for each process that is to host plugins
+
 NETWORK_STATS = np.dtype(
     [
         ("steps", "<i8"),

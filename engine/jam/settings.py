@@ -16,10 +16,12 @@ from engine.core.errors import AlgoritmoError, ConfigError, NetworkError, neares
 from engine.core.knobs import Knobs, knobs_of
 from engine.core.metre import CHOICES, Metre, choice_of, of_choice, parse
 from engine.core.parameters import Live, Registry
+from engine.host.plugin import is_plugin
 from engine.jam import chart
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 
+EFFECTS = sorted(path.stem for path in (Path(__file__).parents[1] / "audio/effects").glob("[a-z]*.py"))
 PEDAL = 64  # a controller that has a meaning of its own
 
 
@@ -47,6 +49,7 @@ def faults(config: Config) -> list[str]:
     found = _of_mode(config) + _of_parameters(config, registry) + of_controllers(config, registry) + _of_patches(config, card)
     wrong = _of_metre(config, card)
     found += wrong + chart.read(config.jam.chart, card.beats_per_bar if wrong else metre_of(config, card).beats)[1]
+    found += _of_rack(config, card)
     try:
         track_of(config, card)
     except NetworkError as error:
@@ -107,6 +110,8 @@ class Known:
     def __init__(self, config: Config, registry: Registry) -> None:
         self._registry = registry
         self._patches = config.patches.values()
+        self._rack = _racked(config)
+        self._sends = len(config.rack.sends)
 
     @cached_property
     def _knobs(self) -> Knobs:
@@ -116,7 +121,13 @@ class Known:
         """Return what is wrong with an id, nothing or one line."""
         track, _, word = key.partition(".")
         tracks = {"player", *self._registry.tracks}
-        if key in self._registry or (track in tracks and word and (word == "patch" or self._knobs.may_have(word))):
+        if (
+            key in self._registry
+            or word in [f"send{n}" for n in range(1, self._sends + 1)]
+            or (track in self._rack and "." in word)
+        ):
+            return []
+        if track in tracks and word and (word == "patch" or self._knobs.may_have(word)):
             return []
         ids = [*self._registry.index, *(f"{track}.{knob}" for knob in sorted(self._knobs.names) if track in tracks)]
         return [f"{key}: there is no such parameter; {_instead(key, ids)}"]
@@ -155,6 +166,32 @@ def _of_patches(config: Config, card: Card) -> list[str]:
         for track in config.patches
         if track not in known
     ]
+
+
+def _racked(config: Config) -> set[str]:
+    """Where plugins and effects stand: their knobs are known when they are loaded."""
+    played = {track for track, patch in config.patches.items() if is_plugin(patch)}
+    return played | set(config.rack.inserts) | {f"send{number}" for number in range(1, len(config.rack.sends) + 1)}
+
+
+def _of_rack(config: Config, card: Card) -> list[str]:
+    """Where inserts stand, and which track a side-chain is."""
+    tracks = ["player", *(track.name for track in card.tracks)]
+    known = [*tracks, *Config().patches, "master"]
+    found = [
+        f"rack.inserts.{where}: {card.name} has no such track; {_instead(where, known)}"
+        for where in config.rack.inserts
+        if where not in known
+    ]
+    for where, inserts in config.rack.inserts.items():
+        for insert in inserts:
+            if not is_plugin(insert.effect) and insert.effect not in EFFECTS:
+                found.append(f"rack.inserts.{where}: there is no effect {insert.effect!r}; {_instead(insert.effect, EFFECTS)}")
+            if insert.side and insert.side not in tracks:
+                found.append(
+                    f"rack.inserts.{where}.side: {card.name} has no track {insert.side!r}; {_instead(insert.side, tracks)}"
+                )
+    return found
 
 
 def _instead(key: str, known: list[str]) -> str:

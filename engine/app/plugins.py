@@ -1,0 +1,88 @@
+"""Which plugins can be hosted here: the list, one of them in full, and the scan before a jam that names some.
+
+Runs on: main process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from engine.core.config import Config
+from engine.core.errors import PluginError
+from engine.host.catalogue import Catalogue
+from engine.host.plugin import About, is_plugin
+
+_NOTHING = "there is no plugin in it"  # a bundle that only describes something
+
+
+def show(name: str | None = None, again: bool = False, everything: bool = False, as_json: bool = False) -> Iterator[str]:
+    """Yield the lines of the list, or of one plugin. Raises PluginError."""
+    catalogue = Catalogue()
+    if name is not None:
+        yield from _one(catalogue, name, as_json)
+        return
+    catalogue.scan(again=again)
+    failed = [found for found in catalogue.found if found.fault and found.fault != _NOTHING]
+    if as_json:
+        yield json.dumps(
+            {
+                "plugins": [asdict(about) for about in catalogue.plugins],
+                "failed": [{"path": found.path, "fault": found.fault} for found in failed],
+            },
+            indent=1,
+        )
+        return
+    for about in catalogue.plugins:
+        kind = "instrument" if about.is_instrument else "effect, side-chain" if about.has_sidechain else "effect"
+        yield f"{about.name:32} {about.format:5} {kind:18} {about.knobs:4} knobs  {about.vendor}".rstrip()
+    if not catalogue.plugins:
+        yield "there are no plugins; on Debian: apt install zam-plugins mda-lv2"
+    for found in failed if everything else []:
+        yield f"{found.path}: {found.fault}"
+    if failed and not everything:
+        yield f"{len(failed)} files cannot be hosted; see why: algoritmo plugins --all"
+
+
+def _one(catalogue: Catalogue, name: str, as_json: bool) -> Iterator[str]:
+    try:
+        about = catalogue.find(name)
+    except PluginError:
+        catalogue.scan()
+        about = catalogue.find(name)
+    if as_json:
+        yield json.dumps(asdict(about), indent=1)
+        return
+    yield f"{about.name} {about.version}".strip()
+    yield f"  {'instrument' if about.is_instrument else 'effect'}, {about.format}, {about.knobs} knobs, by {about.vendor or '?'}"
+    yield f"  id    {about.id}"
+    yield f"  file  {about.path}"
+    if about.presets:
+        yield f"  presets  {', '.join(about.presets)}"
+    if about.limits:
+        yield f"  hosted by its format's backend it {'; '.join(about.limits)}"
+    key = "patches.bass" if about.is_instrument else "rack.inserts.bass"
+    yield f'  {key} = "{_written(about)}"'
+
+
+def _written(about: About) -> str:
+    """Return how a configuration names it."""
+    return f"{about.format}:{about.name}"
+
+
+def look_for_plugins(config: Config, tell: Callable[[str], object]) -> None:
+    """Scan, where the configuration names a plugin that no scan has seen."""
+    inserts = [*config.rack.inserts.values(), *config.rack.sends]
+    named = [*config.patches.values(), *(insert.effect for of in inserts for insert in of)]
+    wanted = [name for name in named if is_plugin(name)]
+    if not wanted:
+        return
+    catalogue = Catalogue()
+    for name in wanted:
+        try:
+            catalogue.find(name)
+        except PluginError:
+            tell("looking for plugins, which takes a moment the first time")
+            catalogue.scan()
+            return

@@ -1,0 +1,358 @@
+"""The rack: which plugins and effects each track, each send and the master go through, and what turns their knobs.
+
+Runs on: audio process. Everything is done by the control thread, but `turn`, which belongs to the audio callback.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from engine.audio import effects
+from engine.audio.hosts import Hosts, Unit
+from engine.audio.messages import Change, ReplaceInstrument
+from engine.audio.mixer import Mixer
+from engine.audio.plugins import PluginInsert, PluginStrip, turner
+from engine.audio.processor import Processor
+from engine.audio.track import Track
+from engine.core.config import Config, Insert
+from engine.core.errors import PluginError
+from engine.core.parameters import Live, Parameter, choice, switch
+from engine.host.catalogue import Catalogue
+from engine.host.plugin import Knob, is_plugin
+
+MASTER = "master"
+SHOWN = 64  # knobs of one plugin that become live parameters, the first it has
+NO_PRESET = "-"
+Reply = ReplaceInstrument | Change
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One plugin or effect where it stands."""
+
+    where: str  # track, "player", "send1", "send2" or "master"
+    word: str  # what its parameters begin with, behind the track's name
+    insert: Insert
+    unit: Unit | None = None  # of a plugin
+    processor: Processor | None = None
+    track: Track | None = None  # of an instrument: what it plays
+    units: list[Unit] = field(default_factory=list)  # of an instrument: it and those it goes through in its process
+    is_in: bool = False  # it is heard, or passes sound through
+    turned: list[tuple[int, Callable[[float], None]]] = field(default_factory=list)  # place in the table, and what it turns
+    preset: int = -1  # place of the parameter that chooses one
+    preset_seen: float = 0.0
+
+    @property
+    def owner(self) -> str:
+        """Under which its parameters are declared."""
+        return f"rack {self.where} {self.word}"
+
+
+class Rack:
+    """What stands where. `begin` builds what the configuration asks for; plugins come when their process has loaded them."""
+
+    def __init__(
+        self, mixer: Mixer, hosts: Hosts, live: Live, config: Config, rate_hz: float, tell: Callable[[str], None]
+    ) -> None:
+        self.replies: deque[Reply] = deque()
+        self._mixer, self._hosts, self._live, self._config = mixer, hosts, live, config
+        self._rate_hz = rate_hz
+        self._tell = tell
+        self._places: list[Place] = []
+        self._turned: tuple[np.ndarray, list[Callable[[float], None]]] = (np.zeros(0, int), [])
+        self._seen = np.zeros(0)
+        hosts.on_loaded = self._take
+        hosts.on_values = self._take_values
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Which plugins there are, as far as they were scanned."""
+        return Catalogue()
+
+    # --- audio callback ---------------------------------------------------------------------------------------------------
+
+    def turn(self, numbers: np.ndarray) -> None:
+        """Turn every knob whose number has changed."""
+        places, turns = self._turned
+        if not turns:
+            return
+        now = numbers[places]
+        if len(now) != len(self._seen):
+            self._seen = np.full(len(now), np.nan)
+        for index in np.flatnonzero(now != self._seen).tolist():
+            turns[index](float(now[index]))
+        self._seen = now
+
+    # --- control thread ---------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Build what the configuration asks for. What is not there is told, and keeps its place and its settings."""
+        for where, inserts in self._config.rack.inserts.items():
+            for insert in inserts:
+                self._add(where, insert)
+        for number, inserts in enumerate(self._config.rack.sends, 1):
+            for insert in inserts:
+                self._add(f"send{number}", insert)
+        for number in {int(p.where[-1]) for p in self._places if p.where.startswith("send")}:
+            self._declare_send(number)
+        for track in self._mixer:
+            if is_plugin(track.wanted):
+                self.play(track, track.wanted)
+
+    def play(self, track: Track, name: str) -> bool:
+        """Let a plugin play a track as soon as it is loaded; return whether there is such a plugin, which is told if not."""
+        try:
+            about = self.catalogue.find(name)
+            if not about.is_instrument:
+                raise PluginError(f"{about.name} is an effect and plays no notes; put it into rack.inserts.{track.name}")
+        except PluginError as error:
+            self._tell(f"{error}; the {track.name} keeps its sound")
+            return False
+        for old in [p for p in self._places if p.track is track and not p.is_in]:
+            self._remove(old)
+        place = Place(track.name, _slug(about.name), Insert(effect=name), track=track)
+        place.unit = Unit(f"{track.name}: {about.name}", about, track.name in self._config.rack.own)
+        place.units = [place.unit]
+        return self._load(place)
+
+    def _add(self, where: str, insert: Insert) -> None:
+        word = self._free_word(where, insert.effect)
+        place = Place(where, word, insert)
+        try:
+            if is_plugin(insert.effect):
+                about = self.catalogue.find(insert.effect)
+                place.word = self._free_word(where, about.name)
+                place.unit = Unit(f"{where}: {about.name}", about, insert.own)
+                place.units = [place.unit]
+                self._load(place)
+            else:
+                place.processor = effects.make(insert.effect, self._rate_hz)
+                self._places.append(place)
+                self._mixer.insert_at(where, place.processor)
+                place.is_in = True
+                self._declare(place, [(p, None, p.default) for p in place.processor.parameters])
+        except PluginError as error:
+            self._places.append(place)  # what is missing keeps its place, and sound passes
+            self._tell(f"rack.inserts.{where}: {error}; sound passes in its place")
+
+    def _load(self, place: Place) -> bool:
+        assert place.unit is not None
+        try:
+            self._hosts.load(place.unit)
+        except PluginError as error:
+            self._tell(str(error))
+            return False
+        self._places.append(place)
+        return True
+
+    def _free_word(self, where: str, name: str) -> str:
+        """Return the word for the parameters of something: of two alike the second gets a number."""
+        word = _slug(name)
+        taken = {place.word for place in self._places if place.where == where}
+        return next(w for w in (word, *(f"{word}{n}" for n in range(2, 100))) if w not in taken)
+
+    def _remove(self, place: Place) -> None:
+        """Take something out for good."""
+        if place in self._places:
+            self._places.remove(place)
+        self._live.withdraw(place.owner)
+        self._collect_turns()
+        for unit in place.units:
+            self._hosts.unload(unit)
+
+    def poll(self) -> None:
+        """Look what the host processes say, and what a person asks for; to be called often."""
+        self._hosts.poll()
+        numbers = self._live.values.numbers
+        for place in self._places:
+            unit = place.unit
+            if unit is None or place.preset < 0:
+                continue
+            wanted = float(numbers[place.preset])
+            if wanted != place.preset_seen:
+                place.preset_seen = wanted
+                if wanted > 0:
+                    self._hosts.preset(unit, unit.about.presets[int(wanted) - 1])
+
+    def _take(self, unit: Unit, values: list[float]) -> None:
+        """A plugin is ready, or has changed."""
+        place = next((p for p in self._places if p.unit is unit), None)
+        if place is None:
+            self._hosts.unload(unit)
+            return
+        if not place.is_in:
+            place.is_in = True
+            self._declare_knobs(place, unit, values)
+            if place.track is not None:
+                self._put_on(place, place.track)
+            else:
+                processor = PluginInsert(unit.about.name, [unit], self._rate_hz)
+                place.processor = processor
+                self.replies.append(Change(lambda: self._mixer.insert_at(place.where, processor)))
+            self._tell_of(unit)
+            return
+        if len(unit.knobs) != len(place.turned) - 1:
+            self._declare_knobs(place, unit, values)
+        self.replies.append(Change(self._settle))
+
+    def _tell_of(self, unit: Unit) -> None:
+        left_out = len(unit.knobs) - SHOWN
+        more = f"; {left_out} of its {len(unit.knobs)} knobs are not live parameters" if left_out > 0 else ""
+        late = f", {unit.latency_frames} frames late" if unit.latency_frames else ""
+        self._tell(f"{unit.label} is there{late}{more}")
+
+    def _settle(self) -> None:
+        """Latencies have changed. Audio callback."""
+        for place in self._places:
+            if isinstance(place.processor, PluginInsert):
+                place.processor.settle()
+        self._mixer.compensate()
+
+    def _put_on(self, place: Place, track: Track) -> None:
+        """Play a track on a plugin from the next block on; the old sound rings out."""
+        strip = PluginStrip(place.insert.effect, place.units, track.bus, self._rate_hz, lambda: self._remove(place))
+        self.replies.append(ReplaceInstrument(track, strip, [], []))
+
+    def _take_values(self, unit: Unit, values: list[float]) -> None:
+        """A preset was taken on: the parameters follow."""
+        place = next((p for p in self._places if p.unit is unit), None)
+        if place is None:
+            return
+        for index, (knob, value) in enumerate(zip(unit.knobs[:SHOWN], values, strict=False)):
+            parameter, _, to_number = _parameter(place, index, knob)
+            unit.values[knob.key] = value
+            self._live.set(parameter.id, to_number(value))
+
+    # --- parameters -------------------------------------------------------------------------------------------------------
+
+    def _declare_knobs(self, place: Place, unit: Unit, values: list[float]) -> None:
+        bypass = switch(f"{place.where}.{place.word}.bypass", f"Leave {unit.about.name} out; sound passes")
+        wanted: list[tuple[Parameter, Callable[[float], None] | None, float]] = [(bypass, _bypasser(unit), 0.0)]
+        for index, (knob, value) in enumerate(zip(unit.knobs[:SHOWN], values, strict=False)):
+            parameter, to_value, to_number = _parameter(place, index, knob)
+            wanted.append((parameter, _turn(turner(unit, index), to_value), to_number(value)))
+        if unit.about.presets:
+            words = (NO_PRESET, *unit.about.presets)
+            wanted.append(
+                (choice(f"{place.where}.{place.word}.preset", words, NO_PRESET, f"Preset of {unit.about.name}"), None, 0.0)
+            )
+        self._declare(place, wanted)
+        if unit.about.presets:
+            place.preset = self._live.registry.place(f"{place.where}.{place.word}.preset")
+
+    def _declare(self, place: Place, wanted: Sequence[tuple[Parameter, Callable[[float], None] | None, float]]) -> None:
+        """Declare the parameters of a place: what each is, what it turns (None: the processor), what it begins with."""
+        named: list[tuple[Parameter, Callable[[float], None] | None, float]] = []
+        for parameter, turn, value in wanted:
+            if turn is None and place.processor is not None:
+                processor, inner = place.processor, parameter.id
+                parameter = _renamed(parameter, f"{place.where}.{place.word}.{inner}")
+                turn = _setter(processor, inner)
+            named.append((parameter, turn, value))
+        try:
+            new = self._live.declare(place.owner, [parameter for parameter, _, _ in named])
+        except ValueError as error:
+            self._tell(f"{place.where}: {place.word}: {error}; its knobs cannot be turned")
+            return
+        for parameter, _, value in named:
+            if parameter.id in new:
+                self._live.set(parameter.id, self._first(place, parameter, value))
+        place.turned = [(self._live.registry.place(parameter.id), turn) for parameter, turn, _ in named if turn is not None]
+        self._collect_turns()
+
+    def _first(self, place: Place, parameter: Parameter, value: float) -> float:
+        """Return what a parameter begins with: what the configuration says, else what the plugin does."""
+        word = parameter.id.rpartition(".")[2]
+        given = self._config.parameters.get(parameter.id, place.insert.knobs.get(word))
+        if given is None:
+            return value
+        try:
+            return parameter.parse(str(given))
+        except ValueError as error:
+            self._tell(f"rack: {error}")
+            return value
+
+    def _collect_turns(self) -> None:
+        turned = [one for place in self._places for one in place.turned]
+        self._turned = (np.asarray([at for at, _ in turned], int), [turn for _, turn in turned])
+
+    def _declare_send(self, number: int) -> None:
+        """Declare how much each track gives to a send."""
+        turned = []
+        shares = []
+        for track in self._mixer:
+            shares.append(
+                Parameter(f"{track.name}.send{number}", 0, 1, 0, f"How much of the {track.name} goes to send {number}")
+            )
+        self._live.declare(f"rack send{number}", shares)
+        for track, share in zip(self._mixer, shares, strict=True):
+            given = self._config.parameters.get(share.id)
+            if given is not None:
+                self._live.set(share.id, share.parse(str(given)))
+            turned.append((self._live.registry.place(share.id), _sender(track, number - 1)))
+        place = Place(f"send{number}", "shares", Insert(effect="shares"), turned=turned, is_in=True)
+        self._places.append(place)
+        self._collect_turns()
+
+
+def _slug(name: str) -> str:
+    """Return a name as it stands in an address: small letters, digits and underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", name.removeprefix("plugin:").casefold()).strip("_") or "plugin"
+
+
+def _renamed(parameter: Parameter, new_id: str) -> Parameter:
+    return replace(parameter, id=new_id)
+
+
+def _turn(turn: Callable[[float], None], to_value: Callable[[float], float]) -> Callable[[float], None]:
+    return lambda number: turn(to_value(number))
+
+
+def _setter(processor: Processor, parameter_id: str) -> Callable[[float], None]:
+    return lambda number: processor.set(parameter_id, number)
+
+
+def _bypasser(unit: Unit) -> Callable[[float], None]:
+    def turn(value: float) -> None:
+        unit.is_bypassed = value > 0
+
+    return turn
+
+
+def _sender(track: Track, index: int) -> Callable[[float], None]:
+    def turn(value: float) -> None:
+        shares = list(track.sends)
+        shares[index] = value
+        track.set_sends(shares[0], shares[1])
+
+    return turn
+
+
+def _parameter(place: Place, index: int, knob: Knob) -> tuple[Parameter, Callable[[float], float], Callable[[float], float]]:
+    """Return the live parameter of a knob, what makes its number the plugin's value, and what makes that a number."""
+    word = _slug(knob.name)
+    if any(_slug(other.name) == word for other in (place.unit.knobs[:index] if place.unit else ())):
+        word = f"{word}_{index}"
+    name, doc = f"{place.where}.{place.word}.{word}", f"{knob.name} of {place.unit.about.name if place.unit else ''}"
+    span = knob.maximum - knob.minimum
+    if 2 <= knob.steps <= 128:
+
+        def to_value(number: float) -> float:
+            return knob.minimum + span * number / (knob.steps - 1)
+
+        def to_number(value: float) -> float:
+            return float(round((value - knob.minimum) / span * (knob.steps - 1)))
+
+        if knob.labels and len(set(knob.labels)) == knob.steps:
+            texts = tuple(label.strip() or str(n) for n, label in enumerate(knob.labels))
+            return choice(name, texts, texts[int(to_number(knob.default))], doc), to_value, to_number
+        if knob.steps == 2:
+            return switch(name, doc, to_number(knob.default)), to_value, to_number
+        return Parameter(name, 0, knob.steps - 1, to_number(knob.default), doc, knob.unit, "integer"), to_value, to_number
+    return Parameter(name, knob.minimum, knob.maximum, knob.default, doc, knob.unit), lambda number: number, lambda value: value
