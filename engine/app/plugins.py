@@ -11,8 +11,9 @@ from dataclasses import asdict
 
 from engine.core.config import Config
 from engine.core.errors import PluginError
+from engine.core.knobs import is_plugin
 from engine.host.catalogue import Catalogue
-from engine.host.plugin import About, is_plugin
+from engine.host.plugin import About
 
 _NOTHING = "there is no plugin in it"  # a bundle that only describes something
 
@@ -55,13 +56,14 @@ def _one(catalogue: Catalogue, name: str, as_json: bool) -> Iterator[str]:
         yield json.dumps(asdict(about), indent=1)
         return
     yield f"{about.name} {about.version}".strip()
-    yield f"  {'instrument' if about.is_instrument else 'effect'}, {about.format}, {about.knobs} knobs, by {about.vendor or '?'}"
+    kind = "instrument" if about.is_instrument else "effect"
+    yield f"  {kind}, {about.format}, {about.knobs} knobs, by {about.vendor or '?'}"
     yield f"  id    {about.id}"
     yield f"  file  {about.path}"
     if about.presets:
         yield f"  presets  {', '.join(about.presets)}"
     if about.limits:
-        yield f"  hosted by its format's backend it {'; '.join(about.limits)}"
+        yield f"  limits  {'; '.join(about.limits)}"
     key = "patches.bass" if about.is_instrument else "rack.inserts.bass"
     yield f'  {key} = "{_written(about)}"'
 

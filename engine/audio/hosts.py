@@ -11,158 +11,18 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from engine.audio.host import Host, Unit
 from engine.core.errors import PluginError
 from engine.core.link import Link
 from engine.core.roles import HOST, HOSTS
 from engine.host import wire
-from engine.host.exchange import MOST_EVENTS, NOBODY, SLOTS, Exchange
-from engine.host.plugin import About, Event, Knob, Moment
+from engine.host.exchange import NOBODY, SLOTS, Exchange
+from engine.host.plugin import About, Knob, Moment
 
-WAIT_S = 1e-3  # the longest wait of a block for all processes together; sockets count in milliseconds
-HUNG_BLOCKS = 75  # a process that has not answered for so long hangs: a tenth of a second
 MOST_CRASHES = 3  # a plugin that took its process down so often is left out from there on
 SHARED = 0  # number of the process that plugins share
-
-
-@dataclass(slots=True, eq=False)
-class Unit:
-    """One plugin in a place of the rack: what is wanted, and what is there."""
-
-    label: str  # as a person calls it: "bass: DX10"
-    about: About
-    own: bool = False  # wants a process for itself
-    values: dict[str, float] = field(default_factory=dict)  # of its knobs, by their keys
-    state: bytes = b""
-    source: Unit | None = None  # whose output it takes, within the same process
-    host: Host | None = None
-    slot: int = -1
-    is_loaded: bool = False
-    is_bypassed: bool = False  # left out, by a person or for what it did
-    crashes: int = 0
-    latency_frames: int = 0
-    knobs: tuple[Knob, ...] = ()
-    fault: str = ""
-    events: list[Event] = field(default_factory=list)  # for the next block; belongs to the audio callback
-
-    @property
-    def is_heard(self) -> bool:
-        """Whether what it put out in this block is there. Audio callback."""
-        return self.is_loaded and self.host is not None and self.host.is_fresh
-
-
-class Host:
-    """One process. `is_fresh`: its answer for this block has come."""
-
-    def __init__(self, number: int, exchange: Exchange) -> None:
-        self.number = number
-        self.exchange = exchange
-        self.is_fresh = False
-        self.units: dict[int, Unit] = {}  # by slot
-        self.bell: socket.socket | None = None
-        self.words: wire.Words | None = None
-        self.pid = 0
-        self.is_posted = False  # an answer for this block is to be waited for
-        self.waited = 0  # blocks that a wait for it was cut short
-        self._loaded: tuple[Unit, ...] = ()
-        self._is_owed = False  # it has not answered an earlier block
-        self._missed = 0  # blocks since then
-        self._count = 0
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether there is nobody to ring for."""
-        return self.bell is None
-
-    @property
-    def hangs(self) -> bool:
-        """Whether it has not answered for so long that it never will."""
-        return self._missed >= HUNG_BLOCKS
-
-    def settle(self) -> None:
-        """Process what is loaded now, from the next block on. Control thread."""
-        self._loaded = tuple(unit for _, unit in sorted(self.units.items()) if unit.is_loaded)
-
-    def post(self, at: Moment) -> bool:
-        """Ring for a block; return whether an answer is to be waited for. Audio callback."""
-        self.is_fresh = False
-        bell = self.bell
-        if bell is None or not self._loaded:
-            return False
-        if self._is_owed and not self._catch_up(bell):
-            self._missed += 1
-            return False
-        exchange = self.exchange
-        for unit in self._loaded:
-            if unit.events:
-                exchange.put(unit.slot, unit.events[:MOST_EVENTS])
-                del unit.events[:MOST_EVENTS]
-                # What had no room comes at the next block's beginning.
-                unit.events[:] = [(0, *event[1:]) for event in unit.events]
-            else:
-                exchange.put(unit.slot, unit.events)
-        exchange.tell(at)
-        self._count += 1
-        try:
-            bell.send(self._count.to_bytes(8, "little"))
-        except OSError:
-            self.bell = None
-            return False
-        return True
-
-    def collect(self, waits: bool) -> bool:
-        """Take the answer for the block; `waits`: for up to WAIT_S. Return whether it came. Audio callback."""
-        bell = self.bell
-        if bell is None:
-            return True
-        try:
-            answer = bell.recv(8, 0 if waits else socket.MSG_DONTWAIT)
-        except (TimeoutError, BlockingIOError):
-            self._is_owed = True
-            self._missed = 1
-            self.waited += waits
-            return False
-        except OSError:
-            answer = b""
-        if answer:
-            self.is_fresh = True
-        else:
-            self.bell = None
-        return True
-
-    def _catch_up(self, bell: socket.socket) -> bool:
-        """Look whether the answer that is owed has come; nobody waits for it."""
-        try:
-            answer = bell.recv(8, socket.MSG_DONTWAIT)
-        except (BlockingIOError, TimeoutError):
-            return False
-        except OSError:
-            answer = b""
-        if not answer:
-            self.bell = None
-            return False
-        self._is_owed = False
-        self._missed = 0
-        return True
-
-    def greet(self, bell: socket.socket, words: wire.Words, pid: int) -> None:
-        """A process has come. Control thread."""
-        bell.settimeout(WAIT_S)
-        self.words, self.pid = words, pid
-        self._is_owed, self._missed = False, 0
-        self.bell = bell
-
-    def drop(self) -> None:
-        """The process is no more, or is to be. Control thread."""
-        self.bell = None
-        if self.words is not None:
-            self.words.close()
-            self.words = None
-        for unit in self.units.values():
-            unit.is_loaded = False
-        self.settle()
 
 
 class Hosts:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from engine.audio.hosts import Unit
+from engine.audio.host import Unit
 from engine.audio.voices import GLIDE_S, SILENT
 from engine.core.messages import BLOCK, OUTPUTS
 from engine.core.parameters import Parameter

@@ -14,17 +14,20 @@ from functools import cached_property
 import numpy as np
 
 from engine.audio import effects
-from engine.audio.hosts import Hosts, Unit
+from engine.audio.host import Unit
+from engine.audio.hosts import Hosts
 from engine.audio.messages import Change, ReplaceInstrument
 from engine.audio.mixer import Mixer
 from engine.audio.plugins import PluginInsert, PluginStrip, turner
 from engine.audio.processor import Processor
 from engine.audio.track import Track
-from engine.core.config import Config, Insert
+from engine.core.config import Config
 from engine.core.errors import PluginError
+from engine.core.knobs import is_plugin
 from engine.core.parameters import Live, Parameter, choice, switch
+from engine.core.rack import Insert
 from engine.host.catalogue import Catalogue
-from engine.host.plugin import Knob, is_plugin
+from engine.host.plugin import Knob
 
 MASTER = "master"
 SHOWN = 64  # knobs of one plugin that become live parameters, the first it has

@@ -19,8 +19,8 @@ from engine.audio.plain import Plain
 from engine.audio.plugins import PluginNotes, PluginStrip
 from engine.audio.voices import GLIDE_S, SILENT, Notes
 from engine.core.errors import PatchError
+from engine.core.knobs import is_plugin
 from engine.core.messages import OUTPUTS
-from engine.host.plugin import is_plugin
 
 OPEN_BLOCKS = 32  # silent for so long, a hushed track is opened again
 SLEEP_BLOCKS = 4500  # ... and an instrument sleeps; 6 s at 48 kHz, longer than any echo waits to come back

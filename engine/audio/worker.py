@@ -23,10 +23,10 @@ from engine.audio.rack import Rack
 from engine.audio.track import Knob, Strip, Track
 from engine.core.config import Config
 from engine.core.errors import PatchError
+from engine.core.knobs import is_plugin
 from engine.core.link import Link
 from engine.core.messages import ERROR, INFO, WARNING
 from engine.core.parameters import Live, Parameter, choice
-from engine.host.plugin import is_plugin
 
 
 @dataclass(slots=True)

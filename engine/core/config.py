@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
 from engine.core.errors import ConfigError
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
+from engine.core.rack import Rack
+from engine.core.section import Names, Section
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
 SOURCES = Path(__file__).resolve().parents[1] / "transport" / "sources"  # one file for each source of the beat
@@ -24,9 +26,6 @@ OFFLINE = ("virtual",)  # ... that is for the offline render alone
 _DOTTED = ("parameters", "midi.cc")  # sections whose keys are names of parameters
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Names = Annotated[
-    tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else (v,) if type(v) is str else v)
-]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 
@@ -37,11 +36,7 @@ def _rate(rate: int | str) -> int | str:
     return rate
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Audio(_Section):
+class Audio(Section):
     """Where the sound goes."""
 
     device: int | str = "default"
@@ -56,7 +51,7 @@ class Audio(_Section):
         return self.rate if isinstance(self.rate, int) else 48000
 
 
-class Controller(_Section):
+class Controller(Section):
     """Which controller moves a parameter: of one channel, of one keyboard, where they are given."""
 
     cc: int
@@ -88,7 +83,7 @@ def _by_ids(value: object, prefix: str = "") -> object:
 Ports = Annotated[tuple[str | int, ...], BeforeValidator(_ports)]
 
 
-class Midi(_Section):
+class Midi(Section):
     """Where notes come in and go out."""
 
     backend: Literal["auto", "alsa", "jack", "coremidi", "winmm", "none"] = "auto"
@@ -99,7 +94,7 @@ class Midi(_Section):
     cc: Annotated[dict[str, int | Controller], BeforeValidator(_by_ids)] = Field(default_factory=dict)
 
 
-class Network(_Section):
+class Network(Section):
     """Which network plays, and on what it is computed."""
 
     name: str = "festival"
@@ -108,7 +103,7 @@ class Network(_Section):
     threads: int = Field(1, ge=1, le=64)
 
 
-class Clock(_Section):
+class Clock(Section):
     """The beat."""
 
     source: str = "internal"
@@ -124,7 +119,7 @@ class Clock(_Section):
         return source
 
 
-class Jam(_Section):
+class Jam(Section):
     """How it plays with you."""
 
     mode: str = "accompany"  # one of engine/jam/modes/; checked where those are known
@@ -134,7 +129,7 @@ class Jam(_Section):
     seed: int = Field(1, ge=0, le=2**31 - 1)
 
 
-class Target(_Section):
+class Target(Section):
     """One receiver of the OSC feed."""
 
     host: str = "127.0.0.1"
@@ -154,7 +149,7 @@ class Target(_Section):
     interface: str = ""  # for a multicast group: the own address on the network it is to go to
 
 
-class Control(_Section):
+class Control(Section):
     """The socket that OSC control messages come to."""
 
     host: str = "127.0.0.1"
@@ -163,7 +158,7 @@ class Control(_Section):
     token: str = ""
 
 
-class Query(_Section):
+class Query(Section):
     """OSCQuery: a receiver finds every address by itself."""
 
     enabled: bool = True
@@ -173,7 +168,7 @@ class Query(_Section):
     origins: Origins = ()  # pages of others that may listen
 
 
-class Osc(_Section):
+class Osc(Section):
     """What is published, and where orders are taken."""
 
     targets: Annotated[tuple[Target, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (Target(),)
@@ -182,7 +177,7 @@ class Osc(_Section):
     cells: Literal["tanh", "raw"] = "tanh"  # how cells, which have no bounds, are published
 
 
-class Web(_Section):
+class Web(Section):
     """The page that shows the network in a browser."""
 
     enabled: bool = True
@@ -192,36 +187,7 @@ class Web(_Section):
     max_clients: int = Field(16, ge=1, le=1000)
 
 
-class Insert(_Section):
-    """One effect: `gain`, `filter` or `delay`, or a plugin (`plugin:NAME`, `clap:NAME` ..., or its file)."""
-
-    effect: str
-    own: bool = False  # a plugin gets a process for itself
-    side: str = ""  # track that it listens to beside its own, where it takes a side-chain
-    knobs: dict[str, float | bool | str] = Field(default_factory=dict)
-
-
-def _inserts(value: object) -> object:
-    """Let a word stand for an effect with nothing else said, and one by itself for a list of one."""
-    if not isinstance(value, list | tuple):
-        value = [value]
-    return tuple({"effect": one} if isinstance(one, str) else one for one in value)
-
-
-Inserts = Annotated[tuple[Insert, ...], BeforeValidator(_inserts)]
-
-
-class Rack(_Section):
-    """What tracks, player, master and sends go through."""
-
-    inserts: dict[str, Inserts] = Field(default_factory=dict)
-    sends: Annotated[tuple[Inserts, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = Field(
-        (), max_length=2
-    )
-    own: Names = ()  # tracks whose plugin gets a process for itself
-
-
-class Session(_Section):
+class Session(Section):
     """Where a jam is recorded."""
 
     dir: Path = Path("sessions")
@@ -233,7 +199,7 @@ def _default_patches() -> dict[str, str]:
     return {"player": "keys", "drums": "drums", "bass": "bass", "chords": "pluck", "pad": "pad", "lead": "lead"}
 
 
-class Config(_Section):
+class Config(Section):
     """The whole of config.toml."""
 
     audio: Audio = Audio()

@@ -6,6 +6,7 @@ Runs on: main process.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,3 +51,10 @@ def _name(call: ast.Call) -> str | None:
     """Return the name that a Param is declared with; None when it is computed."""
     first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "name"), None)
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+
+
+def is_plugin(name: str) -> bool:
+    """Whether the name of an instrument or an effect means a plugin: `plugin:NAME`, `clap:NAME` ..., or its file."""
+    return name.partition(":")[0] in ("plugin", "clap", "lv2", "vst3", "au") or bool(
+        re.search(r"\.(clap|lv2|vst3|component)(#.*)?$", name, re.IGNORECASE)
+    )

@@ -6,7 +6,6 @@ scans or renders.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -125,13 +124,6 @@ class Plugin(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
-
-
-def is_plugin(name: str) -> bool:
-    """Whether the name of an instrument or an effect means a plugin: `plugin:NAME`, `clap:NAME` ..., or its file."""
-    return name.partition(":")[0] in ("plugin", "clap", "lv2", "vst3", "au") or bool(
-        re.search(r"\.(clap|lv2|vst3|component)(#.*)?$", name, re.IGNORECASE)
-    )
 
 
 def strength(kind: int, velocity: float) -> int:

@@ -13,10 +13,9 @@ from engine.core import config
 from engine.core.config import Config
 from engine.core.contract import Card, read_card
 from engine.core.errors import AlgoritmoError, ConfigError, NetworkError, nearest
-from engine.core.knobs import Knobs, knobs_of
+from engine.core.knobs import Knobs, is_plugin, knobs_of
 from engine.core.metre import CHOICES, Metre, choice_of, of_choice, parse
 from engine.core.parameters import Live, Registry
-from engine.host.plugin import is_plugin
 from engine.jam import chart
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
