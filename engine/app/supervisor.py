@@ -194,6 +194,8 @@ class Supervisor:
                 self._endings.asked |= keyboard.act(self.live)
                 continue
             for child in alive:
+                if child.given_up:
+                    continue
                 if something is child.pipe:
                     self._listen(child)
                 elif something == child.process.sentinel and not child.process.is_alive() and not self._stop:

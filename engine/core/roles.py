@@ -27,7 +27,9 @@ class Role:
     on_demand: bool = False  # started when the audio process wants it, not with the run
 
 
-HOST = "host"  # of plugins; host0 is shared, the others have one plugin each
+# Of plugins: host0 is shared, the others have one plugin each. The audio process leaves a plugin out that fails again and
+# again, so that these may be started often.
+HOST = "host"
 HOSTS = 8
 
 # In the order in which they are started. The sound goes before the beat, the beat before what is seen. At the end first stops
@@ -36,7 +38,7 @@ ROLES = (
     Role("audio", "engine.audio.process:main", nice=-15, ends=2),
     Role("network", "engine.jam.process:main", nice=-10, ends=1),
     Role("feed", "engine.app.publisher:main", nice=-5, ends=3),
-    *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-15, ends=4, on_demand=True) for n in range(HOSTS)),
+    *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-15, ends=4, restarts=60, on_demand=True) for n in range(HOSTS)),
 )
 PROCESSES = tuple(role.name for role in ROLES)
 

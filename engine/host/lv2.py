@@ -41,6 +41,8 @@ def scan(path: Path) -> list[About]:
             one = Lv2Plugin(plugin, path)
             found.append(one.about)
             one.close()
+    if not found:
+        raise PluginError(f"{path}: there is no plugin in it")
     return found
 
 

@@ -121,8 +121,9 @@ class Vst3Plugin:
     def _read_knobs(self) -> None:
         self.knobs: list[Knob] = []
         self._parameters: list[Any] = []
+        self._numbers: list[int] = []  # of those, in pedalboard's own list
         self._values: list[float] = []
-        for parameter in self._plugin._parameters[:MOST_KNOBS]:
+        for number, parameter in enumerate(self._plugin._parameters[:MOST_KNOBS]):
             if not parameter.is_automatable or _OF_MIDI.match(parameter.name):
                 continue
             steps = int(parameter.num_steps) if parameter.is_discrete and 2 <= parameter.num_steps <= MOST_STEPS else 0
@@ -135,7 +136,13 @@ class Vst3Plugin:
                 Knob(str(parameter.index), str(parameter.name), 0.0, 1.0, default, steps, labels, str(parameter.label))
             )
             self._parameters.append(parameter)
+            self._numbers.append(number)
             self._values.append(float(parameter.raw_value))
+
+    def _find_parameters(self) -> None:
+        """pedalboard makes them anew when it resets a plugin or restores a state; those of before are no more."""
+        known = self._plugin._parameters
+        self._parameters = [known[place] for place in self._numbers]
 
     def activate(self, rate_hz: float, frames: int) -> None:
         """See Plugin."""
@@ -148,15 +155,9 @@ class Vst3Plugin:
             except Exception as error:
                 if self._width == 1:
                     raise PluginError(f"{self.about.name}: {error}") from error
-        self._lay_back()
-
-    def _lay_back(self) -> None:
-        """pedalboard leaves out the first frames of an effect that is late; here they are silence, and it is late."""
-        self.latency_frames = int(getattr(self._plugin, "reported_latency_samples", 0) or 0)
-        late = 0 if self.about.is_instrument else self.latency_frames
-        self._waiting = np.zeros((CHANNELS, late), np.float32)
-        if not self.about.is_instrument:
-            self._plugin.reset()
+        self._find_parameters()
+        self.latency_frames = int(self._plugin.reported_latency_samples)
+        self._waiting = np.zeros((CHANNELS, 0), np.float32)
 
     def _run(self, inputs: np.ndarray, notes: list[tuple[bytes, float]], frames: int, reset: bool = False) -> np.ndarray:
         if self.about.is_instrument:
@@ -186,11 +187,12 @@ class Vst3Plugin:
         if self.about.is_instrument and sound.shape[1] == frames:
             out[:] = sound
             return
-        self._waiting = np.concatenate((self._waiting, sound), axis=1)
-        here = min(frames, self._waiting.shape[1])
-        out[:, :here] = self._waiting[:, :here]
-        out[:, here:] = 0.0
-        self._waiting = self._waiting[:, here:]
+        # pedalboard leaves out the first frames of an effect that is late; here they are silence, and it is late.
+        waiting = np.concatenate((self._waiting, sound), axis=1)
+        left_out = max(0, frames - waiting.shape[1])
+        out[:, :left_out] = 0.0
+        out[:, left_out:] = waiting[:, : frames - left_out]
+        self._waiting = waiting[:, frames - left_out :]
 
     def value(self, index: int) -> float:
         """See Plugin. What was set last: after a state was restored pedalboard reads 0."""
@@ -210,6 +212,8 @@ class Vst3Plugin:
             return
         try:
             self._plugin.raw_state = state
+            self._find_parameters()
+            self._values = [float(parameter.raw_value) for parameter in self._parameters]
         except Exception as error:
             raise PluginError(f"{self.about.name}: refuses the state ({error}); it may be of another version") from error
 
@@ -217,6 +221,8 @@ class Vst3Plugin:
         """Take on a .vstpreset file. Raises PluginError."""
         try:
             self._plugin.load_preset(name)
+            self._find_parameters()
+            self._values = [float(parameter.raw_value) for parameter in self._parameters]
         except Exception as error:
             raise PluginError(f"{self.about.name}: {name}: {error}") from error
 
