@@ -6,6 +6,7 @@ with any fault.
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import platform
 import re
@@ -26,13 +27,14 @@ from engine.core.errors import AlgoritmoError, DeviceError
 from engine.core.link import Layout, Link
 from engine.core.parameters import Live
 from engine.core.realtime import AWAKE_REMEDY, CPU_DMA_LATENCY
+from engine.host.catalogue import Catalogue
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults, track_of
 from engine.midi.ports import VIRTUAL, backend_of, find
 
 OK, NOTE, FAULT = range(3)  # NOTE: it plays without
 _MARKS = ("ok  ", "note", "FAIL")
-_EXTRAS = {"train": "training"}  # those that a command uses
+_EXTRAS = {"train": "training", "vst": "VST3 plugins"}  # those that a command uses
 _LOW_DISK_HOURS = 2.0
 
 
@@ -73,6 +75,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from midi(config, backends, device is not None and "JACK" in device.host_api)
     yield from music(config)
     yield from osc(config)
+    yield plugins(ctypes.util.find_library)
     yield session(config, shutil.disk_usage)
     if sys.platform.startswith("linux"):
         yield from realtime(Path("/"), _priority_limit())
@@ -118,6 +121,14 @@ def packages(requirements: Sequence[str], version_of: Callable[[str], str | None
             yield Finding(NOTE, what, f"without {', '.join(missing)}", f"{sys.executable} -m pip install -e '.[{extra}]'")
         else:
             yield Finding(OK, what, "is here")
+
+
+def plugins(find: Callable[[str], str | None]) -> Finding:
+    """Say which plugins can be hosted; `find` looks for a library. VST3 is told with the extra that it needs."""
+    if find("lilv-0") is None:
+        return Finding(NOTE, "plugins", "CLAP; LV2 needs liblilv", "sudo apt install liblilv-0-0, on macOS: brew install lilv")
+    known = len(Catalogue().plugins)
+    return Finding(OK, "plugins", f"CLAP and LV2; {known} known, see `algoritmo plugins`")
 
 
 def _requirements() -> list[str]:

@@ -168,6 +168,12 @@ class Mixer:
             self._inserts[bus].processors.append(processor)
         self.compensate()
 
+    def bus(self, name: str) -> np.ndarray:
+        """Return the bus of a track, or of the player, float32 (BLOCK, OUTPUTS): as it is when whoever looks is processed."""
+        bus = next(track.bus for track in self if track.name == name)
+        found: np.ndarray = self._buses[:, OUTPUTS * bus : OUTPUTS * (bus + 1)]
+        return found
+
     def compensate(self) -> None:
         """Let the tracks of the network and the metronome wait for the slowest of them."""
         self._plugins = [strip for track in self for strip in track.strips if isinstance(strip, PluginStrip)]

@@ -52,6 +52,7 @@ class PluginInsert:
         self.parameters: Sequence[Parameter] = ()
         self._first, self._last = units[0], units[-1]
         self.units = tuple(units)
+        self.side: np.ndarray | None = None  # bus that it listens to beside its own, float32 (BLOCK, OUTPUTS)
         self._wet = Ramp(0.0, rate_hz)
         self._silence = np.zeros((BLOCK, OUTPUTS), np.float32)
         self.latency_frames = self.declared_frames
@@ -77,6 +78,8 @@ class PluginInsert:
         self._wet.aim = float(here)
         if here and first.host is not None:
             first.host.exchange.inputs[first.slot] = block.T
+            if self.side is not None:
+                first.host.exchange.side[first.slot] = self.side.T
         wet = last.host.exchange.out[last.slot].T if last.is_heard and last.host is not None else self._silence
         if self._wet.is_moving:
             share = self._wet.next()

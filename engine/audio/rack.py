@@ -196,6 +196,8 @@ class Rack:
                 self._put_on(place, place.track)
             else:
                 processor = PluginInsert(unit.about.name, [unit], self._rate_hz)
+                if place.insert.side:
+                    processor.side = self._mixer.bus(place.insert.side)
                 place.processor = processor
                 self.replies.append(Change(lambda: self._mixer.insert_at(place.where, processor)))
             self._tell_of(unit)

@@ -38,7 +38,7 @@ ROLES = (
     Role("audio", "engine.audio.process:main", nice=-15, ends=2),
     Role("network", "engine.jam.process:main", nice=-10, ends=1),
     Role("feed", "engine.app.publisher:main", nice=-5, ends=3),
-    *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-15, ends=4, restarts=60, on_demand=True) for n in range(HOSTS)),
+    *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True) for n in range(HOSTS)),
 )
 PROCESSES = tuple(role.name for role in ROLES)
 

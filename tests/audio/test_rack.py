@@ -1,4 +1,4 @@
-"""The rack with real plugins in real host processes: notes at their frames, latencies made up for, crashes and hangs outlived."""
+"""The rack with real plugins in real host processes: notes at their frames, latencies, crashes and hangs."""
 
 from __future__ import annotations
 
@@ -227,3 +227,20 @@ def test_an_instrument_of_its_own_process_is_not_taken_down_with_others(fixtures
     os.kill(one.pid(0), signal.SIGKILL)
     one.note(one.engine.frame + 640, 60, track=2)
     assert onsets(one.blocks(30)) == [640]
+
+
+def test_a_compressor_is_moved_by_another_track(rig: Callable[..., Rig], fixtures: Path):
+    if not Path("/usr/lib/clap/ZamComp.clap").exists():
+        pytest.skip("ZamComp is not here: apt install zam-plugins")
+    insert = '[{effect="/usr/lib/clap/ZamComp.clap", side="drums", knobs={threshold=-40, ratio=20, sidechain=1}}]'
+    one = rig(f"patches.bass={fixtures}/synth.clap", f"patches.drums={fixtures}/synth.clap", f"rack.inserts.bass={insert}")
+    one.wait_loaded(3)
+    one.set("drums.level", 0.0)  # it is listened to, not heard
+    one.note(one.engine.frame + 64, 50, track=1)
+    one.blocks(300)
+    alone = np.abs(one.blocks(100)).max()
+    for step in range(40):
+        one.note(one.engine.frame + 640 * step + 64, 60, track=0, step=step)
+    beside = np.abs(one.blocks(400)[-100 * BLOCK :]).max()
+    assert alone > 0.01
+    assert beside < 0.7 * alone

@@ -21,10 +21,8 @@ def library(folder: Path, name: str, code: str) -> Path:
 
     source, path = folder / f"{name}.c", folder / f"{name}.clap"
     begins = "__attribute__((constructor)) void begin(void)"
-    headers = "".join(f"#include <{name}.h>\n" for name in ("stdlib", "unistd", "stdio"))
+    headers = "".join(f"#include <{header}.h>\n" for header in ("stdlib", "unistd", "stdio"))
     source.write_text(f"{headers}{begins} {{ {code} }}\n")
-        f"#include <stdlib.h>\n#include <unistd.h>\n#include <stdio.h>\n__attribute__((constructor)) void f(void) {{ {code} }}\n"
-    )
     subprocess.run([need("g++", "apt install g++"), "-x", "c", "-shared", "-fPIC", str(source), "-o", str(path)], check=True)
     return path
 
