@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     jam.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     jam.add_argument("--report", type=Path, metavar="FILE", help="write the figures of the jam here as well")
     jam.add_argument("--session", type=Path, metavar="DIR", help="make the session's folder in DIR")
+    _add_chart(jam)
     jam.set_defaults(run=_jam)
 
     render = commands.add_parser("render", help="the same engine on a MIDI file, faster than real time")
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for session.wav, session.mid and the feed"
     )
+    _add_chart(render)
     render.add_argument("--network", metavar="N", help="a shipped network's name, or a path to an .onnx file")
     render.add_argument("--mode", choices=_Modes(), metavar="MODE", help="one of %(choices)s")
     render.add_argument("--seed", type=int, metavar="N")
@@ -187,6 +189,22 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example --set audio.block=128")
 
 
+def _add_chart(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--chart", metavar="FILE", help='the song\'s chords: MusicXML, a text file, or the text itself: "| C | G7 | Am F |"'
+    )
+
+
+def _chart(arguments: argparse.Namespace) -> list[str]:
+    """The setting that --chart means: a file that is no MusicXML is read here, whatever it is called."""
+    given = arguments.chart
+    if given is None:
+        return []
+    from engine.jam.chart import asked
+
+    return [f"jam.chart={json.dumps(asked(given))}"]
+
+
 def _configuration(arguments: argparse.Namespace, extra: Sequence[str] = (), plays: bool = False) -> Config:
     """Return the configuration; where its network `plays`, held against that."""
     from engine.core import config
@@ -205,6 +223,7 @@ def _jam(arguments: argparse.Namespace) -> int:
     from engine.app.terminal import Endings, Steady
 
     extra = [f"session.dir={json.dumps(str(arguments.session))}"] if arguments.session else []
+    extra += _chart(arguments)
     config = _configuration(arguments, extra, plays=True)
     duration_s = arguments.duration
     if arguments.demo:
@@ -241,6 +260,7 @@ def _render(arguments: argparse.Namespace) -> int:
     extra = [f"network.name={arguments.network}"] if arguments.network else []
     extra += [f"jam.mode={arguments.mode}"] if arguments.mode else []
     extra += [f"jam.seed={arguments.seed}"] if arguments.seed is not None else []
+    extra += _chart(arguments)
     extra += ["session.stems=true"] if arguments.stems else []
     # The file's own tempo, unless one is asked for on the command line.
     tempo = any(setting.startswith("clock.tempo=") for setting in arguments.set)

@@ -33,7 +33,7 @@ from engine.jam.jam import Jam
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
-from engine.jam.settings import set_defaults, track_of
+from engine.jam.settings import metre_of, set_defaults, track_of
 from engine.jam.step import all_off
 from engine.midi.file_source import FileSource
 from engine.network.runner import Runner
@@ -89,9 +89,11 @@ class Render:
         self._engine.transport.on_click = lambda down, level: self.live.get("metronome") > 0 and click(down, level)
         track = track_of(config, card)
         self.backing = backing_of(self.song, self.chosen, card, track) if backing else None
-        chart = chords_of(config.jam.chart, card.beats_per_bar)
+        metre = metre_of(config, card)
+        chart = chords_of(config.jam.chart, metre)
         harmonies = harmony.of(config, card, track)
-        self._jam = Jam(self.runner, self.live, self.link.view("network"), track, harmonies, self.backing, chart)
+        network = self.link.view("network")
+        self._jam = Jam(self.runner, self.live, network, track, harmonies, self.backing, chart, metre)
         self._performance = Performance(self._jam, self.link, card, self)
         self._over = False
         self._counted = self.link["events"].reader(0)
@@ -223,6 +225,7 @@ def render(
         "network": job.runner.card.name,
         "mode": MODES[int(job.live.get("mode"))],
         "seed": int(job.live.get("seed")),
+        "chart": config.jam.chart,
         "tempo_bpm": job.live.get("tempo"),
         "notes_in": job.notes_in,
         "notes_out": job.notes_out,

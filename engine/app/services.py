@@ -63,7 +63,7 @@ class Services:
             self._socket = ControlSocket(osc.control)
             self.subscribers = Subscribers(self._feed.targets, self._socket.socket.sendto)
             guard = Guard(osc.control.host, osc.control.token)
-            self.control = Control(self._feed.schema, self._live, self.subscribers, self._status, self._show, guard)
+            self.control = Control(self._feed.schema, self._live, self.subscribers, self._status, self._show, guard, self._link)
             if not guard.open_to_all:
                 self._show(f"OSC orders are open to the network; to change things from there: {ROOT}/token {guard.token}")
             self._socket.start(self.control)

@@ -73,9 +73,9 @@ class Status:
 
 
 def line(jam: Snapshot, width: int | None = None) -> str:
-    """Return the status line: what a player needs, then of the machine's figures as many as `width` characters hold."""
+    """Return the status line: what a player needs, then chords and the machine's figures as far as `width` characters hold."""
     out = for_player(jam)
-    for figure in of_machine(jam):
+    for figure in (*of_chords(jam), *of_machine(jam)):
         longer = f"{out} | {figure}"
         if width is not None and len(longer) > width:
             break
@@ -93,6 +93,15 @@ def for_player(jam: Snapshot) -> str:
     else:
         where = f" {place.beat}" if place.playing else ""
     return f"{jam.mode} {jam.doing}{where}, {place.tempo_bpm:.0f} bpm"
+
+
+def of_chords(jam: Snapshot) -> Iterator[str]:
+    """Yield the chord that is heard, and what is expected and played where that is another."""
+    chords = jam.chords
+    if chords.heard:
+        after = f", next {chords.expected}" if chords.expected != chords.heard else ""
+        plays = f", it plays {chords.played}" if chords.played not in ("", chords.heard) else ""
+        yield f"{chords.heard}{after}{plays}"
 
 
 def of_machine(jam: Snapshot) -> Iterator[str]:

@@ -86,6 +86,7 @@ class Supervisor:
         self._begun_unix_s = time.time()
         self.first_sound_s: float | None = None
         self._unwritten: set[Path] = set()
+        self._chart = ""  # as it was written last
         self._awake: BinaryIO | None = None
 
     def run(
@@ -296,6 +297,7 @@ class Supervisor:
             "network_file": self._spec.network_path.name,
             "seed": jam.seed,
             "mode": jam.mode,
+            "chart": jam.chords.chart,
             "bar": None if jam.place is None else jam.place.bar,
             "notes_in": self._notes_in,
             "notes_out": dict(self._notes_out),
@@ -309,7 +311,16 @@ class Supervisor:
         }
         return out | figures(jam, self.config.audio.rate_hz)
 
+    def _write_chart(self) -> None:
+        """Keep the chart that is played by beside the recording; `--chart` takes it."""
+        chart = self.snapshot().chords.chart
+        if self.session is not None and chart != self._chart:
+            with contextlib.suppress(OSError):  # what cannot be written there is told of the report
+                (self.session / "chart.txt").write_text(chart + "\n")
+                self._chart = chart
+
     def _write_report(self, extra: Path | None) -> None:
+        self._write_chart()
         for path in [self.session / "report.json" if self.session else None, extra]:
             if path is None:
                 continue

@@ -26,8 +26,7 @@ from engine.core.link import Link
 from engine.core.messages import (
     ALL_OFF,
     BLOCK,
-    CHORD,
-    NEXT_CHORD,
+    CHORD_KINDS,
     NOTE_OFF,
     NOTE_ON,
     PLAYER,
@@ -303,7 +302,7 @@ class AudioEngine:
         elif event.kind == ALL_OFF:
             for track in range(len(self.mixer.tracks)) if event.track == PLAYER else (event.track,):
                 self._sounding.end_track(track, event.step, frame)
-        elif event.kind in (CHORD, NEXT_CHORD):
+        elif event.kind in CHORD_KINDS:
             self._sounding.tell(frame, event.step, event.kind, event.track, event.pitch, event.velocity)
 
 

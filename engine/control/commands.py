@@ -11,9 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from engine.core.errors import nearest
+from engine.core.link import Link
+from engine.core.messages import CHART
+from engine.core.metre import Metre
 from engine.core.parameters import TRANSPORT, Live, Parameter
+from engine.jam.chart import read
 from engine.net.guard import Bucket
+from engine.transport.timeline import TimelineReader
 
 LARGEST = 1e300  # number that is looked at; no range goes so far
 MOST_CONTROLS = 1024  # whose position is remembered, for triggers
@@ -51,12 +58,15 @@ class Outcome:
 class Commands:
     """What can be ordered, over one process's view of the live parameters."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, link: Link | None = None) -> None:
+        """`link`: of the one process that may send a chart over it."""
         self.live = live
+        self._link = link
         self._kinds: dict[str, Callable[[str, object, str], Outcome]] = {
             "set": self._set,
             "trigger": self._trigger,
             "transport": self._transport,
+            "chart": self._chart,
         }
         self._high: dict[tuple[str, str], bool] = {}  # by control and trigger: whether it was past the middle
         self._guesses = Bucket(GUESSES_HZ, GUESSES_BURST)
@@ -64,9 +74,9 @@ class Commands:
     def do(self, kind: str, name: str, value: object = None, source: str = "") -> Outcome:
         """Follow one order. Never raises.
 
-        `kind`: set (parameter `name` to `value`), trigger (pull `name`), transport (a word of TRANSPORT, or nudge). `value`: a
-        number; a text as a person writes it ("0.5", "on", "trade", "120 bpm"); a Share of the range. For a trigger also
-        anything else, or nothing.
+        `kind`: set (parameter `name` to `value`), trigger (pull `name`), transport (a word of TRANSPORT, or nudge), chart (the
+        text `value` is played by; an empty one: by ear again). `value`: a number; a text as a person writes it ("0.5", "on",
+        "trade", "120 bpm"); a Share of the range. For a trigger also anything else, or nothing.
 
         A trigger is pulled by each order, whatever its value; only 0 and False, which a button sends when it is let go, do
         nothing. A Share pulls it when it rises through the middle, and not again before it has been below: `source` then tells
@@ -113,6 +123,20 @@ class Commands:
         if name not in (*TRANSPORT, "nudge"):
             return Outcome("refused", name, reason=f"the transport knows: {', '.join(TRANSPORT)}, nudge")
         return self._set(f"transport.{name}", value, source)
+
+    def _chart(self, name: str, value: object, _source: str) -> Outcome:
+        if self._link is None:
+            return Outcome("refused", name, reason="no chart can be given here")
+        if not isinstance(value, str):
+            return Outcome("refused", name, reason="a chart is a text: | C | G7 | Am F |")
+        line = TimelineReader(self._link["timeline"]).now()
+        _, faults = read(value, Metre().beats if line is None else line.metre.beats)
+        if faults:
+            return Outcome("refused", name, reason="; ".join(faults))
+        record = np.zeros((), CHART)
+        record["text"] = value.encode()
+        self._link.writer("charts").push(record)
+        return Outcome("done", name)
 
     def _pull(self, parameter: Parameter, value: object, source: str) -> Outcome:
         if isinstance(value, Share):

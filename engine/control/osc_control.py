@@ -18,6 +18,7 @@ from pythonosc.dispatcher import Dispatcher
 from engine import __version__
 from engine.control.commands import Commands, Outcome
 from engine.core.errors import nearest
+from engine.core.link import Link
 from engine.core.parameters import TRANSPORT, Live, Parameter
 from engine.feed.schema import COMMANDS, ROOT, Schema
 from engine.feed.subscribers import Subscribers
@@ -73,8 +74,9 @@ class Control:
         status: Callable[[], dict[str, Any]],
         show: Callable[[str], None],
         guard: Guard | None = None,
+        link: Link | None = None,
     ) -> None:
-        """`status` gives what /status answers, `show` tells the person at the terminal a line.
+        """`status` gives what /status answers, `show` tells the person at the terminal a line. Charts go over the `link`.
 
         With a `guard` of a socket that is open to the network, only who has the token may change things.
         """
@@ -96,7 +98,8 @@ class Control:
         self._sender: Endpoint = ("", 0)
         self._now_s = 0.0
         self._work = Bucket(WORK_HZ, WORK_BURST)
-        self._commands = Commands(live)
+        self._link = link
+        self._commands = Commands(live, link)
         self._learn()
 
     def _learn(self) -> None:
@@ -243,6 +246,13 @@ class Control:
         parts = [text[at : at + INFO_PART] for at in range(0, len(text), INFO_PART)]
         for number, part in enumerate(parts):
             self._reply("/info.reply", number, len(parts), part)
+
+    def _do_chart(self, address: str, text: Any = _ASK) -> None:
+        if text is not _ASK:
+            self._order("chart", "chart", text)
+            return
+        record = None if self._link is None else self._link["chart"].latest()
+        self._replies.append(osc.message(address, "" if record is None else record["text"].decode()[:INFO_PART]))
 
     def _do_sync(self, _address: str, number: int) -> None:
         if not isinstance(number, int) or isinstance(number, bool):

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.core.link import Link
 from engine.core.parameters import Live
+from engine.jam.chords import of_code
 from engine.jam.modes import CLASSES
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
@@ -112,6 +113,24 @@ class SoundFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Chords:
+    """Names of the chord that is heard, that is expected a beat later, and that the band plays; empty where there is none."""
+
+    heard: str = ""
+    expected: str = ""
+    played: str = ""
+    chart: str = ""  # that is played by
+
+    @classmethod
+    def of(cls, chords: np.void | None, chart: np.void | None) -> Chords:
+        """From records of CHORDS and CHART."""
+        fields = ("heard", "expected", "played")
+        names = [None if chords is None else of_code(*chords[name].tolist()) for name in fields]
+        heard, expected, played = ("" if of is None else of.name for of in names)
+        return cls(heard, expected, played, "" if chart is None else chart["text"].decode())
+
+
+@dataclass(frozen=True, slots=True)
 class FeedFigures:
     """What the feed process counts, from FEED_STATS."""
 
@@ -147,6 +166,7 @@ class Snapshot:
     network: NetworkFigures | None
     sound: SoundFigures | None
     feed: FeedFigures | None
+    chords: Chords = Chords()
 
     @property
     def doing(self) -> str:
@@ -163,7 +183,7 @@ class Snapshot:
 
 
 def snapshot(link: Link, live: Live) -> Snapshot:
-    """Return how the jam on this link goes now: a copy of four records, cheap enough to be asked many times a second."""
+    """Return how the jam on this link goes now: a copy of six records, cheap enough to be asked many times a second."""
     clock, timeline, network, feed = (link[name].latest() for name in ("clock", "timeline", "network", "feed"))
     mode = CLASSES[int(live.get("mode"))]
     return Snapshot(
@@ -175,4 +195,5 @@ def snapshot(link: Link, live: Live) -> Snapshot:
         network=None if network is None else NetworkFigures.of(network),
         sound=None if clock is None else SoundFigures.of(clock),
         feed=None if feed is None else FeedFigures.of(feed),
+        chords=Chords.of(link["chords"].latest(), link["chart"].latest()),
     )

@@ -194,8 +194,11 @@ CHANNELS = (
     Channel("steps", "network", messages.step_dtype, _steps),  # timesteps as chosen
     Channel("futures", "network", messages.futures_dtype, 8),  # what might follow a timestep
     Channel("network", "network", messages.NETWORK_STATS, 8),
+    Channel("chart", "network", messages.CHART, 8),  # the chart that is played by
+    Channel("chords", "network", messages.CHORDS, 64),  # what is heard, expected and played
     Channel("harmony", "network", messages.harmony_dtype, 8, of_harmony=True),  # what the chords go on from
     Channel("feed", "feed", messages.FEED_STATS, 8),
+    Channel("charts", "feed", messages.CHART, 8),  # a chart that somebody typed
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
     # One line for a person from each process; the supervisor shows them.
     *(Channel(f"notices.{process}", process, messages.NOTICE, 256) for process in PROCESSES),

@@ -15,7 +15,8 @@ BLOCK = 64  # frames of one internal block, whatever the device's block is
 OUTPUTS = 2  # stereo
 
 # kinds of EVENT
-NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN, PRESSURE, CHORD, NEXT_CHORD = range(9)
+NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN, PRESSURE, CHORD, NEXT_CHORD, PLAYED_CHORD = range(10)
+CHORD_KINDS = (CHORD, NEXT_CHORD, PLAYED_CHORD)
 PLAYER = 255  # `track` of the player's own notes; the network's tracks count from 0
 
 EVENT = np.dtype(
@@ -24,7 +25,8 @@ EVENT = np.dtype(
         ("step", "<i8"),  # timestep a network's note belongs to; -1, -2 ... for the player's: which keyboard or finger
         ("kind", "u1"),
         ("track", "u1"),
-        # MIDI pitch; for CHORD (that is heard) and NEXT_CHORD (that is expected a beat later) the root, 0..11; for CONTROL
+        # MIDI pitch; for CHORD (that is heard), NEXT_CHORD (expected a beat later) and PLAYED_CHORD (of the band's own notes)
+        # the root, 0..11; for CONTROL
         ("pitch", "u1"),  # the controller number; for PRESSURE 255 where it is not of one key
         # 1..127; for CONTROL and PRESSURE the value 0..127; for PITCH_BEND the semitones that 1 means;
         # for WITHDRAWN the kind of what is not to sound after all; for chords 1 + the index of the quality, 0: none is known
@@ -116,6 +118,20 @@ KEY = np.dtype(
         ("data", "u1", (3,)),  # one short MIDI message
     ]
 )
+
+CHART_BYTES = 49152  # of a chart as text, with its repeats written out
+CONFIGURED, TYPED, KEPT, NOTHING_TO_KEEP = range(4)  # where the chart comes from; the last: it stays, for nothing came round
+CHART = np.dtype(
+    [
+        ("text", f"S{CHART_BYTES}"),  # empty: there is none
+        ("beats", "u1"),  # of a bar
+        ("origin", "u1"),
+        ("loop_beats", "<i4"),  # length of what the player repeats, where the chart is of another; else 0
+        ("since", "<i8"),  # timestep before which everything is forgotten
+    ]
+)
+# The chords as they were told last, each as root and 1 + index of the quality: heard, expected, played.
+CHORDS = np.dtype([("step", "<i8"), ("heard", "u1", (2,)), ("expected", "u1", (2,)), ("played", "u1", (2,))])
 
 INFO, WARNING, ERROR = range(3)
 NOTICE = np.dtype([("time_ns", "<i8"), ("level", "u1"), ("text", "S495")])

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, Literal
 
 from engine.core.contract import Card
-from engine.core.messages import CHORD, FUTURE_STEPS, FUTURES, NEXT_CHORD
+from engine.core.messages import CHORD, FUTURE_STEPS, FUTURES, NEXT_CHORD, PLAYED_CHORD
 from engine.core.parameters import Parameter, Registry
 from engine.jam.modes import MODES
 
@@ -99,7 +99,7 @@ class Address:
 FRAME = "/frame"
 FUTURE = "future"  # the signal a target names to have futures
 PLAYER_NOTE = "/player/note"
-CHORDS = {CHORD: "/chord/now", NEXT_CHORD: "/chord/next"}  # by the kind of the EVENT
+CHORDS = {CHORD: "/chord/now", NEXT_CHORD: "/chord/next", PLAYED_CHORD: "/chord/played"}  # by the kind of the EVENT
 
 COMMANDS = (
     Command(
@@ -121,6 +121,14 @@ COMMANDS = (
         NEXT_BLOCK,
     ),
     Command("/reset", "(none) or any", "", "The network forgets all it heard", "/reset", NEXT_BLOCK),
+    Command(
+        "/chart",
+        "s (none: ask)",
+        "asked: /chart s, the chart that is played by",
+        "Play by these chords; an empty text: by ear again. What cannot be read changes nothing and is answered with its bar",
+        '/chart "| C | G7 | Am F |"',
+        NEXT_BLOCK,
+    ),
     Command("/start", "(none) or any", "", "Count in, then play from bar 1", "/start", IN_TIME),
     Command("/stop", "(none) or any", "", "Stop the beat and the network; the player is still heard", "/stop", IN_TIME),
     Command("/continue", "(none) or any", "", "Go on where it stopped", "/continue", IN_TIME),
@@ -304,6 +312,7 @@ class Schema:
         for path, doc, example in (
             (CHORDS[CHORD], "The chord that is heard in what the player plays, or that the chart has", "Am 9 529"),
             (CHORDS[NEXT_CHORD], "The chord that is expected a beat later", "F 5 545"),
+            (CHORDS[PLAYED_CHORD], "The chord that the network's own notes make", "Am 9 529"),
         ):
             yield Address(path, "sii", -1, 4095, "", "as it sounds", "notes", f"{doc}: {said}", example)
         for v in self.vectors:

@@ -42,8 +42,7 @@ class Ear:
         self._pitches = np.asarray(track.pitches)
         self._per_quarter = card.steps_per_beat
         self._count(metre or Metre(card.beats_per_bar, 4))
-        self.chart = tuple(chart)
-        self._written = self.chart, self._metre
+        self.play_by(chart)
         self.clear()
 
     def clear(self) -> None:
@@ -61,6 +60,11 @@ class Ear:
         self._sounded = np.zeros(12)  # for the key
         self._silent_beats = 0
         self._place = 0  # beat counted from bar 1
+
+    def play_by(self, chart: Sequence[Chord]) -> None:
+        """Believe a chart from here on, laid out in the metre that it is; an empty one: hear again."""
+        self.chart = tuple(chart)
+        self._written = self.chart, self._metre
 
     def take_metre(self, metre: Metre) -> None:
         """The steps lie in another metre from here on; what came round in the one before does not any more."""

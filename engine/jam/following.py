@@ -13,12 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.core.contract import Card
-from engine.core.messages import CHORD, NEXT_CHORD, PLAYER
+from engine.core.messages import CHORD, NEXT_CHORD, PLAYED_CHORD, PLAYER
 from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.jam.chords import FEATURES, Chord
 from engine.jam.ear import Ear
 from engine.jam.fit import Fit
+from engine.jam.played import Played
 from engine.jam.step import Event
 from engine.network.noise import noise
 
@@ -32,32 +33,42 @@ class Following:
     def __init__(
         self, card: Card, player_track: str, live: Live, chart: Sequence[Chord] = (), metre: Metre | None = None
     ) -> None:
-        self.ear = Ear(card, player_track, chart, metre)
+        self.metre = metre or Metre(card.beats_per_bar, 4)
+        self.ear = Ear(card, player_track, chart, self.metre)
         self._fit = Fit(card)
+        self._played = Played(card)
         self._live = live
         self._per_quarter = card.steps_per_beat
         self._steps_per_beat, self._bar = card.steps_per_beat, card.steps_per_bar
         self._conditions = [c.name for c in card.conditions if c.name in (NOW, NEXT)]
         self._chosen = np.zeros((card.slots, len(card.channels)), np.float32)  # by the network, before anything moved
+        self._notes, self._taken = self._chosen, np.zeros(card.slots, np.float32)  # as they sound
         self._before: Chord | None = None  # of the step that has passed
         self._kept: Chord | None = None  # that the choice was made to fit
         self._step = self._position = 0
-        self._told: dict[int, tuple[int, int]] = {CHORD: (0, 0), NEXT_CHORD: (0, 0)}
+        self._told: dict[int, tuple[int, int]] = dict.fromkeys((CHORD, NEXT_CHORD, PLAYED_CHORD), (0, 0))
 
     def take_metre(self, metre: Metre) -> None:
         """The steps lie in another metre from here on."""
         self._steps_per_beat, self._bar = metre.beat_steps(self._per_quarter), metre.steps(self._per_quarter)
+        self.metre = metre
         self.ear.take_metre(metre)
 
     def clear(self) -> None:
         """Forget everything."""
         self.ear.clear()
+        self._played.clear()
         self._before = self._kept = None
 
     def listen(self, step: int, position: int, before: np.ndarray, now: np.ndarray) -> None:
         """Hear a timestep; see Ear.listen."""
         self._step, self._position = step, position
         self.ear.listen(step, position, before, now)
+
+    @property
+    def beat(self) -> int:
+        """Number of the beat that was listened to last, counted from bar 1."""
+        return self._position // self._steps_per_beat
 
     def tell(self, inputs: dict[str, np.ndarray]) -> None:
         """Tell the network, where it has an ear for chords."""
@@ -84,6 +95,10 @@ class Following:
         self.settle()
 
     def _move(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
+        self._keep(notes, sounding, taken)
+        self._notes, self._taken = notes, taken
+
+    def _keep(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
         self._kept = chord = self.ear.now
         share = self._live.get("follow")
         if chord is None or share <= 0:
@@ -98,13 +113,19 @@ class Following:
 
     def changes(self, frame: float) -> list[Event]:
         """What is to be told of the chords from this frame on, where it is another than was told last."""
+        self._played.hear(self._step, self._notes, self._taken, self.ear.now)
         found: list[Event] = []
-        for kind, of in ((CHORD, self.ear.now), (NEXT_CHORD, self.ear.following)):
+        for kind, of in ((CHORD, self.ear.now), (NEXT_CHORD, self.ear.following), (PLAYED_CHORD, self._played.chord)):
             code = (0, 0) if of is None else of.code
             if code != self._told[kind]:
                 self._told[kind] = code
                 found.append((round(frame), self._step, kind, PLAYER, *code, 0.0))
         return found
+
+    @property
+    def told(self) -> tuple[int, tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """What was told last, as a record of CHORDS."""
+        return self._step, self._told[CHORD], self._told[NEXT_CHORD], self._told[PLAYED_CHORD]
 
     def settle(self) -> None:
         """The step has passed."""

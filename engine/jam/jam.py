@@ -16,6 +16,7 @@ from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WARNING
 from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
+from engine.jam.charts import Charts
 from engine.jam.chords import Chord
 from engine.jam.following import Following
 from engine.jam.harmony import Harmony
@@ -29,6 +30,8 @@ from engine.jam.score import Score
 from engine.jam.step import Step, all_off
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline
+
+RECALLED_BARS = 32  # so many of the last are listened to again by a process that takes the place of another
 
 
 class Jam:
@@ -55,13 +58,15 @@ class Jam:
         self._free = None if backing is None else backing.free  # tracks that are the network's; None: all
         self.runner = runner
         self.roll = Roll(card, player_track)
-        self._live, self._link, self._notes = live, link, link.writer("notes")
+        self._live, self._link = live, link
+        self._notes, self._chords = link.writer("notes"), link.writer("chords")
         self._steps_per_beat = card.steps_per_beat
         self._offset_learned = len(card.channels) > OFFSET
         self._harmony = harmony
         self._modes = [mode(card, player_track, self.roll, live) for mode in CLASSES]
         self._mode: Mode | None = None  # as the last step was chosen
-        self.following = Following(card, player_track, live, chart, metre)
+        self.following = Following(card, player_track, live, metre=metre)
+        self.charts = Charts(self.following, live, link, chart)
         self._inputs = Inputs(runner, self.roll, live, harmony, self.following, backing)
         self._score = Score(runner, self.roll, backing)
         self._records = Records(link.writer("steps"), runner)
@@ -125,9 +130,10 @@ class Jam:
         frame = timeline.frame_at(step / self._steps_per_beat)
         if timeline.metre is not self._metre:
             self._take_metre(timeline.metre)
-        position = math.floor(timeline.place(step / self._steps_per_beat) * self._steps_per_beat + 0.5)
+        position = self._position_of(step, timeline)
         self._position = position
         self._pull_triggers(step, round(frame))
+        self.charts.look(step // self._steps_per_beat)
         mode = self._advance(step, position)
         self._inputs.fill(step, position, mode, self._patience.density)
         self.runner.run()
@@ -139,6 +145,7 @@ class Jam:
         """The steps lie in another metre from here on."""
         self._metre = metre
         self.following.take_metre(metre)
+        self.charts.take_metre()
         self._inputs.take_metre(metre)
         for mode in self._modes:
             mode.take_metre(metre)
@@ -195,6 +202,7 @@ class Jam:
                 self.runner.reset()
                 self.roll.clear()
                 self._inputs.clear()
+                self.charts.forget(step)
                 if self._harmony is not None:
                     self._harmony.reset()
             self.interrupt(frame, step)  # what is no longer remembered could never be ended: it ends now
@@ -228,12 +236,32 @@ class Jam:
         self._settle()
 
     def _tell_chords(self, frame: float) -> None:
-        for event in self.following.changes(frame):
+        changes = self.following.changes(frame)
+        for event in changes:
             self._notes.push(event)
+        if changes:
+            self._chords.push(self.following.told)
+
+    def recall(self, step: int, timeline: BeatTimeline, chart: np.void | None) -> None:
+        """Go on for a process that died, from timestep `step` on: by its chart, and with key, chord and rounds of what the
+        player is known to have played."""
+        self._take_metre(timeline.metre)
+        if chart is not None:
+            self.charts.recall(chart)
+        begin = max(step - RECALLED_BARS * self.runner.card.steps_per_bar, self.charts.since)
+        position = self._position_of(step, timeline)
+        for heard in range(begin, step):
+            self._inputs.listen(heard, position + heard - step)
+            self.charts.settle()
+
+    def _position_of(self, step: int, timeline: BeatTimeline) -> int:
+        """A timestep's number, counted from bar 1."""
+        return math.floor(timeline.place(step / self._steps_per_beat) * self._steps_per_beat + 0.5)
 
     def _settle(self) -> None:
         """What was chosen has happened: the states move on."""
         self.runner.carry()
+        self.charts.settle()
         self._inputs.settle(self._position, self.runner.outputs["notes"][0])
         memory = self._live.get("memory")
         if memory < 1:

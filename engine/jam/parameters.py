@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine.core.config import Jam
 from engine.core.contract import Card
 from engine.core.link import Link
-from engine.core.parameters import Live, Parameter, Registry, choice
+from engine.core.parameters import Live, Parameter, Registry, choice, trigger
 from engine.jam.modes import CLASSES, MODES
 
 
@@ -17,7 +17,8 @@ def declared() -> list[Parameter]:
     doc = "; ".join(f"{mode.name}: {mode.doc}" for mode in CLASSES)
     mode = choice("mode", MODES, Jam().mode, doc)
     follow = Parameter("follow", 0, 1, 1, "How closely bass, chords, pad and lead keep to the chord that is heard")
-    return [mode, follow, *(parameter for of in CLASSES for parameter in of.parameters)]
+    keep = trigger("keep", "Keep the chords of the round just played as the chart")
+    return [mode, follow, keep, *(parameter for of in CLASSES for parameter in of.parameters)]
 
 
 def registry_of(card: Card) -> Registry:

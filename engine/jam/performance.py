@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from engine.core.contract import Card
 from engine.core.link import Link
 from engine.core.messages import WARNING
@@ -94,13 +96,15 @@ class Performance:
         self._sent_for = 0.0  # frame of the step that was sent last
         self._correct_until = 0.0  # frame up to which the step that sounds can be put right
 
-    def take_over(self, last_step: int) -> None:
-        """Go on after `last_step`, the last of a process that died: hear what sounded, be in time from the next step on."""
+    def take_over(self, last_step: int, chart: np.void | None = None) -> None:
+        """Go on after `last_step`, the last of a process that died, and by its chart: hear what sounded, be in time from the
+        next step on."""
         self._events = self._link["events"].reader(0)
         line = self._timelines.now()
         if line is None:
             return
         self._hear()
+        self._jam.recall(last_step + 1, line, chart)
         following = max(self._from_now_on(line), last_step + 1) if line.playing else last_step + 1
         self.late += following - last_step - 1  # what was not played in between
         self._following = following - self._left_out(line)

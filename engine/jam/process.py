@@ -68,7 +68,8 @@ class LiveDriver:
         self._spec, self._link, self._pipe = spec, link, pipe
         self._harmony = harmony.of(spec.config, spec.card, player_track)
         metre = metre_of(spec.config, spec.card)
-        chart = chords_of(spec.config.jam.chart, metre.beats)
+        chart = chords_of(spec.config.jam.chart, metre)
+        played_by = link["chart"].latest()  # by a process that died
         self._jam = Jam(runner, live, link, player_track, self._harmony, chart=chart, metre=metre)
         self._runner, self._runner_ms = runner, timing.p50_ms
         self._imagination = Imagination(spec.network_path, spec.config.network.threads, self._jam, live, link)
@@ -80,10 +81,10 @@ class LiveDriver:
         if before is not None:
             self.performance.late = int(before["late_steps"])
         if spec.restarted:
-            self._take_over()
+            self._take_over(played_by)
 
-    def _take_over(self) -> None:
-        """Go on for the process that died: same beat, same state, its notes released."""
+    def _take_over(self, chart: np.void | None) -> None:
+        """Go on for the process that died: same beat, same state, same chart, its notes released."""
         link = self._link
         link.writer("notes").push(all_off(round(self.now())))
         last = link["steps"].latest()
@@ -91,7 +92,7 @@ class LiveDriver:
             self._runner.restore({s.name: last[s.name + "_next"] for s in self._spec.card.states})
         if self._harmony is not None and (kept := link["harmony"].latest()) is not None:
             self._harmony.recall(kept)
-        self.performance.take_over(-1 if last is None else int(last["step"]))
+        self.performance.take_over(-1 if last is None else int(last["step"]), chart)
         link.notice("network", INFO, "the network is back, in time and with what it remembered")
 
     def _clock(self) -> tuple[SampleClock, np.void]:

@@ -26,7 +26,9 @@ class Rounds:
         return len(self._beats)
 
     def add(self, beat: np.ndarray) -> None:
-        """One more beat is over."""
+        """One more beat is over; what was silent before the first that was not is of no round."""
+        if not self._beats and not beat.any():
+            return
         self._beats.append(_unit(beat))
         self._find()
 

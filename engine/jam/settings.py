@@ -47,7 +47,7 @@ def faults(config: Config) -> list[str]:
     registry = registry_of(card)
     found = _of_mode(config) + _of_parameters(config, registry) + of_controllers(config, registry) + _of_patches(config, card)
     wrong = _of_metre(config, card)
-    found += wrong + chart.read(config.jam.chart, card.beats_per_bar if wrong else metre_of(config, card).beats)[1]
+    found += wrong + chart.of_setting(config.jam.chart, Metre(card.beats_per_bar, 4) if wrong else metre_of(config, card))[1]
     found += _of_rack(config, card)
     try:
         track_of(config, card)

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from engine.app import status
 from engine.app.services import Services
-from engine.app.status import for_player, line, of_machine, summary
+from engine.app.status import for_player, line, of_chords, of_machine, summary
 from engine.app.supervisor import Supervisor
-from engine.control.status import NetworkFigures, Place, Snapshot, SoundFigures, Spread
+from engine.control.status import Chords, NetworkFigures, Place, Snapshot, SoundFigures, Spread
 from engine.core.config import Config, load
 from engine.core.messages import CLOCK, FEED_STATS, NETWORK_STATS
 from engine.feed.feed import Feed
@@ -222,3 +222,15 @@ def test_before_anything_was_published_all_four_say_so(supervisor):
     assert supervisor.report()["bar"] is None
     assert not {"steps", "xruns", "feed"} & supervisor.report().keys()
     assert line(supervisor.snapshot()) == f"{supervisor.report()['mode']} starting"
+
+
+def test_chords_stand_behind_what_a_player_needs_and_say_only_what_differs():
+    def words(*names):
+        return list(of_chords(replace(JAM, chords=Chords(*names))))
+
+    assert words() == []
+    assert words("Am", "Am", "Am") == ["Am"]
+    assert words("Am", "F", "Am") == ["Am, next F"]
+    assert words("Am", "F", "C") == ["Am, next F, it plays C"]
+    assert words("Am", "Am", "") == ["Am"]
+    assert " bpm | Am, next F | step " in line(replace(JAM, chords=Chords("Am", "F")))

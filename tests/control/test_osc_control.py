@@ -27,12 +27,12 @@ ME = ("127.0.0.1", 5555)
 class Desk:
     """A control with everything behind it, and a clock that goes on by itself."""
 
-    def __init__(self, schema, live, guard=None):
+    def __init__(self, schema, live, guard=None, link=None):
         self.live = live
         self.shown = []
         self.targets = Targets(Encoder(schema))
         self.subscribers = Subscribers(self.targets, lambda data, to: None)
-        self.control = Control(schema, live, self.subscribers, lambda: {"steps": 7}, self.shown.append, guard)
+        self.control = Control(schema, live, self.subscribers, lambda: {"steps": 7}, self.shown.append, guard, link)
         self.now_s = 0.0
 
     def send(self, data, sender=ME, wait_s=1.0):
@@ -226,3 +226,28 @@ def test_busy_port_names_the_key():
         ControlSocket(ControlConfig(port=39001))
     first.close()
     ControlSocket(ControlConfig(port=39001)).close()
+
+
+def test_a_chart_is_given_asked_for_and_refused_with_what_is_wrong(schema, live, link):
+    desk = Desk(schema, live, link=link)
+    assert desk.say("/algoritmo/chart", "| C | G7 | Am F |") == []
+    assert link["charts"].latest()["text"] == b"| C | G7 | Am F |"
+    assert desk.say("/algoritmo/chart") == [("/algoritmo/chart", [""])]
+    link.writer("chart").push(link["charts"].latest())  # the network has taken it up
+    assert desk.say("/algoritmo/chart") == [("/algoritmo/chart", ["| C | G7 | Am F |"])]
+    [(address, [_, reason])] = desk.say("/algoritmo/chart", "| C | Xm | H |")
+    assert address == "/algoritmo/fail"
+    assert "bar 3: 'Xm'" not in reason
+    assert "bar 2: 'Xm' is no chord that is known here; write a root" in reason
+    assert desk.say("/algoritmo/chart", 5)[0][0] == "/algoritmo/fail"
+    assert desk.say("/algoritmo/chart", "C" * 5000)[0][0] == "/algoritmo/fail"
+    assert link["charts"].count == 1
+    assert desk.say("/algoritmo/chart", "") == []
+    assert link["charts"].latest()["text"] == b""
+
+
+def test_what_was_played_is_kept_by_a_trigger(desk):
+    before = desk.live.get("keep")
+    desk.say("/algoritmo/param/keep", 1)
+    desk.say("/algoritmo/param/keep", 0)  # the button let go
+    assert desk.live.get("keep") == before + 1

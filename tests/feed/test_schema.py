@@ -11,7 +11,7 @@ from engine.control.osc_control import Control
 from engine.core.config import Config
 from engine.core.contract import read_card
 from engine.core.link import Layout, Link
-from engine.core.messages import CHORD, NEXT_CHORD, NOTE_ON, PLAYER
+from engine.core.messages import CHORD, NEXT_CHORD, NOTE_ON, PLAYED_CHORD, PLAYER
 from engine.core.parameters import Live
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import COMMANDS, ROOT, Schema
@@ -49,12 +49,15 @@ def test_what_is_sent_is_on_the_page_with_its_types(festival, listed):
         types = listed[address]
         assert types == "f" if len(values) == 1 and "/act/" not in address else types == f"f x {len(values)}"
     notes = plan.notes(events(*((n, NOTE_ON, t, 60, 1) for n, t in enumerate([PLAYER, *range(len(festival.card.tracks))]))))
-    chords = plan.notes(events((0, CHORD, PLAYER, *parse("Am").code), (0, NEXT_CHORD, PLAYER, 0, 0)))
+    chords = plan.notes(
+        events((0, CHORD, PLAYER, *parse("Am").code), (0, NEXT_CHORD, PLAYER, 0, 0), (0, PLAYED_CHORD, PLAYER, 5, 1))
+    )
     notes += chords
     told = set(re.findall(rb"/algoritmo/(?:[a-z/]+note|chord/[a-z]+)", b"".join(notes)))
     assert {m.address: list(m.params) for m in OscBundle(bytes(chords[0]))} == {
         f"{ROOT}/chord/now": ["Am", 9, (1 << 9) | (1 << 0) | (1 << 4)],
         f"{ROOT}/chord/next": ["", -1, 0],
+        f"{ROOT}/chord/played": ["F", 5, (1 << 5) | (1 << 9) | (1 << 0)],
     }
     future = make_futures(festival.card, 1, np.random.default_rng(0), count=1)
     for address, values in messages(plan.futures(future))[0].items():

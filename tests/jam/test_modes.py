@@ -147,7 +147,7 @@ def test_each_mode_says_all_that_is_told_of_it():
         assert mode.doc
         assert mode.about.endswith(".")
     ids = [parameter.id for parameter in declared()]
-    assert ids == ["mode", "follow", "rest", "bars"]
+    assert ids == ["mode", "follow", "keep", "rest", "bars"]
 
 
 @pytest.mark.parametrize("number", [1, 7, -1])
