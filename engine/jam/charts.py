@@ -23,7 +23,10 @@ ROUNDS = 3  # of a place in what comes round the chord is kept that it had most 
 
 
 class Charts:
-    """Gives the ear its chart: for each timestep `look`, and `settle` when it has passed. Reads `charts`, writes `chart`."""
+    """Gives the ear its chart: for each timestep `look`, and `settle` when it has passed.
+
+    Channels: reads `charts`, writes `chart` and `chords`.
+    """
 
     def __init__(self, following: Following, live: Live, link: Link, chart: Sequence[Chord] = ()) -> None:
         """`chart`: the chord of each beat, in the metre that `following` is in."""
@@ -67,6 +70,10 @@ class Charts:
         if self._beats and self._beats[-1][0] == place:
             self._beats.pop()
         self._beats.append((place, self._ear.now))
+
+    def tell_chords(self) -> None:
+        """The chord that is heard, expected or played is another."""
+        self._link.writer("chords").push(self._following.told)
 
     def forget(self, step: int) -> None:
         """What was heard before a timestep is forgotten; the chart stays."""

@@ -59,7 +59,7 @@ class Jam:
         self.runner = runner
         self.roll = Roll(card, player_track)
         self._live, self._link = live, link
-        self._notes, self._chords = link.writer("notes"), link.writer("chords")
+        self._notes = link.writer("notes")
         self._steps_per_beat = card.steps_per_beat
         self._offset_learned = len(card.channels) > OFFSET
         self._harmony = harmony
@@ -76,7 +76,7 @@ class Jam:
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
         self._step = Step(-1)  # the one that was chosen last
         self._position = 0  # of it, counted from bar 1
-        self._track_of, self._pitch_of = card.slot_tracks().tolist(), card.slot_pitches().tolist()
+        self._notes_of = list(zip(card.slot_tracks().tolist(), card.slot_pitches().tolist(), strict=True))  # track, pitch
         self.corrected = 0  # steps that were put right as they sounded
 
     @property
@@ -177,7 +177,7 @@ class Jam:
         """What was to go on and was ended by the choice before begins anew."""
         notes = self.runner.outputs["notes"][0]
         for slot in np.flatnonzero((notes[:, PLAY] > 0.5) & (notes[:, HOLD] > 0.5)).tolist():
-            if step.has_ended(self._track_of[slot], self._pitch_of[slot]):
+            if step.has_ended(*self._notes_of[slot]):
                 notes[slot, HOLD] = 0
 
     def stands(self, step: int, timeline: BeatTimeline) -> bool:
@@ -240,7 +240,7 @@ class Jam:
         for event in changes:
             self._notes.push(event)
         if changes:
-            self._chords.push(self.following.told)
+            self.charts.tell_chords()
 
     def recall(self, step: int, timeline: BeatTimeline, chart: np.void | None) -> None:
         """Go on for a process that died, from timestep `step` on: by its chart, and with key, chord and rounds of what the
