@@ -2,11 +2,14 @@
 
     algoritmo evaluate NETWORK.onnx PATH... [--split test] [--json FILE] [--baselines] [--solo N] [--accompany N] [--follow N]
     algoritmo evaluate NETWORK.onnx --progression C,G,Am,F
+    algoritmo evaluate NETWORK.onnx PATH... --metres N
 
 With everything dictated a step graph says how likely each step of a recording is (nats; lower is better), whoever
 trained it. With nothing dictated it plays: `--solo N` compares N such pieces with the data. With one track dictated it
 accompanies: `--accompany N` plays N songs in as the player's track. And `--follow N` lets the engine play to N songs, or to
-players who repeat a `--progression`, and measures how well it follows. Runs without torch.
+players who repeat a `--progression`, and measures how well it follows. `--metres N` accompanies N melodies of each metre there
+is and counts the bars that kick and bass begin; all else is measured in the network's own metre, but for the nats, which are
+told for each. Runs without torch.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +33,13 @@ from models.evaluation.follow import HARMONY
 from models.evaluation.following import draw as draw_following
 from models.evaluation.following import follow
 from models.evaluation.following import table as following_table
+from models.evaluation.metres import keep_metres
+from models.evaluation.metres import table as metres_table
 from models.evaluation.solo import compare, draw, table
 from models.evaluation.takes import CONTROL, KINDS, progression, song
 from models.graph.playing import StepGraph, nats, open_network, play_alone
 from models.music.data import SPLITS, Collection, Piece, check_output, read_band, told
+from models.music.grid import FOUR, GRIDS, Grid
 from models.music.keyboard import read_keyboard
 from models.music.representation import ROLES, to_midi
 from models.music.songbook import read_rolls
@@ -49,10 +57,35 @@ def summary(found: Sequence[Array], pieces: Sequence[Piece], tracks: Sequence[Tr
         "steps": len(whole),
         "pieces": len(pieces),
         "tracks": {t.name: float(whole[:, i].mean()) for i, t in enumerate(tracks)} if len(whole) else {},
+        "metres": {
+            g.name: {"nats_per_step": float(own.sum(1).mean()), "steps": len(own)}
+            for g in GRIDS
+            if (own := _of_metre(found, pieces, g)) is not None
+        },
         "per_piece": {
             p.name: {"nats_per_step": float(n.sum(1).mean()), "steps": len(n)} for p, n in zip(pieces, found, strict=True)
         },
     }
+
+
+def _of_metre(found: Sequence[Array], pieces: Sequence[Piece], grid: Grid) -> Array | None:
+    some = [n for n, p in zip(found, pieces, strict=True) if p.metre == grid]
+    return np.concatenate(some) if some else None
+
+
+def own_metre(card: Card, data: Collection) -> Collection:
+    """What of the data is in the network's own metre; the rest counts as refused where it cannot be told another."""
+    grid = Grid(card.beats_per_bar, card.steps_per_beat)
+    kept = [p for p in data.pieces if p.metre == grid]
+    others = [p for p in data.pieces if p.metre != grid]
+    refusals = {p.name: f"in {p.metre.name}, which {card.name} cannot be told" for p in others}
+    return replace(
+        data,
+        pieces=kept,
+        used=data.used - len(others),
+        refused=data.refused + Counter({"odd metre": len(others)} if others else {}),
+        refusals=data.refusals | refusals,
+    )
 
 
 def read_for(card: Card, paths: Sequence[Path], cache: Path) -> Collection:
@@ -66,7 +99,8 @@ def read_for(card: Card, paths: Sequence[Path], cache: Path) -> Collection:
         return read_keyboard(paths, pitches[0], pitches[-1], card.steps_per_beat)
     names = {t.name for t in card.tracks}
     if names <= set(ROLES) and card.steps_per_beat == 4:
-        return read_band(paths, cache, card.tracks)
+        data = read_band(paths, cache, card.tracks)
+        return data if card.hears_metre or card.beats_per_bar != FOUR.beats else own_metre(card, data)
     raise NetworkError(
         f"{card.name}: no rule says how music falls to the tracks {', '.join(sorted(names))} at {card.steps_per_beat} steps "
         f"a beat; name them by roles ({', '.join(ROLES)}) at 4, or have one track"
@@ -100,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-move", action="store_true", help="leave out the takes that move by six semitones")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="follow with this setting of the engine"
+    )
+    parser.add_argument(
+        "--metres", type=int, default=0, metavar="N", help="accompany N melodies of each metre, and count their first beats"
     )
     parser.add_argument("--track", default="lead", help="the player's track (%(default)s)")
     parser.add_argument(
@@ -145,14 +182,17 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     }
     if controls:
         found["controls"] = controls
+    own = [p for p in pieces if p.metre == (card.beats_per_bar, card.steps_per_beat)] if card.hears_metre else pieces
     if args.accompany:
-        found["accompany"] = accompany(graph, pieces, args.accompany, args.track, controls)
+        found["accompany"] = accompany(graph, own, args.accompany, args.track, controls)
+    if args.metres:
+        found["metres_kept"] = keep_metres(graph, pieces, args.metres, args.track, controls)
     if args.solo:
-        found["solo"] = _solo(graph, pieces, args, controls)
+        found["solo"] = _solo(graph, own, args, controls)
     if args.follow or args.progression:
-        found["follow"] = _follow(graph, pieces, args)
-    if not (args.solo or args.accompany or args.follow or args.progression) or args.baselines:
-        found |= summary(nats(graph, [p.roll for p in pieces]), pieces, card.tracks)
+        found["follow"] = _follow(graph, own, args)
+    if not (args.solo or args.accompany or args.metres or args.follow or args.progression) or args.baselines:
+        found |= summary(nats(graph, [p.roll for p in pieces], metres=[p.metre for p in pieces]), pieces, card.tracks)
     if args.baselines:
         train = [p.roll for p in data.split("train")]
         if not train:
@@ -208,6 +248,10 @@ def _print(found: dict[str, Any]) -> None:
         for name, figures in ((found["network"], found), *found.get("baselines", {}).items()):
             tracks = "  ".join(f"{t} {v:.2f}" for t, v in figures["tracks"].items())
             print(f"  {name:12} {figures['nats_per_step']:7.3f}   {tracks}")
+            for metre, own in figures["metres"].items() if len(figures["metres"]) > 1 else ():
+                print(f"    in {metre:5} {own['nats_per_step']:7.3f}   over {own['steps']} steps")
+    for line in metres_table(found["metres_kept"]) if "metres_kept" in found else []:
+        print(line)
     for line in table(found["solo"]) if "solo" in found else []:
         print(line)
     for line in following_table(found["follow"]) if "follow" in found else []:

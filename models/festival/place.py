@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.music.grid import Grid, read_grid
+from models.music.grid import GRIDS, Grid
 
 MOST_BEATS = MOST_STEPS = 16  # of a bar, of a beat, that are told apart
 BAR, BARS = 16, 8  # steps in a bar of 4/4, and bars after which places repeat
 POSITIONS = BAR * BARS
-METRES = tuple(map(read_grid, ("4/4", "3/4", "2/4", "5/4", "6/8", "12/8", "9/8", "7/8")))
+METRES = GRIDS
 ALIKE = 3  # bars before that it hears again: one, two, four
 PAST = 4 * 24  # steps of the past it needs, the last one included: four bars of 12/8
 SHORTEST = 12  # steps of a bar that is counted as one; two shorter ones are

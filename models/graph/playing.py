@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from engine.core.contract import PLAY, Card, faults, read_card
+from engine.core.contract import METRE, PLAY, Card, faults, read_card
 from engine.core.errors import NetworkError
 from engine.jam.patience import encouragement
 from engine.network.noise import noise
@@ -91,20 +91,30 @@ def dictated(roll: Array, card: Card) -> Array:
     return np.pad(channels(roll), ((0, 0), (0, 0), (0, len(card.channels) - 2)))
 
 
-def nats(graph: StepGraph, rolls: Sequence[Array], batch: int = BATCH) -> list[Array]:
-    """Return for each roll (steps, slots) its nats, float64 (steps, tracks), everything dictated."""
+def tell_metres(feed: dict[str, Array], metres: Sequence[Sequence[int]]) -> None:
+    """Tell the metre of each item of the batch, beats and steps, where the network has an ear for it."""
+    if METRE in feed and len(metres):
+        feed[METRE][:] = np.asarray(metres, np.float32)
+
+
+def nats(
+    graph: StepGraph, rolls: Sequence[Array], batch: int = BATCH, metres: Sequence[Sequence[int]] | None = None
+) -> list[Array]:
+    """Return for each roll (steps, slots) its nats, float64 (steps, tracks), everything dictated; `metres` of each roll."""
     order = sorted(range(len(rolls)), key=lambda i: -len(rolls[i]))
     found: list[Array] = [np.zeros((0, len(graph.card.tracks)))] * len(rolls)
     for first in range(0, len(order), batch):
         some = order[first : first + batch]
-        for index, value in zip(some, _nats_together(graph, [rolls[i] for i in some]), strict=True):
+        told = [metres[i] for i in some] if metres else []
+        for index, value in zip(some, _nats_together(graph, [rolls[i] for i in some], told), strict=True):
             found[index] = value
     return found
 
 
-def _nats_together(graph: StepGraph, rolls: list[Array]) -> list[Array]:
+def _nats_together(graph: StepGraph, rolls: list[Array], metres: Sequence[Sequence[int]]) -> list[Array]:
     """The same for rolls of falling length, side by side; those that have ended leave the batch."""
     feed = graph.begin(len(rolls))
+    tell_metres(feed, metres)
     feed["clamp_mask"][:] = 1
     lengths = np.asarray([len(r) for r in rolls])
     told = [dictated(r, graph.card) for r in rolls]
@@ -125,24 +135,37 @@ def play(
     controls: Mapping[str, float] | None = None,
     told: Sequence[Array] = (),
     track: str = "",
+    metres: Sequence[Sequence[int]] = (),
+    kick: float = 0,
 ) -> list[Array]:
     """Return one roll (steps, slots) for each seed, from silence.
 
     With `told`, one roll for each seed, the slots of `track` are dictated from it, as a player's are in `accompany`; past
-    a roll's end the player rests. Without, the network plays everything, as in `solo`.
+    a roll's end the player rests. Without, the network plays everything, as in `solo`. `metres`: one for each seed. `kick`: the
+    wish for one, where the network can be asked.
     """
     found: list[Array] = []
     for first in range(0, len(seeds), BATCH):
         some = slice(first, first + BATCH)
-        found += _play_together(graph, seeds[some], steps, controls, told[some], track)
+        found += _play_together(graph, seeds[some], steps, controls, told[some], track, metres[some], kick)
     return found
 
 
 def _play_together(
-    graph: StepGraph, seeds: Sequence[int], steps: int, controls: Mapping[str, float] | None, told: Sequence[Array], track: str
+    graph: StepGraph,
+    seeds: Sequence[int],
+    steps: int,
+    controls: Mapping[str, float] | None,
+    told: Sequence[Array],
+    track: str,
+    metres: Sequence[Sequence[int]],
+    kick: float,
 ) -> list[Array]:
     card = graph.card
     feed = graph.begin(len(seeds), controls)
+    tell_metres(feed, metres)
+    if "kick" in feed:
+        feed["kick"][:] = kick
     asked = feed["density"].copy() if "density" in feed else None
     silent = np.zeros(len(seeds), np.int64)  # steps in which it was free to play and did not
     if told:

@@ -32,7 +32,7 @@ import numpy as np
 from engine.core.contract import Track
 from engine.midi.song import metre_name
 from models.music.files import LARGEST_BYTES, LEAD_SHEETS, MIDI, File, files_below, find_files, on_disk
-from models.music.grid import FOUR, Grid
+from models.music.grid import FOUR, GRIDS, STEPS_PER_QUARTER, Grid, swung
 from models.music.musicxml import read_lead_sheet
 from models.music.representation import (
     BAND,
@@ -45,6 +45,7 @@ from models.music.representation import (
     assign_roles,
     counts_as,
     grid_fit,
+    grid_of_song,
     quantise,
     read_song,
     sections,
@@ -56,7 +57,7 @@ __all__ = ["LARGEST_BYTES", "File", "find_files"]  # of files, for those who rea
 SPLITS = ("train", "valid", "test")
 TABLES = ("manifest.jsonl", "manifest.csv", "info.csv")  # of splits and licences, beside the files or in their archive
 LEAST_LEVELS, LEAST_SPREAD = 4, 3.0  # different velocities, and their deviation, of a track that was played and not typed
-READER = 7  # raise when the meaning of a roll changes: older caches are then left unread
+READER = 8  # raise when the meaning of a roll changes: older caches are then left unread
 
 # What the folders' own LICENSE.txt and SOURCE.md say, for the cards of networks trained on them.
 LICENCES = {
@@ -116,6 +117,11 @@ class Collection:
             "lost": self.lost,
             "pieces": {s: len(self.split(s)) for s in SPLITS},
             "steps": {s: sum(len(p.roll) for p in self.split(s)) for s in SPLITS},
+            "metres": {
+                g.name: {s: sum(p.metre == g for p in self.split(s)) for s in SPLITS}
+                for g in GRIDS
+                if any(p.metre == g for p in self.pieces)
+            },
         }
 
 
@@ -148,8 +154,8 @@ def split_of(name: str, row: dict[str, Any] | None) -> str:
 
 
 Stretch = tuple[np.ndarray, Expression]
-# Roll, expression where it is read, and the tracks of which the file tells nothing.
-Converted = tuple[np.ndarray, Expression | None, tuple[str, ...]]
+# Roll, expression where it is read, the tracks of which the file tells nothing, and the metre.
+Converted = tuple[np.ndarray, Expression | None, tuple[str, ...], Grid]
 # What is made of one file; what of it was mended or left out is added to the list.
 Convert = Callable[[File, list[str]], list[Converted]]
 
@@ -159,59 +165,83 @@ def metres_of(song: Song) -> str:
     return ", ".join(dict.fromkeys(metre_name(metre) for metre in song.metres))
 
 
-def left_out(song: Song, least_bars: int = 0) -> list[str]:
+def left_out(song: Song, least_bars: int = 0, grid: Grid = FOUR) -> list[str]:
     """What of a song is in no stretch: bars of another metre, and stretches that are too short."""
     gone = [
         f"{round((end - start) * metre[1] / metre[0] / 4)} bars of {metre_name((start, *metre))} left out"
         for start, end, metre in stretches(song)
-        if not counts_as(metre) and end - start > song.pickup
+        if not counts_as(metre, grid) and end - start > song.pickup
     ]
-    return gone + [f"a stretch of {round((b - a) / 4)} bars left out" for a, b in sections(song) if b - a < 4 * least_bars]
+    bar = grid.bar / STEPS_PER_QUARTER
+    short = [(a, b) for a, b in sections(song, grid) if b - a < bar * least_bars]
+    return gone + [f"a stretch of {round((b - a) / bar)} bars left out" for a, b in short]
 
 
-def band_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.8, least_bars: int = 8) -> list[Stretch]:
-    """Return the usable stretches of a song, rolls with their expression. Raises SongError where there is none."""
+def band_stretches(
+    song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.8, least_bars: int = 8
+) -> tuple[Grid, list[Stretch]]:
+    """Return the metre of a song and its usable stretches in it, rolls with their expression.
+
+    What lies off the sixteenths and on a beat's sixths instead, swings: it is read in beats of six steps. Raises SongError
+    where there is nothing to use.
+    """
     roles = assign_roles(song.parts)
     if {r for r in roles if r} == {"drums"}:
         return drum_stretches(song, tracks)
     if len({r for r in roles if r}) < 2:
         raise SongError("fewer than two roles")
-    spans = _metre_of_four(song)
+    grid, spans = _metre_of(song)
+    per_quarter = STEPS_PER_QUARTER
     if grid_fit(song.parts, spans[0][0]) < least_fit:
-        raise SongError("off the grid")
-    found = [_stretch(song.parts, roles, start, end, tracks, performed=False) for start, end in spans]
-    found = [f for f in found if len(f[0]) >= least_bars * 16]
+        if not _can_swing(grid) or grid_fit(song.parts, spans[0][0], 6) < least_fit:
+            raise SongError("off the grid")
+        grid, per_quarter = swung(grid), 6
+    found = [_stretch(song.parts, roles, span, tracks, grid, per_quarter, performed=False) for span in spans]
+    found = [f for f in found if len(f[0]) >= least_bars * grid.bar]
     if not found:
         raise SongError("shorter than 8 bars")
-    return found
+    return grid, found
 
 
-def drum_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.7) -> list[Stretch]:
+def drum_stretches(song: Song, tracks: Sequence[Track] = BAND, least_fit: float = 0.7) -> tuple[Grid, list[Stretch]]:
     """The same for drums alone, played by hand or by a machine, from one bar on.
 
-    A drummer who is early throughout is on the beat: his mean offset is taken away. He may stray farther than a
-    sequencer, but not so far that triplets would fit him better.
+    A drummer who is early throughout is on the beat: his mean offset is taken away. He may stray farther than a sequencer.
     """
-    begin, end = _metre_of_four(song)[0]
+    grid, spans = _metre_of(song)
+    begin, end = spans[0]
     end += 0.25 * (end == song.end)  # the last stroke may be short
-    onsets = np.concatenate([p.start for p in song.parts]) * 4
-    shift = float(np.angle(np.exp(2j * np.pi * onsets).mean())) / (2 * np.pi) / 4  # quarters
-    parts = [_shifted(p, -shift) for p in song.parts]
-    straight, triplet = (grid_fit(parts, begin, per_beat) for per_beat in (4, 6))
-    if straight < least_fit or triplet > straight:
+    fits = [_on_beat(song.parts, begin, per_quarter) for per_quarter in (STEPS_PER_QUARTER, 6)]
+    best = int(fits[1][0] > fits[0][0])
+    fit, parts, performed = fits[best]
+    if fit < least_fit or (best and not _can_swing(grid)):
         raise SongError("off the grid")
-    performed = bool(np.mean(np.abs(onsets - np.round(onsets)) > 0.02) > 0.5)
-    found = _stretch(parts, ["drums" if p.drum else None for p in parts], begin, end, tracks, performed)
+    grid, per_quarter = (swung(grid), 6) if best else (grid, STEPS_PER_QUARTER)
+    roles = ["drums" if p.drum else None for p in parts]
+    found = _stretch(parts, roles, (begin, end), tracks, grid, per_quarter, performed)
     if not found[0].any():
         raise SongError("no drum the network has")
-    return [found]
+    return grid, [found]
 
 
-def _metre_of_four(song: Song) -> list[tuple[float, float]]:
-    found = sections(song)
-    if not found:
+def _on_beat(parts: Sequence[Part], begin: float, per_quarter: int) -> tuple[float, list[Part], bool]:
+    """How well a drummer fits so many steps to a quarter without his mean offset, he without it, and whether it was by hand."""
+    onsets = np.concatenate([p.start for p in parts]) * per_quarter
+    shift = float(np.angle(np.exp(2j * np.pi * onsets).mean())) / (2 * np.pi) / per_quarter  # quarters
+    moved = [_shifted(p, -shift) for p in parts]
+    performed = bool(np.mean(np.abs(onsets - np.round(onsets)) > 0.02) > 0.5)
+    return grid_fit(moved, begin, per_quarter), moved, performed
+
+
+def _metre_of(song: Song) -> tuple[Grid, list[tuple[float, float]]]:
+    grid = grid_of_song(song)
+    if grid is None:
         raise SongError("odd metre", metres_of(song))
-    return found
+    return grid, sections(song, grid)
+
+
+def _can_swing(grid: Grid) -> bool:
+    return grid.steps == STEPS_PER_QUARTER and swung(grid) in GRIDS
 
 
 def _shifted(part: Part, quarters: float) -> Part:
@@ -219,11 +249,17 @@ def _shifted(part: Part, quarters: float) -> Part:
 
 
 def _stretch(
-    parts: Sequence[Part], roles: Sequence[str | None], start: float, end: float, tracks: Sequence[Track], performed: bool
+    parts: Sequence[Part],
+    roles: Sequence[str | None],
+    span: tuple[float, float],
+    tracks: Sequence[Track],
+    grid: Grid,
+    per_quarter: int,
+    performed: bool,
 ) -> Stretch:
     """Whole bars of a roll with its expression, which is unknown where a track is always as loud or a machine timed it."""
-    roll, expression = quantise(parts, roles, start, end, tracks)
-    first, last = sounding_bars(roll)
+    roll, expression = quantise(parts, roles, *span, tracks, per_quarter)
+    first, last = sounding_bars(roll, grid.bar)
     rest = ((0, max(0, last - len(roll))), (0, 0))  # the last bar is whole
     roll = np.pad(roll, rest)[first:last]
     offset = np.pad(expression.offset, rest, constant_values=UNKNOWN_OFFSET)
@@ -307,7 +343,9 @@ def read_files(path: Path, convert: Convert, suffixes: Sequence[str] = MIDI) -> 
             out.lost[named] = lost
         licences.add(str((row or {}).get("licence", "")))
         split = split_of(file.name, row)
-        out.pieces += [Piece(f"{file.name}#{i}" if i else file.name, split, *stretch) for i, stretch in enumerate(found)]
+        for i, (roll, expression, unknown, metre) in enumerate(found):
+            name = f"{file.name}#{i}" if i else file.name
+            out.pieces.append(Piece(name, split, roll, expression, unknown, metre=metre))
     licence = ", ".join(sorted(licences - {""}))
     name = path.resolve().name
     out.sources = [{"name": name, "licence": licence or LICENCES.get(name, "not stated")}]
@@ -318,9 +356,10 @@ def _read_one(path: Path, tracks: Sequence[Track]) -> Collection:
     def convert(file: File, lost: list[str]) -> list[Converted]:
         sheet = file.is_called(*LEAD_SHEETS)
         song = (read_lead_sheet if sheet else read_song)(file.content())
-        found = band_stretches(song, tracks)
-        lost += [*song.remarks, *left_out(song, 8 if len(found) < len(sections(song)) else 0)]
-        return [(roll, expression, unknown_tracks(roll, tracks, sheet)) for roll, expression in found]
+        grid, found = band_stretches(song, tracks)
+        plain = grid_of_song(song) or grid  # as it is written
+        lost += [*song.remarks, *left_out(song, 8 if len(found) < len(sections(song, plain)) else 0, plain)]
+        return [(roll, expression, unknown_tracks(roll, tracks, sheet), grid) for roll, expression in found]
 
     return read_files(path, convert, (*MIDI, *LEAD_SHEETS))
 
@@ -371,7 +410,7 @@ def _store(fresh: Collection, file: Path) -> None:
         "sources": fresh.sources,
         "refusals": fresh.refusals,
         "lost": fresh.lost,
-        "pieces": [(p.name, p.split, len(p.roll), p.unknown) for p in fresh.pieces],
+        "pieces": [(p.name, p.split, len(p.roll), p.unknown, p.metre) for p in fresh.pieces],
     }
     expressions = [p.expression for p in fresh.pieces if p.expression is not None]
     partial = file.with_suffix(f".{os.getpid()}.partial.npz")
@@ -395,9 +434,9 @@ def _load(file: Path) -> Collection:
     facts = (about["files"], about["used"], Counter(about["refused"]), about["sources"], about["refusals"], about["lost"])
     out = Collection([], *facts)
     at = 0
-    for name, split, steps, unknown in about["pieces"]:
+    for name, split, steps, unknown, metre in about["pieces"]:
         own = slice(at, at := at + steps)
-        out.pieces.append(Piece(name, split, roll[own], expression[own], tuple(unknown)))
+        out.pieces.append(Piece(name, split, roll[own], expression[own], tuple(unknown), metre=Grid(*metre)))
     return out
 
 
@@ -434,7 +473,7 @@ def write_histograms(figures: dict[str, dict[str, Any]], pieces: Sequence[Piece]
         ticks = range(0, len(track["pitches"]), 1 if len(track["pitches"]) <= 12 else 12)
         cell.set_xticks(ticks, [list(track["pitches"])[i] for i in ticks])
         cell.set_title(f"{name}: {track['strikes_per_step']:.2f} a step", color=ink)
-    axes.flat[-1].hist([len(p.roll) / 16 for p in pieces], bins=30, color=ink)
+    axes.flat[-1].hist([len(p.roll) / p.metre.bar for p in pieces], bins=30, color=ink)
     axes.flat[-1].set_title("bars of a piece", color=ink)
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
@@ -495,6 +534,8 @@ def main(argv: list[str] | None = None) -> int:
         print(line)
     for split in SPLITS:
         print(f"  {split:6} {facts['pieces'][split]:5} pieces, {facts['steps'][split]:8} steps of a 16th")
+    for name, counts in facts["metres"].items():
+        print(f"  in {name:5} " + ", ".join(f"{count} {split}" for split, count in counts.items()))
     for name, track in figures.items():
         print(f"  {name:6} {track['strikes_per_step']:.3f} strikes a step, absent from {track['absent']:.0%} of the pieces")
     return 0

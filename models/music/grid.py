@@ -44,3 +44,9 @@ def read_grid(text: str) -> Grid:
 
 
 FOUR = read_grid("4/4")
+GRIDS = tuple(map(read_grid, ("4/4", "3/4", "2/4", "5/4", "6/8", "12/8", "9/8", "7/8")))  # that music is read in
+
+
+def swung(grid: Grid) -> Grid:
+    """The grid of the same beats in six steps each: quarters whose eighths swing, or that are cut in three."""
+    return Grid(grid.beats, 6)

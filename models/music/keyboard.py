@@ -13,6 +13,7 @@ import numpy as np
 from engine.core.contract import Track
 from models.music.data import SPLITS, Collection, Converted, Piece, joined, left_out, metres_of, read_files
 from models.music.files import File
+from models.music.grid import FOUR
 from models.music.representation import HELD, SongError, grid_fit, quantise, read_song, sections, trim
 
 LEAST_BARS = 4
@@ -65,7 +66,7 @@ def read_midi(path: Path, low: int, high: int, steps_per_beat: int) -> Collectio
     track = (Track(name="piano", pitches=tuple(range(low, high + 1))),)
 
     def convert(file: File, lost: list[str]) -> list[Converted]:
-        return [(roll, None, ()) for roll in _stretches(file.content(), track, steps_per_beat, lost)]
+        return [(roll, None, (), FOUR) for roll in _stretches(file.content(), track, steps_per_beat, lost)]
 
     return read_files(path, convert)
 

@@ -17,10 +17,12 @@ import symusic
 
 from engine.core.contract import Track
 from engine.core.errors import MidiFileError
+from engine.core.metre import Metre
 from engine.midi import smf
 from engine.midi.ranges import DRUM_OF, fold
 from engine.midi.roles import ROLES, assign_roles, voices
 from engine.midi.song import Part, Song, song_of
+from models.music.grid import FOUR, GRIDS, STEPS_PER_QUARTER, Grid, grid_of, read_grid
 
 __all__ = [
     "DRUM_OF",
@@ -33,6 +35,7 @@ __all__ = [
 ]  # found by the engine's reader, used by all that read music
 
 SILENT, HELD, ONSET = 0, 1, 2
+TWO = read_grid("2/4")
 OFFSETS = 120  # offsets are counted in this fraction of a step, -60..60
 UNKNOWN_OFFSET = -128
 
@@ -77,23 +80,36 @@ def read_song(data: bytes) -> Song:
     return song
 
 
-def sections(song: Song, beats_per_bar: int = 4) -> list[tuple[float, float]]:
-    """Stretches (start, end in quarters) whose bars last `beats_per_bar` quarters, or half as many, and begin at its start.
+def sections(song: Song, grid: Grid = FOUR) -> list[tuple[float, float]]:
+    """Stretches (start, end in quarters) whose bars are those of a metre, and begin at its start.
 
     A pickup ends one stretch and begins the next, as an odd bar in the middle does.
     """
     found: list[tuple[float, float]] = []
     for start, end, metre in stretches(song):
-        if not counts_as(metre, beats_per_bar):
+        if not counts_as(metre, grid):
             continue
         # The same metre said again on a bar line changes nothing.
-        if found and found[-1][1] == start and (start - found[-1][0]) % beats_per_bar == 0:
+        if found and found[-1][1] == start and (start - found[-1][0]) % (grid.bar / STEPS_PER_QUARTER) == 0:
             found[-1] = (found[-1][0], end)
         else:
             found.append((start, end))
     if found and found[0][0] == 0 and song.pickup:
         found[0] = (song.pickup, found[0][1])
     return found
+
+
+def grid_of_song(song: Song) -> Grid | None:
+    """The metre that most of a song is in; None where that is one that no music is read in."""
+    lengths: dict[Grid, float] = {}
+    for start, end, metre in stretches(song):
+        for grid in (g for g in GRIDS if counts_as(metre, g)):
+            lengths[grid] = lengths.get(grid, 0.0) + end - start
+    if lengths.get(FOUR) == lengths.get(TWO):
+        lengths.pop(FOUR, None)  # 2/4 throughout
+    longest = max(lengths, key=lambda grid: lengths[grid], default=None)
+    others = sum(end - start for start, end, metre in stretches(song) if not any(counts_as(metre, g) for g in GRIDS))
+    return longest if longest is None or lengths[longest] >= others else None
 
 
 def stretches(song: Song) -> list[tuple[float, float, tuple[int, int]]]:
@@ -103,10 +119,14 @@ def stretches(song: Song) -> list[tuple[float, float, tuple[int, int]]]:
     return [(start, end, (numerator, denominator)) for (start, numerator, denominator), end in rows if end > start]
 
 
-def counts_as(metre: tuple[int, int], beats_per_bar: int = 4) -> bool:
-    """Whether bars of a metre are bars of so many quarters: 2/2 is 4/4, and two bars of 2/4 are one of it."""
-    quarters = metre[0] * 4 / metre[1]
-    return quarters in (beats_per_bar, beats_per_bar / 2)
+def counts_as(metre: tuple[int, int], grid: Grid = FOUR) -> bool:
+    """Whether bars of a metre are bars of a grid: 2/2 is 4/4, and two bars of 2/4 are one of it."""
+    if grid == FOUR:
+        return metre[0] * 4 / metre[1] in (4, 2)
+    try:
+        return grid_of(Metre(*metre)) == grid
+    except ValueError:
+        return False
 
 
 def grid_fit(parts: Sequence[Part], start: float = 0.0, steps_per_beat: int = 4, tolerance: float = 0.25) -> float:
@@ -229,13 +249,18 @@ PROGRAMS = {"drums": 0, "bass": 33, "chords": 4, "pad": 89, "lead": 81}
 
 
 def to_midi(
-    roll: np.ndarray, tracks: Sequence[Track] = BAND, steps_per_beat: int = 4, tempo: float = 120.0, velocity: int = 90
+    roll: np.ndarray,
+    tracks: Sequence[Track] = BAND,
+    steps_per_beat: int = 4,
+    tempo: float = 120.0,
+    velocity: int = 90,
+    grid: Grid = FOUR,
 ) -> bytes:
     """Write a roll as a MIDI file with one named track for each track of the network."""
     per_step = 480 // steps_per_beat
     score: Any = symusic.Score(480)
     score.tempos.append(symusic.Tempo(0, tempo))
-    score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
+    score.time_signatures.append(symusic.TimeSignature(0, *map(int, grid.name.split("/"))))
     base = 0
     for track in tracks:
         out: Any = symusic.Track(track.name, PROGRAMS.get(track.name, 0), track.kind == "drums")

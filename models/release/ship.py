@@ -38,7 +38,7 @@ def held_out(path: Path, data: list[Path], split: str, cache: Path) -> dict[str,
     pieces = read_for(graph.card, data, cache).split(split)
     if not pieces:
         raise ValueError(f"{', '.join(map(str, data))}: no piece is in the split {split}")
-    found = np.concatenate([n.sum(1) for n in nats(graph, [p.roll for p in pieces])])
+    found = np.concatenate([n.sum(1) for n in nats(graph, [p.roll for p in pieces], metres=[p.metre for p in pieces])])
     return {f"{split}_nats_per_step": round(float(found.mean()), 4), f"{split}_steps": len(found)}
 
 

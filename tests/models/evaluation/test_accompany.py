@@ -6,8 +6,10 @@ import pytest
 from engine.core.contract import Card
 from engine.core.errors import NetworkError
 from models.evaluation.accompany import accompany, choose_songs, in_key, player_keys
+from models.evaluation.metres import first_beats
 from models.graph.playing import open_network
 from models.music.data import Piece
+from models.music.grid import read_grid
 from models.music.representation import ONSET
 from tests import tiny
 
@@ -99,3 +101,12 @@ def test_a_network_is_measured_beside_the_data(tiny_onnx):
     assert found["notes"]["data"] == 24
     with pytest.raises(NetworkError, match="has no track horn"):
         accompany(graph, [Piece("a", "valid", roll)], 1, "horn")
+
+
+def test_first_beats_are_counted_by_the_metre_and_not_the_first_bars():
+    roll = np.zeros((12 * 6, 26), np.uint8)
+    roll[::12, [0, BASS]] = ONSET
+    roll[36, 0] = roll[48, BASS] = 0
+    assert first_beats(roll, CARD, read_grid("3/4")) == {"kick": 0.75, "bass": 0.75, "both": 0.5}
+    assert first_beats(roll, CARD, read_grid("4/4"))["both"] < 0.5
+    assert first_beats(roll[:24], CARD, read_grid("3/4")) is None

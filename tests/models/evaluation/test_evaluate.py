@@ -1,6 +1,7 @@
 """The command: what it writes, and what it says to bad input."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,45 @@ def test_one_good_file_among_bad_ones_is_measured_and_the_others_are_counted(tin
     assert code == 0
     assert found["pieces"] == 1
     assert found["refused"] == {"unreadable": 1}
+
+
+def waltz(path):
+    """A song of eight bars, told to be twelve in 3/4."""
+    write_song(path, {"drums": [36, 38, 38], "bass": [40, 43, 43], "lead": [60, 64, 67]})
+    score = symusic.Score(str(path))
+    score.time_signatures.append(symusic.TimeSignature(0, 3, 4))
+    path.write_bytes(bytes(score.dumps_midi()))
+
+
+def test_a_network_that_knows_one_metre_is_measured_in_it_alone(tiny_onnx, songs, tmp_path, capsys):
+    folder = tmp_path / "some"
+    folder.mkdir()
+    (folder / "four.mid").write_bytes((songs / "0.mid").read_bytes())
+    waltz(folder / "waltz.mid")
+    code, found = run(tmp_path, tiny_onnx, folder, "--metres", 1)
+    assert code == 0
+    assert found["refused"] == {"odd metre": 1}
+    assert found["refused_files"]["waltz.mid"] == "in 3/4, which tiny cannot be told"
+    assert found["metres_kept"].keys() == {"4/4"}
+    assert found["metres_kept"]["4/4"]["data"] == {"kick": 1.0, "bass": 1.0, "both": 1.0}
+    said = capsys.readouterr().out
+    assert "share of bars that begin with a kick" in said
+    assert "(1 songs, 6 bars)" in said
+
+
+def test_nats_are_told_for_each_metre_where_the_network_hears_it(songs, tmp_path, capsys):
+    network = Path(__file__).parents[3] / "models/festival/festival.onnx"
+    folder = tmp_path / "some"
+    folder.mkdir()
+    (folder / "four.mid").write_bytes((songs / "0.mid").read_bytes())
+    waltz(folder / "waltz.mid")
+    code, found = run(tmp_path, network, folder)
+    assert code == 0
+    metres = found["metres"]
+    assert {name: own["steps"] for name, own in metres.items()} == {"4/4": 128, "3/4": 132}
+    whole = sum(own["nats_per_step"] * own["steps"] for own in metres.values()) / found["steps"]
+    assert whole == pytest.approx(found["nats_per_step"])
+    assert "in 3/4" in capsys.readouterr().out
 
 
 def test_bad_networks_and_arguments_are_refused(songs, tiny_onnx, tmp_path, capsys):

@@ -650,3 +650,27 @@ def test_what_is_learned_of_another_metre_is_heard_in_it_alone():
         model.metre += 1.0
     assert torch.equal(core([4, 4]), four)
     assert not torch.equal(core([3, 4]), three)
+
+
+def test_songs_in_other_metres_are_heard_as_often_as_asked_and_from_a_bar_line_on(tmp_path):
+    folder = song_folder(tmp_path / "songs")
+    for index, metre in enumerate(METRES[1:4]):
+        roll = np.zeros((metre.bar * 40, SLOTS), np.uint8)
+        roll[:: metre.bar, [0, 12]] = ONSET
+        (folder / f"train{index}.mid").write_bytes(to_midi(roll, grid=metre))
+    rows = [{"path": f.name, "split": "valid" if f.name == "5.mid" else "train"} for f in sorted(folder.glob("*.mid"))]
+    (folder / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    data = recipe.dataset([folder], {**SMALL, "metres": 0.3, "streams": 40, "window": 640}, tmp_path / "cache")
+    assert data.facts["metres"].keys() == {"4/4", "3/4", "2/4", "5/4"}
+    others = total = 0
+    for update in range(12):
+        batch = data.batch(update, 0, 1)
+        four = (batch["metre"] == 4).all(-1)
+        others, total = others + int((~four).sum()), total + len(four)
+        kicks = batch["roll"][PAST:, :, 0] == ONSET
+        bar = batch["metre"].prod(-1)
+        for stream in (~four).nonzero()[:, 0].tolist():
+            at = kicks[:, stream].nonzero()[:, 0] + batch["position"][stream]
+            assert len(at)
+            assert (at % bar[stream] == 0).all()
+    assert others / total == pytest.approx(0.3, abs=0.08)

@@ -76,12 +76,12 @@ def test_refused_files_are_counted_by_reason(folder):
     }
 
 
-def drummer(late=0.0, strays=(0.0,), bars=4, triplets=False):
+def drummer(late=0.0, strays=(0.0,), bars=4, beat_in=2.0):
     """A kick on every beat and hi-hats between, `late` and then by turns `strays` steps after the grid, louder and louder."""
     score = symusic.Score(480)
     score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
     track = symusic.Track("kit", 0, True)
-    places = [(i * (320 if triplets else 240), 36 if i % 2 == 0 else 22) for i in range(bars * (6 if triplets else 8))]
+    places = [(round(i * 480 / beat_in), 36 if i % 2 == 0 else 22) for i in range(round(bars * 4 * beat_in))]
     for i, (tick, pitch) in enumerate(places):
         at = tick + round((late + strays[i % len(strays)]) * 120)
         track.notes.append(symusic.Note(max(at, 0), 30, pitch, 40 + i))
@@ -91,12 +91,16 @@ def drummer(late=0.0, strays=(0.0,), bars=4, triplets=False):
 
 def test_drums_alone_are_pieces_that_tell_nothing_of_the_band(folder):
     (folder / "beat.mid").write_bytes(drummer(strays=(0.1, -0.1), bars=1))
-    (folder / "triplets.mid").write_bytes(drummer(triplets=True))
+    (folder / "triplets.mid").write_bytes(drummer(beat_in=1.5))
+    (folder / "fives.mid").write_bytes(drummer(beat_in=5))
     found = read_band([folder])
     assert found.refused == {"off the grid": 1}
     (beat,) = (p for p in found.pieces if p.name == "beat.mid")
     assert beat.unknown == ("bass", "chords", "pad", "lead")
-    assert all(p.unknown == () for p in found.pieces if p is not beat)
+    (swung,) = (p for p in found.pieces if p.name == "triplets.mid")
+    assert (swung.metre.name, len(swung.roll)) == ("12/8", 4 * 24)  # its beats are cut in three
+    assert np.flatnonzero(swung.roll[:24].any(1)).tolist() == [0, 4, 8, 12, 16, 20]
+    assert all(p.unknown == () for p in found.pieces if p not in (beat, swung))
     assert len(beat.roll) == 16
     assert np.flatnonzero(beat.roll[:, 0]).tolist() == [0, 4, 8, 12]
     assert np.flatnonzero(beat.roll[:, 3]).tolist() == [2, 6, 10, 14]  # an edge of the closed hi-hat
@@ -282,9 +286,12 @@ def test_what_of_a_file_is_lost_is_told(tmp_path, capsys):
     assert "a.mid: 8 bars of 3/4 left out" in capsys.readouterr().out
 
 
-def test_two_bars_of_two_four_are_one_of_four(tmp_path):
-    (tmp_path / "polka.mid").write_bytes(metre_event(b"\x02\x02"))
-    assert len(read_band([tmp_path]).pieces[0].roll) == 160
+def test_two_bars_of_two_four_are_one_of_four_where_both_are_told(tmp_path):
+    score = symusic.Score.from_midi(song())
+    score.time_signatures.append(symusic.TimeSignature(4 * 1920, 2, 4))
+    (tmp_path / "polka.mid").write_bytes(bytes(score.dumps_midi()))
+    (piece,) = read_band([tmp_path]).pieces
+    assert (len(piece.roll), piece.metre.name) == (160, "4/4")
 
 
 def test_a_pickup_that_no_metre_tells_shifts_the_bars(tmp_path):
@@ -353,3 +360,47 @@ def test_a_damaged_cache_is_written_anew(folder, tmp_path):
         cache.write_bytes(damage)
         assert [p.name for p in read_band([folder], tmp_path).pieces] == [p.name for p in first.pieces]
         assert len(cache.read_bytes()) > 200
+
+
+def in_metre(numerator, denominator, bars=10):
+    """A band that begins every bar with a kick and a bass note."""
+    score = symusic.Score(480)
+    score.time_signatures.append(symusic.TimeSignature(0, numerator, denominator))
+    bar = 1920 * numerator // denominator
+    for name, drum, pitch, every in (("drums", True, 36, bar), ("bass", False, 36, bar), ("lead", False, 72, 240)):
+        track = symusic.Track(name, 0, drum)
+        for at in range(0, bars * bar, every):
+            track.notes.append(symusic.Note(at, 200, pitch, 80))
+        score.tracks.append(track)
+    return score
+
+
+@pytest.mark.parametrize(
+    ("text", "grid"),
+    [("3/4", (3, 4)), ("6/8", (2, 6)), ("12/8", (4, 6)), ("5/4", (5, 4)), ("7/8", (7, 2)), ("2/4", (2, 4)), ("2/2", (4, 4))],
+)
+def test_a_piece_is_read_in_its_own_metre_from_a_bar_line_on_and_the_cache_keeps_it(tmp_path, text, grid):
+    numerator, denominator = map(int, text.split("/"))
+    (tmp_path / "songs").mkdir()
+    (tmp_path / "songs/song.mid").write_bytes(in_metre(numerator, denominator).dumps_midi())
+    for _ in range(2):
+        (piece,) = read_band([tmp_path / "songs"], tmp_path / "cache").pieces
+        assert piece.metre == grid
+        bar = 16 * numerator // denominator
+        assert len(piece.roll) == 10 * bar
+        assert np.flatnonzero(piece.roll[:, 0]).tolist() == list(range(0, 10 * bar, bar))
+
+
+def test_where_the_metre_changes_the_longest_counts_and_the_rest_is_told(tmp_path, capsys):
+    score = in_metre(3, 4, 24)
+    score.time_signatures.append(
+        symusic.TimeSignature(14 * 1440, 4, 4)
+    )  # of the last ten bars as many as there are bars of 4/4
+    (tmp_path / "song.mid").write_bytes(score.dumps_midi())
+    assert main([str(tmp_path), "--cache", str(tmp_path / "cache"), "--json", str(tmp_path / "out.json")]) == 0
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert sum(found["metres"].pop("3/4").values()) == 1
+    assert found["metres"] == {}
+    assert sum(found["steps"].values()) == 14 * 12
+    assert found["lost"] == {str(tmp_path / "song.mid"): ["7 bars of 4/4 left out"]}
+    assert "in 3/4" in capsys.readouterr().out

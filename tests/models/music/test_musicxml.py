@@ -72,10 +72,11 @@ def test_compressed_sheets_are_read_and_tell_of_their_own_tracks_only(tmp_path):
     (tmp_path / "song.mxl").write_bytes(packed.getvalue())
     (tmp_path / "waltz.musicxml").write_bytes(sheet(*[harmony("C", "major") + note("E", 5, 3)] * 9, beats=3))
     found = read_band([tmp_path])
-    (piece,) = found.pieces
-    assert piece.unknown == ("drums", "bass", "pad")
-    assert len(piece.roll) == 144
-    assert found.refused == {"odd metre": 1}
+    piece, waltz = found.pieces
+    assert piece.unknown == waltz.unknown == ("drums", "bass", "pad")
+    assert (len(piece.roll), piece.metre.name) == (144, "4/4")
+    assert (len(waltz.roll), waltz.metre.name) == (108, "3/4")
+    assert not found.refused
 
 
 @pytest.mark.parametrize(
