@@ -1,4 +1,8 @@
-"""One host process, and one plugin in it, as the audio process sees them: rung for early in a block, collected late in it.
+"""One host process, and one plugin in it, as the audio process sees them.
+
+A process is rung for as a block ends, and its answer is collected in the next one, after pyo has rendered: it works while the
+audio process sleeps, and nobody waits for it. What it makes is one block late. The process that plays the player's own sound is
+prompt instead: it is rung for as a block begins, works beside pyo, and is waited for.
 
 Runs on: audio process. `post`, `collect` and `is_heard` belong to the audio callback, everything else to the control thread.
 """
@@ -23,6 +27,7 @@ class Unit:
     label: str  # as a person calls it: "bass: DX10"
     about: About
     own: bool = False  # wants a process for itself
+    prompt: bool = False  # is heard in the block that it is played in
     values: dict[str, float] = field(default_factory=dict)  # of its knobs, by their keys
     state: bytes = b""
     source: Unit | None = None  # whose output it takes, within the same process
@@ -61,9 +66,9 @@ class Host:
         self._count = 0
 
     @property
-    def is_gone(self) -> bool:
-        """Whether there is nobody to ring for."""
-        return self.bell is None
+    def is_prompt(self) -> bool:
+        """Whether its answer is for the block that it is rung for in, not for the one after it."""
+        return any(unit.prompt for unit in self.units.values())
 
     @property
     def hangs(self) -> bool:

@@ -1,7 +1,7 @@
-"""The host processes as the audio process sees them: rung for early in a block, collected late in it, and done without.
+"""All host processes as the audio process sees them: what is in them, who comes and who goes.
 
-Runs on: audio process. `post` and `collect` belong to the audio callback, everything else to the control thread. A process that
-is late costs the sound one wait; until it has caught up nobody waits for it again, and one that does not is ended.
+Runs on: audio process. `begin`, `collect` and `end` belong to the audio callback, everything else to the control thread. A
+process that is late costs the sound one wait; until it has caught up nobody waits for it again, and one that does not is ended.
 """
 
 from __future__ import annotations
@@ -42,24 +42,30 @@ class Hosts:
         self._doors: dict[int, socket.socket] = {}
         self._callers: list[socket.socket] = []  # have called and not said yet what for
         self._bells: dict[int, socket.socket] = {}  # wait for their words
-        self._live: tuple[Host, ...] = ()
+        self._prompt: tuple[Host, ...] = ()
+        self._others: tuple[Host, ...] = ()
 
     # --- audio callback ---------------------------------------------------------------------------------------------------
 
     @property
     def is_needed(self) -> bool:
         """Whether there is any plugin."""
-        return bool(self._live)
+        return bool(self._prompt or self._others)
 
-    def post(self, at: Moment) -> None:
-        """Ring for a block at all of them."""
-        for host in self._live:
+    def begin(self, at: Moment) -> None:
+        """A block begins: ring at those that are prompt."""
+        for host in self._prompt:
+            host.is_posted = host.post(at)
+
+    def end(self, at: Moment) -> None:
+        """All that goes into plugins in this block is there: ring at the others, whose answers are for the next one."""
+        for host in self._others:
             host.is_posted = host.post(at)
 
     def collect(self) -> None:
         """Take what they have made of it; of all of them together one alone is waited for in vain."""
         waits = True
-        for host in self._live:
+        for host in (*self._prompt, *self._others):
             if host.is_posted:
                 waits = host.collect(waits) and waits
 
@@ -73,6 +79,8 @@ class Hosts:
         unit.host = host
         unit.slot = next(slot for slot in range(SLOTS) if slot not in host.units)
         host.units[unit.slot] = unit
+        self._prompt = tuple(host for host in self._hosts.values() if host.is_prompt)
+        self._others = tuple(host for host in self._hosts.values() if not host.is_prompt)
         self._want()
         if host.words is not None:
             self._order_load(unit)
@@ -121,7 +129,7 @@ class Hosts:
         """Return the process that a plugin goes to."""
         if unit.source is not None and unit.source.host is not None:
             number = unit.source.host.number
-        elif not unit.own:
+        elif not (unit.own or unit.prompt):
             number = SHARED
         else:
             free = [n for n in range(1, HOSTS) if n not in self._hosts or not self._hosts[n].units]
@@ -133,7 +141,6 @@ class Hosts:
         if host is None:
             host = self._hosts[number] = Host(number, Exchange(self._link.exchange(number)))
             self._doors[number] = wire.listen(wire.address(self._link.name, number))
-            self._live = tuple(self._hosts.values())
         if len(host.units) >= SLOTS:
             raise PluginError(f"{unit.label}: a process hosts {SLOTS} plugins at most; give it one of its own (host = own)")
         return host

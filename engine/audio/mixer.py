@@ -130,8 +130,7 @@ class Mixer:
         """Render the block that begins at `frame` into `block`, float32 (BLOCK, OUTPUTS). `line`: the beat, for plugins."""
         hosts = self.hosts
         if hosts.is_needed:
-            # Their processes work while pyo does.
-            hosts.post(_moment(self._moment, frame, line))
+            hosts.begin(_moment(self._moment, frame, line))
             self._process()
             hosts.collect()
             for strip in self._plugins:
@@ -150,6 +149,8 @@ class Mixer:
         for send in self.sends:
             send.add_to(self.block, self._buses)
         self.master.process(self.block)
+        if hosts.is_needed:
+            hosts.end(self._moment)
         self.limiter.process(self.block)
 
     def insert(self, track: int, processor: Processor) -> None:

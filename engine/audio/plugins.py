@@ -1,7 +1,7 @@
 """A plugin in its place in the mixer: as an insert, or as the instrument of a track.
 
-Runs on: audio process (audio callback); made by the control thread. An insert hears a block after it was rendered here, for its
-process is rung for before pyo renders; that is declared, and the other tracks wait as long.
+Runs on: audio process (audio callback); made by the control thread. What a plugin makes of a block comes with the next one
+(`host.py` tells why); that is declared like any latency, and the other tracks of the band wait as long.
 """
 
 from __future__ import annotations
@@ -215,8 +215,9 @@ class PluginStrip:
 
     @property
     def latency_frames(self) -> int:
-        """What the plugins declare."""
-        return sum(unit.latency_frames for unit in self.units)
+        """What the plugins declare, and the block that the way takes."""
+        way = 0 if self.units[0].prompt else BLOCK
+        return way + sum(unit.latency_frames for unit in self.units)
 
     @property
     def setters(self) -> dict[str, Callable[[float], None]]:

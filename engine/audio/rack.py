@@ -121,6 +121,7 @@ class Rack:
             self._remove(old)
         place = Place(track.name, _slug(about.name), Insert(effect=name), track=track)
         place.unit = Unit(f"{track.name}: {about.name}", about, track.name in self._config.rack.own)
+        place.unit.prompt = track is self._mixer.player
         place.units = [place.unit]
         return self._load(place)
 

@@ -12,8 +12,8 @@ import zlib
 
 import numpy as np
 
-SLOTS = 256  # parameters that can be declared while it plays
-ROOM = 128 * 1024  # bytes of all their definitions together
+SLOTS = 1024  # parameters that can be declared while it plays: knobs of patches and plugins
+ROOM = 512 * 1024  # bytes of all their definitions together
 _HEADER = 64  # bytes before the first number: the count of writes, alone on its cache line
 _HEAD = struct.Struct("<II")  # of a text: its size in bytes and its checksum
 _BUFFER = _HEAD.size + ROOM

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import multiprocessing
+import os
 import socket
 import sys
 import threading
@@ -41,7 +42,7 @@ def main(spec: Spec, pipe: Connection) -> None:
     link = spec.link(f"{HOST}{number}")
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
-    pipe.send(("ready", {}))
+    pipe.send(("ready", {"pid": os.getpid()}))
     with contextlib.suppress(EOFError, OSError):
         HostProcess(Exchange(link.exchange(number)), wire.address(link.name, number), lambda: pipe.poll()).run()
 

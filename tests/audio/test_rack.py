@@ -139,11 +139,12 @@ def test_a_plugin_plays_a_track_at_the_exact_frames(fixtures: Path, rig: Callabl
     one.wait_loaded(1)
     begin = one.engine.frame + 4 * BLOCK
     frames = [begin + 640 * n + offset for n, offset in enumerate((0, 1, 17, 40, 63))]
+    way = BLOCK  # what a plugin makes of a block comes with the next one
     for n, frame in enumerate(frames):
         one.note(frame, 40 + n, step=n)
         one.note(frame + 320, 40 + n, kind=NOTE_OFF, step=n)
     first = one.engine.frame
-    assert [first + at for at in onsets(one.blocks(60))] == frames
+    assert [first + at for at in onsets(one.blocks(60))] == [frame + way for frame in frames]
 
 
 def test_other_tracks_wait_for_a_late_one(fixtures: Path, rig: Callable[..., Rig]):
@@ -161,8 +162,16 @@ def test_other_tracks_wait_for_a_late_one(fixtures: Path, rig: Callable[..., Rig
     alone = onsets(one.blocks(40))
     one.note(one.engine.frame + 4 * BLOCK, 40, track=2)
     other = onsets(one.blocks(40))
-    late = 512 + BLOCK  # what it declares, and the block that an insert takes
+    late = 512 + 2 * BLOCK  # what it declares, and the block that an instrument and an insert take each
     assert alone == other == [4 * BLOCK + late]
+
+
+def test_the_player_waits_for_nothing(fixtures: Path, rig: Callable[..., Rig]):
+    one = rig(f"patches.player={fixtures}/synth.clap", f"patches.bass={fixtures}/synth.clap", "parameters.player.level=1")
+    one.set("player.level", 1.0)
+    one.wait_loaded(2)
+    one.engine.player.ports.arrivals.append((0, "keyboard", (0x90, 60, 127)))
+    assert onsets(one.blocks(10)) == [0]
 
 
 def test_a_killed_process_costs_its_own_sound_and_comes_back_with_its_state(fixtures: Path, rig: Callable[..., Rig]):
@@ -226,7 +235,7 @@ def test_an_instrument_of_its_own_process_is_not_taken_down_with_others(fixtures
     one.wait_loaded(2)
     os.kill(one.pid(0), signal.SIGKILL)
     one.note(one.engine.frame + 640, 60, track=2)
-    assert onsets(one.blocks(30)) == [640]
+    assert onsets(one.blocks(30)) == [640 + BLOCK]
 
 
 def test_a_compressor_is_moved_by_another_track(rig: Callable[..., Rig], fixtures: Path):
