@@ -133,6 +133,7 @@ def write(
         ("clamp_mask", TensorProto.FLOAT, [SLOTS]),
         ("clamp_value", TensorProto.FLOAT, [SLOTS, channels]),
         ("h0", TensorProto.FLOAT, [HIDDEN]),
+        *((c["name"], TensorProto.FLOAT, c["shape"]) for c in changes.get("conditions", ())),  # told, and not heeded
     ]
     outputs = [
         ("notes", [SLOTS, channels]),

@@ -193,6 +193,7 @@ class Registry:
             fixed.append(switch(f"{track}.mute", f"Silence the {track} (it plays on unheard)"))
             fixed.append(Parameter(f"{track}.level", 0, 1, 0.8, f"Level of the {track}"))
             fixed.append(Parameter(f"{track}.pan", -1, 1, 0, f"Where the {track} stands: -1 left, 1 right"))
+            fixed.append(switch(f"{track}.punch", f"You play the {track}: the network leaves it to you while this is on"))
             fixed.append(switch(f"{track}.solo", f"Silence the network's other tracks beside the {track}; you are still heard"))
         if "player" not in tracks:
             fixed.append(switch("player.mute", "Silence the player's own sound"))

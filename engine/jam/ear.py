@@ -32,14 +32,12 @@ FORGET_BARS = 4  # so long without a note of his, and with nothing that comes ro
 class Ear:
     """Hears the chord. For each step in turn `listen`, again where more was heard; then `now`, `following` and `key`."""
 
-    def __init__(self, card: Card, player_track: str, chart: Sequence[Chord] = (), metre: Metre | None = None) -> None:
+    def __init__(self, card: Card, chart: Sequence[Chord] = (), metre: Metre | None = None) -> None:
         """`chart`: the chord of each beat, over and over; it is believed whatever is played. It is laid out in `metre`, by
         default the network's own."""
-        self._slots = card.track_slices()[player_track]
-        track = next(t for t in card.tracks if t.name == player_track)
-        self._is_deaf = track.kind == "drums"
-        self._classes = np.eye(12)[np.asarray(track.pitches) % 12] * (not self._is_deaf)  # (slots of the player, 12)
-        self._pitches = np.asarray(track.pitches)
+        self._pitched = np.concatenate([np.full(len(track.pitches), track.kind != "drums") for track in card.tracks])
+        self._pitches = card.slot_pitches()
+        self._classes = np.eye(12)[self._pitches % 12] * self._pitched[:, None]  # (S, 12): drums have no pitch
         self._per_quarter = card.steps_per_beat
         self._count(metre or Metre(card.beats_per_bar, 4))
         self.play_by(chart)
@@ -103,11 +101,9 @@ class Ear:
 
     def _heard(self, notes: np.ndarray) -> tuple[np.ndarray, int | None]:
         """Pitch classes (12,) of the player's notes in a step, and the pitch of the lowest where several sound."""
-        own = notes[self._slots]
-        plays = own[:, PLAY] > 0
-        weights = plays * np.where(own[:, HOLD] > 0, HELD, STRUCK)
-        lowest = int(self._pitches[plays.argmax()]) if plays.sum() > 1 else None
-        return weights @ self._classes, None if self._is_deaf else lowest
+        plays = (notes[:, PLAY] > 0) & self._pitched
+        weights = plays * np.where(notes[:, HOLD] > 0, HELD, STRUCK)
+        return weights @ self._classes, int(self._pitches[plays].min()) if plays.sum() > 1 else None
 
     def _add(self, notes: np.ndarray) -> None:
         heard, lowest = self._heard(notes)

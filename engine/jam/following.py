@@ -30,11 +30,9 @@ NOW, NEXT = "chord", "next_chord"  # conditions of a network that hears chords
 class Following:
     """For each step in turn `listen`, again where more was heard, `keep_to` what was chosen, `settle`."""
 
-    def __init__(
-        self, card: Card, player_track: str, live: Live, chart: Sequence[Chord] = (), metre: Metre | None = None
-    ) -> None:
+    def __init__(self, card: Card, live: Live, chart: Sequence[Chord] = (), metre: Metre | None = None) -> None:
         self.metre = metre or Metre(card.beats_per_bar, 4)
-        self.ear = Ear(card, player_track, chart, self.metre)
+        self.ear = Ear(card, chart, self.metre)
         self._fit = Fit(card)
         self._played = Played(card)
         self._live = live

@@ -38,10 +38,10 @@ class Groove:
         self._kicked = True  # ... of their own accord the kick
         self._dictated = False
 
-    def dictate(self, position: int, mask: np.ndarray, value: np.ndarray) -> None:
-        """Into `mask` (S,) and `value` (S, C), where nothing is clamped, for the step `position` steps from bar 1."""
+    def dictate(self, position: int, mask: np.ndarray, value: np.ndarray, taken: np.ndarray) -> None:
+        """Into `mask` (S,) and `value` (S, C), for the step `position` steps from bar 1, unless drums are `taken` (S,)."""
         self._dictated = False
-        if position % self._bar or not self._kicks or self._kicked or not self._plays or mask[self._drums].any():
+        if position % self._bar or not self._kicks or self._kicked or not self._plays or taken[self._drums].any():
             return
         kick = self._kicks[0]
         mask[kick] = 1

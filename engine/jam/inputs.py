@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.core.contract import PLAY, Card
+from engine.core.contract import HOLD, PLAY, Card
 from engine.core.metre import Metre, parse
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
@@ -15,6 +15,7 @@ from engine.jam.following import Following
 from engine.jam.groove import Groove
 from engine.jam.harmony import Harmony
 from engine.jam.mode import Mode
+from engine.jam.parts import Parts
 from engine.jam.roll import Roll
 from engine.network.noise import noise
 from engine.network.runner import Runner
@@ -23,7 +24,12 @@ METRE = "metre"  # the condition that tells a network its metre
 
 
 class Inputs:
-    """Fills the inputs of a runner. `clamped` float32 (S,): 1 where the mode, not the network, decided."""
+    """Fills the inputs of a runner, and takes out of its choice what is not to be played.
+
+    `clamped` float32 (S,): 1 where the mode, not the network, decides what sounds. The player's slots are among them; of what
+    he has not played yet the network is told nothing, for unknown is not silence: it imagines his notes with the others. And
+    while it listens it plays on in its mind: what it imagined of its own is told to it as if it had sounded.
+    """
 
     def __init__(
         self,
@@ -47,26 +53,33 @@ class Inputs:
         self._player = self._inputs.get("player")  # (1, S): which of the notes in `x` are his, where the network asks
         if (kick := self._inputs.get("kick")) is not None:
             kick.fill(1)
+        self._imagined = np.zeros(card.slots, bool)  # what is chosen there is not played
+        self._inner = np.zeros(card.slots, bool)  # ... and told to the network at the next step all the same
+        self._chosen = np.zeros_like(self._now)  # by the network, what is imagined with it
+        self._mind = np.zeros_like(self._now)  # what was imagined of its own a step ago
+        self._unsounded = np.zeros(card.slots, bool)  # where `x` holds such notes
         self._drawn = (-1, -1)  # seed and timestep that the noise in the graph's input is of
 
-    def fill(self, step: int, position: int, mode: Mode, density: float) -> None:
+    def fill(self, step: int, position: int, mode: Mode, parts: Parts, density: float) -> None:
         """Fill them for timestep `step`, which is `position` counted from bar 1; `density` is a factor on that control."""
         inputs = self._inputs
         self._roll.forget_before(step - 1)
-        self._roll.fill(step - 1, inputs["x"][0])
+        self._sounded(step - 1, inputs["x"][0])
         inputs["position"][0] = position
         mask, value = inputs["clamp_mask"][0], inputs["clamp_value"][0]
         self._roll.fill_player(step, value)
         mode.clamp(value, mask)
         if self._backing is not None:
             self._backing.clamp(step, value, mask)
-        self.clamped[:] = mask
+        self._imagined = (parts.his | mode.listening) & (mask < 0.5)
+        self._inner = ~parts.own & mode.listening
+        self.clamped[:] = np.maximum(mask, self._imagined)
         self.listen(step, position)
         if self._player is not None:
-            self._player[0] = self._before[:, PLAY]
+            self._player[0] = np.maximum(self._before[:, PLAY], parts.his)
         self._following.tell(inputs)
         if self._live.get("follow") > 0:
-            self._groove.dictate(position, mask, value)
+            self._groove.dictate(position, mask, value, self.clamped)
         if self._harmony is not None:
             self._harmonise(self._harmony, step, position)
         self._draw(step)
@@ -83,19 +96,34 @@ class Inputs:
             self._harmony.take_metre(metre)
         tell_metre(self._card, self._inputs, metre)
 
+    def take_out(self, notes: np.ndarray) -> None:
+        """Leave what was only imagined out of what the network chose, `notes` (S, C), in place."""
+        self._chosen[:] = notes
+        notes[self._imagined] = 0
+        unsounded = self._unsounded & (self._imagined == 0)
+        notes[unsounded, HOLD] = 0  # what went on in its mind begins
+
+    def _sounded(self, step: int, out: np.ndarray) -> None:
+        """Write what sounded in a timestep into `out` (S, C), and what it imagined of its own while it listened."""
+        self._roll.fill(step, out)
+        self._unsounded = (self._mind[:, PLAY] > 0) & (out[:, PLAY] == 0)
+        out[self._unsounded] = self._mind[self._unsounded]
+
     def clear(self) -> None:
         """Forget what was heard and played, for the steps to come."""
+        self._mind.fill(0)
         self._following.clear()
         self._groove.clear()
 
     def settle(self, position: int, chosen: np.ndarray) -> None:
         """The step has passed; `chosen` (S, C) is what sounded in it."""
+        self._mind[:] = self._chosen * self._inner[:, None]
         self._following.settle()
         self._groove.settle(position, chosen)
 
     def agree(self, step: int) -> bool:
         """Whether what sounded before timestep `step` still is what the network was told."""
-        self._roll.fill(step - 1, self._now)
+        self._sounded(step - 1, self._now)
         return np.array_equal(self._now, self._inputs["x"][0])
 
     def listen(self, step: int, position: int) -> None:

@@ -23,6 +23,7 @@ from engine.jam.harmony import Harmony
 from engine.jam.inputs import Inputs, knows
 from engine.jam.mode import Mode
 from engine.jam.modes import CLASSES
+from engine.jam.parts import Parts
 from engine.jam.patience import Patience
 from engine.jam.records import Records
 from engine.jam.roll import Roll
@@ -63,9 +64,10 @@ class Jam:
         self._steps_per_beat = card.steps_per_beat
         self._offset_learned = len(card.channels) > OFFSET
         self._harmony = harmony
-        self._modes = [mode(card, player_track, self.roll, live) for mode in CLASSES]
+        self._modes = [mode(card, self.roll, live) for mode in CLASSES]
+        self.parts = Parts(card, player_track, self.roll, live)
         self._mode: Mode | None = None  # as the last step was chosen
-        self.following = Following(card, player_track, live, metre=metre)
+        self.following = Following(card, live, metre=metre)
         self.charts = Charts(self.following, live, link, chart)
         self._inputs = Inputs(runner, self.roll, live, harmony, self.following, backing)
         self._score = Score(runner, self.roll, backing)
@@ -91,8 +93,8 @@ class Jam:
 
     @property
     def interruptible(self) -> bool:
-        """Whether a note of the player should silence the network at once."""
-        return self._mode is not None and self._mode.interruptible
+        """Whether a note of the player should silence the network at once, in whatever it plays for him."""
+        return self.parts.taken_over or (self._mode is not None and self._mode.interruptible)
 
     def hear(self, events: np.ndarray, timeline: BeatTimeline, latency_frames: int) -> bool:
         """Take EVENT records of what sounded; return whether the player began a note.
@@ -135,8 +137,9 @@ class Jam:
         self._pull_triggers(step, round(frame))
         self.charts.look(step // self._steps_per_beat)
         mode = self._advance(step, position)
-        self._inputs.fill(step, position, mode, self._patience.density)
+        self._inputs.fill(step, position, mode, self.parts, self._patience.density)
         self.runner.run()
+        self._inputs.take_out(self.runner.outputs["notes"][0])
         self.following.keep_to(*self._chosen())
         events, plays = self._score.read(step, timeline, frame, self._inputs.clamped)
         self._step.choose(timeline, frame, events, plays, self._live.values.version)
@@ -205,7 +208,7 @@ class Jam:
                 self.charts.forget(step)
                 if self._harmony is not None:
                     self._harmony.reset()
-            self.interrupt(frame, step)  # what is no longer remembered could never be ended: it ends now
+            self._silence(frame, step)  # what is no longer remembered could never be ended: it ends now
 
     def _advance(self, step: int, position: int) -> Mode:
         """Take up the mode that is chosen, and let it go on to `step`."""
@@ -213,7 +216,9 @@ class Jam:
         if mode is not self._mode:
             self._mode = mode
             mode.begin(step)
+            self.parts.begin(step)
         mode.advance(step, position)
+        self.parts.advance(step, position, mode)
         if mode.answer_begins:
             self._patience.end()
         return mode
@@ -276,6 +281,16 @@ class Jam:
         self._step = Step(-1)
 
     def interrupt(self, frame: float, step: int) -> None:
+        """The player has begun to play: silence the network now where it has its turn, or what it plays for him."""
+        if not self.parts.taken_over:
+            self._silence(frame, step)
+            return
+        for track in self.parts.tracks:
+            self._notes.push(all_off(round(frame), track))
+            self._step.forget_sent(track)
+        self.parts.give_back()
+
+    def _silence(self, frame: float, step: int) -> None:
         """Silence the network now: the player has begun to play in its turn, or it is to be silent or to forget."""
         for event in [all_off(round(frame))] if self._free is None else [all_off(round(frame), track) for track in self._free]:
             self._notes.push(event)

@@ -27,13 +27,13 @@ class Mode:
     about: ClassVar[str]  # the sentence of the README
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     takes_turns: ClassVar[bool] = False  # whether it listens and answers by turns, which is shown
+    leaves_track: ClassVar[bool] = False  # whether the player's track is left to him, see engine/jam/parts.py
 
-    listening: bool = False  # whether the network only hears this timestep
+    listening: bool = False  # whether the network only hears this timestep: what it chooses it imagines, unheard
     answer_begins: bool = False  # whether an answer is expected of the network from this timestep on, without more silence
 
-    def __init__(self, card: Card, player_track: str, roll: Roll, live: Live) -> None:
+    def __init__(self, card: Card, roll: Roll, live: Live) -> None:
         self.card = card
-        self.player_slots = card.track_slices()[player_track]
         self.roll = roll
         self.live = live
         self.steps_per_beat, self.steps_per_bar = card.steps_per_beat, card.steps_per_bar
@@ -60,6 +60,6 @@ class Mode:
     def clamp(self, value: np.ndarray, mask: np.ndarray) -> None:
         """Fill `mask` (S,): 1 where `value` (S, C), what the player plays in the timestep, is clamped; 0 where all is free.
 
-        Unless a mode says otherwise his notes are clamped, and everything beside them is free.
+        Unless a mode says otherwise his notes are clamped, as far as they are heard by now, and everything beside them is free.
         """
         mask[:] = value[:, PLAY]

@@ -6,6 +6,7 @@ Runs on: network process.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,8 @@ class _Note:
 class Roll:
     """Notes that sounded, the player's and the network's, each from a first timestep to an end.
 
-    The player's notes are heard as notes of `player_track`; one outside its range is folded in by octaves.
+    The player's notes are heard as notes of `player_track`, or of the tracks that he was given; one outside their range is
+    folded in by octaves.
     """
 
     def __init__(self, card: Card, player_track: str) -> None:
@@ -38,9 +40,21 @@ class Roll:
         for index, track in enumerate(card.tracks):
             first = slices[track.name].start
             self._slot_of[index] = {pitch: first + i for i, pitch in enumerate(track.pitches)}
-        player = [t.name for t in card.tracks].index(player_track)
-        self._slot_of[PLAYER] = _folded(self._slot_of[player])
+        self._drums = frozenset(index for index, track in enumerate(card.tracks) if track.kind == "drums")
+        self.give([[t.name for t in card.tracks].index(player_track)])
         self.clear()
+
+    def give(self, tracks: Sequence[int]) -> None:
+        """From now on what the player begins is heard as notes of these tracks: each as of the one whose middle is nearest.
+
+        Drums are played by hand where they are all he has.
+        """
+        pitched = [track for track in tracks if track not in self._drums] or list(tracks)
+        folded = {track: _folded(self._slot_of[track]) for track in pitched}
+        middle = {track: (min(self._slot_of[track]) + max(self._slot_of[track])) / 2 for track in pitched}
+        self._slot_of[PLAYER] = {
+            pitch: folded[min(pitched, key=lambda track: abs(middle[track] - pitch))][pitch] for pitch in range(128)
+        }
 
     def clear(self) -> None:
         """Forget everything."""
@@ -65,8 +79,9 @@ class Roll:
 
     def note_off(self, track: int, pitch: int, position: float) -> None:
         """A note ended at `position`; it counts for one timestep at least, however short it was."""
-        for note in self._notes(track):
-            if note.end == _NEVER and note.pitch == pitch and note.slot == self._slot_of.get(track, {}).get(pitch):
+        slot = self._slot_of.get(track, {}).get(pitch)
+        for note in self._notes(track):  # a key of the player's ends what it began, whatever tracks he was given since
+            if note.end == _NEVER and note.pitch == pitch and (track == PLAYER or note.slot == slot):
                 self._end(note, track, position)
 
     def take_back(self, track: int, pitch: int, step: int) -> bool:
@@ -134,7 +149,12 @@ class Roll:
 
     def player_silent_since(self) -> int | None:
         """The step in which the player's last note ended; None while he plays or before he ever did."""
-        return None if any(n.end == _NEVER for n in self._player) else self._player_ended
+        return None if self.player_sounds else self._player_ended
+
+    @property
+    def player_sounds(self) -> bool:
+        """Whether a note of the player sounds."""
+        return any(n.end == _NEVER for n in self._player)
 
 
 def nearest(position: float) -> int:

@@ -112,8 +112,11 @@ class Step:
                 notes.push(_withdrawn(identity, frame))
         self.forget_sent()
 
-    def forget_sent(self) -> None:
-        """The audio process has nothing of it any more: it was withdrawn, or every note was released."""
+    def forget_sent(self, track: int = PLAYER) -> None:
+        """The audio process has nothing of it, or of one of its tracks, any more: it was withdrawn, or released."""
+        if track != PLAYER:
+            self._sent = {identity: sent for identity, sent in self._sent.items() if identity[2] != track}
+            return
         self._sent.clear()
         self.is_sent = self.is_written = False
 

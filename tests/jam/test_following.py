@@ -43,7 +43,7 @@ class Listener:
     """An ear, and what it says at every step: before the notes of the step are known, and after."""
 
     def __init__(self, **options) -> None:
-        self.ear = Ear(CARD, "lead", **options)
+        self.ear = Ear(CARD, **options)
         self.step = 0
         self.sounding: list[int] = []
         self.before = np.zeros((CARD.slots, 2), np.float32)
@@ -177,7 +177,7 @@ def test_drums_that_play_without_a_kick_are_given_one_where_a_bar_begins():
     kicks = []
     for step in range(6 * BAR):
         mask, value = np.zeros(CARD.slots), np.zeros((CARD.slots, 2))
-        groove.dictate(step, mask, value)
+        groove.dictate(step, mask, value, mask)
         kicks.append(bool(mask[0]))
         of_its_own = 3 * BAR <= step < 4 * BAR
         notes = chosen((1, False)) if step % 4 == 0 else chosen()

@@ -16,6 +16,7 @@ from engine.core.errors import AlgoritmoError
 from engine.jam.mode import Mode
 from engine.jam.modes import CLASSES, MODES, numbered
 from engine.jam.parameters import declared
+from engine.jam.parts import Parts
 from engine.jam.roll import Roll
 from engine.network.runner import Runner
 from tests import tiny
@@ -147,7 +148,7 @@ def test_each_mode_says_all_that_is_told_of_it():
         assert mode.doc
         assert mode.about.endswith(".")
     ids = [parameter.id for parameter in declared()]
-    assert ids == ["mode", "follow", "keep", "rest", "bars"]
+    assert ids == ["mode", "follow", "keep", "rest", "bars", "takeover"]
 
 
 @pytest.mark.parametrize("number", [1, 7, -1])
@@ -161,7 +162,7 @@ def test_a_number_that_is_taken_or_leaves_a_gap_is_refused_with_the_one_to_give(
 
 def test_a_mode_that_says_nothing_clamps_his_notes_alone(tiny_onnx):
     stage = Stage(tiny_onnx)
-    mode = Mode(stage.runner.card, "lead", stage.jam.roll, stage.live)
+    mode = Mode(stage.runner.card, stage.jam.roll, stage.live)
     value, mask = np.zeros((tiny.SLOTS, 2), np.float32), np.full(tiny.SLOTS, 9, np.float32)
     value[10, PLAY] = 1
     mode.clamp(value, mask)
@@ -175,17 +176,15 @@ def test_who_has_only_one_track_is_joined_on_it(tmp_path):
     tiny.write(path)
     card = Runner(path).card
     alone = card.model_copy(update={"tracks": card.tracks[2:]})
-    accompany = CLASSES[MODES.index("accompany")]
-    mode = accompany(alone, "lead", Roll(alone, "lead"), Stage(path).live)
-    value, mask = np.zeros((12, 2), np.float32), np.ones(12, np.float32)
-    value[3, PLAY] = 1
-    mode.clamp(value, mask)
-    assert np.flatnonzero(mask).tolist() == [3]
+    roll, live = Roll(alone, "lead"), Stage(path).live
+    parts, mode = Parts(alone, "lead", roll, live), CLASSES[MODES.index("accompany")](alone, roll, live)
+    parts.advance(0, 0, mode)
+    assert not parts.his.any()
 
 
 def test_turns_by_bars_begin_with_bar_one_wherever_the_steps_began(tiny_onnx):
     stage = Stage(tiny_onnx, mode="trade", bars=1)
-    trade = CLASSES[0](stage.runner.card, "lead", stage.jam.roll, stage.live)
+    trade = CLASSES[0](stage.runner.card, stage.jam.roll, stage.live)
     trade.begin(1000)
     listened = []
     for position in range(-16, 32):

@@ -5,23 +5,19 @@ Runs on: network process, main thread.
 
 from __future__ import annotations
 
-import numpy as np
-
 from engine.jam.mode import Mode
+from engine.jam.parts import TAKEOVER
 
 
 class Accompany(Mode):
-    """His track is clamped, notes and rests; every other slot is free."""
+    """His track is his: what he may play in it is imagined, what he plays is clamped; every other slot is free."""
 
     name = "accompany"
     number = 1
     doc = "plays the other tracks with you"
-    about = "you play one track (`jam.track`, the lead unless you say otherwise), the network plays the others with you."
-
-    def clamp(self, value: np.ndarray, mask: np.ndarray) -> None:
-        """The player's track."""
-        if len(self.card.tracks) == 1:  # nothing to accompany on: the network adds its notes to his
-            super().clamp(value, mask)
-        else:
-            mask.fill(0)
-            mask[self.player_slots] = 1
+    about = (
+        "you play one track (`jam.track`, the lead unless you say otherwise), the network plays the others with you. After "
+        "`takeover` silent bars of yours it plays your part, too, and gives it back at your first note."
+    )
+    leaves_track = True
+    parameters = (TAKEOVER,)

@@ -5,8 +5,6 @@ Runs on: network process, main thread.
 
 from __future__ import annotations
 
-import numpy as np
-
 from engine.core.parameters import Parameter
 from engine.jam.mode import Mode
 
@@ -14,7 +12,7 @@ HELD_BARS = 2  # so long with nothing new is a phrase's end, whatever is held: a
 
 
 class Trade(Mode):
-    """Turns: while it listens all of a timestep is clamped, in its own turn only what the player plays."""
+    """Turns: while it listens nothing that it chooses is played, in its own turn everything beside what the player plays."""
 
     name = "trade"
     number = 0
@@ -68,10 +66,3 @@ class Trade(Mode):
         rests = silent_since is not None and step - silent_since >= self.live.get("rest") * self.steps_per_beat
         holds = not self.roll.player_began_since(step - HELD_BARS * self.steps_per_bar)
         return (rests or holds) and self.roll.player_began_since(self._turn_began)
-
-    def clamp(self, value: np.ndarray, mask: np.ndarray) -> None:
-        """All, rests too, while it listens; else his notes."""
-        if self.listening:
-            mask.fill(1)
-        else:
-            super().clamp(value, mask)

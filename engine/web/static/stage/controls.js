@@ -9,7 +9,7 @@ import { languages } from "./header.js";
 
 const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`);
 const GROUPS = [
-  ["together", ["mode", "rest", "bars", "follow"]],
+  ["together", ["mode", "rest", "bars", "takeover", "follow"]],
   ["time", ["tempo", "metronome", ...TRANSPORT, "transport.nudge"]],
   ["choices", ["temperature", "density", "futures"]],
   ["memory", ["memory", "seed", "reset"]],
