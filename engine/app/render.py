@@ -13,7 +13,7 @@ from typing import Any
 import mido
 import numpy as np
 
-from engine.app.song_render import about, backing_of, beat_of, remarks
+from engine.app.song_render import Bars, about, backing_of, remarks
 from engine.app.supervisor import versions, write_json
 from engine.audio.engine import FADE_S, AudioEngine
 from engine.core import contract
@@ -22,6 +22,7 @@ from engine.core.contract import HOLD, PLAY, VELOCITY, Card
 from engine.core.errors import ConfigError, SessionError
 from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK, NOTE_ON, PLAYER
+from engine.core.metre import CHOICES, Metre
 from engine.core.parameters import Live
 from engine.feed.feed import Feed, Positions
 from engine.feed.schema import Schema
@@ -72,10 +73,13 @@ class Render:
         self._timeline = self.link["timeline"]
         player = FileSource(source, self._rate, timeline=self._timeline, part=part)
         self.song, self.chosen = player.song, player.chosen
-        beat = beat_of(self.song, tempo_bpm)
+        self.of_song = Bars(self.song, metre_of(config, card) if config.jam.metre else None)
+        beat = self.of_song.beat(self.song, tempo_bpm)
         self.live.set("tempo", beat.read(0.0, 0.0).tempo_bpm)
-        beats = player.length_beats - self.song.pickup
-        self.bars = bars or math.ceil(beats / card.beats_per_bar) + tail_bars
+        metre = self.of_song.metres[0][1]
+        if metre.name in CHOICES:
+            self.live.set("metre", CHOICES.index(metre.name))
+        self.bars = bars or self.of_song.until(player.length_beats - self.song.pickup) + tail_bars
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -89,7 +93,6 @@ class Render:
         self._engine.transport.on_click = lambda down, level: self.live.get("metronome") > 0 and click(down, level)
         track = track_of(config, card)
         self.backing = backing_of(self.song, self.chosen, card, track) if backing else None
-        metre = metre_of(config, card)
         chart = chords_of(config.jam.chart, metre)
         harmonies = harmony.of(config, card, track)
         network = self.link.view("network")
@@ -110,13 +113,13 @@ class Render:
 
     def run(self) -> None:
         """Render all bars and the ring-out."""
-        steps = self.bars * self._card.steps_per_bar
+        steps = round(self.of_song.quarters(self.bars) * self._card.steps_per_beat)
         self.heard = np.zeros((steps, *self.heard.shape[1:]), np.float32)
         self.live.fire("transport.start")
         self._performance.run(steps)
         self._performance.listen(steps)
         self._jam.roll.fill(steps - 1, self.heard[-1])
-        line = self._engine.transport.line
+        line = self.line
         end = line.frame_at(steps / self._card.steps_per_beat) if line.playing else self._engine.frame
         self.link.writer("notes").push(all_off(round(end)))
         self._render_to(end + RING_OUT_S * self._rate)
@@ -126,6 +129,11 @@ class Render:
         self._engine.close()
         if self._faults:
             raise SessionError("; ".join(self._faults))
+
+    @property
+    def line(self) -> BeatTimeline:
+        """The beat as it is."""
+        return self._engine.transport.line
 
     def _render_to(self, frame: float) -> None:
         while self._engine.frame < frame:
@@ -230,8 +238,8 @@ def render(
         "notes_in": job.notes_in,
         "notes_out": job.notes_out,
         "notes_backing": job.notes_backing,
-        **about(job.song, job.chosen),
-        "remarks": remarks(job.song, job.chosen, job.runner.card, MODES[int(job.live.get("mode"))], job.backing),
+        **about(job.song, job.of_song, job.chosen),
+        "remarks": remarks(job.song, job.of_song, job.chosen, job.runner.card, MODES[int(job.live.get("mode"))], job.backing),
         "versions": versions(),
     }
     try:
@@ -264,8 +272,9 @@ def futures(
     job = Render(config, source, out, None, tempo_bpm, tail_bars=0, part=part)
     job.run()
     card = job.runner.card
-    steps = job.bars * card.steps_per_bar
-    heard = job.heard[-steps:]
+    line = job.line
+    position = math.floor(line.place(len(job.heard) / card.steps_per_beat) * card.steps_per_beat + 0.5)
+    heard = job.heard
     began = onsets_of(heard)
     asked = Asked(
         float(began.sum()) * card.steps_per_beat / max(len(heard), 1) if onsets_per_beat is None else onsets_per_beat,
@@ -274,12 +283,20 @@ def futures(
     controls = {c: job.live.get(c) for c in ("temperature", *(c.name for c in card.controls)) if c in job.live.registry}
     runner = Runner(config.network_path(), job.runner.provider, config.network.threads, batch=count)
     found = imagine(
-        runner, job.runner.states(), heard[-1], steps, bars * card.steps_per_bar, int(job.live.get("seed")), controls, asked
+        runner,
+        job.runner.states(),
+        heard[-1],
+        position,
+        bars * line.metre.steps(card.steps_per_beat),
+        int(job.live.get("seed")),
+        controls,
+        asked,
+        line.metre,
     )
     entries = []
     for place, notes in enumerate(found.notes):
         file = f"future-{place + 1:03d}.mid"
-        to_midi(card, notes, job.live.get("tempo")).save(out / file)
+        to_midi(card, notes, line.tempo_bpm, line.metre).save(out / file)
         entries.append(
             {
                 "file": file,
@@ -293,7 +310,7 @@ def futures(
     return report
 
 
-def to_midi(card: Card, notes: np.ndarray, tempo_bpm: float) -> mido.MidiFile:
+def to_midi(card: Card, notes: np.ndarray, tempo_bpm: float, metre: Metre) -> mido.MidiFile:
     """Return a MIDI file of notes (steps, S, C), one track for each of the network's."""
     file = mido.MidiFile(ticks_per_beat=480)
     ticks = 480 // card.steps_per_beat
@@ -316,6 +333,7 @@ def to_midi(card: Card, notes: np.ndarray, tempo_bpm: float) -> mido.MidiFile:
         line = mido.MidiTrack([mido.MetaMessage("track_name", name=track.name)])
         if number == 0:
             line.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo_bpm)))
+            line.append(mido.MetaMessage("time_signature", numerator=metre.numerator, denominator=metre.denominator))
         now = 0
         for tick, on, pitch, velocity in sorted(timed):
             kind = "note_on" if on else "note_off"

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
+import numpy as np
+
 LARGEST_DENOMINATOR = 64
 MOST_UNITS = 32  # of a bar whose groups can be told
 
@@ -105,6 +107,14 @@ def of_code(numerator: int, denominator: int, code: int = 0) -> Metre:
         return Metre(numerator, denominator)
     begins = [n for n in range(numerator) if code >> n & 1]
     return Metre(numerator, denominator, tuple(b - a for a, b in zip(begins, [*begins[1:], numerator], strict=True)))
+
+
+def of_record(record: np.void) -> Metre:
+    """Return the metre of a record's fields numerator, denominator and groups; 4/4 where they tell none."""
+    try:
+        return of_code(int(record["numerator"]), int(record["denominator"]), int(record["groups"]))
+    except ValueError:
+        return Metre()
 
 
 def parse(text: str) -> Metre:

@@ -14,23 +14,28 @@ import numpy as np
 
 from engine.core.contract import HOLD, PLAY
 from engine.core.messages import NOTE_OFF, NOTE_ON, PLAYER
-from engine.feed.schema import CHORDS, CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, Schema, Vector
+from engine.core.metre import of_record
+from engine.feed.schema import BEAT, CHORDS, CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, Schema, Vector
 from engine.jam.chords import of_code
 from engine.net import osc
 
 UDP = 65507  # largest payload of any UDP datagram
+_BARS = 2**31 - 2  # as many as can be told
 _BITS = 8.0  # this entropy is shown as one half
+_CLOSE = 1e-6  # of a beat
 _TINY = 1e-7  # keeps the logarithm finite; far below what a float32 probability near 1 can tell
 
 
 class Encoder:
-    """The numbers of the step that sounded last: `values` (schema.size,) float32, scalars first."""
+    """The numbers of the step that sounded last: `values` (schema.size,) float32, scalars first; and its `beat`."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         card = schema.card
         self.values = np.zeros(schema.size, np.float32)
-        self.wire = np.zeros(schema.size, ">f4")  # the same numbers as OSC sends them; templates copy from here
+        self._beat = np.zeros(4, ">i4")  # bar, beat, numerator, denominator
+        self._sent = np.zeros(4 * (schema.size + len(self._beat)), np.uint8)  # as OSC sends it; templates copy from here
+        self.wire = self._sent[: 4 * schema.size].view(">f4")
         self.step = self.frame = 0  # number of the step, and where it sounds
         self._note = (0.0, 0.0)  # pitch and velocity of the network's newest note, 0..1
         acts = [v for v in schema.vectors if v.layer is not None]
@@ -41,7 +46,6 @@ class Encoder:
         out = schema.size - 3 * slots
         self._probability, self._hold, self._notes = (self.values[out + n * slots : out + (n + 1) * slots] for n in range(3))
         self._tracks = np.cumsum([0, *(len(t.pitches) for t in card.tracks)])[:-1]
-        self._beats_per_bar = card.beats_per_bar
         self._lay_out_layers()
 
     def _lay_out_layers(self) -> None:
@@ -87,10 +91,25 @@ class Encoder:
             np.nan_to_num(self.values, copy=False)
         self._sum_up(record)
         self.wire[:] = self.values
+        self._sent[4 * self.schema.size :] = self._beat.view(np.uint8)
+
+    @property
+    def beat(self) -> list[int]:
+        """Bar and beat of the bar from 1, numerator and denominator of the metre."""
+        found: list[int] = self._beat.tolist()
+        return found
+
+    @property
+    def sent(self) -> memoryview:
+        """All numbers as they are sent: `values`, then `beat`."""
+        return self._sent.data
 
     def _sum_up(self, record: np.void) -> None:
         """Fill the scalars, in the order of the schema."""
-        beat = float(record["beat"])
+        metre = of_record(record)
+        bar, into = divmod(float(record["beat"]), metre.bar)
+        beat = into / metre.beat
+        self._beat[:] = int(min(max(bar, -_BARS), _BARS)) + 1, int(beat + _CLOSE) + 1, metre.numerator, metre.denominator
         free = 1 - record["clamped"].astype(np.float32)
         p = np.clip(self._probability, _TINY, 1 - _TINY)
         bits = max(-float(np.dot(free, p * np.log2(p) + (1 - p) * np.log2(1 - p))), 0.0)
@@ -98,7 +117,7 @@ class Encoder:
         count = float(np.add.reduce(chosen))
         confidence = float(np.dot(chosen, self._probability)) / count if count else 0.0
         onset = np.maximum.reduceat(self._notes == 1.0, self._tracks)
-        scalars = [beat % 1, beat / self._beats_per_bar % 1, bits / (bits + _BITS), confidence, *self._note]
+        scalars = [beat % 1, into / metre.bar, bits / (bits + _BITS), confidence, *self._note]
         self.values[: len(scalars)] = scalars
         first_onset = len(scalars) + 3 * len(self._layer_sizes)
         if len(self._layer_sizes):
@@ -153,6 +172,7 @@ class PacketTemplate:
         self._frame_head = osc.head(spec.root + FRAME, "i")
         elements: list[tuple[bytes, int, int]] = []
         if "scalars" in spec.tiers:
+            elements.append((osc.head(spec.root + BEAT, "iiii"), schema.size, schema.size + 4))
             elements += [(osc.head(spec.root + s.path, "f"), n, n + 1) for n, s in enumerate(schema.scalars)]
         scalars = len(elements)
         if "vectors" in spec.tiers:
@@ -193,7 +213,7 @@ class PacketTemplate:
                 marks.append((len(data), first, end))
                 data += bytes(4 * (end - first))
             ends.append(len(data))
-        view, wire = memoryview(data), self._encoder.wire.view(np.uint8).data
+        view, wire = memoryview(data), self._encoder.sent
         begins = [0, *ends][:-1]
         self.datagrams = [view[a:b].toreadonly() for a, b in zip(begins, ends, strict=True)]
         self._frames = [view[at : at + 4] for at in frames]

@@ -15,7 +15,7 @@ from engine.core.messages import FUTURE_STEPS, FUTURES, NOTE_OFF, NOTE_ON, PLAYE
 from engine.core.parameters import Live, Parameter
 from engine.feed.encoder import told_of_chord
 from engine.feed.feed import Feed
-from engine.feed.schema import CHORDS, CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
+from engine.feed.schema import BEAT, CHORDS, CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
 from engine.net import osc
 
 READ, WRITE = 1, 2
@@ -123,6 +123,15 @@ class Tree:
             "steps",
             value=lambda: [encoder.step],
             message=lambda: osc.message(ROOT + FRAME, encoder.step),
+            every_step=True,
+        )
+        yield Leaf(
+            ROOT + BEAT,
+            "iiii",
+            READ,
+            "Bar and beat of the bar, both from 1; numerator and denominator of the metre",
+            value=lambda: encoder.beat,
+            message=lambda: osc.message(ROOT + BEAT, *encoder.beat),
             every_step=True,
         )
         for number, scalar in enumerate(schema.scalars):

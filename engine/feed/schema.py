@@ -98,6 +98,7 @@ class Address:
 
 FRAME = "/frame"
 FUTURE = "future"  # the signal a target names to have futures
+BEAT = "/beat/now"
 PLAYER_NOTE = "/player/note"
 CHORDS = {CHORD: "/chord/now", NEXT_CHORD: "/chord/next", PLAYED_CHORD: "/chord/played"}  # by the kind of the EVENT
 
@@ -219,7 +220,7 @@ class Schema:
             yield f"/future/{number}/{track}/notes", slots
 
     def _scalars(self) -> Iterator[Scalar]:
-        yield Scalar("/beat/phase", "Position within the beat", 0.25)
+        yield Scalar("/beat/phase", "Position within the beat, a dotted quarter in 6/8, 9/8 and 12/8", 0.25)
         yield Scalar("/beat/bar", "Position within the bar", 0.8125)
         yield Scalar(
             "/out/entropy", "How undecided it was: H / (H + 8), H the entropy of all P(play) it chose by, in bits", 0.41
@@ -301,6 +302,8 @@ class Schema:
         """Yield every address, in the order of the page."""
         step = "every step"
         yield Address(FRAME, "i", None, None, "steps", step, "lead", "Number of the timestep, counted from beat 0", "128")
+        said = "Bar and beat of the bar, both from 1; numerator and denominator of the metre"
+        yield Address(BEAT, "iiii", None, None, "", step, "scalars", said, "17 2 6 8")
         for s in self.scalars:
             yield Address(s.path, "f", 0.0, 1.0, "", step, "scalars", s.doc, f"{s.example:g}")
         note = "MIDI pitch 0..127 and velocity 1..127; velocity 0 when it ends"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.core.contract import HOLD, PLAY, Card
+from engine.core.metre import Metre
+from engine.jam.inputs import tell_metre
 from engine.network.noise import noise
 from engine.network.runner import Runner
 
@@ -49,6 +51,7 @@ def imagine(
     seed: int = 1,
     controls: Mapping[str, float] | None = None,
     asked: Asked | None = None,
+    metre: Metre | None = None,
 ) -> Continuations:
     """Roll `runner.batch` continuations of `steps` timesteps from one state and rank them.
 
@@ -59,6 +62,8 @@ def imagine(
     runner.neutral()
     for name, value in (controls or {}).items():
         runner.inputs[name].fill(value)
+    if metre is not None:
+        tell_metre(card, runner.inputs, metre)
     runner.restore({name: np.broadcast_to(value, runner.inputs[name].shape) for name, value in states.items()})
     runner.inputs["x"][...] = heard
     notes = np.empty((runner.batch, steps, card.slots, len(card.channels)), np.float32)

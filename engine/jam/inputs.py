@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.core.contract import HOLD, PLAY, Card
-from engine.core.metre import Metre, parse
+from engine.core.contract import HOLD, METRE, PLAY, Card
+from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
 from engine.jam.following import Following
@@ -19,8 +19,6 @@ from engine.jam.parts import Parts
 from engine.jam.roll import Roll
 from engine.network.noise import noise
 from engine.network.runner import Runner
-
-METRE = "metre"  # the condition that tells a network its metre
 
 
 class Inputs:
@@ -149,9 +147,9 @@ class Inputs:
 
 def knows(card: Card, metre: Metre) -> bool:
     """Whether a network was taught a metre."""
-    told = told_of(card, metre)
-    own = [told_of(card, parse(text)) for text in getattr(card, "metres", ())]
-    return told in (own or [(card.beats_per_bar, card.steps_per_beat)])
+    if not card.hears_metre:  # it counts its own bars, and those that make one of them
+        return card.steps_per_bar % metre.steps(card.steps_per_beat) == 0 and not metre.is_compound
+    return told_of(card, metre) in [told_of(card, known) for known in card.known_metres]
 
 
 def told_of(card: Card, metre: Metre) -> tuple[int, int]:

@@ -31,7 +31,7 @@ from engine.feed.schema import Schema
 from engine.jam.parameters import registry_of
 
 MAGIC = b"ALGOFEED"
-FORMAT = 1
+FORMAT = 2  # 1 had no fields in its header, and no metre in its steps
 MOST_WAITING = 64 << 20  # bytes of steps that may wait for a disk that stalls
 STEP, NOTES, RESET, FUTURES = range(4)  # RESET: the encoder forgot what was before, as after a restart
 
@@ -39,6 +39,7 @@ _HEAD = struct.Struct("<8sII")  # magic, format, bytes of JSON
 _BLOCK = struct.Struct("<4sI")  # magic, checksum of all that follows
 _ABOUT = struct.Struct("<IIIIqqq")  # bytes stored; entries, steps, batches of notes; first step; positions
 _BLOCK_MAGIC = b"ALGB"
+_METRE = {"numerator": 4, "denominator": 4, "groups": 0}  # of a feed that tells none
 _LEFT_OUT = ("step_ms",)  # differs between two runs of the same music
 
 
@@ -169,6 +170,7 @@ def _header(schema: Schema, rate_hz: int) -> bytes:
         "rate_hz": rate_hz,
         "cells": schema.cells,
         "card": schema.card.model_dump(mode="json"),
+        "fields": list(stored_dtype(schema.card, schema.large).names or ()),
     }
     text = json.dumps(about, separators=(",", ":")).encode()
     return _HEAD.pack(MAGIC, FORMAT, len(text)) + text
@@ -218,12 +220,16 @@ class FeedReader:
             raise SessionError(f"{path}: cannot be read ({error.strerror}); give the folder of a session") from error
         try:
             magic, form, size = _HEAD.unpack(self._file.read(_HEAD.size))
-            if magic != MAGIC or form != FORMAT:
+            if magic != MAGIC or not 1 <= form <= FORMAT:
                 raise ValueError(f"format {form}" if magic == MAGIC else "not a feed")
             about = json.loads(self._file.read(size))
             self.card = Card.model_validate(about["card"])
             self.rate_hz = int(about["rate_hz"])
             self.cells = about["cells"]
+            self.large = _is_large(self.card)
+            self._whole = stored_dtype(self.card, self.large)
+            fields = about["fields"] if form > 1 else [name for name in self._whole.names or () if name not in _METRE]
+            self.dtype = np.dtype([(name, self._whole[name]) for name in fields])
         except (struct.error, ValueError, KeyError, TypeError) as error:
             self._file.close()
             raise SessionError(
@@ -231,8 +237,6 @@ class FeedReader:
             ) from error
         self._begin = _HEAD.size + size
         self._size = os.fstat(self._file.fileno()).st_size
-        self.large = _is_large(self.card)
-        self.dtype = stored_dtype(self.card, self.large)
         self._imagined = futures_dtype(self.card)
 
     def __enter__(self) -> FeedReader:
@@ -288,7 +292,7 @@ class FeedReader:
         events = np.frombuffer(data, EVENT, int(counts.sum()), at)
         at += events.nbytes
         end = at + 4 * -(-self.dtype.itemsize // 4) * block.steps
-        steps = iter(_from_planes(data[at:end], block.steps, self.dtype)) if block.steps else iter(())
+        steps = iter(self._completed(_from_planes(data[at:end], block.steps, self.dtype))) if block.steps else iter(())
         futures = iter(np.frombuffer(data, self._imagined, kinds.count(FUTURES), end))
         batches = iter(np.split(events, np.cumsum(counts)[:-1]) if block.notes else ())
         out: list[Entry] = []
@@ -305,6 +309,15 @@ class FeedReader:
             else:
                 out.append(Entry(RESET, 0))
         return out
+
+    def _completed(self, steps: np.ndarray) -> np.ndarray:
+        """Give records of an older version the fields that they lack."""
+        if self.dtype == self._whole:
+            return steps
+        whole = np.zeros(len(steps), self._whole)
+        for name in self._whole.names or ():
+            whole[name] = steps[name] if name in (self.dtype.names or ()) else _METRE.get(name, 0)
+        return whole
 
 
 def _is_large(card: Card) -> bool:

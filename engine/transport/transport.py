@@ -211,13 +211,17 @@ class Transport:
         """Beat at which the metre that is to be is published; infinity where nothing is."""
         if reading.metre_from is not None or not self._is_new(reading):
             return math.inf
-        return max(self.line.bar_line(beat) - 1 / self._steps_per_beat, beat)
+        return max(self._one(self.line, beat) - 1 / self._steps_per_beat, beat)
+
+    def _one(self, line: BeatTimeline, beat: float) -> float:
+        """The first bar line for which another metre can still be published a timestep before; not one of the count-in."""
+        return max(line.bar_line(beat + 1 / self._steps_per_beat), line.began)
 
     def _in_new_metre(self, reading: Reading, line: BeatTimeline) -> BeatTimeline:
         """The line as it goes on where it begins, or with the bar line that is next, in the metre that is to be."""
         if not line.playing or not self._is_new(reading):
             return line
-        one = line.bar_line(line.beat) if reading.metre_from is None else reading.metre_from
+        one = self._one(line, line.beat) if reading.metre_from is None else reading.metre_from
         if reading.metre_from is None and line.beat < one - 1 / self._steps_per_beat - CLOSE:
             return line
         self._before = self._metre_at(line.beat)

@@ -13,7 +13,9 @@ Runs on: feed process. Little-endian throughout; the page reads it with typed ar
 | 12 | f32 | STEP: tempo in bpm |
 | 16 | f64 | STEP: beat; SOUND: first frame |
 | 24 | f32 | STEP: log-probability of the step, nats |
-| 28 | u8 | STEP: mode; FUTURES: timesteps of each; then three bytes of zero |
+| 28 | u8 | STEP: mode; FUTURES: timesteps of each |
+| 29 | u8 | STEP: numerator of the metre, and at 30 its denominator |
+| 31 | u8 | STEP: groups of the metre, bit n where one begins with unit n; 0: the usual ones |
 
 A STEP goes on with the log-probability of each track (f32), one byte a slot (bits PLAY ... TOLD_HOLD, filled up to four
 bytes), then P(play) of every slot, P(hold) of every slot, and the activations in the order of the card. FUTURES go on with
@@ -39,7 +41,7 @@ U8, F32 = 0, 1
 PAST = 0x80  # flag of a STEP sent on connection: it sounded before
 LOST = 0x01  # flag of NOTES: some before these were not sent; what is thought to sound may have ended
 PLAY, HOLD, CLAMPED, TOLD, TOLD_HOLD = 1, 2, 4, 8, 16  # bits of a slot's byte
-HEADER = struct.Struct("<IBBBBifdfB3x")
+HEADER = struct.Struct("<IBBBBifdfBBBB")
 NOTE = np.dtype([("kind", "u1"), ("track", "u1"), ("pitch", "u1"), ("velocity", "u1"), ("beat", "<f4")])
 
 Format = Literal["u8", "f32"]
@@ -97,6 +99,9 @@ class Encoder:
             float(record["beat"]),
             float(record["log_prob"]),
             max(int(record["mode"]), 0) & 0xFF,
+            int(record["numerator"]),
+            int(record["denominator"]),
+            int(record["groups"]) & 0xFF if record["numerator"] <= 8 else 0,
         )
         tracks = np.ascontiguousarray(record["log_prob_tracks"], "<f4")
         return b"".join((header, tracks.tobytes(), self._notes(record).tobytes(), values.tobytes()))
@@ -128,7 +133,7 @@ class Encoder:
 
 def notes(events: Iterable[bytes], count: int, lost: bool) -> bytes:
     """Return one frame of `count` notes, each as `note` packed it."""
-    header = HEADER.pack(MAGIC, VERSION, NOTES, 0, LOST if lost else 0, count, 0.0, 0.0, 0.0, 0)
+    header = HEADER.pack(MAGIC, VERSION, NOTES, 0, LOST if lost else 0, count, 0.0, 0.0, 0.0, 0, 0, 0, 0)
     return header + b"".join(events)
 
 
@@ -145,13 +150,13 @@ def note(event: np.void, beat: float) -> bytes:
 def futures(record: np.void) -> bytes:
     """Return a record of futures_dtype as the page gets it."""
     count, steps = int(record["count"]), record["notes"].shape[1]
-    header = HEADER.pack(MAGIC, VERSION, FUTURES, 0, count, _i32(int(record["step"])), 0.0, 0.0, 0.0, steps)
+    header = HEADER.pack(MAGIC, VERSION, FUTURES, 0, count, _i32(int(record["step"])), 0.0, 0.0, 0.0, steps, 0, 0, 0)
     return header + bytes(record["notes"][:count].tobytes())
 
 
 def sound(samples: np.ndarray, first_frame: int) -> bytes:
     """Return a piece of sound as 16-bit stereo; `samples` float32 (n, 2), full scale 1."""
-    header = HEADER.pack(MAGIC, VERSION, SOUND, 0, 0, len(samples), 0.0, float(first_frame), 0.0, 0)
+    header = HEADER.pack(MAGIC, VERSION, SOUND, 0, 0, len(samples), 0.0, float(first_frame), 0.0, 0, 0, 0, 0)
     clipped = np.fmin(np.fmax(samples * 32767, -32767), 32767)
     data: bytes = clipped.astype("<i2").tobytes()
     return header + data

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import mido
@@ -18,6 +19,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.app.song_render import Bars
+from engine.midi import smf
+from engine.midi.song import song_of
+from engine.record.feed_file import STEP, FeedReader
 from tests import tiny
 from tests.midi import smf_bytes
 
@@ -231,7 +236,8 @@ def test_the_files_metre_stands_in_the_session_and_what_the_network_does_not_kno
     report, said, out = rendered(tiny_onnx, tmp_path / "three", data, "--bars", 2)
     assert metres(out)[-1][1:] == (3, 4)
     (told,) = report["remarks"]
-    assert told == "it is in 3/4: tiny knows 4/4 only, and counts its own bars of it"
+    assert told == "it is in 3/4, which tiny was not taught: it plays on, and may miss the bar"
+    assert report["metre"] == "3/4"
     assert told in said
     two = smf_bytes.file([smf_bytes.tempo(200), smf_bytes.metre(2, 4), *smf_bytes.notes([60, 62])])
     report, _, out = rendered(tiny_onnx, tmp_path / "two", two, "--bars", 1)
@@ -253,6 +259,50 @@ def test_a_pickup_comes_before_bar_one(tiny_onnx, tmp_path):
     ]
     assert [metre[1:] for metre in metres(out)[1:]] == [(1, 4), (4, 4)]
     assert metres(out)[2][0] - metres(out)[1][0] == pytest.approx(1, abs=0.01)
+
+
+def steps_of(folder: Path) -> list[np.void]:
+    with FeedReader(folder / "feed.bin") as feed:
+        return [entry.step for entry in feed if entry.kind == STEP]
+
+
+# What a file tells, how many steps each of its bars has (the last is the first of those played after it), and its metres.
+@pytest.mark.parametrize(
+    ("told", "bars"),
+    [
+        pytest.param([(6, 8, 6), (3, 4, 6), (5, 4, 5)], [12, 12, 12, 12, 20, 20], id="a jig, a waltz and five"),
+        pytest.param([(1, 8, 0.5), (7, 8, 7), (4, 4, 4)], [14, 14, 16, 16], id="seven after a pickup"),
+        pytest.param([(12, 8, 6), (2, 4, 4)], [24, 8, 8, 8], id="a slow blues"),
+    ],
+)
+def test_bars_are_those_of_the_file_wherever_its_metre_changes(tiny_onnx, tmp_path, told, bars):
+    events = [smf_bytes.tempo(300)]
+    for numerator, denominator, quarters in told:
+        events += [smf_bytes.metre(numerator, denominator), *smf_bytes.notes([60] * round(2 * quarters), length=240)]
+    report, _, out = rendered(tiny_onnx, tmp_path, smf_bytes.file(events), "--bars", len(bars))
+    steps = steps_of(out)
+    assert [int(step["step"]) for step in steps] == list(range(sum(bars)))  # none doubled or lost
+    begins = [int(step["step"]) for step in steps if step["beat"] * 4 % (16 * step["numerator"] / step["denominator"]) == 0]
+    assert begins == [sum(bars[:n]) for n in range(len(bars))]
+    played = [(numerator, denominator) for numerator, denominator, _ in told]
+    written = metres(out)[1:]  # behind the bar of silence before it
+    assert [metre[1:] for metre in written] == played
+    assert [b[0] - a[0] for a, b in pairwise(written)] == pytest.approx([quarters for *_, quarters in told[:-1]], abs=0.01)
+    assert report["metre"] == "/".join(map(str, played[bool(report["pickup_beats"])]))
+
+
+def test_a_metre_asked_for_goes_over_the_files(tiny_onnx, tmp_path):
+    data = smf_bytes.file([smf_bytes.tempo(300), smf_bytes.metre(4, 4), *smf_bytes.notes([60] * 4)])
+    report, _, out = rendered(tiny_onnx, tmp_path, data, "--bars", 2, "--set", "jam.metre=7/8 3+2+2")
+    assert report["metre"] == "7/8 (3+2+2)"
+    assert len(steps_of(out)) == 28
+
+
+def test_bars_of_a_song_are_counted_through_its_metres():
+    raw = [smf_bytes.metre(3, 4), *smf_bytes.notes([60] * 6), smf_bytes.metre(6, 8), *smf_bytes.notes([60] * 4)]
+    bars = Bars(song_of(smf.parse(smf_bytes.file(raw))))
+    assert [bars.until(quarters) for quarters in (0.5, 3, 3.5, 6, 6.5, 9, 10)] == [1, 1, 2, 2, 3, 3, 4]
+    assert [bars.quarters(count) for count in (1, 2, 3, 5)] == [3, 6, 9, 15]
 
 
 BAND = smf_bytes.file(

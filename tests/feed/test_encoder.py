@@ -155,7 +155,7 @@ def test_datagrams_pass_everywhere_and_hold_what_was_asked(chunk, root, signals,
     found = messages(template.datagrams)[0]
     floats = sum(len(v) for v in found.values())
     wanted = schema.vectors_for(signals, layers) if "vectors" in tiers else []
-    assert floats == sum(v.size for v in wanted) + len(schema.scalars) * ("scalars" in tiers)
+    assert floats == sum(v.size for v in wanted) + (len(schema.scalars) + 4) * ("scalars" in tiers)  # bar, beat and metre
     assert all(address.startswith(root + "/") for address in found)
 
 
@@ -276,3 +276,26 @@ def test_impossible_wishes_are_refused(schema):
         PacketTemplate(Encoder(schema_of(make_card(shape=[300]))), SubscriptionSpec(root="/" + "x" * 300))
     with pytest.raises(ValueError, match="chunk"):
         PacketTemplate(Encoder(schema_of(make_card(layers=1, shape=[20000]))), SubscriptionSpec(chunk=20000, signals=("h",)))
+
+
+@pytest.mark.parametrize(
+    ("metre", "beat", "told", "phase", "bar"),
+    [
+        ("4/4", 5.75, [2, 2, 4, 4], 0.75, 0.4375),
+        ("6/8", 5.25, [2, 2, 6, 8], 0.5, 0.75),
+        ("7/8", -0.5, [0, 7, 7, 8], 0.0, 6 / 7),
+        ("5/4", 9.0, [2, 5, 5, 4], 0.0, 0.8),
+    ],
+)
+def test_bar_and_beat_are_those_of_the_metre(card, chance, metre, beat, told, phase, bar):
+    encoder = Encoder(Schema(card, Registry([t.name for t in card.tracks])))
+    record = make_step(card, 40, chance)
+    record["numerator"], record["denominator"] = map(int, metre.split("/"))
+    record["beat"] = beat
+    encoder.take(record)
+    assert encoder.beat == told
+    assert encoder.values[:2].tolist() == pytest.approx([phase, bar])
+    template = PacketTemplate(encoder, SubscriptionSpec())
+    template.fill()
+    found, _ = messages(template.datagrams)
+    assert found["/algoritmo/beat/now"] == told

@@ -10,7 +10,8 @@ from engine.core.messages import EVENT, NOTE_ON
 from engine.core.parameters import Registry
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.feed.schema import Schema
-from engine.record.feed_file import FUTURES, NOTES, RESET, STEP, FeedLog, FeedReader, FeedWriter, Positions
+from engine.record import feed_file
+from engine.record.feed_file import FUTURES, NOTES, RESET, STEP, FeedLog, FeedReader, FeedWriter, Positions, stored_dtype
 from tests.feed.fakes import make_card, make_futures, make_step
 
 
@@ -174,3 +175,22 @@ def test_a_disk_that_stalls_costs_steps_and_not_memory(card, chance):
         log.step(step, Positions())
     assert log.lost == 100
     assert len(log.take()) == most
+
+
+def test_a_feed_of_the_format_before_is_read_as_in_the_networks_metre(tmp_path, schema, chance, monkeypatch):
+    def before(card, large):
+        whole = stored_dtype(card, large)
+        return np.dtype([(name, whole[name]) for name in whole.names if name not in ("numerator", "denominator", "groups")])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(feed_file, "FORMAT", 1)
+        patched.setattr(feed_file, "stored_dtype", before)
+        log = FeedLog(schema.card, schema.large)
+        log.step(make_step(schema.card, 7, chance), Positions())
+        writer = FeedWriter(tmp_path / "feed.bin", schema, 48000)
+        writer.write(log.take())
+        writer.close()
+    with FeedReader(tmp_path / "feed.bin") as feed:
+        (entry,) = feed
+    assert entry.step is not None
+    assert (entry.step["step"], entry.step["numerator"], entry.step["denominator"], entry.step["groups"]) == (7, 4, 4, 0)

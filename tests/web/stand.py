@@ -100,6 +100,8 @@ class MadeUp:
         record = self.desk.link.writer("steps").slot()
         record["step"], record["frame"] = step, round(step * self.desk.frames_per_step)
         record["beat"], record["tempo_bpm"] = step / card.steps_per_beat, self.desk.timeline.tempo_bpm
+        line = self.desk.timeline
+        record["numerator"], record["denominator"], record["groups"] = line.numerator, line.denominator, line.groups
         record["flags"], record["mode"], record["log_prob"] = 0, 1, -6.0
         record["log_prob_tracks"] = -1.0
         record["x"][:, 0] = self._sounding

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.messages import COUNT_IN, EVENT, FUTURE_STEPS, LATE, NOTE_ON, PLAYER, futures_dtype, step_dtype
+from engine.core.metre import parse
 from engine.web import frames
 from engine.web.frames import HEADER, Encoder
 from tests.web.stand import MadeUp, biaxial_card, card_of
@@ -35,10 +36,11 @@ def parts(card, frame, fmt):
 def test_the_header_is_32_bytes_and_says_what_it_is():
     record = record_of()
     record["flags"], record["mode"], record["beat"], record["tempo_bpm"] = LATE | COUNT_IN, 2, 1.25, 93.5
+    record["numerator"], record["denominator"], record["groups"] = 7, 8, parse("7/8 (3+2+2)").code
     head, tracks, _, _ = parts(CARD, Encoder(CARD).step(record, "f32", frames.PAST), "f32")
     assert HEADER.size == 32
     assert head[:5] == (frames.MAGIC, frames.VERSION, frames.STEP, frames.F32, LATE | COUNT_IN | frames.PAST)
-    assert head[5:] == (1, 93.5, 1.25, pytest.approx(-6.0), 2)
+    assert head[5:] == (1, 93.5, 1.25, pytest.approx(-6.0), 2, 7, 8, 0b0101001)
     assert np.array_equal(tracks, record["log_prob_tracks"])
 
 

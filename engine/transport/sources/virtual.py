@@ -18,13 +18,13 @@ AHEAD = 0.25  # beats before a metre at which it is known: a timestep
 
 
 class VirtualSource:
-    """Answers what a map says of the transport's beat: (beat, quarters a minute) and (beat, numerator, denominator), both in
-    order of beats.
+    """Answers what a map says of the transport's beat: (beat, quarters a minute) and (beat, numerator, denominator[, code
+    of the groups]), both in order of beats.
 
     Before the first entry of a map that entry holds.
     """
 
-    def __init__(self, tempi: Sequence[tuple[float, float]], metres: Sequence[tuple[float, int, int]] = ((0.0, 4, 4),)) -> None:
+    def __init__(self, tempi: Sequence[tuple[float, float]], metres: Sequence[tuple[Any, ...]] = ((0.0, 4, 4),)) -> None:
         self._tempi, self._metres = list(tempi), list(metres)
         self._beats = sorted({beat for beat, *_ in (*tempi, *metres)} | {beat - AHEAD for beat, *_ in metres})
 
@@ -34,10 +34,12 @@ class VirtualSource:
     def read(self, _frame: float, beat: float) -> Reading:
         """Return the tempo at the beat, and the metre that begins there or with the next timestep."""
         (_, tempo_bpm), (_, *now) = _entry(self._tempi, beat), _entry(self._metres, beat)
-        begins, numerator, denominator = _entry(self._metres, beat + AHEAD)
+        begins, *told = _entry(self._metres, beat + AHEAD)
+        metre = of_code(*told)
         following = bisect_right(self._beats, beat)
         until = self._beats[following] if following < len(self._beats) else math.inf
-        return Reading(tempo_bpm / of_code(*now).tempo_beat, numerator, denominator, until=until, metre_from=begins)
+        counted = tempo_bpm / of_code(*now).tempo_beat
+        return Reading(counted, metre.numerator, metre.denominator, until=until, groups=metre.code, metre_from=begins)
 
 
 def _entry(table: list[_Entry], beat: float) -> _Entry:

@@ -25,7 +25,12 @@ test("bytes are the numbers they stand for", () => {
 
 test("bar and beat are counted from one", () => {
   const made = net();
-  assert.deepEqual([0, 4, 15, 16, 67].map((s) => made.place(s)), ["1.1", "1.2", "1.4", "2.1", "5.1"]);
+  assert.deepEqual([0, 4, 15, 16, 67].map((s) => made.place(frame(made, s))), ["1.1", "1.2", "1.4", "2.1", "5.1"]);
+  const jig = { numerator: 6, denominator: 8, groups: 0 };
+  assert.deepEqual([0, 5, 6, 12, 30].map((s) => made.place({ ...frame(made, s), ...jig })), ["1.1", "1.1", "1.2", "2.1", "3.2"]);
+  // The bar counts from where it begins, whatever the number of the step.
+  assert.equal(made.place({ step: 400, beat: 7.5, ...jig }), "3.2");
+  assert.equal(made.where({ step: 400, beat: 7.5, ...jig }, -31).bar, -1);
 });
 
 test("names of notes and of drums", () => {

@@ -24,6 +24,7 @@ export class History {
     if (last && frame.step === last.step) return false;
     if (last && frame.step < last.step) this.clear();
     this.frames[this.count++ % this.room] = frame;
+    this.net.metre = this.net.metreOf(frame);
     return true;
   }
 
@@ -59,14 +60,22 @@ export class History {
     return out;
   }
 
-  // Mean and spread of one unit at each position in the bar: where in the bar it fires.
+  // Where in the bars frame `number` lies, or would if it were here.
+  where(number) {
+    const frame = this.at(number);
+    return frame ? this.net.where(frame) : this.net.where(this.last, number - (this.count - 1));
+  }
+
+  // Mean and spread of one unit at each position in the bar, of bars in the metre of now: where in the bar it fires.
   byPosition(trace, from = this.first) {
-    const bar = this.net.stepsPerBar;
+    const { metre } = this.net;
+    const { bar } = metre;
     const sum = new Float64Array(bar);
     const square = new Float64Array(bar);
     const count = new Float64Array(bar);
     for (let k = 0; k < trace.length; k++) {
-      const at = mod(this.frames[(from + k) % this.room].step, bar);
+      const { metre: of, within: at } = this.net.where(this.frames[(from + k) % this.room]);
+      if (of !== metre) continue;
       sum[at] += trace[k];
       square[at] += trace[k] ** 2;
       count[at]++;

@@ -1,6 +1,7 @@
 // What the network is, made from its card: layers, signals, tracks, and where each value lies in a frame.
 
 import { t, word } from "./language.js";
+import { metreOf, placeIn } from "./metre.js";
 
 export const PLAY = 1;
 export const HOLD = 2;
@@ -39,9 +40,8 @@ export class Net {
     this.recorded = hello.recorded; // nobody plays now
     this.slots = layout.slots;
     this.values = layout.values;
-    this.stepsPerBeat = card.steps_per_beat;
-    this.beatsPerBar = card.beats_per_bar;
-    this.stepsPerBar = card.steps_per_beat * card.beats_per_bar;
+    this.stepsPerBeat = card.steps_per_beat; // a quarter note has them in every metre
+    this.metre = this.own = metreOf(card.beats_per_bar, 4, 0, card.steps_per_beat); // the newest frame's
     let start = 0;
     this.tracks = card.tracks.map((track, index) => {
       const pitches = track.pitches;
@@ -117,10 +117,24 @@ export class Net {
     return noteName(this.tracks[this.slotTrack[slot]], this.slotPitch[slot]);
   }
 
+  // Timesteps of a bar, in the metre that is played now.
+  get stepsPerBar() {
+    return this.metre.bar;
+  }
+
+  metreOf({ numerator, denominator, groups }) {
+    return numerator ? metreOf(numerator, denominator, groups, this.stepsPerBeat) : this.own;
+  }
+
+  // Where in the bars a frame's step lies, or the one so many steps after it.
+  where(frame, after = 0) {
+    return placeIn(this.metreOf(frame), Math.round((frame.beat ?? frame.step / this.stepsPerBeat) * this.stepsPerBeat) + after);
+  }
+
   // "17.3": bar and beat as musicians count them.
-  place(step) {
-    const beat = step / this.stepsPerBeat;
-    return `${Math.floor(beat / this.beatsPerBar) + 1}.${(Math.floor(beat) % this.beatsPerBar) + 1}`;
+  place(frame) {
+    const { bar, beat } = this.where(frame);
+    return `${bar + 1}.${beat + 1}`;
   }
 }
 

@@ -25,13 +25,14 @@ export function drawWhere(sheet, net, block, places) {
   const one = width / places.length;
   const zero = y(0);
   pen.font = font(12);
-  const named = (k) => t("beat", { number: k / net.stepsPerBeat + 1 });
-  const fits = pen.measureText(named(0)).width + 4 < one * net.stepsPerBeat;
+  const { beat } = net.metre;
+  const named = (k) => t("beat", { number: k / beat + 1 });
+  const fits = pen.measureText(named(0)).width + 4 < one * beat;
   places.forEach((place, k) => {
     const x = k * one;
-    if (k % net.stepsPerBeat === 0) {
+    if (k % beat === 0) {
       pen.fillStyle = palette.soft;
-      pen.fillText(fits ? named(k) : k / net.stepsPerBeat + 1, x + 1, height - 3);
+      pen.fillText(fits ? named(k) : k / beat + 1, x + 1, height - 3);
       pen.fillStyle = "#1a222d";
       pen.fillRect(x, 0, 1, height - ruler);
     }

@@ -30,11 +30,12 @@ export class Header {
 
   beat(frame) {
     const { net } = this.app;
-    const beat = Math.floor(frame.beat);
-    $("bar").textContent = frame.step < 0 ? "–" : Math.floor(beat / net.beatsPerBar) + 1;
-    $("beat-in-bar").textContent = (((beat % net.beatsPerBar) + net.beatsPerBar) % net.beatsPerBar) + 1;
-    $("beat").classList.toggle("down", beat % net.beatsPerBar === 0);
-    $("tempo").textContent = Math.round(frame.tempo);
+    const { metre, bar, beat } = net.where(frame);
+    $("bar").textContent = frame.step < 0 ? "–" : bar + 1;
+    $("beat-in-bar").textContent = beat + 1;
+    $("beat").classList.toggle("down", beat === 0);
+    $("metre").textContent = metre.name;
+    $("tempo").textContent = Math.round(frame.tempo / metre.tempoBeat);
   }
 
   settings() {

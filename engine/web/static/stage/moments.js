@@ -63,7 +63,7 @@ export class MomentsView {
     this.along.canvas.addEventListener("pointermove", (event) => {
       const number = this.alongNumber(event);
       if (number === null) app.why.hide();
-      else app.why.say(t("moments.like", { place: app.net.place(app.history.at(number)?.step ?? 0), percent: this.percent(number) }), event.clientX, event.clientY);
+      else app.why.say(t("moments.like", { place: app.net.place(app.history.at(number) ?? { step: 0 }), percent: this.percent(number) }), event.clientX, event.clientY);
     });
     this.along.canvas.addEventListener("pointerleave", () => app.why.hide());
     this.image = null;
@@ -111,7 +111,7 @@ export class MomentsView {
     this.drawMatrix();
     this.drawAlong();
     // Cards that change at every step could not be read.
-    const beat = mod(history.last.step, this.app.net.stepsPerBeat) === 0;
+    const beat = this.app.net.where(history.last).begins;
     if (this.cardsDue || (this.app.moment === null && beat)) {
       this.cardsDue = false;
       this.drawCards();
@@ -173,19 +173,18 @@ export class MomentsView {
         show.drawImage(this.page, mod(a, room), mod(b, room), la, lb, (a - from) * one, (b - from) * one, la * one, lb * one);
       }
     }
-    const last = history.last.step;
     const size = textSize(12);
     show.font = font(12);
     const wide = barName(show);
-    const every = Math.max(barsBetween(one * net.stepsPerBar, wide), 4) * net.stepsPerBar;
+    const every = Math.max(barsBetween(one * net.stepsPerBar, wide), 4);
     for (let n = from; n < from + shown; n++) {
-      const step = last - (history.count - 1 - n);
-      if (mod(step, every) || step < 0) continue;
+      const { bar, within } = history.where(n);
+      if (bar < 0 || within || bar % every) continue;
       show.fillStyle = "rgba(255,255,255,.14)";
       show.fillRect((n - from) * one, 0, 1, side);
       show.fillRect(0, (n - from) * one, side, 1);
       show.fillStyle = palette.text;
-      if (n > from && (n - from) * one < side - wide) outlined(show, t("bar", { number: step / net.stepsPerBar + 1 }), (n - from) * one + 4, size + 1);
+      if (n > from && (n - from) * one < side - wide) outlined(show, t("bar", { number: bar + 1 }), (n - from) * one + 4, size + 1);
     }
     const here = (this.number - from + 0.5) * one;
     show.strokeStyle = palette.player;
@@ -224,7 +223,7 @@ export class MomentsView {
     const number = this.number;
     const frame = history.at(number);
     if (!frame) return;
-    this.title.textContent = t(this.app.moment === null ? "moments.now" : "moments.picked", { place: net.place(frame.step) });
+    this.title.textContent = t(this.app.moment === null ? "moments.now" : "moments.picked", { place: net.place(frame) });
     const best = likeness.best(number, this.cards.length);
     this.cards.forEach((card, k) => {
       const n = best[k];
@@ -232,8 +231,8 @@ export class MomentsView {
       card.card.hidden = n === undefined;
       if (n === undefined) return;
       const there = history.at(n);
-      card.text.replaceChildren(el("b", "", net.place(there.step)), el("span", "", t("moments.alike", { percent: this.percent(n) })));
-      card.card.dataset.why = t("moments.card.why", { place: net.place(there.step) });
+      card.text.replaceChildren(el("b", "", net.place(there)), el("span", "", t("moments.alike", { percent: this.percent(n) })));
+      card.card.dataset.why = t("moments.card.why", { place: net.place(there) });
       const pen = card.sheet.fit();
       const around = net.stepsPerBar / 2;
       const [a, b] = [n - around, n + around];
@@ -278,7 +277,7 @@ export class MomentsView {
     }
     const [a, b] = pair;
     const { net, history, likeness } = app;
-    app.why.say(t("moments.pair", { one: net.place(history.at(a).step), other: net.place(history.at(b).step), percent: (100 * likeness.of(a, b)).toFixed(0) }), event.clientX, event.clientY);
+    app.why.say(t("moments.pair", { one: net.place(history.at(a)), other: net.place(history.at(b)), percent: (100 * likeness.of(a, b)).toFixed(0) }), event.clientX, event.clientY);
   }
 
   alongNumber(event) {

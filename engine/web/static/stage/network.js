@@ -316,8 +316,8 @@ export class NetworkView {
     const rows = Math.min(area.rows, history.length - 1);
     if (rows < 1) return;
     const top = Math.round(y + (area.now + 1) * ratio);
-    const bar = net.stepsPerBar;
+    const { bar } = net.metre;
     const height = Math.round(rows * area.step * ratio);
-    this.painter.draw(field, { ...part, x, y: top, width, height, row: 1, rows, ages: true, barAge: mod(frame.step, bar), bar });
+    this.painter.draw(field, { ...part, x, y: top, width, height, row: 1, rows, ages: true, barAge: net.where(frame).within, bar });
   }
 }

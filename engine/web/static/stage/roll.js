@@ -14,6 +14,9 @@ const FAINT = 0.02; // likelihood below which nothing is drawn
 const ASKED = 4; // futures that the button asks for
 const STALE = 4; // steps after which futures are of the past
 
+// Colour of the line where a beat begins.
+const line = ({ within, accent }) => (within === 0 ? "#334152" : accent ? "#243040" : "#18202a");
+
 export class RollView {
   constructor(app) {
     this.app = app;
@@ -138,7 +141,7 @@ export class RollView {
     const x = mod(number, this.columns + 1) * step;
     pen.clearRect(x, 0, step, this.page.height);
     const next = history.at(number + 1);
-    const down = mod(frame.step, net.stepsPerBar) === 0;
+    const place = net.where(frame);
     for (const lane of this.lanes) {
       pen.fillStyle = "#0a0e13";
       pen.fillRect(x, lane.y, step, lane.height);
@@ -146,8 +149,8 @@ export class RollView {
       for (const slot of lane.track.kind === "drums" ? [] : lane.slots) {
         if (net.slotPitch[slot] % 12 === 0) pen.fillRect(x, this.rowOf[slot] + lane.row - 0.5, step, 1);
       }
-      if (mod(frame.step, net.stepsPerBeat) === 0) {
-        pen.fillStyle = down ? "#334152" : "#18202a";
+      if (place.begins) {
+        pen.fillStyle = line(place);
         pen.fillRect(x, lane.y, 1, lane.height);
       }
     }
@@ -227,8 +230,9 @@ export class RollView {
     }
     for (let k = late; k < steps; k++) {
       const left = x + (k - late + 1) * this.cell;
-      if (mod(step + 1 + k, net.stepsPerBeat) === 0) {
-        pen.fillStyle = mod(step + 1 + k, net.stepsPerBar) === 0 ? "#334152" : "#18202a";
+      const place = net.where(history.last, step + 1 + k - history.last.step);
+      if (place.begins) {
+        pen.fillStyle = line(place);
         for (const lane of this.lanes) pen.fillRect(left, lane.y, 1, lane.height);
       }
       for (let slot = 0; slot < slots; slot++) {
@@ -283,14 +287,14 @@ export class RollView {
     const shift = this.part * this.cell;
     const { net } = this.app;
     const wide = barName(pen);
-    const every = barsBetween(this.cell * net.stepsPerBar, wide) * net.stepsPerBar;
+    const every = barsBetween(this.cell * net.stepsPerBar, wide);
     const nowWide = pen.measureText(t("now.here")).width;
     const nowAt = Math.min(edge - nowWide / 2, this.sheet.width - nowWide);
     for (let k = 0; k <= this.columns; k++) {
-      const step = last.step - k;
-      if (step < 0 || mod(step, every)) continue;
+      const { bar, within } = history.where(history.count - 1 - k);
+      if (bar < 0 || within || bar % every) continue;
       const x = edge - shift - k * this.cell;
-      if (x > this.left && x < nowAt - wide) pen.fillText(t("bar", { number: step / net.stepsPerBar + 1 }), x + 3, height - 4);
+      if (x > this.left && x < nowAt - wide) pen.fillText(t("bar", { number: bar + 1 }), x + 3, height - 4);
     }
     pen.fillStyle = palette.text;
     pen.fillText(t("now.here"), nowAt, height - 4);
@@ -332,7 +336,7 @@ export class RollView {
     const did = t(note ? (note & YOURS ? "roll.yours" : "roll.theirs") : cell & PLAY && !(cell & CLAMPED) ? "roll.chosen" : "roll.not");
     const percent = (100 * net.probability(frame, slot)).toFixed(0);
     const name = `${trackName(track)}, ${net.slotName(slot)}`;
-    app.why.say(t("roll.note", { name, place: net.place(frame.step), percent, did }), event.clientX, event.clientY);
+    app.why.say(t("roll.note", { name, place: net.place(frame), percent, did }), event.clientX, event.clientY);
   }
 
   foretell({ slot, ahead }) {

@@ -4,7 +4,6 @@ import { palette, trackColour } from "../lib/colour.js";
 import { t } from "../lib/language.js";
 import { pitchName } from "../lib/net.js";
 import { HELD, Rows, YOURS, barsBetween, sounded } from "../lib/notes.js";
-import { mod } from "../lib/number.js";
 import { Sheet, font, textSize } from "../lib/sheet.js";
 
 // Draw frames number `from` to `to` into a rectangle.
@@ -34,21 +33,18 @@ export function barName(pen) {
 // Bar and beat lines of the same rectangle.
 export function drawBars(pen, net, history, from, to, x, y, width, height, labels = false) {
   const one = width / (to - from);
-  const last = history.last;
-  if (!last) return;
-  const bar = net.stepsPerBar;
-  const size = textSize(12);
+  if (!history.last) return;
   pen.font = font(12);
-  const every = barsBetween(one * bar, barName(pen));
+  const every = barsBetween(one * net.stepsPerBar, barName(pen));
   for (let n = from; n < to; n++) {
-    const step = last.step - (history.count - 1 - n);
-    if (mod(step, net.stepsPerBeat)) continue;
-    const down = mod(step, bar) === 0;
-    if (!down && one * net.stepsPerBeat < 18) continue;
-    pen.fillStyle = down ? "#2c3846" : "#141b24";
+    const { metre, bar, within, begins, accent } = history.where(n);
+    if (!begins) continue;
+    const down = within === 0;
+    if (!down && one * metre.beat < (accent ? 9 : 18)) continue;
+    pen.fillStyle = down ? "#2c3846" : accent ? "#1e2833" : "#141b24";
     pen.fillRect(x + (n - from) * one, y, 1, height);
-    if (!labels || !down || step < 0 || (step / bar) % every) continue;
-    const name = t("bar", { number: step / bar + 1 });
+    if (!labels || !down || bar < 0 || bar % every) continue;
+    const name = t("bar", { number: bar + 1 });
     const left = (n - from) * one + 4;
     if (left + pen.measureText(name).width > width) continue;
     pen.fillStyle = palette.soft;
