@@ -92,9 +92,9 @@ def test_a_kick_is_asked_for_where_the_bar_begins(text):
 
 @pytest.mark.parametrize("text", ["3/4", "6/8", "5/4"])
 def test_what_comes_round_is_known_in_other_metres(text):
-    ear, metre = Ear(CARD, "lead"), parse(text)
+    ear, metre = Ear(CARD), parse(text)
     ear.take_metre(metre)
-    loop = chords_of("| C | G | Am | F |", 1)
+    loop = chords_of("| C | G | Am | F |", parse("1/4"))
     pitches = CARD.tracks[2].pitches
     slots, bar = CARD.track_slices()["lead"], metre.steps(4)
     before, silent = np.zeros((CARD.slots, 2), np.float32), np.zeros((CARD.slots, 2), np.float32)
@@ -114,7 +114,7 @@ def test_what_comes_round_is_known_in_other_metres(text):
 
 
 def test_a_bar_of_the_chart_is_a_bar_of_whatever_metre():
-    chart = chords_of("| C G | Am |", 4)
+    chart = chords_of("| C G | Am |", parse("4/4"))
     names = {beats: " ".join(chord.name for chord in relaid(chart, 4, beats)) for beats in (2, 3, 4, 5, 7)}
     assert names == {
         2: "C G Am Am",
