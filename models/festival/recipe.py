@@ -8,6 +8,9 @@ that of the next beat; both are told from what the band plays.
         --data ../shared/data/multitrack_free ../shared/data/ewld_mma_synth ../shared/data/groove_midi \\
         ../shared/data/hydrogen_patterns
 
+Other metres than 4/4 are heard as often as `metres` says, those of which there is little more often than their number would
+have it. There are few bands in them: models/music/generated.py makes some of lead sheets (`metre_bands` in the card).
+
 On a folder of one's own, from the weights that are shipped; twenty songs take some minutes on two cores:
 
     algoritmo train festival --data MY_SONGS --from models/festival/festival.safetensors --out runs/mine \\

@@ -496,6 +496,12 @@ def told(facts: Mapping[str, Any]) -> list[str]:
     return lines + [f"  {line}" for line in shortened(lost)]
 
 
+def metres_told(facts: Mapping[str, Any]) -> list[str]:
+    """Lines for the screen: how many pieces there are in each metre."""
+    counted = facts.get("metres", {}).items()
+    return [f"  in {name:5} " + ", ".join(f"{count} {split}" for split, count in counts.items()) for name, counts in counted]
+
+
 def check_output(option: str, path: Path | None) -> None:
     """Find out now, not after all the work, whether a file can be written. Raises ValueError with what to do."""
     if path is None:
@@ -534,8 +540,8 @@ def main(argv: list[str] | None = None) -> int:
         print(line)
     for split in SPLITS:
         print(f"  {split:6} {facts['pieces'][split]:5} pieces, {facts['steps'][split]:8} steps of a 16th")
-    for name, counts in facts["metres"].items():
-        print(f"  in {name:5} " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+    for line in metres_told(facts):
+        print(line)
     for name, track in figures.items():
         print(f"  {name:6} {track['strikes_per_step']:.3f} strikes a step, absent from {track['absent']:.0%} of the pieces")
     return 0

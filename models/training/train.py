@@ -34,7 +34,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.music.data import told
+from models.music.data import metres_told, told
 
 Config = dict[str, Any]
 Batch = dict[str, Tensor]
@@ -536,7 +536,7 @@ def train(args: argparse.Namespace, command: str) -> Path:
     except (OSError, ValueError) as error:
         raise TrainingError(f"--data: {error}") from error
     if world()[0] == 0:
-        for line in told(data.facts):
+        for line in (*told(data.facts), *metres_told(data.facts)):
             print(line)
     trainer = Trainer(args.network, recipe, data, config, options)
     if args.start is not None:

@@ -21,6 +21,7 @@ from engine.transport.timeline import BeatTimeline
 from models.evaluation.evaluate import nats, open_network, play_alone
 from models.festival import export, recipe
 from models.festival import expression_figures as expression
+from models.festival import metre_figures as metres
 from models.festival.expression import LEVEL, log_prob
 from models.festival.network import (
     CHORDS,
@@ -501,6 +502,12 @@ def test_the_expression_is_measured_beside_its_baselines(tmp_path, capsys, monke
     network = str(tmp_path / "run/festival.onnx")
     assert expression.main([weights, "--data", str(songs), str(drums), "--json", str(figures), "--card", network, *cache]) == 0
     assert read_card(tmp_path / "run/festival.onnx").figures["valid_nats_per_strike"] == json.loads(figures.read_text())
+    metre_figures = [weights, "--data", str(songs), "--card", network, *cache]
+    assert metres.main(metre_figures) == 0
+    card = read_card(tmp_path / "run/festival.onnx")
+    assert card.figures["valid_by_metre"]["4/4"]["pieces"] == 1
+    assert card.figures["valid_nats_per_step"] == card.figures["valid_by_metre"]["4/4"]["nats_per_step"]
+    assert card.metres == ("4/4",)
     found = json.loads(figures.read_text())["drums alone"]
     assert "nats each" in capsys.readouterr().out
     assert found["offset"]["drums"]["strikes"] == 128
