@@ -114,14 +114,15 @@ def fit(heard: np.ndarray, lowest: int | None) -> np.ndarray:
     return score
 
 
+SCALE = (0, 2, 4, 5, 7, 9, 11)
+# What each tonic's major scale holds, and a little of what its triad does; (12, 12).
+_KEYS = np.array([[(tone - of) % 12 in SCALE for tone in range(12)] for of in range(12)], float)
+_KEYS += 0.1 * np.array([[(tone - of) % 12 in (0, 4, 7) for tone in range(12)] for of in range(12)], float)
+
+
 def key_of(sounded: np.ndarray) -> int:
     """Return the tonic 0..11 of the major scale that holds most of what sounded, (12,) by pitch class.
 
     Of two that hold the same the one whose tonic, third and fifth sounded more.
     """
-    scales = np.array([[(tone - tonic) % 12 in SCALE for tone in range(12)] for tonic in range(12)], float)
-    triads = np.array([[(tone - tonic) % 12 in (0, 4, 7) for tone in range(12)] for tonic in range(12)], float)
-    return int(np.argmax(scales @ sounded + 0.1 * triads @ sounded))
-
-
-SCALE = (0, 2, 4, 5, 7, 9, 11)
+    return int(np.argmax(_KEYS @ sounded))

@@ -28,6 +28,7 @@ from engine.jam.patience import Patience
 from engine.jam.records import Records
 from engine.jam.roll import Roll
 from engine.jam.score import Score
+from engine.jam.shape import Shape
 from engine.jam.step import Step, all_off
 from engine.network.runner import Runner
 from engine.transport.timeline import BeatTimeline
@@ -70,7 +71,8 @@ class Jam:
         self.following = Following(card, live, metre=metre)
         self.charts = Charts(self.following, live, link, chart)
         self._inputs = Inputs(runner, self.roll, live, harmony, self.following, backing)
-        self._score = Score(runner, self.roll, backing)
+        self.shape = Shape(runner, live, self.roll, self.following.ear, self._inputs.clamped)
+        self._score = Score(self.shape, self.roll, backing)
         self._records = Records(link.writer("steps"), runner)
         self._patience = Patience(card.steps_per_beat)
         self._metre: Metre | None = None  # as the last step was chosen
@@ -105,16 +107,21 @@ class Jam:
         began = False
         for frame, step, kind, track, pitch, velocity, _ in events.tolist():  # a field of a record costs numpy microseconds
             self._step.hear(track == PLAYER)
+            loud = velocity / 127
             if step >= 0:
                 position = float(step)
                 if kind == NOTE_ON and self._offset_learned:  # how early or late it was: what was chosen, if it was in time
-                    offset = timeline.beat_at(frame) * self._steps_per_beat - position
+                    offset = self.shape.grid.position_at(timeline, frame) - position
+                    if (meant := self.shape.meant(step, track, pitch)) is not None:
+                        loud, offset = meant[0], offset - meant[1]
                     position += min(max(offset, -0.5), 0.499)
             else:
-                position = timeline.beat_at(frame - (latency_frames if track == PLAYER else 0)) * self._steps_per_beat
+                position = self.shape.grid.position_at(timeline, frame - (latency_frames if track == PLAYER else 0))
             if kind == NOTE_ON:
-                self.roll.note_on(track, pitch, velocity / 127, position)
-                began |= track == PLAYER
+                self.roll.note_on(track, pitch, loud, position)
+                if track == PLAYER:
+                    self.shape.hear(loud)
+                    began = True
             elif kind == NOTE_OFF:
                 if step < 0 or not self.roll.take_back(track, pitch, step):
                     self.roll.note_off(track, pitch, position)
@@ -129,7 +136,7 @@ class Jam:
         """
         if self._step.number != step:
             self._step = Step(step)
-        frame = timeline.frame_at(step / self._steps_per_beat)
+        frame = self.shape.grid.frame_of(timeline, step)
         if timeline.metre is not self._metre:
             self._take_metre(timeline.metre)
         position = self._position_of(step, timeline)
@@ -138,10 +145,13 @@ class Jam:
         self.charts.look(step // self._steps_per_beat)
         mode = self._advance(step, position)
         self._inputs.fill(step, position, mode, self.parts, self._patience.density)
+        self.shape.ask(step, position, timeline)
         self.runner.run()
+        self.shape.ask_again()
         self._inputs.take_out(self.runner.outputs["notes"][0])
         self.following.keep_to(*self._chosen())
-        events, plays = self._score.read(step, timeline, frame, self._inputs.clamped)
+        self.shape.finish()
+        events, plays = self._score.read(step, timeline, frame)
         self._step.choose(timeline, frame, events, plays, self._live.values.version)
 
     def _take_metre(self, metre: Metre) -> None:
@@ -170,8 +180,10 @@ class Jam:
         if self.following.fits():
             return
         self.following.keep_again(*self._chosen())
+        self.shape.finish()
         self._strike_ended(step)
-        events, _ = self._score.read(step.number, timeline, step.frame, self._inputs.clamped)
+        self.shape.correct()
+        events, _ = self._score.read(step.number, timeline, step.frame)
         step.correct(events, self._notes, earliest_frame)
         self._tell_chords(earliest_frame)
         self.corrected += 1
@@ -206,6 +218,7 @@ class Jam:
                 self.roll.clear()
                 self._inputs.clear()
                 self.charts.forget(step)
+                self.shape.clear()
                 if self._harmony is not None:
                     self._harmony.reset()
             self._silence(frame, step)  # what is no longer remembered could never be ended: it ends now
@@ -268,6 +281,7 @@ class Jam:
         self.runner.carry()
         self.charts.settle()
         self._inputs.settle(self._position, self.runner.outputs["notes"][0])
+        self.shape.settle()
         memory = self._live.get("memory")
         if memory < 1:
             self.runner.fade(memory)

@@ -9,6 +9,7 @@ from engine.core.config import Jam
 from engine.core.contract import Card
 from engine.core.link import Link
 from engine.core.parameters import Live, Parameter, Registry, choice, trigger
+from engine.jam import shape
 from engine.jam.modes import CLASSES, MODES
 
 
@@ -24,7 +25,7 @@ def declared() -> list[Parameter]:
 def registry_of(card: Card) -> Registry:
     """Return the live parameters for a network."""
     controls = [Parameter(c.name, c.min, c.max, c.neutral, c.doc) for c in card.controls]
-    return Registry([track.name for track in card.tracks], controls, declared())
+    return Registry([track.name for track in card.tracks], controls, [*declared(), *shape.declared(card)])
 
 
 def live_of(card: Card, link: Link) -> Live:

@@ -150,7 +150,7 @@ class Performance:
     def _from_now_on(self, line: BeatTimeline) -> int:
         """The first step that can still be in time."""
         ahead = self._driver.earliest() + self._driver.looks_s(line)[-1] * line.rate_hz
-        return math.ceil(line.beat_at(ahead) * self._steps_per_beat)
+        return math.ceil(self._jam.shape.grid.position_at(line, ahead))
 
     def _prepare(self, step: int) -> BeatTimeline | None:
         """Choose the step in good time, and again if more was heard, until its input deadline.
@@ -159,6 +159,7 @@ class Performance:
         """
         line = self._timelines.now()
         assert line is not None  # or there were no step
+        self._jam.shape.grid.begin(step, line)
         *early, deadline_s = self._driver.looks_s(line)
         for before_s in early:
             line = self._reach(step, before_s)
@@ -173,7 +174,7 @@ class Performance:
             line = self._timelines.now()
             if line is None or self._step_of(line) != step:
                 return None
-            frame = line.frame_at(step / self._steps_per_beat)
+            frame = self._jam.shape.grid.frame_of(line, step)
             if self._jam.is_sent(step) and abs(frame - self._sent_for) >= 1:
                 self._jam.abandon(self._driver.earliest())  # the beat has moved it: it must not sound where it was
             interruptible = self._jam.interruptible
@@ -196,7 +197,7 @@ class Performance:
         # A block is rendered as a whole when it begins: what is to sound in it must be there before. Counted from now, not from
         # when it was chosen.
         earliest = self._driver.earliest()
-        frame = line.frame_at(step / self._steps_per_beat)
+        frame = self._jam.shape.grid.frame_of(line, step)
         self._is_sent = earliest <= frame
         if self._is_sent:
             self._jam.send(earliest)
@@ -215,7 +216,7 @@ class Performance:
         step_ms = (done_ns - begun_ns) * 1e-6
         self._jam.publish(step_ms, late)
         self.late += late
-        frame = line.frame_at(step / self._steps_per_beat)
+        frame = self._jam.shape.grid.frame_of(line, step)
         self._correct_until = frame + CORRECTED * line.frames_per_beat / self._steps_per_beat
         kept = not late and not self._is_sent
         self._driver.played(Outcome(step, frame, line, step_ms, chosen_ns > 0, done_ns, late, kept))

@@ -42,6 +42,8 @@ class Roll:
             self._slot_of[index] = {pitch: first + i for i, pitch in enumerate(track.pitches)}
         self._drums = frozenset(index for index, track in enumerate(card.tracks) if track.kind == "drums")
         self.give([[t.name for t in card.tracks].index(player_track)])
+        # The slot in which the network hears what sounds in each of its own.
+        self.heard_as = np.arange(card.slots)
         self.clear()
 
     def give(self, tracks: Sequence[int]) -> None:
@@ -116,7 +118,7 @@ class Roll:
     def fill(self, step: int, out: np.ndarray) -> None:
         """Write what sounds in `step` into `out` (S, C): 1 in play, and in hold where it goes on from the step before."""
         out.fill(0)
-        self._fill(self._network, step, out)
+        self._fill(self._network, step, out, self.heard_as)
         self._fill(self._player, step, out)
 
     def fill_player(self, step: int, out: np.ndarray) -> None:
@@ -125,12 +127,12 @@ class Roll:
         self._fill(self._player, step, out)
 
     @staticmethod
-    def _fill(notes: list[_Note], step: int, out: np.ndarray) -> None:
+    def _fill(notes: list[_Note], step: int, out: np.ndarray, heard_as: np.ndarray | None = None) -> None:
         channels = out.shape[1]
         for note in notes:
             if not note.begin <= step < note.end:
                 continue
-            row = out[note.slot]
+            row = out[note.slot if heard_as is None else heard_as[note.slot]]
             # An onset outweighs a note of the same slot that goes on: what is heard is the new attack.
             row[HOLD] = note.begin < step and not (row[PLAY] and not row[HOLD])
             row[PLAY] = 1

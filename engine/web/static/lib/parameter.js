@@ -4,6 +4,7 @@
 import { t, word } from "./language.js";
 
 const STEPS = 1000; // places of a slider
+const ZERO = { bars: "bars.any", loop: "off", fills: "never" }; // where none is no number
 const MOST_PLACES = 2000; // an integer with more values is written, not slid
 
 export function clamp(p, value) {
@@ -50,7 +51,7 @@ export function rounded(p, value) {
 export function textOf(p, value) {
   if (p.choices.length) return choiceOf(p, p.choices[clamp(p, value)]);
   if (p.kind === "switch") return t(value ? "on" : "off");
-  if (p.id === "bars" && value === 0) return t("bars.any");
+  if (value === 0 && ZERO[p.id]) return t(ZERO[p.id]);
   const written = number(p, value);
   if (!p.unit) return written;
   const one = written === "1" && p.unit.length > 2;

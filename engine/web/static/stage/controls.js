@@ -9,8 +9,11 @@ import { languages } from "./header.js";
 
 const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`);
 const GROUPS = [
-  ["together", ["mode", "rest", "bars", "takeover", "follow"]],
+  ["together", ["mode", "rest", "bars", "takeover", "follow", "dynamics", "energy"]],
   ["time", ["tempo", "metronome", ...TRANSPORT, "transport.nudge"]],
+  ["phrases", ["more", "forget", "phrase", "loop", "fills"]],
+  ["key", ["key", "scale", "opening"]],
+  ["groove", ["swing", "swung", "feel", "humanise"]],
   ["choices", ["temperature", "density", "futures"]],
   ["memory", ["memory", "seed", "reset"]],
 ];
