@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.core.contract import HOLD, OFFSET, PLAY
+from engine.core.contract import HOLD, PLAY
 from engine.core.link import Link
 from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WARNING
 from engine.core.metre import Metre
@@ -63,7 +63,6 @@ class Jam:
         self._live, self._link = live, link
         self._notes = link.writer("notes")
         self._steps_per_beat = card.steps_per_beat
-        self._offset_learned = len(card.channels) > OFFSET
         self._harmony = harmony
         self._modes = [mode(card, self.roll, live) for mode in CLASSES]
         self.parts = Parts(card, player_track, self.roll, live)
@@ -110,11 +109,8 @@ class Jam:
             loud = velocity / 127
             if step >= 0:
                 position = float(step)
-                if kind == NOTE_ON and self._offset_learned:  # how early or late it was: what was chosen, if it was in time
-                    offset = self.shape.grid.position_at(timeline, frame) - position
-                    if (meant := self.shape.meant(step, track, pitch)) is not None:
-                        loud, offset = meant[0], offset - meant[1]
-                    position += min(max(offset, -0.5), 0.499)
+                if kind == NOTE_ON:
+                    position, loud = self.shape.as_meant(timeline, frame, step, track, pitch, loud)
             else:
                 position = self.shape.grid.position_at(timeline, frame - (latency_frames if track == PLAYER else 0))
             if kind == NOTE_ON:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.core.contract import Card
+from engine.core.contract import OFFSET, Card
 from engine.core.parameters import Live, Parameter
 from engine.jam.ear import Ear
 from engine.jam.roll import Roll
@@ -39,6 +39,7 @@ class Shape:
     def __init__(self, runner: Runner, live: Live, roll: Roll, ear: Ear, clamped: np.ndarray) -> None:
         card = runner.card
         self._steps_per_beat = card.steps_per_beat
+        self._offset_learned = len(card.channels) > OFFSET
         self.grid = Grid(live, card.steps_per_beat)
         self.moment = Moment(runner, roll, clamped)
         moved, self._memory = Register(card, live), Memory(card, live)
@@ -57,9 +58,16 @@ class Shape:
         """The player began a note, as loud as this (0..1)."""
         self._touch.hear(velocity)
 
-    def meant(self, step: int, track: int, pitch: int) -> tuple[float, float] | None:
-        """Of a note of the network's that sounded: the velocity it chose, and by how many steps the note was moved."""
-        return self._touch.meant(step, track, pitch)
+    def as_meant(
+        self, timeline: BeatTimeline, frame: int, step: int, track: int, pitch: int, loud: float
+    ) -> tuple[float, float]:
+        """Of a note of the network's, chosen for `step`, that began at a frame: its position and loudness as it was chosen."""
+        if not self._offset_learned:
+            return float(step), loud
+        offset = self.grid.position_at(timeline, frame) - step
+        if (meant := self._touch.meant(step, track, pitch)) is not None:
+            loud, offset = meant[0], offset - meant[1]
+        return step + min(max(offset, -0.5), 0.499), loud  # how early or late it was: what was chosen, if it was in time
 
     def ask(self, step: int, position: int, timeline: BeatTimeline) -> None:
         """Before the network is asked for timestep `step`, which is `position` counted from bar 1."""
