@@ -143,6 +143,16 @@ def _parser() -> argparse.ArgumentParser:
     picture.add_argument("--out", type=Path, metavar="FILE", help="default: a file in the session's folder")
     picture.set_defaults(run=_picture)
 
+    export = commands.add_parser("export", help="a recorded session for a studio: DAWproject, stems, MP3, FLAC")
+    export.add_argument("session", type=Path, metavar="SESSION", help="folder of a session")
+    export.add_argument(
+        "--dawproject", type=Path, metavar="FILE", help="default, where nothing else is asked for: in the folder"
+    )
+    export.add_argument("--stems", type=Path, metavar="DIR", help="the sound of each track by itself")
+    export.add_argument("--mp3", type=Path, metavar="FILE")
+    export.add_argument("--flac", type=Path, metavar="FILE")
+    export.set_defaults(run=_export)
+
     explore = commands.add_parser("explore", help="what a neuron and a network are: pages for visitors, without a jam")
     _add_config(explore)
     explore.add_argument("--host", metavar="ADDRESS", help="serve there (default: web.host, this machine alone)")
@@ -255,6 +265,7 @@ def _play(console: Console, config: Config, duration_s: float | None, arguments:
 
 
 def _render(arguments: argparse.Namespace) -> int:
+    from engine.app.plugins import look_for_plugins
     from engine.app.render import futures, render
 
     extra = [f"network.name={arguments.network}"] if arguments.network else []
@@ -265,6 +276,7 @@ def _render(arguments: argparse.Namespace) -> int:
     # The file's own tempo, unless one is asked for on the command line.
     tempo = any(setting.startswith("clock.tempo=") for setting in arguments.set)
     config = _configuration(arguments, extra, plays=True)
+    look_for_plugins(config, print)
     tempo_bpm = config.clock.tempo if tempo else None
     if arguments.futures is not None:
         found = futures(
@@ -308,6 +320,14 @@ def _picture(arguments: argparse.Namespace) -> int:
     neuron = parse_neuron(arguments.neuron) if arguments.neuron else None
     asked = (arguments.step, neuron, arguments.first, arguments.last)
     print(picture(arguments.session, arguments.out or default_name(arguments.session, *asked), *asked, raw=arguments.raw))
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from engine.app.export import export
+
+    for line in export(arguments.session, arguments.dawproject, arguments.stems, arguments.mp3, arguments.flac):
+        print(line)
     return 0
 
 

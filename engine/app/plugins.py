@@ -73,11 +73,16 @@ def _written(about: About) -> str:
     return f"{about.format}:{about.name}"
 
 
-def look_for_plugins(config: Config, tell: Callable[[str], object]) -> None:
-    """Scan, where the configuration names a plugin that no scan has seen."""
+def names_plugins(config: Config) -> list[str]:
+    """Return the plugins that a configuration names, as it names them."""
     inserts = [*config.rack.inserts.values(), *config.rack.sends]
     named = [*config.patches.values(), *(insert.effect for of in inserts for insert in of)]
-    wanted = [name for name in named if is_plugin(name)]
+    return [name for name in named if is_plugin(name)]
+
+
+def look_for_plugins(config: Config, tell: Callable[[str], object]) -> None:
+    """Scan, where the configuration names a plugin that no scan has seen."""
+    wanted = names_plugins(config)
     if not wanted:
         return
     catalogue = Catalogue()

@@ -13,6 +13,8 @@ from typing import Any
 import mido
 import numpy as np
 
+from engine.app.offline_hosts import LONGEST_BLOCK_S, OfflineHosts
+from engine.app.plugins import names_plugins
 from engine.app.song_render import Bars, about, backing_of, remarks
 from engine.app.supervisor import versions, write_json
 from engine.audio.engine import FADE_S, AudioEngine
@@ -24,8 +26,10 @@ from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK, NOTE_ON, PLAYER
 from engine.core.metre import CHOICES, Metre
 from engine.core.parameters import Live
+from engine.core.process import Spec
 from engine.feed.feed import Feed, Positions
 from engine.feed.schema import Schema
+from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam import harmony
 from engine.jam.backing import STEP as GIVEN
 from engine.jam.chart import chords_of
@@ -67,7 +71,9 @@ class Render:
         card = contract.read_card(path)
         registry = registry_of(card)
         self._rate = config.audio.rate_hz
-        self.link = Link.private(Layout.of(card, len(registry), stems=config.session.stems))
+        hosted = names_plugins(config)
+        layout = Layout.of(card, len(registry), stems=config.session.stems, exchange=EXCHANGE if hosted else 0)
+        self.link = Link.create(layout) if hosted else Link.private(layout)
         self.live = Live(registry, self.link.values)
         set_defaults(self.live, config, card)
         self._timeline = self.link["timeline"]
@@ -88,7 +94,18 @@ class Render:
         self.runner = Runner(path, provider, config.network.threads)
         # A pickup is played in the count-in, which is as long as it is and has no click of its own.
         counted = _with_count_in(config, int(self.song.pickup > 0))
-        self._engine = AudioEngine(self.link.view("audio"), registry, card, counted, self._rate, source=player, beat=beat)
+        self._engine = AudioEngine(
+            self.link.view("audio"),
+            registry,
+            card,
+            counted,
+            self._rate,
+            source=player,
+            beat=beat,
+            plugins_wait_s=LONGEST_BLOCK_S,
+        )
+        spec = Spec(layout, self.link.name, config, card, path)
+        self._hosts = OfflineHosts(self.link, spec, self._engine) if hosted else None
         click = self._engine.transport.on_click
         self._engine.transport.on_click = lambda down, level: self.live.get("metronome") > 0 and click(down, level)
         track = track_of(config, card)
@@ -96,6 +113,7 @@ class Render:
         chart = chords_of(config.jam.chart, metre)
         harmonies = harmony.of(config, card, track)
         network = self.link.view("network")
+        self._notes = network.writer("notes")
         self._jam = Jam(self.runner, self.live, network, track, harmonies, self.backing, chart, metre)
         self._performance = Performance(self._jam, self.link, card, self)
         self._over = False
@@ -115,18 +133,22 @@ class Render:
         """Render all bars and the ring-out."""
         steps = round(self.of_song.quarters(self.bars) * self._card.steps_per_beat)
         self.heard = np.zeros((steps, *self.heard.shape[1:]), np.float32)
+        if self._hosts is not None:
+            self._faults += self._hosts.wait_loaded()
         self.live.fire("transport.start")
         self._performance.run(steps)
         self._performance.listen(steps)
         self._jam.roll.fill(steps - 1, self.heard[-1])
         line = self.line
         end = line.frame_at(steps / self._card.steps_per_beat) if line.playing else self._engine.frame
-        self.link.writer("notes").push(all_off(round(end)))
+        self._notes.push(all_off(round(end)))
         self._render_to(end + RING_OUT_S * self._rate)
         self._engine.release_all()
         self._render_to(self._engine.frame + 2 * FADE_S * self._rate)
         self._recorder.close()
         self._engine.close()
+        if self._hosts is not None:
+            self._hosts.close()
         if self._faults:
             raise SessionError("; ".join(self._faults))
 
@@ -147,8 +169,10 @@ class Render:
 
     def _render_block(self) -> None:
         if self.backing is not None:
-            self.backing.send(self.link.writer("notes"), self._engine.transport.line, self._engine.frame + BLOCK)
+            self.backing.send(self._notes, self._engine.transport.line, self._engine.frame + BLOCK)
         self._engine.render_block()
+        if self._hosts is not None:
+            self._hosts.look_after()
 
     def _account(self) -> None:
         self._feed.advance(self._engine.frame)

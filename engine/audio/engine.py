@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.audio.controls import Controls
+from engine.audio.host import WAIT_S
 from engine.audio.hosts import Hosts
 from engine.audio.messages import Change, FreeInstrument, LoadPatch, LogMessage, RebuildTrack
 from engine.audio.mixer import Mixer
@@ -58,10 +59,11 @@ class AudioEngine:
         source: MidiInput | None = None,
         run_by_thread: bool = False,
         beat: Source | None = None,
+        plugins_wait_s: float = WAIT_S,
     ) -> None:
         """Build the mixer. `run_by_thread`: another thread runs the worker; if not, every block does. `beat`: where the
         transport has it from, unless it is the tempo parameter; its music begins a beat after the sound, so that each beat of
-        the recording is one of the file's.
+        the recording is one of the file's. `plugins_wait_s`: how long a block waits for plugins at most.
 
         Raises ConfigError when midi.cc names what there is not. A patch that fails is told, not raised.
         """
@@ -78,7 +80,11 @@ class AudioEngine:
         if source is not None:
             self.player.add(source)
         self.mixer = Mixer(
-            _patches(self._live, config, card), config, rate_hz, self._tell, Hosts(link, rate_hz, self.worker.tell)
+            _patches(self._live, config, card),
+            config,
+            rate_hz,
+            self._tell,
+            Hosts(link, rate_hz, self.worker.tell, plugins_wait_s),
         )
         if "stems" in link:
             self.mixer.record_stems(link.writer("stems"))

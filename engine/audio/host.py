@@ -50,8 +50,10 @@ class Unit:
 class Host:
     """One process. `is_fresh`: its answer for this block has come."""
 
-    def __init__(self, number: int, exchange: Exchange) -> None:
+    def __init__(self, number: int, exchange: Exchange, wait_s: float = WAIT_S) -> None:
+        """`wait_s`: how long a block waits for it at most."""
         self.number = number
+        self._wait_s = wait_s
         self.exchange = exchange
         self.is_fresh = False
         self.units: dict[int, Unit] = {}  # by slot
@@ -143,7 +145,7 @@ class Host:
 
     def greet(self, bell: socket.socket, words: wire.Words, pid: int) -> None:
         """A process has come. Control thread."""
-        bell.settimeout(WAIT_S)
+        bell.settimeout(self._wait_s)
         self.words, self.pid = words, pid
         self._is_owed, self._missed = False, 0
         self.bell = bell

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from engine.audio.host import Host, Unit
+from engine.audio.host import WAIT_S, Host, Unit
 from engine.core.errors import PluginError
 from engine.core.link import Link
 from engine.core.roles import HOST, HOSTS
@@ -32,12 +32,14 @@ class Hosts:
     process ended, `tell(text)` for what a person is to know.
     """
 
-    def __init__(self, link: Link | None, rate_hz: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, link: Link | None, rate_hz: float, tell: Callable[[str], None], wait_s: float = WAIT_S) -> None:
+        """`wait_s`: how long a block waits for a process at most."""
         self.on_loaded: Callable[[Unit, list[float]], object] = lambda _unit, _values: None
         self.on_values: Callable[[Unit, list[float]], object] = lambda _unit, _values: None
         self._link = link
         self._rate_hz = rate_hz
         self._tell = tell
+        self._wait_s = wait_s
         self._hosts: dict[int, Host] = {}
         self._doors: dict[int, socket.socket] = {}
         self._callers: list[socket.socket] = []  # have called and not said yet what for
@@ -139,7 +141,7 @@ class Hosts:
         assert self._link is not None
         host = self._hosts.get(number)
         if host is None:
-            host = self._hosts[number] = Host(number, Exchange(self._link.exchange(number)))
+            host = self._hosts[number] = Host(number, Exchange(self._link.exchange(number)), self._wait_s)
             self._doors[number] = wire.listen(wire.address(self._link.name, number))
         if len(host.units) >= SLOTS:
             raise PluginError(f"{unit.label}: a process hosts {SLOTS} plugins at most; give it one of its own (host = own)")

@@ -251,6 +251,7 @@ class Link:
         self.layout = layout
         self._memory = memory
         self._segment = segment
+        self._shared_as = ""  # of a view: name of the segment that another holds
         at = Values.size(layout.parameters)
         self.values = Values(memory[:at], layout.parameters, declares=process in (None, DECLARES))
         self._rings: dict[str, Ring] = {}
@@ -284,12 +285,14 @@ class Link:
 
     def view(self, process: str) -> Link:
         """Return the same channels with what this process may write."""
-        return Link(self.layout, self._memory, None, process)
+        found = Link(self.layout, self._memory, None, process)
+        found._shared_as = self.name
+        return found
 
     @property
     def name(self) -> str:
         """Name to attach by; empty for private memory."""
-        return self._segment.name if self._segment else ""
+        return self._segment.name if self._segment else self._shared_as
 
     @property
     def writes(self) -> tuple[str, ...]:

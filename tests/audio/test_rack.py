@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio import host
 from engine.audio.engine import AudioEngine
 from engine.core.config import load
 from engine.core.link import Layout, Link
@@ -44,7 +43,8 @@ class Rig:
         self._notices = self.link["notices.audio"].reader(0)
         self._spec = Spec(self.link.layout, self.link.name, self.config, self.card, Path("none"))
         self._children: dict[int, tuple[BaseProcess, object]] = {}
-        self.engine = AudioEngine(view, self.registry, self.card, self.config, RATE)
+        # Here a block waits for as long as it takes: nothing is heard in real time.
+        self.engine = AudioEngine(view, self.registry, self.card, self.config, RATE, plugins_wait_s=2.0)
         self.heard: list[np.ndarray] = []
 
     def pid(self, number: int = 0) -> int:
@@ -113,9 +113,8 @@ class Rig:
 
 
 @pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
+def rig() -> Iterator[Callable[..., Rig]]:
     """Return what makes a rig; one a test."""
-    monkeypatch.setattr(host, "WAIT_S", 2.0)  # here a block waits for as long as it takes: nothing is heard in real time
     made: list[Rig] = []
 
     def make(*settings: str) -> Rig:
@@ -187,10 +186,9 @@ def test_a_killed_process_costs_its_own_sound_and_comes_back_with_its_state(fixt
     assert one.blocks(20).max() == pytest.approx(0.75, abs=0.01)
 
 
-def test_a_plugin_that_hangs_is_waited_for_once(fixtures: Path, rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch):
+def test_a_plugin_that_hangs_is_waited_for_once(fixtures: Path, rig: Callable[..., Rig]):
     one = rig(f"patches.bass={fixtures}/synth.clap")
     one.wait_loaded(1)
-    monkeypatch.setattr(host, "WAIT_S", 0.001)
     bell = one.engine.mixer.hosts._hosts[0].bell
     assert bell is not None
     bell.settimeout(0.001)

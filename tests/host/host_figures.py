@@ -57,7 +57,6 @@ class Bench:
         registry = registry_of(self.card)
         self.link = Link.create(Layout.of(self.card, len(registry), exchange=SIZE))
         view = self.link.view("audio")
-        view._segment = self.link._segment
         self.live = Live(registry, view.values)
         self.live.reset_to_defaults()
         self.engine = AudioEngine(view, registry, self.card, config, RATE, run_by_thread=True)
