@@ -1,6 +1,6 @@
 """Takes the README's pictures of the explorer, each at a moment at which a page that is just watched shows what it is about.
 
-    python tests/web/take_explorer_pictures.py             # into engine/web/pictures; half a minute
+    python tests/web/take_explorer_pictures.py             # into engine/web/pictures; a minute
 
 Needs Debian's chromium.
 """
@@ -30,7 +30,8 @@ from tests.web.explore_figures import Plain
 PICTURES = ROOT / "engine" / "web" / "pictures"
 SIZE = {"width": 1280, "height": 800}
 COLOURS = 256  # of a picture: few enough for a small file, enough for the shades
-AFTER_S = {"layers": 6, "accent": 14}
+AFTER_S = {"neuron": 12.6, "layers": 6, "accent": 14, "music": 6}
+PRESSED = {"music": ["draw again"] * 3}
 
 
 def main() -> None:
@@ -44,6 +45,9 @@ def main() -> None:
             page = browser.new_page(viewport=SIZE)
             page.goto(f"http://127.0.0.1:{server.server_port}/explorer/explore/?lang=en#{place}")
             page.wait_for_timeout(1000 * seconds)
+            for name in PRESSED.get(place, []):
+                page.get_by_role("button", name=name).click()
+                page.wait_for_timeout(100)
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
                 PICTURES / f"explore-{place}.png", optimize=True

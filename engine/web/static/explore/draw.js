@@ -174,7 +174,7 @@ const onShade = (value, low, high) => (Math.abs((2 * (value - low)) / (high - lo
 export function bead(pen, x, y, radius, value, { label = "", low = -1, high = 1, ring = palette.line, shown = true, text = number(value) } = {}) {
   dot(pen, x, y, radius, shade(palette.luts.diverging, value, low, high), ring);
   if (shown) words(pen, text, x, y + 0.5, { size: Math.max(Math.min(15, radius * 0.68), 9), colour: onShade(value, low, high), align: "center", most: 2 * radius - 3 });
-  if (label) words(pen, label, x, y + radius + 14 * scale(), { size: 13, align: "center", most: 3.6 * radius });
+  if (label) words(pen, label, x, y + radius + 14 * scale(), { size: 13, align: "center", most: 3.6 * radius, between: [4, pen.canvas.clientWidth - 4] });
 }
 
 /** A number as it is written: with a minus, not a hyphen. */

@@ -112,7 +112,9 @@ class Explorer {
     $("asked-here").textContent = this.t("here");
     const teachers = el("a", "", this.t("teachers"));
     teachers.href = `teachers.html?lang=${language}`;
-    $("more").replaceChildren(teachers);
+    const stage = el("a", "", this.t("stage"));
+    stage.href = `../?lang=${language}`;
+    $("more").replaceChildren(...(this.served.jam ? [stage] : []), teachers);
     this.showSettings();
   }
 

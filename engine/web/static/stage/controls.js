@@ -5,7 +5,7 @@ import { chip, el } from "../lib/dom.js";
 import { t, word } from "../lib/language.js";
 import { trackName } from "../lib/net.js";
 import { choiceOf, controlOf, docOf, fromShare, nameOf, places, rounded, sorted, textOf, toShare } from "../lib/parameter.js";
-import { languages } from "./header.js";
+import { explorer, languages } from "./header.js";
 
 const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`);
 const GROUPS = [
@@ -44,7 +44,7 @@ export class Controls {
     head.append(close);
     const speaks = el("div", "languages");
     speaks.append(languages(app));
-    root.append(head, speaks);
+    root.append(head, speaks, explorer(app));
     if (!app.mayChange) {
       root.append(el("p", "soft", t(app.net.recorded ? "controls.recorded" : "controls.watching")));
     }

@@ -99,6 +99,13 @@ export function languages(app) {
   return box;
 }
 
+// The way to the pages on what a neuron and a network are.
+export function explorer(app) {
+  const link = el("a", "explorer", t("explorer"));
+  link.href = `/explore/?lang=${app.language}${app.kiosk ? "&kiosk" : ""}`;
+  return link;
+}
+
 // A text in a place as wide as the widest of those that may stand in it.
 function inPlace(node, text, all) {
   const words = [text, ...all].join("\n");

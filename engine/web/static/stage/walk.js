@@ -4,6 +4,7 @@ import { el } from "../lib/dom.js";
 import { t } from "../lib/language.js";
 import { Narrative, kept } from "../lib/narrative.js";
 import { around, beside } from "../lib/pointing.js";
+import { explorer } from "./header.js";
 import { placesOf } from "./places.js";
 
 const MARGIN = 6;
@@ -91,7 +92,7 @@ export class Walk {
     this.said = el("p", "said");
     this.said.setAttribute("role", "status");
     this.asks = el("p", "try", here.done ? t(`walk.${here.id}.try`) : "");
-    root.replaceChildren(heading, el("p", "", t(`walk.${here.id}.text`)), this.asks, this.said, this.acts(places));
+    root.replaceChildren(heading, el("p", "", t(`walk.${here.id}.text`)), this.asks, this.said, ...(narrative.last ? [explorer(this.app)] : []), this.acts(places));
     if (narrative.isDone(here.id)) this.praise();
     this.follow();
     document.getElementById("walk-next").focus();

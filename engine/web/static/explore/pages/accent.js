@@ -201,7 +201,9 @@ export function create(app) {
     box(pen, x - wide / 2, y - tall / 2, wide, tall, { ring: meaning.you, radius: 3, thick: 2 });
     box(pen, x - wide / 2, y - tall / 2, wide, door, { fill: meaning.you, radius: 3 });
     box(pen, x - wide / 2, y + tall / 2 - door, wide, door, { fill: meaning.you, radius: 3 });
-    words(pen, `${name} ${Math.round(100 * open)} %`, x, y + (under ? 1 : -1) * (tall / 2 + 14) + (under && belt.width < 480 ? 18 : 0), { size: 13, align: "center", colour: palette.text, between: [6, belt.width - 6] });
+    const text = `${name} ${Math.round(100 * open)} %`;
+    if (under) words(pen, text, x + wide / 2 + 8, y, { size: 13, colour: palette.text, most: 0.38 * belt.width - 3 * radius });
+    else words(pen, text, x, y - tall / 2 - 14, { size: 13, align: "center", colour: palette.text, between: [6, belt.width - 6] });
     belt.spot(x - wide, y - tall / 2, 2 * wide, tall, why);
   }
 

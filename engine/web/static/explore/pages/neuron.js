@@ -249,7 +249,7 @@ export function create(app) {
     const weights = [...neuron.values.w, neuron.values.b[0]];
     const parts = [...guess.weighted, neuron.values.b[0]];
     ["neuron.pitch", "neuron.length", "neuron.always"].forEach((name, k) => {
-      bead(pen, ...inputs[k], unit, values[k], { label: app.t(name), low: -3, high: 3 });
+      bead(pen, ...inputs[k], unit, values[k], { label: app.t(name), low: -3, high: 3, text: k < 2 ? number(values[k]) : "1" });
       graph.spotAround(...inputs[k], unit, `${app.t(name)}: ${number(values[k])}`);
       bead(pen, ...weighted[k], unit, shownAt(1) ? parts[k] : 0, { low: -6, high: 6, shown: shownAt(1), label: `× ${number(weights[k], 1)}` });
       graph.spotAround(...weighted[k], unit, app.t("neuron.weighted", { value: number(values[k]), weight: number(weights[k]), part: number(parts[k]) }));

@@ -3,7 +3,7 @@
 import { palette, trackColour } from "../../lib/colour.js";
 import { el } from "../../lib/dom.js";
 import { Chance, TUNE, TuneLearner, continuation, madeUp } from "../../lib/nn.js";
-import { Frame, chart, curve, dot, line, scale, words } from "../draw.js";
+import { Frame, chart, curve, dot, line, scale, wide, words } from "../draw.js";
 import { Guest } from "../guest.js";
 import { button, group, press, row, sheet, struck } from "../parts.js";
 import { pitchOf, signName, sounding } from "../tune.js";
@@ -172,7 +172,8 @@ export function create(app) {
       pen.fillStyle = k % BAR ? palette.line : "#33404f";
       pen.fillRect(box.px(k), box.y, 1, box.height);
       if (k % BAR || k === TUNE.steps) continue;
-      words(pen, k ? String(k / BAR + 1) : app.t("train.bar", { bar: 1 }), box.px(k) + 3, top / 2 + 1, { size: 12 });
+      const name = app.t("train.bar", { bar: k / BAR + 1 });
+      words(pen, wide(pen, name, 12) < BAR * w - 8 ? name : String(k / BAR + 1), box.px(k) + 3, top / 2 + 1, { size: 12 });
     }
     for (let k = 0; k <= TUNE.pitches; k++) {
       pen.fillStyle = palette.line;
