@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from engine.app.explore import export
-from tests.web.chromium import keys_of
+from tests.web.chromium import LIMIT_S, keys_of
 from tests.web.stand import Network, Stand
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +41,7 @@ def opened(
 ) -> tuple[Page, list[str]]:
     """A page, and what goes wrong on it: errors, failed requests, requests to anybody else; `clock`: one that can be put on."""
     page = browser.new_page(viewport={"width": width, "height": height}, **more)
+    page.set_default_timeout(1000 * LIMIT_S)
     page.add_init_script(script)
     if clock:
         page.clock.install()

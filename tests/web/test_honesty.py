@@ -144,6 +144,9 @@ def test_what_is_said_of_a_cell_is_what_the_network_says(
     body = NETWORK.replace("MARK", str(mark)).replace("EXCEPT", str(at_downbeats))
     page.route("**/lib/band-worker.js", lambda route: route.fulfill(body=body, content_type="text/javascript"))
     page.goto(f"{address}?lang=en#inside")
+    while "The warmest cell is in layer" not in page.inner_text("#said"):  # it has heard enough
+        page.get_by_role("button", name="a hint").click()
+        page.wait_for_timeout(20)
     page.get_by_role("slider", name="cell").fill("104")
     page.get_by_text(re.compile(rf"{effect}")).first.wait_for()  # so many spreads, of which the least counts as 0.05
     page.get_by_role("img", name="Every cell of the six layers").hover()
