@@ -32,6 +32,7 @@ from engine.host.plugin import Knob
 MASTER = "master"
 SHOWN = 64  # knobs of one plugin that become live parameters, the first it has
 NO_PRESET = "-"
+MOST_OFFERED = 64  # plugins among the choices of what plays a track
 Reply = ReplaceInstrument | Change
 
 
@@ -77,6 +78,12 @@ class Rack:
     def catalogue(self) -> Catalogue:
         """Which plugins there are, as far as they were scanned."""
         return Catalogue()
+
+    @cached_property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of the plugins that can play a track, as `patches.bass` would name them; those that a scan has found."""
+        names = {about.name: f"plugin:{about.name}" for about in self.catalogue.plugins if about.is_instrument}
+        return tuple(names.values())[:MOST_OFFERED]
 
     # --- audio callback ---------------------------------------------------------------------------------------------------
 

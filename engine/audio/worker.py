@@ -114,7 +114,7 @@ class Worker:
     def _look_for_patches(self) -> bool:
         """Learn of patches that can be chosen; return whether there are new ones."""
         before = len(self._names)
-        for name in (*available(), *(track.wanted for track in self._tracks)):
+        for name in (*available(), *(track.wanted for track in self._tracks), *self._rack.instruments):
             if name not in self._names:
                 self._names.append(name)
         return len(self._names) > before

@@ -201,6 +201,7 @@ class HostProcess:
         self._exchange.out[number].fill(0.0)
         self._exchange.at_work = NOBODY
         self._slots[number] = slot
+        self._order = (*self._order, slot)  # before it is told: what is played from then on is heard
         self._tell_loaded(slot)
         if refused:
             self._say({"said": "failed", "slot": number, "do": "restore", "why": refused})

@@ -19,6 +19,7 @@ from engine.core.messages import BLOCK, EVENT, NOTE_OFF, NOTE_ON
 from engine.core.parameters import Live
 from engine.core.process import Spec, start
 from engine.core.roles import HOST, HOSTS
+from engine.host.catalogue import Catalogue
 from engine.host.exchange import SIZE
 from engine.jam.parameters import registry_of
 from tests.audio.conftest import RATE, card
@@ -251,3 +252,26 @@ def test_a_compressor_is_moved_by_another_track(rig: Callable[..., Rig], fixture
     beside = np.abs(one.blocks(400)[-100 * BLOCK :]).max()
     assert alone > 0.01
     assert beside < 0.7 * alone
+
+
+def test_what_plays_a_track_is_chosen_while_it_plays(
+    fixtures: Path, rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    Catalogue().scan([fixtures / "synth.clap"])
+    one = rig()
+    one.blocks(2)
+    one.live.refresh()
+    which = one.live.registry["bass.patch"]
+    assert "plugin:Fixture Synth" in which.choices
+    one.set("bass.patch", which.choices.index("plugin:Fixture Synth"))
+    one.until(lambda: any("bass: Fixture Synth is there" in line for line in one.told()), "the plugin there")
+    one.blocks(10)
+    one.note(one.engine.frame + 640, 50)
+    assert onsets(one.blocks(20)) == [640 + BLOCK]
+    one.set("bass.patch", which.choices.index("bass"))
+    one.blocks(10)
+    one.note(one.engine.frame + 640, 50)
+    assert not onsets(one.blocks(20)), "a patch plays again"
+    one.live.refresh()
+    assert "bass.cutoff" in one.live.registry
