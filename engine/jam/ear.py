@@ -157,6 +157,12 @@ class Ear:
         self._lowest, self._together = None, 0
 
     @property
+    def round(self) -> tuple[Chord, ...]:
+        """Chords of the last round, one a beat, the first expected now; none where no two of them come round for certain."""
+        last = self._path[-self.rounds.period :] if self.rounds.sure >= 1 else []
+        return tuple(CLASSES[at] for at in last) if len(set(last)) > 1 and min(last) >= 0 else ()
+
+    @property
     def _knows(self) -> bool:
         """Whether there is anything to know a chord by."""
         return bool(self._sounded.any()) and (self._silent_beats < FORGET_BARS * self._bar or self.rounds.sure > 0)

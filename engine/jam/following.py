@@ -20,6 +20,7 @@ from engine.jam.chords import FEATURES, Chord
 from engine.jam.ear import Ear
 from engine.jam.fit import Fit
 from engine.jam.played import Played
+from engine.jam.progression import Progression
 from engine.jam.step import Event
 from engine.network.noise import noise
 
@@ -28,13 +29,18 @@ NOW, NEXT = "chord", "next_chord"  # conditions of a network that hears chords
 
 
 class Following:
-    """For each step in turn `listen`, again where more was heard, `keep_to` what was chosen, `settle`."""
+    """For each step in turn `listen`, again where more was heard, `keep_to` what was chosen, `settle`.
+
+    While nobody gives any chord the network is told those of a progression of its own; nothing is moved to keep to them.
+    """
 
     def __init__(self, card: Card, live: Live, chart: Sequence[Chord] = (), metre: Metre | None = None) -> None:
         self.metre = metre or Metre(card.beats_per_bar, 4)
         self.ear = Ear(card, chart, self.metre)
         self._fit = Fit(card)
         self._played = Played(card)
+        self._own = Progression()
+        self._is_alone = False
         self._live = live
         self._per_quarter = card.steps_per_beat
         self._steps_per_beat, self._bar = card.steps_per_beat, card.steps_per_bar
@@ -49,19 +55,41 @@ class Following:
     def take_metre(self, metre: Metre) -> None:
         """The steps lie in another metre from here on."""
         self._steps_per_beat, self._bar = metre.beat_steps(self._per_quarter), metre.steps(self._per_quarter)
+        if metre != self.metre:
+            self._own.forget()
+            self._is_alone = False
         self.metre = metre
         self.ear.take_metre(metre)
 
     def clear(self) -> None:
         """Forget everything."""
         self.ear.clear()
+        self._own.forget()
+        self._is_alone = False
         self._played.clear()
         self._before = self._kept = None
 
-    def listen(self, step: int, position: int, before: np.ndarray, now: np.ndarray) -> None:
-        """Hear a timestep; see Ear.listen."""
+    def listen(self, step: int, position: int, before: np.ndarray, now: np.ndarray, alone: bool) -> None:
+        """Hear a timestep, see Ear.listen; `alone`: nobody has played for so long that the band goes its own way."""
         self._step, self._position = step, position
         self.ear.listen(step, position, before, now)
+        alone = alone and not self.ear.chart and bool(self._conditions) and self._live.get("follow") > 0
+        if alone and not self._is_alone:
+            bar = position // self._bar * self._bar // self._steps_per_beat
+            self._own.begin(int(self._live.get("seed")), bar, self.metre.beats, self.ear.key)
+        elif not alone and position % self._bar == 0 and (loop := self.ear.round):
+            self._own.learn(loop, self.beat)
+        self._is_alone = alone
+
+    @property
+    def now(self) -> Chord | None:
+        """The chord that the band is to be at."""
+        return self._own.at(self.beat) if self._is_alone else self.ear.now
+
+    @property
+    def following(self) -> Chord | None:
+        """The chord of a beat later."""
+        return self._own.at(self.beat + 1) if self._is_alone else self.ear.following
 
     @property
     def beat(self) -> int:
@@ -71,7 +99,7 @@ class Following:
     def tell(self, inputs: dict[str, np.ndarray]) -> None:
         """Tell the network, where it has an ear for chords."""
         for name in self._conditions:
-            of = self.ear.now if name == NOW else self.ear.following
+            of = self.now if name == NOW else self.following
             inputs[name][0] = np.zeros(FEATURES) if of is None else of.features()
 
     def keep_to(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
@@ -84,7 +112,7 @@ class Following:
 
     def fits(self) -> bool:
         """Whether the chord is the one that the choice was made to fit."""
-        return self.ear.now is None or self.ear.now == self._kept
+        return self._is_alone or self.ear.now is None or self.ear.now == self._kept
 
     def keep_again(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
         """The same for the chord as it is known now, of a step that sounds already: the next one begins no chord by that."""
@@ -97,9 +125,9 @@ class Following:
         self._notes, self._taken = notes, taken
 
     def _keep(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
-        self._kept = chord = self.ear.now
+        self._kept = chord = self.now
         share = self._live.get("follow")
-        if chord is None or share <= 0:
+        if chord is None or share <= 0 or self._is_alone:
             return
         spared = taken
         if share < 1:
@@ -111,9 +139,9 @@ class Following:
 
     def changes(self, frame: float) -> list[Event]:
         """What is to be told of the chords from this frame on, where it is another than was told last."""
-        self._played.hear(self._step, self._notes, self._taken, self.ear.now)
+        self._played.hear(self._step, self._notes, self._taken, self.now)
         found: list[Event] = []
-        for kind, of in ((CHORD, self.ear.now), (NEXT_CHORD, self.ear.following), (PLAYED_CHORD, self._played.chord)):
+        for kind, of in ((CHORD, self.now), (NEXT_CHORD, self.following), (PLAYED_CHORD, self._played.chord)):
             code = (0, 0) if of is None else of.code
             if code != self._told[kind]:
                 self._told[kind] = code

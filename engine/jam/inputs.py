@@ -52,6 +52,7 @@ class Inputs:
         if (kick := self._inputs.get("kick")) is not None:
             kick.fill(1)
         self._imagined = np.zeros(card.slots, bool)  # what is chosen there is not played
+        self._alone = False  # whether nobody has played for long
         self._inner = np.zeros(card.slots, bool)  # ... and told to the network at the next step all the same
         self._chosen = np.zeros_like(self._now)  # by the network, what is imagined with it
         self._mind = np.zeros_like(self._now)  # what was imagined of its own a step ago
@@ -72,6 +73,7 @@ class Inputs:
         self._imagined = (parts.his | mode.listening) & (mask < 0.5)
         self._inner = ~parts.own & mode.listening
         self.clamped[:] = np.maximum(mask, self._imagined)
+        self._alone = parts.alone(step, mode)
         self.listen(step, position)
         if self._player is not None:
             self._player[0] = np.maximum(self._before[:, PLAY], parts.his)
@@ -128,7 +130,8 @@ class Inputs:
         """Hear which chord the player is at, from all of his notes up to timestep `step` that are known by now."""
         self._roll.fill_player(step - 1, self._before)
         self._roll.fill_player(step, self._now)
-        self._following.listen(step, position, self._before, self._now)
+        alone = self._alone and not self._roll.player_sounds
+        self._following.listen(step, position, self._before, self._now, alone)
 
     def _harmonise(self, harmony: Harmony, step: int, position: int) -> None:
         """Let the harmony choose, and clamp its track to its chord."""

@@ -12,6 +12,7 @@ from engine.core.parameters import Live, Parameter
 from engine.jam.mode import Mode
 from engine.jam.roll import Roll
 
+ALONE_BARS = 4  # of silence, after which nobody is waited for to say the chord
 _DOC = "After so many silent bars of yours it plays your part, too, until your next note; 0: never"
 TAKEOVER = Parameter("takeover", 0, 64, 4, _DOC, "bars", "integer")
 
@@ -38,12 +39,13 @@ class Parts:
         self._slices = list(card.track_slices().values())
         self._own = (self._names.index(player_track),)
         self._punched: tuple[int, ...] = ()
+        self._begun = 0  # step in which the mode was chosen
         self._since = 0  # step from which on his silence counts, if it did not begin later
         self._give(self._own)
 
     def begin(self, step: int) -> None:
-        """A mode was chosen, or all is forgotten: his silence counts from here on."""
-        self._since = step
+        """A mode was chosen: his silence counts from here on."""
+        self._begun = self._since = step
         self.taken_over = False
 
     def _give(self, tracks: tuple[int, ...]) -> None:
@@ -58,7 +60,7 @@ class Parts:
         if punched != self._punched:
             self._punched = punched
             self._give(punched or self._own)
-            self.begin(step)
+            self._since, self.taken_over = step, False
         if len(self._names) == 1 or (mode.takes_turns and not mode.listening):
             self.tracks = ()  # one track is nothing to accompany on: the network adds its notes to his
         else:
@@ -66,6 +68,15 @@ class Parts:
         may = bool(self.tracks) and not mode.takes_turns and self._rested(step, mode.steps_per_bar)
         self.taken_over = may and (self.taken_over or position % mode.steps_per_bar == 0)
         self.his[:] = self.own & (bool(self.tracks) and not self.taken_over)
+
+    def alone(self, step: int, mode: Mode) -> bool:
+        """Whether nobody has played for so long, or ever in a mode that waits for nobody, that the band goes its own way."""
+        since = self._roll.player_silent_since()
+        if self._roll.player_sounds or mode.takes_turns:
+            return False
+        if since is None and not mode.leaves_track:
+            return True
+        return step - max(self._begun, since or 0) >= ALONE_BARS * mode.steps_per_bar
 
     def _rested(self, step: int, bar: int) -> bool:
         """Whether he has been silent for so long that the network may have his part."""

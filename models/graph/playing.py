@@ -15,7 +15,9 @@ import onnxruntime as ort
 
 from engine.core.contract import METRE, PLAY, Card, faults, read_card
 from engine.core.errors import NetworkError
+from engine.jam.following import NEXT, NOW
 from engine.jam.patience import encouragement
+from engine.jam.progression import Progression
 from engine.network.noise import noise
 from models.music.representation import channels, from_channels
 
@@ -141,8 +143,8 @@ def play(
     """Return one roll (steps, slots) for each seed, from silence.
 
     With `told`, one roll for each seed, the slots of `track` are dictated from it, as a player's are in `accompany`; past
-    a roll's end the player rests. Without, the network plays everything, as in `solo`. `metres`: one for each seed. `kick`: the
-    wish for one, where the network can be asked.
+    a roll's end the player rests. Without, the network plays everything, as in `solo`, by a progression of its own. `metres`:
+    one for each seed. `kick`: the wish for one, where the network can be asked.
     """
     found: list[Array] = []
     for first in range(0, len(seeds), BATCH):
@@ -176,8 +178,13 @@ def _play_together(
             item[: len(roll), where] = dictated(roll[:steps], card)[:, where]
     rolls = np.zeros((len(seeds), steps, card.slots), np.uint8)
     free = feed["clamp_mask"] < 0.5
+    songs = [] if told or not hears_chords(card) else [Progression() for _ in seeds]
+    for song, seed in zip(songs, seeds, strict=False):
+        song.begin(seed, 0, card.beats_per_bar, None)
     for step in range(steps):
         feed["u"] = np.stack([noise(seed, step, card.noise) for seed in seeds])
+        for name, ahead in ((NOW, 0), (NEXT, 1)) if songs else ():
+            feed[name] = np.stack([song.at(step // card.steps_per_beat + ahead).features() for song in songs])
         if asked is not None:
             feed["density"] = asked * np.asarray([encouragement(int(n), card.steps_per_beat) for n in silent], np.float32)
         if told:
@@ -188,8 +195,13 @@ def _play_together(
     return list(rolls)
 
 
+def hears_chords(card: Card) -> bool:
+    """Whether a network can be told the chord of a step and of the next beat."""
+    return {NOW, NEXT} <= {c.name for c in card.conditions}
+
+
 def play_alone(
     graph: StepGraph, seeds: Sequence[int], bars: int = 32, controls: Mapping[str, float] | None = None
 ) -> list[Array]:
-    """Return one roll of `bars` bars for each seed, from silence."""
-    return play(graph, seeds, bars * graph.card.steps_per_bar, controls)
+    """Return one roll of `bars` bars for each seed, from silence, asked and told what the engine asks and tells in `solo`."""
+    return play(graph, seeds, bars * graph.card.steps_per_bar, controls, kick=1)

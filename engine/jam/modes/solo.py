@@ -14,4 +14,4 @@ class Solo(Mode):
     name = "solo"
     number = 2
     doc = "plays everything"
-    about = "it plays everything; your notes nudge it."
+    about = "it plays everything, by a progression of its own (A A B A, song after song, key after key); your notes nudge it."

@@ -46,14 +46,17 @@ def test_the_notes_it_plays_are_likelier_to_it_than_a_shuffle_of_them(graph, alo
 
 def test_in_a_jam_it_is_told_which_notes_are_the_players_and_asked_for_a_kick():
     stage = Stage(NETWORK, "accompany")
-    slot = stage.runner.card.track_slices()["lead"].start + 72 - 48
+    lead = stage.runner.card.track_slices()["lead"]
     stage.player(0, 72)
     stage.player(2, 72, on=False)
-    told = []
+    clamped = []
     for _ in range(4):
         stage.advance()
-        told.append(np.flatnonzero(stage.runner.inputs["player"][0]).tolist())
-    assert told == [[], [slot], [slot], []]  # of the timestep before
+        told = np.flatnonzero(stage.runner.inputs["player"][0]).tolist()
+        assert told == list(range(lead.start, lead.stop))  # whether his notes are known or not
+        clamped.append(np.flatnonzero(stage.runner.inputs["clamp_mask"][0]).tolist())
+    slot = lead.start + 72 - 48
+    assert clamped == [[slot], [slot], [], []]
     assert stage.runner.inputs["kick"][0] == 1
 
 
