@@ -9,7 +9,7 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -161,6 +161,11 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--export", type=Path, metavar="DIR", help="write them to a folder instead; any file server serves it")
     explore.set_defaults(run=_explore)
 
+    stage = commands.add_parser("stage", help="look into a jam that runs, from another terminal; closing it stops nothing")
+    stage.add_argument("--pid", type=int, metavar="N", help="process id of the jam, where several run")
+    stage.add_argument("--plain", action="store_true", help="a line now and then, for a log")
+    stage.set_defaults(run=_stage)
+
     devices = commands.add_parser("devices", help="list audio devices and MIDI ports")
     devices.add_argument("--json", action="store_true")
     devices.set_defaults(run=_devices)
@@ -173,15 +178,16 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=30.0, help="length of the jam that is measured (default 30)")
     bench.set_defaults(run=_bench)
-    models = commands.add_parser("models", help="the networks that are here, or one of them in full")
-    models.add_argument("name", nargs="?", metavar="NAME", help="a shipped network's name, or a path to an .onnx file")
-    models.add_argument("--json", action="store_true")
-    models.set_defaults(run=_models)
-    patches = commands.add_parser("patches", help="the instruments that are here, with their knobs")
-    patches.add_argument("name", nargs="?", metavar="NAME", help="one of them, or the path of a .py file")
-    patches.add_argument("--json", action="store_true")
-    patches.set_defaults(run=_patches)
-
+    network, patch = "one of them: a shipped network's name, or a path", "one of them, or the path of a .py file"
+    listed = (
+        ("models", "the networks that are here, or one of them in full", network, "engine.app.catalogue"),
+        ("patches", "the instruments that are here, with their knobs", patch, "engine.app.instruments"),
+    )
+    for name, purpose, which, module in listed:
+        listing = commands.add_parser(name, help=purpose)
+        listing.add_argument("name", nargs="?", metavar="NAME", help=which)
+        listing.add_argument("--json", action="store_true")
+        listing.set_defaults(run=_lister(module))
     plugins = commands.add_parser("plugins", help="the plugins that can be hosted here; scans what is new")
     plugins.add_argument("name", nargs="?", metavar="NAME", help="one of them in full: its name, its id or its file")
     plugins.add_argument("--again", action="store_true", help="scan everything anew, what failed too")
@@ -343,6 +349,14 @@ def _explore(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _stage(arguments: argparse.Namespace) -> int:
+    from engine.app.running import choose
+    from engine.app.stage import stage
+
+    stage(choose(arguments.pid), arguments.plain)
+    return 0
+
+
 def _devices(arguments: argparse.Namespace) -> int:
     from engine.app.devices import show
 
@@ -355,20 +369,13 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return examine(_configuration(arguments))
 
 
-def _models(arguments: argparse.Namespace) -> int:
-    from engine.app.catalogue import show
+def _lister(module: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        for line in importlib.import_module(module).show(arguments.name, arguments.json):
+            print(line)
+        return 0
 
-    for line in show(arguments.name, arguments.json):
-        print(line)
-    return 0
-
-
-def _patches(arguments: argparse.Namespace) -> int:
-    from engine.app.instruments import show
-
-    for line in show(arguments.name, arguments.json):
-        print(line)
-    return 0
+    return run
 
 
 def _plugins(arguments: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine import __version__
+from engine.app.running import tell as tell_of
 from engine.app.taken import taken_ports
 from engine.app.terminal import Endings
 from engine.control.keyboard import Keyboard
@@ -72,7 +73,7 @@ class Supervisor:
         try:
             self.session = _new_session(config) if config.session.record else None
         except SessionError:
-            self.close()
+            self.link.close(unlink=True)
             raise
         self.live = Live(registry, self.link.values)
         self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo)
@@ -88,6 +89,7 @@ class Supervisor:
         self._unwritten: set[Path] = set()
         self._chart = ""  # as it was written last
         self._awake: BinaryIO | None = None
+        self._told_of = tell_of(self.link.name, path, chords, stems, EXCHANGE, self.session)
 
     def run(
         self,
@@ -130,6 +132,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Let go of the shared memory; call it when the last figure has been read."""
+        self._told_of.unlink(missing_ok=True)
         self.link.close(unlink=True)
 
     @property
