@@ -30,6 +30,8 @@ test("each kind has its control", () => {
 
 test("values are written as people read them", () => {
   assert.equal(textOf(parameter("level"), 0.8), "80 %");
+  assert.equal(textOf(parameter("bass.lowest", { kind: "integer", min: 28, max: 59 }), 36), "C2");
+  assert.deepEqual(["loop", "fills"].map((id) => textOf(parameter(id, { kind: "integer", max: 16, unit: "bars" }), 0)), ["off", "never"]);
   assert.equal(textOf(parameter("tempo", { min: 20, max: 400, unit: "bpm" }), 119.6), "120 bpm");
   assert.equal(textOf(parameter("cutoff", { min: 20, max: 20000, unit: "Hz", scale: "exponential" }), 1234.5), "1235 Hz");
   assert.equal(textOf(parameter("pan", { min: -1 }), -0.5), "−0.50");

@@ -2,6 +2,7 @@
 // Parameter.from_share in engine/core/parameters.py; values that Python computed hold both together (tests/web/lib).
 
 import { t, word } from "./language.js";
+import { pitchName } from "./net.js";
 
 const STEPS = 1000; // places of a slider
 const ZERO = { bars: "bars.any", loop: "off", fills: "never" }; // where none is no number
@@ -52,6 +53,7 @@ export function textOf(p, value) {
   if (p.choices.length) return choiceOf(p, p.choices[clamp(p, value)]);
   if (p.kind === "switch") return t(value ? "on" : "off");
   if (value === 0 && ZERO[p.id]) return t(ZERO[p.id]);
+  if (/\.(lowest|highest)$/.test(p.id)) return pitchName(clamp(p, value));
   const written = number(p, value);
   if (!p.unit) return written;
   const one = written === "1" && p.unit.length > 2;

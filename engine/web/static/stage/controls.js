@@ -17,6 +17,8 @@ const GROUPS = [
   ["choices", ["temperature", "density", "futures"]],
   ["memory", ["memory", "seed", "reset"]],
 ];
+const FOLDED = ["key", "groove"]; // shown at once where something in them is turned
+const ROWS = [["transport", TRANSPORT], ["phrases", ["more", "forget"]]]; // buttons that stand side by side
 const ELSEWHERE = ["panic"]; // stands beside the piano
 
 export class Controls {
@@ -50,7 +52,13 @@ export class Controls {
     }
     const names = ["player", ...app.net.tracks.map((t) => t.name)];
     const { groups, strips, rest } = sorted(parameters, [...new Set(names)], GROUPS, ELSEWHERE);
-    for (const [title, list] of groups) this.group(t(`group.${title}`), this.controlsOf(list));
+    for (const [title, list] of groups) {
+      if (!list.length) continue;
+      if (FOLDED.includes(title)) {
+        if (list.some((p) => (values[p.id] ?? p.default) !== p.default)) this.open.add(title);
+        this.group("", [this.fold(title, t(`group.${title}`), this.controlsOf(list))]);
+      } else this.group(t(`group.${title}`), this.controlsOf(list));
+    }
     this.group(t("group.sound"), strips.map((strip) => this.strip(strip)));
     if (rest.length) this.group("", [this.fold("rest", t("more"), this.controlsOf(rest))]);
     this.update(values);
@@ -59,16 +67,20 @@ export class Controls {
     if (focus?.startsWith("p-")) document.getElementById(focus)?.focus();
   }
 
-  // What one row takes several of: the transport's buttons stand side by side.
+  // What one row takes several of: buttons stand side by side.
   controlsOf(list) {
-    const buttons = list.filter((p) => TRANSPORT.includes(p.id));
-    const out = list.filter((p) => !TRANSPORT.includes(p.id)).map((p) => this.control(p));
-    if (!buttons.length) return out;
-    const row = el("div", "transport");
-    row.setAttribute("role", "group");
-    row.setAttribute("aria-label", t("transport"));
-    for (const p of buttons) row.append(this.trigger(p));
-    return [row, ...out];
+    const rows = [];
+    for (const [name, ids] of ROWS) {
+      const buttons = list.filter((p) => ids.includes(p.id));
+      if (!buttons.length) continue;
+      const row = el("div", "transport");
+      row.setAttribute("role", "group");
+      row.setAttribute("aria-label", t(name === "transport" ? name : `group.${name}`));
+      for (const p of buttons) row.append(this.trigger(p));
+      rows.push(row);
+      list = list.filter((p) => !ids.includes(p.id));
+    }
+    return [...rows, ...list.map((p) => this.control(p))];
   }
 
   // Which of start and stop holds.
