@@ -78,7 +78,7 @@ class Supervisor:
         self.live = Live(registry, self.link.values)
         self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo)
         self._children: dict[str, _Child] = {}
-        self._endings = Endings()
+        self._endings = Endings(lambda: self.live.fire("panic"))
         self._events = self.link["events"].reader(0)
         self._notices = {name: self.link[f"notices.{name}"].reader(0) for name in PROCESSES}
         self._notes_out = {track.name: 0 for track in card.tracks}

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, TextIO
 
@@ -19,10 +20,14 @@ BACKGROUND = tuple(getattr(signal, name) for name in ("SIGTTIN", "SIGTTOU") if h
 
 
 class Endings:
-    """While it is entered, whatever ends a program is only noted: `asked`. A second one changes nothing."""
+    """While it is entered, whatever ends a program is only noted: `asked`. A second one changes nothing.
 
-    def __init__(self) -> None:
+    `on_panic` is called when somebody sends SIGUSR1, as a last way to silence.
+    """
+
+    def __init__(self, on_panic: Callable[[], object] = lambda: None) -> None:
         self.asked = False
+        self._on_panic = on_panic
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Endings:
@@ -30,6 +35,8 @@ class Endings:
             self._before[number] = signal.signal(number, self._ask)
         for number in BACKGROUND:
             self._before[number] = signal.signal(number, signal.SIG_IGN)
+        if hasattr(signal, "SIGUSR1"):
+            self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, lambda _number, _frame: self._on_panic())
         return self
 
     def __exit__(self, *_error: object) -> None:

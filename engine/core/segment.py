@@ -18,7 +18,8 @@ from engine.core.errors import SharedMemoryError
 _NAME = "algoritmo-"  # of shared segments; the supervisor's process id follows
 SHOWN = Path("/dev/shm")  # where the system shows shared memory as files
 RESERVE: Callable[[int, int, int], None] | None = getattr(os, "posix_fallocate", None)  # not on macOS and Windows
-GROUP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP") if hasattr(signal, name)]
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP", "SIGUSR1")  # that a whole group is sent; the supervisor alone obeys
+GROUP_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class Segment(SharedMemory):

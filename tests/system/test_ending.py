@@ -18,7 +18,9 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.app.terminal import ENDINGS
+from engine.core.messages import NOTE_OFF, PLAYER
 from engine.core.realtime import CPU_DMA_LATENCY
+from engine.record.feed_file import NOTES, FeedReader
 from tests.core.test_realtime import in_force_us
 from tests.system.rig import RATE, ROOT, Jam, Stage, jack_settings, jam_command, need, null_settings, wait_for
 from tests.system.test_killed import assert_whole_midi
@@ -43,6 +45,20 @@ def test_a_signal_to_all_of_it_ends_it_without_a_click_or_a_hanging_note(start_j
     assert_whole_midi(jam.session / "session.mid", ())
     report = jam.report
     assert report["recorded_s"] == pytest.approx(len(sound) / RATE, abs=0.01)
+
+
+def test_a_signal_panics(start_jam: Callable[..., Jam]):
+    jam = start_jam(*null_settings(), "jam.mode=solo")
+    jam.wait_playing(16)
+    os.killpg(jam.process.pid, signal.SIGUSR1)
+    steps = int(jam.report["steps"])
+    jam.wait_playing(steps + 8)
+    assert jam.end() == 0, jam.output
+    assert "died" not in jam.output, "the others are not meant"
+    with FeedReader(jam.session / "feed.bin") as feed:
+        events = np.concatenate([entry.events for entry in feed if entry.kind == NOTES and entry.events is not None])
+    ended = events[(events["kind"] == NOTE_OFF) & (events["step"] == -1) & (events["track"] != PLAYER)]
+    assert len(ended) > 0, "panic ends what sounds, whatever step it is of"
 
 
 def hanging(received: list[tuple[int, bytes]]) -> set[tuple[int, int]]:
