@@ -33,7 +33,7 @@ from engine.core.messages import ERROR, INFO, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
 from engine.core.process import Spec, start
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
-from engine.core.roles import HOST, HOSTS, PROCESSES, ROLES, role_of
+from engine.core.roles import CLOCK, HOST, HOSTS, PROCESSES, ROLES, role_of
 from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
@@ -152,7 +152,8 @@ class Supervisor:
             self._tell(WARNING, f"{key}: {error.strerror}; the jam goes on without it; to allow it: {AWAKE_REMEDY}")
 
     def _start(self) -> None:
-        for name in (role.name for role in ROLES if not role.on_demand):
+        clock = bool(self.config.midi.clock.outputs)
+        for name in (role.name for role in ROLES if not role.on_demand or (clock and role.name == CLOCK)):
             process, pipe = start(name, self._spec)
             self._children[name] = _Child(name, process, pipe)
         deadline_s = time.monotonic() + READY_S

@@ -83,6 +83,14 @@ def _by_ids(value: object, prefix: str = "") -> object:
 Ports = Annotated[tuple[str | int, ...], BeforeValidator(_ports)]
 
 
+class MidiClock(Section):
+    """Where a MIDI clock goes out."""
+
+    outputs: Ports = ()
+    offset_ms: float = Field(0, ge=-500, le=500)  # so much later it leaves
+    offsets: dict[str, Annotated[float, Field(ge=-500, le=500)]] = Field(default_factory=dict)  # of single ports
+
+
 class Midi(Section):
     """Where notes come in and go out."""
 
@@ -91,6 +99,7 @@ class Midi(Section):
     outputs: Ports = ()
     mpe: Ports = ()  # inputs that are MPE keyboards from the start; most say so themselves
     output_latency_ms: float = Field(0, ge=-500, le=500)
+    clock: MidiClock = MidiClock()
     cc: Annotated[dict[str, int | Controller], BeforeValidator(_by_ids)] = Field(default_factory=dict)
 
 

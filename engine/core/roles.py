@@ -24,13 +24,14 @@ class Role:
     ends: int
     restarts: int = 5
     within_s: float = 60.0
-    on_demand: bool = False  # started when the audio process wants it, not with the run
+    on_demand: bool = False  # not started with every run: when the configuration or the audio process wants it
 
 
 # Of plugins: host0 is shared, the others have one plugin each. The audio process leaves a plugin out that fails again and
 # again, so that these may be started often.
 HOST = "host"
 HOSTS = 8
+CLOCK = "clock"  # MIDI clock out
 
 # In the order in which they are started. The sound goes before the beat, the beat before what is seen. At the end first stops
 # what asks for notes, then the sound fades, and last goes the recorder, which has heard all of it by then.
@@ -38,6 +39,7 @@ ROLES = (
     Role("audio", "engine.audio.process:main", nice=-15, ends=2),
     Role("network", "engine.jam.process:main", nice=-10, ends=1),
     Role("feed", "engine.app.publisher:main", nice=-5, ends=3),
+    Role(CLOCK, "engine.midi.clock_process:main", nice=-14, ends=5, on_demand=True),
     *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True) for n in range(HOSTS)),
 )
 PROCESSES = tuple(role.name for role in ROLES)
