@@ -34,7 +34,7 @@ def card(**changes: Any) -> dict[str, Any]:
 def write(
     path: Path, seed: int = 0, bias: float = -1.5, drop: tuple[str, ...] = (), touch: bool = False, **changes: Any
 ) -> Path:
-    """Write the network to `path`. `drop` leaves out outputs, `changes` replace entries of the card.
+    """Write the network to `path`. `drop` leaves out outputs and conditions, `changes` replace entries of the card.
 
     `touch`: it has velocities and offsets, drawn without any sense.
     """
@@ -133,7 +133,8 @@ def write(
         ("clamp_mask", TensorProto.FLOAT, [SLOTS]),
         ("clamp_value", TensorProto.FLOAT, [SLOTS, channels]),
         ("h0", TensorProto.FLOAT, [HIDDEN]),
-        *((c["name"], TensorProto.FLOAT, c["shape"]) for c in changes.get("conditions", ())),  # told, and not heeded
+        # Told, and not heeded.
+        *((c["name"], TensorProto.FLOAT, c["shape"]) for c in changes.get("conditions", ()) if c["name"] not in drop),
     ]
     outputs = [
         ("notes", [SLOTS, channels]),

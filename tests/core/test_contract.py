@@ -72,7 +72,7 @@ def test_an_order_that_is_no_permutation_of_its_layer_is_refused(order):
 def test_a_graph_that_breaks_its_card_is_refused_with_the_list(tmp_path):
     more = [{"name": "h0", "shape": [tiny.HIDDEN + 1]}, {"name": "c0", "shape": [3]}]
     chord = [{"name": "chord", "shape": [24]}]
-    file = tiny.write(tmp_path / "broken.onnx", drop=("log_prob",), states=more, conditions=chord)
+    file = tiny.write(tmp_path / "broken.onnx", drop=("log_prob", "chord"), states=more, conditions=chord)
     with pytest.raises(NetworkError) as error:
         Runner(file)
     for part in (
