@@ -143,7 +143,7 @@ class Services:
             ],
         }
         if (place := jam.place) is not None:
-            out |= {"bar": place.bar, "beat": place.beat, "playing": place.playing, "doing": jam.doing}
+            out |= {"bar": place.bar, "beat": place.beat, "metre": place.metre, "playing": place.playing, "doing": jam.doing}
         if (network := jam.network) is not None:
             out |= {
                 "steps": network.steps,

@@ -34,22 +34,24 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the music is, as musicians count it: bars and the beats of a bar from 1, beats in the unit of the metre."""
+    """Where the music is, as musicians count it: bars and the beats of a bar from 1, beats and tempo as the metre has them."""
 
     bar: int  # in the count-in 0 or less
     beat: int
     tempo_bpm: float
     playing: bool
     begun: bool  # it has come past its count-in
+    metre: str = "4/4"
 
     @classmethod
     def of(cls, line: BeatTimeline, clock: np.void | None, now_ns: int) -> Place:
         """Return where the line is at a host time; without a clock, where it began."""
         frame = line.frame if clock is None else SampleClock.of(clock).frame_at(now_ns)
         at = max(line.beat_at(frame), line.beat)
-        bar, into = divmod(line.place(at), line.beats_per_bar)
-        beat = int(into * line.denominator / 4) + 1
-        return cls(int(bar) + 1, beat, line.tempo_bpm, bool(line.playing), at >= line.began)
+        metre = line.metre
+        bar, into = divmod(line.place(at), metre.bar)
+        beat = int(into / metre.beat) + 1
+        return cls(int(bar) + 1, beat, line.counted_bpm, bool(line.playing), at >= line.began, metre.name)
 
 
 @dataclass(frozen=True, slots=True)

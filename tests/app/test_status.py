@@ -77,7 +77,7 @@ def test_bar_and_beat_are_counted_as_musicians_do():
     assert where(line) == "listening, bar 3.2, 112 bpm"
     assert where(replace(line, beat=-2.5)) == "count-in 2, 112 bpm"
     assert where(replace(line, bar_beat=9.0, bar=1)) == "listening, bar 1.1, 112 bpm"
-    assert where(replace(line, bar_beat=9.0, bar=4, numerator=6, denominator=8, beat=14.25)) == "listening, bar 5.5, 112 bpm"
+    assert where(replace(line, bar_beat=9.0, bar=4, numerator=6, denominator=8, beat=14.25)) == "listening, bar 5.2, 75 bpm"
     assert where(replace(line, playing=False)) == "stopped, bar 3.2, 112 bpm"
     assert where(replace(line, playing=False, beat=-4)) == "stopped, 112 bpm"
 

@@ -33,7 +33,8 @@ def place(now_s: float = 10, **line: float) -> Place:
         ({"bar_beat": 16.0}, 2, 1),  # bar 1 begins at beat 16
         ({"bar_beat": 19.0, "bar": 9}, 9, 2),
         ({"numerator": 3}, 7, 3),  # beat 20 is 6 bars of 3 and 2 beats
-        ({"numerator": 6, "denominator": 8}, 7, 5),  # counted in eighths
+        ({"numerator": 6, "denominator": 8}, 7, 2),  # counted in dotted quarters
+        ({"numerator": 7, "denominator": 8}, 6, 6),  # ... in eighths: 5 bars of 3.5 and 2.5
         ({"bar_beat": 24.0}, 0, 1),  # before bar 1
     ],
 )

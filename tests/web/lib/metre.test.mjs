@@ -18,7 +18,7 @@ const METRES = {
 for (const [name, [bar, beat, beats, tempoBeat, strong]] of Object.entries(METRES)) {
   test(name, () => {
     const metre = metreOf(...name.split("/").map(Number), 0, 4);
-    assert.deepEqual([metre.name, metre.bar, metre.beat, metre.beats, metre.tempoBeat], [name, bar, beat, beats, tempoBeat]);
+    assert.deepEqual([metre.long, metre.bar, metre.beat, metre.beats, metre.tempoBeat], [name, bar, beat, beats, tempoBeat]);
     assert.deepEqual(metre.strong, strong.map((at) => 4 * at));
   });
 }

@@ -19,7 +19,8 @@ function made(numerator, denominator, groups, perQuarter) {
   if (!groups) for (let n = 0; n < numerator; n += usual(numerator, n, compound)) begins.push(n);
   const sizes = begins.map((n, k) => (begins[k + 1] ?? numerator) - n);
   return {
-    name: `${numerator}/${denominator}`,
+    numerator,
+    denominator,
     long: groups ? `${numerator}/${denominator} (${sizes.join("+")})` : `${numerator}/${denominator}`,
     bar: Math.max(Math.round(numerator * unit), 1),
     beat: Math.max(Math.round(compound ? 3 * unit : unit), 1),

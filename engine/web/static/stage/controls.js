@@ -10,7 +10,7 @@ import { explorer, languages } from "./header.js";
 const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`);
 const GROUPS = [
   ["together", ["mode", "rest", "bars", "takeover", "follow", "dynamics", "energy"]],
-  ["time", ["tempo", "metronome", ...TRANSPORT, "transport.nudge"]],
+  ["time", ["tempo", "metre", "metronome", ...TRANSPORT, "transport.nudge"]],
   ["phrases", ["more", "forget", "phrase", "loop", "fills"]],
   ["key", ["key", "scale", "opening"]],
   ["groove", ["swing", "swung", "feel", "humanise"]],

@@ -34,8 +34,17 @@ export class Header {
     $("bar").textContent = frame.step < 0 ? "–" : bar + 1;
     $("beat-in-bar").textContent = beat + 1;
     $("beat").classList.toggle("down", beat === 0);
-    $("metre").textContent = metre.name;
+    this.metre(metre, bar);
     $("tempo").textContent = Math.round(frame.tempo / metre.tempoBeat);
+  }
+
+  // As it is written at the beginning of a staff.
+  metre({ numerator, denominator, long }, bar) {
+    $("metre").hidden = bar >= 999; // the bar's number needs the room
+    if (this.shown === long) return;
+    this.shown = long;
+    $("metre").replaceChildren(el("span", "", String(numerator)), el("span", "", String(denominator)));
+    $("metre").dataset.metre = long;
   }
 
   settings() {
