@@ -63,6 +63,8 @@ def whole(path: Path, card: Card) -> Iterator[str]:
         yield f"  {card.description}"
     yield f"  licence: {card.licence or 'not stated'}; contract {card.contract}; {path.stat().st_size / 1e6:.1f} MB"
     yield f"  time: {card.steps_per_beat} steps a beat, {card.beats_per_bar} beats a bar; {card.noise} numbers of noise a step"
+    if card.metres:
+        yield f"  metres: {', '.join(card.metres)}"
     if picture := picture_of(path, card):
         yield f"  picture: {picture}"
     yield "Tracks"

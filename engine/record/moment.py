@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.core.contract import PLAY, Activation, Card
 from engine.core.errors import SessionError
+from engine.core.metre import Metre, of_record
 from engine.record.feed_file import STEP, FeedReader
 
 SHOWN_BARS = 4  # of notes above a snapshot
@@ -30,6 +31,15 @@ class Moment:
     def numbers(self) -> list[int]:
         """Numbers of the steps."""
         return [int(n) for n in self.steps["step"]]
+
+    def metre(self, place: int = -1) -> Metre:
+        """Metre of one of the steps."""
+        return of_record(self.steps[place])
+
+    def bar_of(self, place: int = -1) -> tuple[int, int]:
+        """Bar of one of the steps, and how many steps into it, both from 0."""
+        position = round(float(self.steps[place]["beat"]) * self.card.steps_per_beat)
+        return divmod(position, self.metre(place).steps(self.card.steps_per_beat))
 
     def arranged(self, activation: Activation, values: np.ndarray) -> np.ndarray:
         """Return values (..., neurons) with those side by side that behave alike, where the card has such an order."""

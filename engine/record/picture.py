@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.core.contract import Activation, Card
+from engine.core.contract import Activation
 from engine.core.errors import SessionError
 from engine.feed.schema import SIGNALS
 from engine.record.canvas import SMALL, TEXT, Canvas, Colour, rgb, shaded
@@ -92,7 +92,7 @@ def snapshot(moment: Moment) -> Canvas:
     beliefs = Slots(card, max((height - 2 * GAP - len(card.tracks) * TRACK_GAP) // card.slots, 6))
     height = max(height, beliefs.height + 2 * GAP)
     right = EDGE + LABEL + WIDE + 3 * GAP
-    words = f"step {now['step']}: {_place(card, int(now['step']))}"
+    words = f"step {now['step']}: {_place(moment)}"
     canvas, y = sheet(moment, roll, (right + 5 * BELIEF + 2 * GAP + EDGE, height), words)
     for part in layers:
         part.draw(canvas, EDGE, y)
@@ -102,9 +102,10 @@ def snapshot(moment: Moment) -> Canvas:
     return canvas
 
 
-def _place(card: Card, step: int) -> str:
-    beat = step % card.steps_per_bar / card.steps_per_beat
-    return f"bar {step // card.steps_per_bar + 1}, beat {beat + 1:g}"
+def _place(moment: Moment) -> str:
+    bar, within = moment.bar_of()
+    beat = within / moment.metre().beat_steps(moment.card.steps_per_beat)
+    return f"bar {bar + 1}, beat {round(beat + 1, 2):g}"
 
 
 class _Section:
@@ -238,18 +239,20 @@ class _Strip:
 
 
 class _Bars:
-    """Where in the bar a neuron fires: one row for each bar, and the mean of all below."""
+    """Where in the bar a neuron fires: one row for each bar that is in the last one's metre, and the mean of all below."""
 
     def __init__(self, moment: Moment, activation: Activation, index: int) -> None:
         self._activation = activation
         values = moment.steps[activation.output][..., index].astype(np.float32)
         if values.ndim > 1:  # (steps, notes)
             values = values.reshape(len(values), -1).mean(1)
-        self._per_bar, self._beats = moment.card.steps_per_bar, moment.card.beats_per_bar
-        numbers = np.asarray(moment.numbers)
-        first = numbers[0] // self._per_bar
-        self._table = np.full((numbers[-1] // self._per_bar - first + 1, self._per_bar), np.nan, np.float32)
-        self._table[numbers // self._per_bar - first, numbers % self._per_bar] = values
+        metre = moment.metre()
+        self._per_bar, self._beats = metre.steps(moment.card.steps_per_beat), metre.beats
+        here = [n for n in range(len(values)) if moment.metre(n) == metre]
+        bars, within = np.array([moment.bar_of(n) for n in here]).T
+        rows = np.cumsum(np.diff(bars, prepend=bars[0]) != 0)  # in order: a jump to bar 1 begins a row, too
+        self._table = np.full((rows[-1] + 1, self._per_bar), np.nan, np.float32)
+        self._table[rows, within] = values[here]
         known = ~np.isnan(self._table)
         self._mean = np.where(known, self._table, 0).sum(0) / np.maximum(known.sum(0), 1)
         self._cell = (WIDE // 2 // self._per_bar, max(min(600 // len(self._table), 30), 4))

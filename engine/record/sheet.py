@@ -70,14 +70,14 @@ def _draw_roll(canvas: Canvas, slots: Slots, moment: Moment, x: int, y: int) -> 
     slots.draw_ground(canvas, x, y, cell * len(moment.steps))
     slots.draw_names(canvas, x - 34, y)
     tracks = moment.card.slot_tracks()
-    per_bar = moment.card.steps_per_bar
-    every = per_bar * max(-(-170 // (cell * per_bar)), 1)  # bars between two numbers: they need room
+    per_bar = moment.metre().steps(moment.card.steps_per_beat)
+    every = max(-(-170 // (cell * per_bar)), 1)  # bars between two numbers: they need room
     for n, step in enumerate(moment.steps):
-        number = int(step["step"])
-        if number % per_bar == 0:
+        bar, within = moment.bar_of(n)
+        if within == 0:
             canvas.box(x + n * cell, y, 2, slots.height, rgb("line"))
-        if number % every == 0:
-            canvas.text(x + n * cell + 4, y + slots.height + 8, f"bar {number // per_bar + 1}", SMALL)
+        if within == 0 and bar % every == 0:
+            canvas.text(x + n * cell + 4, y + slots.height + 8, f"bar {bar + 1}", SMALL)
         for slot in np.flatnonzero(step["notes"][:, PLAY]).tolist():
             colour = rgb("player") if step["clamped"][slot] else track_colour(moment.card, int(tracks[slot]))
             if step["notes"][slot, HOLD]:

@@ -9,6 +9,7 @@ from engine.core.parameters import Registry
 from engine.feed.schema import Schema
 from engine.record.canvas import DPI, palette, rgb, shaded, table
 from engine.record.feed_file import FeedLog, FeedWriter, Positions
+from engine.record.moment import Moment
 from engine.record.picture import default_name, parse_neuron, picture
 from engine.record.sheet import EDGE, LABEL, Slots, track_colour
 from tests.feed.fakes import make_card, make_step
@@ -172,3 +173,14 @@ def test_words_of_the_command_line(tmp_path):
         for asked in ((None, None, None, None), (7, None, None, None), (None, (2, 17), None, None), (None, None, 0, 64))
     ]
     assert names == ["picture.png", "picture-step-7.png", "picture-neuron-2-17.png", "picture-steps-0-64.png"]
+
+
+def test_bars_are_those_that_were_played():
+    card = make_card(layers=1)
+    steps = np.array([make_step(card, n, np.random.default_rng(n)) for n in range(40)])
+    steps["numerator"], steps["denominator"] = 7, 8
+    moment = Moment(card, steps[:33])
+    assert [n for n in range(33) if moment.bar_of(n)[1] == 0] == [0, 14, 28]
+    assert (moment.bar_of(), moment.metre().name) == ((2, 4), "7/8")
+    steps["numerator"][:28], steps["denominator"][:28] = 4, 4
+    assert Moment(card, steps[:17]).bar_of() == (1, 0)
