@@ -35,12 +35,14 @@ from engine.jam.backing import STEP as GIVEN
 from engine.jam.chart import chords_of
 from engine.jam.continuations import Asked, imagine, key_of, onsets_of, pitch_classes
 from engine.jam.jam import Jam
+from engine.jam.leader import FOLLOW, Leader
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
 from engine.jam.settings import metre_of, set_defaults, track_of
 from engine.jam.step import all_off
 from engine.midi.file_source import FileSource
+from engine.midi.song import second_at
 from engine.network.runner import Runner
 from engine.record.session import Recorder
 from engine.transport.timeline import BeatTimeline
@@ -76,12 +78,15 @@ class Render:
         self.link = Link.create(layout) if hosted else Link.private(layout)
         self.live = Live(registry, self.link.values)
         set_defaults(self.live, config, card)
-        self._timeline = self.link["timeline"]
-        player = FileSource(source, self._rate, timeline=self._timeline, part=part)
+        leads = config.clock.source == FOLLOW
+        # Who leads keeps the time of his file; else it lies on the transport's beat.
+        own = {"start_frame": BLOCK} if leads else {"timeline": self.link["timeline"]}
+        player = FileSource(source, self._rate, part=part, **own)
         self.song, self.chosen = player.song, player.chosen
         self.of_song = Bars(self.song, metre_of(config, card) if config.jam.metre else None)
-        beat = self.of_song.beat(self.song, tempo_bpm)
-        self.live.set("tempo", beat.read(0.0, 0.0).tempo_bpm)
+        beat = None if leads else self.of_song.beat(self.song, tempo_bpm)
+        if beat is not None:
+            self.live.set("tempo", beat.read(0.0, 0.0).tempo_bpm)
         metre = self.of_song.metres[0][1]
         if metre.name in CHOICES:
             self.live.set("metre", CHOICES.index(metre.name))
@@ -115,8 +120,11 @@ class Render:
         network = self.link.view("network")
         self._notes = network.writer("notes")
         self._jam = Jam(self.runner, self.live, network, track, harmonies, self.backing, chart, metre)
-        self._performance = Performance(self._jam, self.link, card, self)
+        leader = Leader(path, card, track, self.live, network, self._rate) if leads else None
+        self._performance = Performance(self._jam, self.link, card, self, leader)
         self._over = False
+        played_s = second_at(self.song.tempi, self.song.end) if leads else 0.0
+        self._rest = _Rest((LONGEST_REST_S + played_s) * self._rate)
         self._counted = self.link["events"].reader(0)
         self._faults: list[str] = []
         schema = Schema(card, registry)
@@ -202,12 +210,14 @@ class Render:
 
     def wait(self, frame: float, before_s: float, watchful: bool = False) -> bool:
         """Render up to there, or until the beat timeline changes; a beat that is stopped for good ends the render."""
-        seen = self._timeline.count
+        timeline = self.link["timeline"]
+        seen, begun = timeline.count, self._engine.frame
         end = min(frame - before_s * self._rate, self._engine.frame + (WATCH_S if watchful else LONGEST_REST_S) * self._rate)
-        while self._engine.frame < end and self._timeline.count == seen:
+        while self._engine.frame < end and timeline.count == seen:
             self._next_block()
         self._account()
-        self._over = math.isinf(frame) and self._engine.frame >= end
+        stands = math.isinf(frame) and timeline.count == seen
+        self._over = self._rest.is_over(self._engine.frame - begun if stands else 0)
         return self._engine.frame >= frame - before_s * self._rate
 
     def is_over(self) -> bool:
@@ -234,6 +244,18 @@ class Render:
 
 def _with_count_in(config: Config, bars: int) -> Config:
     return config.model_copy(update={"clock": config.clock.model_copy(update={"count_in": bars})})
+
+
+class _Rest:
+    """For how many frames the beat has stood still; after `longest` it is taken for the end."""
+
+    def __init__(self, longest: float) -> None:
+        self._longest, self._stood = longest, 0
+
+    def is_over(self, frames: int) -> bool:
+        """Take so many more frames, 0 where it goes; return whether that is the end."""
+        self._stood = self._stood + frames if frames else 0
+        return self._stood >= self._longest
 
 
 def render(

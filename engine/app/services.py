@@ -144,6 +144,13 @@ class Services:
         }
         if (place := jam.place) is not None:
             out |= {"bar": place.bar, "beat": place.beat, "metre": place.metre, "playing": place.playing, "doing": jam.doing}
+        beat = jam.beat
+        out["clock"] = {
+            "source": beat.source,
+            "locked": beat.locked,
+            "heard_bpm": round(beat.heard_bpm, 1),
+            "confidence": round(beat.confidence, 2),
+        }
         if (network := jam.network) is not None:
             out |= {
                 "steps": network.steps,

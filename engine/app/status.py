@@ -75,7 +75,7 @@ class Status:
 def line(jam: Snapshot, width: int | None = None) -> str:
     """Return the status line: what a player needs, then chords and the machine's figures as far as `width` characters hold."""
     out = for_player(jam)
-    for figure in (*of_chords(jam), *of_machine(jam)):
+    for figure in (*of_beat(jam), *of_chords(jam), *of_machine(jam)):
         longer = f"{out} | {figure}"
         if width is not None and len(longer) > width:
             break
@@ -93,6 +93,16 @@ def for_player(jam: Snapshot) -> str:
     else:
         where = f" {place.beat}" if place.playing else ""
     return f"{jam.mode} {jam.doing}{where}, {place.tempo_bpm:.0f} bpm"
+
+
+def of_beat(jam: Snapshot) -> Iterator[str]:
+    """Yield how it is with the player's beat, where that is followed."""
+    beat = jam.beat
+    if beat.source == "follow":
+        found = (
+            f"your {beat.heard_bpm:.0f} bpm, {100 * beat.confidence:.0f} % sure" if beat.heard_bpm else "your beat is not found"
+        )
+        yield found if beat.locked or not beat.heard_bpm else f"{found}, on its own"
 
 
 def of_chords(jam: Snapshot) -> Iterator[str]:

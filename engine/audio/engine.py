@@ -92,7 +92,7 @@ class AudioEngine:
         self.worker.begin(self.mixer, self.rack)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         lead_in_beats = 0 if beat is None else 1
-        beat = beat or sources.named(config.clock.source, self._live, rate_hz, card.beats_per_bar)
+        beat = beat or sources.Selected(self._live, rate_hz, link["player_beat"])
         self.transport = Transport(
             link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in, lead_in_beats
         )

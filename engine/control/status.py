@@ -157,6 +157,30 @@ class FeedFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """Where the beat comes from, and how it is with the player's own where that is followed."""
+
+    source: str
+    locked: bool  # False: it has lost what it follows, or has not found it
+    waits: bool  # it begins as soon as the player's beat is found
+    heard_bpm: float = 0.0  # the player's tempo, as the beat's; 0: none is found
+    confidence: float = 0.0  # 0..1, of that
+
+    @classmethod
+    def of(cls, live: Live, line: BeatTimeline | None, heard: np.void | None) -> Beat:
+        """From the parameters, the line that holds and the PLAYER_BEAT record."""
+        source = live.registry["clock.source"].text(live.get("clock.source"))
+        follows = source == "follow"
+        began = live.get("transport.start") > live.get("transport.stop")
+        waits = follows and began and line is not None and not line.playing
+        locked = line is not None and line.locked
+        if not follows or heard is None or line is None or not heard["frames_per_beat"]:
+            return cls(source, locked, waits)
+        heard_bpm = 60 * line.rate_hz / float(heard["frames_per_beat"])
+        return cls(source, locked, waits, heard_bpm, float(heard["confidence"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """How a jam goes; a part is None until its process has published."""
 
@@ -169,14 +193,15 @@ class Snapshot:
     sound: SoundFigures | None
     feed: FeedFigures | None
     chords: Chords = Chords()
+    beat: Beat = Beat("internal", locked=True, waits=False)
 
     @property
     def doing(self) -> str:
-        """What goes on, in one word: starting, stopped, count-in, listening, answering or playing."""
+        """What goes on: starting, stopped, waits for your beat, count-in, listening, answering or playing."""
         if self.place is None or self.sound is None:
             return "starting"
         if not self.place.playing:
-            return "stopped"
+            return "waits for your beat" if self.beat.waits else "stopped"
         if not self.place.begun:
             return "count-in"
         if not self.takes_turns or self.network is None:
@@ -185,15 +210,17 @@ class Snapshot:
 
 
 def snapshot(link: Link, live: Live) -> Snapshot:
-    """Return how the jam on this link goes now: a copy of six records, cheap enough to be asked many times a second."""
+    """Return how the jam on this link goes now: a copy of seven records, cheap enough to be asked many times a second."""
     clock, timeline, network, feed = (link[name].latest() for name in ("clock", "timeline", "network", "feed"))
     mode = CLASSES[int(live.get("mode"))]
+    line = None if timeline is None else BeatTimeline.of(timeline)
     return Snapshot(
         mode=mode.name,
         takes_turns=mode.takes_turns,
         tempo_bpm=live.get("tempo"),
         seed=int(live.get("seed")),
-        place=None if timeline is None else Place.of(BeatTimeline.of(timeline), clock, time.perf_counter_ns()),
+        place=None if line is None else Place.of(line, clock, time.perf_counter_ns()),
+        beat=Beat.of(live, line, link["player_beat"].latest()),
         network=None if network is None else NetworkFigures.of(network),
         sound=None if clock is None else SoundFigures.of(clock),
         feed=None if feed is None else FeedFigures.of(feed),

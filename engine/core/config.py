@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,13 @@ from engine.core.section import Names, Section
 SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
 SOURCES = Path(__file__).resolve().parents[1] / "transport" / "sources"  # one file for each source of the beat
 OFFLINE = ("virtual",)  # ... that is for the offline render alone
+
+
+@cache
+def source_names() -> tuple[str, ...]:
+    """Return the sources of the beat that can be chosen, our own first; their order is that of the parameter's numbers."""
+    found = sorted(path.stem for path in SOURCES.glob("[a-z]*.py") if path.stem not in OFFLINE)
+    return tuple(sorted(found, key=lambda name: name != "internal"))
 
 
 _DOTTED = ("parameters", "midi.cc")  # sections whose keys are names of parameters
@@ -122,9 +130,8 @@ class Clock(Section):
     @field_validator("source")
     @classmethod
     def _is_there(cls, source: str) -> str:
-        there = sorted(path.stem for path in SOURCES.glob("[a-z]*.py") if path.stem not in OFFLINE)
-        if source not in there:
-            raise ValueError(f"there is no such source of the beat; there are: {', '.join(there)}")
+        if source not in source_names():
+            raise ValueError(f"there is no such source of the beat; there are: {', '.join(sorted(source_names()))}")
         return source
 
 

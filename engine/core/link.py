@@ -193,6 +193,7 @@ CHANNELS = (
     Channel("notes", "network", messages.EVENT, 4096),
     Channel("steps", "network", messages.step_dtype, _steps),  # timesteps as chosen
     Channel("futures", "network", messages.futures_dtype, 8),  # what might follow a timestep
+    Channel("player_beat", "network", messages.PLAYER_BEAT, 8),  # where the player's own beat is, as it is heard
     Channel("network", "network", messages.NETWORK_STATS, 8),
     Channel("chart", "network", messages.CHART, 8),  # the chart that is played by
     Channel("chords", "network", messages.CHORDS, 64),  # what is heard, expected and played

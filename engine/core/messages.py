@@ -76,6 +76,19 @@ TIMELINE = np.dtype(
 
 HOSTS_WANTED = np.dtype([("hosts", "<u4")])  # one bit for each process that is to host plugins
 
+PLAYER_BEAT = np.dtype(
+    [
+        ("frame", "<f8"),  # at this frame, as he heard the band there ...
+        ("beat", "<f8"),  # ... it is this beat of the player's, counted from one of them ...
+        ("frames_per_beat", "<f8"),  # ... and so long one lasts; 0: none is found
+        ("bar_beat", "<f8"),  # a beat of his that begins a bar
+        ("confidence", "<f4"),  # 0..1, of tempo and beat
+        ("bar_confidence", "<f4"),  # 0..1, of the bar line
+        ("heard", "<f8"),  # frame of the note that was heard last
+        ("ready", "u1"),  # 1: the band can fall in with his next bar line
+    ]
+)
+
 NETWORK_STATS = np.dtype(
     [
         ("steps", "<i8"),

@@ -11,6 +11,7 @@ from engine.core.link import Link
 from engine.core.parameters import Live, Parameter, Registry, choice, trigger
 from engine.jam import shape
 from engine.jam.modes import CLASSES, MODES
+from engine.transport import sources
 
 
 def declared() -> list[Parameter]:
@@ -19,7 +20,8 @@ def declared() -> list[Parameter]:
     mode = choice("mode", MODES, Jam().mode, doc)
     follow = Parameter("follow", 0, 1, 1, "How closely bass, chords, pad and lead keep to the chord that is heard")
     keep = trigger("keep", "Keep the chords of the round just played as the chart")
-    return [mode, follow, keep, *(parameter for of in CLASSES for parameter in of.parameters)]
+    of_modes = (parameter for of in CLASSES for parameter in of.parameters)
+    return [mode, follow, keep, *sources.parameters(), *of_modes]
 
 
 def registry_of(card: Card) -> Registry:

@@ -16,6 +16,7 @@ from engine.core.contract import Card
 from engine.core.link import Link
 from engine.core.messages import WARNING
 from engine.jam.jam import Jam
+from engine.jam.leader import Leader
 from engine.transport.timeline import BeatTimeline, TimelineReader
 
 LOOKAHEAD = 0.45  # fraction of a step by which notes are sent ahead: the step before has sounded, and a note may be early
@@ -85,9 +86,10 @@ class Performance:
     meanwhile, the step that was chosen is withdrawn.
     """
 
-    def __init__(self, jam: Jam, link: Link, card: Card, driver: Driver) -> None:
+    def __init__(self, jam: Jam, link: Link, card: Card, driver: Driver, leader: Leader | None = None) -> None:
         self.late = 0  # steps whose notes were not sent
         self._jam, self._link, self._driver = jam, link, driver
+        self._leader = leader  # where the beat may follow the player
         self._events = link["events"].reader()
         self._timelines = TimelineReader(link["timeline"])
         self._steps_per_beat = card.steps_per_beat
@@ -115,10 +117,12 @@ class Performance:
             line = self._timelines.now()
             step = None if line is None else self._step_of(line)
             if step is None:  # while the beat stands the player is still heard: what he holds and lets go is remembered
-                self._driver.wait(math.inf, 0.0)
+                self._driver.wait(math.inf, 0.0, self._leader is not None and self._leader.is_asked)
                 self._hear()
+                self._lead(stands=True)
             elif (held := self._prepare(step)) is not None:
                 self._following = self._play(step, held) - self._left_out(held)
+                self._lead(stands=False)
             else:
                 self._jam.abandon(self._driver.earliest())
 
@@ -134,9 +138,16 @@ class Performance:
         if self._timelines.now() is None:
             return False
         began = False
-        for line, events in self._timelines.split(self._events.read()):
+        heard = self._events.read()
+        if self._leader is not None:
+            self._leader.hear(heard, self._driver.latency_frames)
+        for line, events in self._timelines.split(heard):
             began |= self._jam.hear(events, line, self._driver.latency_frames)
         return began
+
+    def _lead(self, stands: bool) -> None:
+        if self._leader is not None:
+            self._leader.advance(self._driver.now(), stands)
 
     def _step_of(self, line: BeatTimeline) -> int | None:
         """The step that is next on a line; None while it stands."""

@@ -21,6 +21,7 @@ from engine.jam.chart import chords_of
 from engine.jam.figures import Figures
 from engine.jam.imagination import Imagination
 from engine.jam.jam import Jam
+from engine.jam.leader import Leader
 from engine.jam.parameters import live_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
 from engine.jam.settings import metre_of, track_of
@@ -77,7 +78,10 @@ class LiveDriver:
         self._figures = Figures(timing.p99_ms, self._step_ms(live.get("tempo")), before)
         self._over = False
         self._due_ns = 0.0  # when what was waited for last was due
-        self.performance = Performance(self._jam, link, spec.card, self)
+        clock = link["clock"].latest()
+        assert clock is not None  # main() waited for the first
+        leader = Leader(spec.network_path, spec.card, player_track, live, link, float(clock["rate_hz"]))
+        self.performance = Performance(self._jam, link, spec.card, self, leader)
         if before is not None:
             self.performance.late = int(before["late_steps"])
         if spec.restarted:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.core import config
-from engine.core.config import Config
+from engine.core.config import Config, source_names
 from engine.core.contract import Card, read_card
 from engine.core.errors import AlgoritmoError, ConfigError, NetworkError, nearest
 from engine.core.knobs import Knobs, is_plugin, knobs_of
@@ -220,6 +220,7 @@ def set_defaults(live: Live, config: Config, card: Card | None = None) -> None:
         raise ConfigError.of(wrong)
     live.reset_to_defaults()
     live.set("tempo", config.clock.tempo)
+    live.set("clock.source", source_names().index(config.clock.source))
     live.set("mode", MODES.index(config.jam.mode))
     live.set("seed", config.jam.seed)
     if card is not None:

@@ -94,6 +94,9 @@ class Transport:
         if self.line.playing:
             self.rewind(frame)
             return
+        if self._source.start():
+            self._look(frame)
+            return
         line = self._on_bar_line(frame)
         count_in = self._count_in_bars * line.beats_per_bar
         one = max(line.beat + count_in, 0.0)  # a count-in that was left may have been the longer one
@@ -138,11 +141,17 @@ class Transport:
             line = line.in_metre(reading.metre, one)
         return line
 
-    def _go(self, frame: int, line: BeatTimeline) -> None:
+    def _go(self, frame: int, line: BeatTimeline, begins: float | None = None) -> None:
         self._before = line.metre
         line = replace(line, tempo_bpm=_tempo(self._source.read(frame, line.beat), line.metre), playing=True)
         ahead = max(self._start_frames, self._lead_in_beats * line.frames_per_beat)
-        self._publish(replace(line, frame=frame + ahead))
+        self._publish(replace(line, frame=frame + ahead if begins is None else max(begins, frame)))
+
+    def _enter(self, frame: int, reading: Reading) -> None:
+        """The source begins to play: without a count-in, at the frame that it names or as soon as may be."""
+        line = self._on_bar_line(frame)
+        one = max(line.beat, 0.0)
+        self._go(frame, replace(line, beat=one, began=one, bar_beat=one, bar=1), reading.begins)
 
     @property
     def stopped_at(self) -> float:
@@ -177,7 +186,10 @@ class Transport:
         reading = self._source.read(frame, beat)
         if reading.playing != self._source_plays:
             self._source_plays = reading.playing
-            (self.start if reading.playing else self.stop)(frame)
+            if reading.playing and not self.line.playing:
+                self._enter(frame, reading)
+            elif reading.playing is False:
+                self.stop(frame)
         if reading.at_once and frame > self.line.frame:
             self._turn(beat)
         elif not self.line.playing:

@@ -18,7 +18,7 @@ from engine.app import status
 from engine.app.services import Services
 from engine.app.status import for_player, line, of_chords, of_machine, summary
 from engine.app.supervisor import Supervisor
-from engine.control.status import Chords, NetworkFigures, Place, Snapshot, SoundFigures, Spread
+from engine.control.status import Beat, Chords, NetworkFigures, Place, Snapshot, SoundFigures, Spread
 from engine.core.config import Config, load
 from engine.core.messages import CLOCK, FEED_STATS, NETWORK_STATS
 from engine.feed.feed import Feed
@@ -234,3 +234,14 @@ def test_chords_stand_behind_what_a_player_needs_and_say_only_what_differs():
     assert words("Am", "F", "C") == ["Am, next F, it plays C"]
     assert words("Am", "Am", "") == ["Am"]
     assert " bpm | Am, next F | step " in line(replace(JAM, chords=Chords("Am", "F")))
+
+
+def test_the_line_says_how_it_is_with_the_players_beat():
+    stands = replace(PLACE, playing=False)
+    waiting = replace(JAM, place=stands, beat=Beat("follow", locked=False, waits=True))
+    assert line(waiting).startswith("trade waits for your beat, bar 12.3, 120 bpm | your beat is not found")
+    found = replace(JAM, beat=Beat("follow", locked=True, waits=False, heard_bpm=118.2, confidence=0.93))
+    assert "| your 118 bpm, 93 % sure |" in line(found)
+    lost = replace(found, beat=replace(found.beat, locked=False))
+    assert "| your 118 bpm, 93 % sure, on its own |" in line(lost)
+    assert "your" not in line(JAM)

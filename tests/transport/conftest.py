@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from engine.core.link import Values, Writer
 from engine.core.messages import BLOCK, TIMELINE
 from engine.core.parameters import Live, Registry
-from engine.transport.sources import Source
+from engine.transport.sources import Source, parameters
 from engine.transport.sources.internal import InternalSource
 from engine.transport.timeline import BeatTimeline
 from engine.transport.transport import Transport
@@ -29,7 +29,7 @@ class Loop:
     stops: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        registry = Registry(["bass"])
+        registry = Registry(["bass"], modes=parameters())
         self.live = Live(registry, Values(memoryview(bytearray(Values.size(len(registry)))), len(registry)))
         self.live.reset_to_defaults()
         self.live.set("tempo", self.tempo)

@@ -348,6 +348,9 @@ class Other:
     def take_parameters(self, frame: int) -> None:
         pass
 
+    def start(self) -> bool:
+        return False
+
     def read(self, frame: float, _beat: float) -> Reading:
         own = (frame - FIRST) * self.tempo / 60 / RATE + self.ahead
         return Reading(self.tempo, 4, 4, self.locked, beat=own, playing=self.playing)

@@ -9,8 +9,10 @@ import importlib
 import math
 from typing import NamedTuple, Protocol
 
+from engine.core.config import source_names
+from engine.core.link import Ring
 from engine.core.metre import Metre, of_code
-from engine.core.parameters import Live
+from engine.core.parameters import Live, Parameter, choice, trigger
 
 
 class Reading(NamedTuple):
@@ -25,6 +27,7 @@ class Reading(NamedTuple):
     until: float = math.inf  # the transport's beat at which it will answer otherwise, where it knows
     at_once: bool = False  # a change of tempo is not to wait for the next timestep
     groups: int = 0  # Metre.code
+    begins: float | None = None  # frame at which bar 1 is to begin, where it has just begun to play and knows
     metre_from: float | None = None  # the transport's beat at which the metre begins, on a bar line or not; None: a bar line
 
     @property
@@ -36,7 +39,8 @@ class Reading(NamedTuple):
 class Source(Protocol):
     """Answers where the beat is. Called in the block loop: it waits for nothing, and leaves numpy alone.
 
-    A file of this folder holds one, and `make(live, rate_hz, beats_per_bar)` that builds it; `clock.source` names the file.
+    A file of this folder holds one, and `make(live, rate_hz, heard)` that builds it; `clock.source` names the file. `heard` is
+    the ring of PLAYER_BEAT records.
     """
 
     def take_parameters(self, frame: int) -> None:
@@ -47,8 +51,47 @@ class Source(Protocol):
         """Return its answer for a frame, at which the transport has come to `beat`."""
         ...
 
+    def start(self) -> bool:
+        """The beat is to begin; return whether this source says by itself when: it then answers `playing`."""
+        ...
 
-def named(name: str, live: Live, rate_hz: float, beats_per_bar: int) -> Source:
-    """Return the source whose file has this name."""
-    source: Source = importlib.import_module(f"{__name__}.{name}").make(live, rate_hz, beats_per_bar)
-    return source
+
+def parameters() -> list[Parameter]:
+    """Return what can be turned of the sources while it plays."""
+    return [
+        choice("clock.source", source_names(), "internal", "Where the beat comes from; follow: from what you play"),
+        Parameter("clock.range", 0, 50, 20, "How far from the tempo it fell in at the band goes with you", "%"),
+        Parameter("clock.strength", 0, 1, 1, "How quickly the band goes with you; 0: it keeps the tempo it fell in at"),
+        Parameter("clock.patience", 0, 16, 4, "Bars it listens at most for your bar line before it falls in", kind="integer"),
+        trigger("clock.alone", "While it waits for your beat: begin at the set tempo"),
+    ]
+
+
+class Selected:
+    """The source that the parameter `clock.source` names at the moment; another takes over at the tempo of the one before."""
+
+    def __init__(self, live: Live, rate_hz: float, heard: Ring) -> None:
+        self._live = live
+        modules = [importlib.import_module(f"{__name__}.{name}") for name in source_names()]
+        self._sources: list[Source] = [module.make(live, rate_hz, heard) for module in modules]
+        self._chosen = int(live.get("clock.source"))
+        self._tempo_bpm = live.get("tempo")  # as it was answered last
+
+    def take_parameters(self, frame: int) -> None:
+        """All of them hear of it: none obeys later what was meant for another."""
+        chosen = int(self._live.get("clock.source"))
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self._live.set("tempo", round(self._tempo_bpm, 1))
+        for source in self._sources:
+            source.take_parameters(frame)
+
+    def read(self, frame: float, beat: float) -> Reading:
+        """Return what the chosen one answers."""
+        reading = self._sources[self._chosen].read(frame, beat)
+        self._tempo_bpm = reading.tempo_bpm
+        return reading
+
+    def start(self) -> bool:
+        """Ask the chosen one."""
+        return self._sources[self._chosen].start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from statistics import median
 
+from engine.core.link import Ring
 from engine.core.metre import of_choice
 from engine.core.parameters import Live
 from engine.transport.sources import Reading
@@ -44,8 +45,12 @@ class InternalSource:
         tempo_bpm = self._live.get("tempo") * (1 + NUDGE * nudge)
         return Reading(tempo_bpm, metre.numerator, metre.denominator, at_once=at_once, groups=metre.code)
 
+    def start(self) -> bool:
+        """It begins when it is told to."""
+        return False
 
-def make(live: Live, rate_hz: float, _beats_per_bar: int) -> InternalSource:
+
+def make(live: Live, rate_hz: float, _heard: Ring) -> InternalSource:
     """Return the source; its metre is the parameter's."""
     return InternalSource(live, rate_hz)
 

@@ -31,6 +31,10 @@ class VirtualSource:
     def take_parameters(self, frame: int) -> None:
         """Nothing moves a map."""
 
+    def start(self) -> bool:
+        """It begins when it is told to."""
+        return False
+
     def read(self, _frame: float, beat: float) -> Reading:
         """Return the tempo at the beat, and the metre that begins there or with the next timestep."""
         (_, tempo_bpm), (_, *now) = _entry(self._tempi, beat), _entry(self._metres, beat)

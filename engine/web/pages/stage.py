@@ -188,6 +188,12 @@ class Stage:
     def _status(self) -> dict[str, Any]:
         jam = snapshot(self._link, self._live)
         out: dict[str, Any] = {"clients": len(self.clients), "mode": jam.mode, "doing": jam.doing}
+        out["clock"] = {
+            "source": jam.beat.source,
+            "locked": jam.beat.locked,
+            "waits": jam.beat.waits,
+            "sure": jam.beat.confidence,
+        }
         if (place := jam.place) is not None:
             out |= {"playing": place.playing, "bar": place.bar, "beat": place.beat}
         if (sound := jam.sound) is not None:

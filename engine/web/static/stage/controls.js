@@ -8,9 +8,10 @@ import { choiceOf, controlOf, docOf, fromShare, nameOf, places, rounded, sorted,
 import { explorer, languages } from "./header.js";
 
 const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`);
+const CLOCK = ["source", "range", "strength", "patience", "alone"].map((word) => `clock.${word}`);
 const GROUPS = [
   ["together", ["mode", "rest", "bars", "takeover", "follow", "dynamics", "energy"]],
-  ["time", ["tempo", "metre", "metronome", ...TRANSPORT, "transport.nudge"]],
+  ["time", ["tempo", "metre", "metronome", ...TRANSPORT, "transport.nudge", ...CLOCK]],
   ["phrases", ["more", "forget", "phrase", "loop", "fills"]],
   ["key", ["key", "scale", "opening"]],
   ["groove", ["swing", "swung", "feel", "humanise"]],

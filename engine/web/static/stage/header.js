@@ -55,7 +55,7 @@ export class Header {
     const mode = modes[Math.round(values.mode)];
     const text = this.listening === undefined || !turns.includes(mode) ? named(mode) : turn(mode, this.listening);
     const all = [...modes.map(named), ...turns.flatMap((one) => [turn(one, false), turn(one, true)]), t("stopped")];
-    if (mode) inPlace($("mode-now"), this.playing === false ? t("stopped") : text, all);
+    if (mode) inPlace($("mode-now"), this.playing === false ? t(this.waits ? "waits" : "stopped") : text, [...all, t("waits")]);
     if (values.tempo) $("tempo").textContent = Math.round(values.tempo);
   }
 
@@ -63,6 +63,7 @@ export class Header {
   take(status) {
     this.status = status;
     this.listening = status.listening;
+    this.waits = status.clock?.waits;
     if (status.playing !== undefined && status.playing !== this.playing) {
       this.playing = status.playing;
       this.app.controls.showPlaying(status.playing);
