@@ -52,6 +52,7 @@ class Inputs:
         if (kick := self._inputs.get("kick")) is not None:
             kick.fill(1)
         self._imagined = np.zeros(card.slots, bool)  # what is chosen there is not played
+        self.decided = np.zeros(card.slots, np.float32)  # 1 where what is played is not to be moved
         self._alone = False  # whether nobody has played for long
         self._inner = np.zeros(card.slots, bool)  # ... and told to the network at the next step all the same
         self._chosen = np.zeros_like(self._now)  # by the network, what is imagined with it
@@ -73,6 +74,8 @@ class Inputs:
         self._imagined = (parts.his | mode.listening) & (mask < 0.5)
         self._inner = ~parts.own & mode.listening
         self.clamped[:] = np.maximum(mask, self._imagined)
+        mode.dictate(step, value, mask, inputs["x"][0])
+        self.decided[:] = np.maximum(mask, self.clamped)
         self._alone = parts.alone(step, mode)
         self.listen(step, position)
         if self._player is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.core.contract import HOLD, PLAY
 from engine.core.link import Link
-from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, PLAYER, WARNING
+from engine.core.messages import ALL_OFF, INFO, NOTE_OFF, NOTE_ON, PLAYER, WARNING
 from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
@@ -79,6 +79,7 @@ class Jam:
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
         self._step = Step(-1)  # the one that was chosen last
         self._position = 0  # of it, counted from bar 1
+        self._hinted = -1  # timestep of the last hint
         self._notes_of = list(zip(card.slot_tracks().tolist(), card.slot_pitches().tolist(), strict=True))  # track, pitch
         self.corrected = 0  # steps that were put right as they sounded
 
@@ -165,7 +166,7 @@ class Jam:
 
     def _chosen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What was chosen (S, C), what sounded a step before (S, C), and where the network did not choose (S,)."""
-        return self.runner.outputs["notes"][0], self.runner.inputs["x"][0], self._inputs.clamped
+        return self.runner.outputs["notes"][0], self.runner.inputs["x"][0], self._inputs.decided
 
     def correct(self, timeline: BeatTimeline, earliest_frame: float) -> None:
         """The player began a note in the step that sounds now: where what was chosen does not fit it, it is put right."""
@@ -228,6 +229,9 @@ class Jam:
             self.parts.begin(step)
         mode.advance(step, position)
         self.parts.advance(step, position, mode)
+        if mode.hint and self._hinted != step:
+            self._hinted = step
+            self._link.notice("network", INFO, mode.hint)
         if mode.answer_begins:
             self._patience.end()
         return mode

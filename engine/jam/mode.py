@@ -30,6 +30,7 @@ class Mode:
     leaves_track: ClassVar[bool] = False  # whether the player's track is left to him, see engine/jam/parts.py
 
     listening: bool = False  # whether the network only hears this timestep: what it chooses it imagines, unheard
+    hint: str = ""  # a sentence for the player, from this timestep on
     answer_begins: bool = False  # whether an answer is expected of the network from this timestep on, without more silence
 
     def __init__(self, card: Card, roll: Roll, live: Live) -> None:
@@ -63,3 +64,6 @@ class Mode:
         Unless a mode says otherwise his notes are clamped, as far as they are heard by now, and everything beside them is free.
         """
         mask[:] = value[:, PLAY]
+
+    def dictate(self, step: int, value: np.ndarray, mask: np.ndarray, sounding: np.ndarray) -> None:
+        """Fill in what the network is to play in a timestep, where `mask` is 0; `sounding` (S, C) a step before."""

@@ -18,7 +18,9 @@ _NEVER = 2**62  # end of a note that still sounds
 
 
 @dataclass(slots=True)
-class _Note:
+class PlayedNote:
+    """A note of a timestep, or of several."""
+
     slot: int
     pitch: int
     velocity: float  # 0..1
@@ -60,8 +62,8 @@ class Roll:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._player: list[_Note] = []
-        self._network: list[_Note] = []
+        self._player: list[PlayedNote] = []
+        self._network: list[PlayedNote] = []
         self._player_began: int | None = None
         self._player_ended: int | None = None
 
@@ -75,7 +77,7 @@ class Roll:
             return
         self.note_off(track, pitch, position)
         step = nearest(position)
-        self._notes(track).append(_Note(slot, pitch, velocity, position - step, step))
+        self._notes(track).append(PlayedNote(slot, pitch, velocity, position - step, step))
         if track == PLAYER:
             self._player_began = step if self._player_began is None else max(self._player_began, step)
 
@@ -102,12 +104,12 @@ class Roll:
             if note.end == _NEVER:
                 self._end(note, track, position)
 
-    def _end(self, note: _Note, track: int, position: float) -> None:
+    def _end(self, note: PlayedNote, track: int, position: float) -> None:
         note.end = max(note.begin + 1, nearest(position))
         if track == PLAYER:
             self._player_ended = max(self._player_ended or 0, note.end)
 
-    def _notes(self, track: int) -> list[_Note]:
+    def _notes(self, track: int) -> list[PlayedNote]:
         return self._player if track == PLAYER else self._network
 
     def forget_before(self, step: int) -> None:
@@ -127,7 +129,7 @@ class Roll:
         self._fill(self._player, step, out)
 
     @staticmethod
-    def _fill(notes: list[_Note], step: int, out: np.ndarray, heard_as: np.ndarray | None = None) -> None:
+    def _fill(notes: list[PlayedNote], step: int, out: np.ndarray, heard_as: np.ndarray | None = None) -> None:
         channels = out.shape[1]
         for note in notes:
             if not note.begin <= step < note.end:
@@ -152,6 +154,18 @@ class Roll:
     def player_silent_since(self) -> int | None:
         """The step in which the player's last note ended; None while he plays or before he ever did."""
         return None if self.player_sounds else self._player_ended
+
+    def player_notes(self, step: int) -> list[PlayedNote]:
+        """The player's notes that began in a timestep; their ends may still be to come."""
+        return [n for n in self._player if n.begin == step]
+
+    def player_slots(self) -> list[int]:
+        """Slots in which his notes are heard."""
+        return sorted(set(self._slot_of[PLAYER].values()))
+
+    def player_slot(self, pitch: int) -> int:
+        """The slot in which a pitch of his is heard."""
+        return self._slot_of[PLAYER][min(max(pitch, 0), 127)]
 
     @property
     def player_sounds(self) -> bool:
