@@ -79,7 +79,6 @@ class Jam:
         self._triggers = {name: live.get(name) for name in ("panic", "reset")}
         self._step = Step(-1)  # the one that was chosen last
         self._position = 0  # of it, counted from bar 1
-        self._hinted = -1  # timestep of the last hint
         self._notes_of = list(zip(card.slot_tracks().tolist(), card.slot_pitches().tolist(), strict=True))  # track, pitch
         self.corrected = 0  # steps that were put right as they sounded
 
@@ -229,8 +228,7 @@ class Jam:
             self.parts.begin(step)
         mode.advance(step, position)
         self.parts.advance(step, position, mode)
-        if mode.hint and self._hinted != step:
-            self._hinted = step
+        if mode.hint:
             self._link.notice("network", INFO, mode.hint)
         if mode.answer_begins:
             self._patience.end()

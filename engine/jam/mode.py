@@ -30,7 +30,7 @@ class Mode:
     leaves_track: ClassVar[bool] = False  # whether the player's track is left to him, see engine/jam/parts.py
 
     listening: bool = False  # whether the network only hears this timestep: what it chooses it imagines, unheard
-    hint: str = ""  # a sentence for the player, from this timestep on
+    hint: str = ""  # a sentence for the player, once
     answer_begins: bool = False  # whether an answer is expected of the network from this timestep on, without more silence
 
     def __init__(self, card: Card, roll: Roll, live: Live) -> None:

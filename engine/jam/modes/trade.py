@@ -39,6 +39,7 @@ class Trade(Mode):
     _turn: int | None = None  # number of the turn by bars; none before the first
     _motif: Motif | None = None  # of the phrase that is answered
     _phrase_began: int | None = None  # timestep of the first note since it listens
+    _hinted = False  # whether he was told in this turn
 
     def __init__(self, card: Card, roll: Roll, live: Live) -> None:
         super().__init__(card, roll, live)
@@ -60,7 +61,7 @@ class Trade(Mode):
         self.listening = listening
         self._turn_began = step
         self._phrase.clear()
-        self._phrase_began = None
+        self._phrase_began, self._hinted = None, False
 
     def _planned(self, step: int) -> Motif | None:
         """How the phrase that was heard is answered from timestep `step` on; None where it was none."""
@@ -110,7 +111,8 @@ class Trade(Mode):
                 self._phrase[at] = begun
                 self._phrase_began = at if self._phrase_began is None else self._phrase_began
         began, bars = self._phrase_began, self.live.get("bars")
-        if began is not None and not bars and step - began == HINT_BARS * self.steps_per_bar:
+        if began is not None and not bars and not self._hinted and step - began >= HINT_BARS * self.steps_per_bar:
+            self._hinted = True
             self.hint = f"trade: no rest is heard to answer in; rest for {self.live.get('rest'):g} beats, or take turns by bars"
 
     def dictate(self, step: int, value: np.ndarray, mask: np.ndarray, sounding: np.ndarray) -> None:
