@@ -25,6 +25,7 @@ from engine.transport.timeline import TimelineReader
 LARGEST = 1e300  # number that is looked at; no range goes so far
 MOST_CONTROLS = 1024  # whose position is remembered, for triggers
 GUESSES_HZ, GUESSES_BURST = 20.0, 20.0  # for unknown names: each compares with all there are
+CHARTS_HZ, CHARTS_BURST = 4.0, 16.0  # charts that are read
 
 Status = Literal["done", "clamped", "idle", "unknown", "refused"]
 
@@ -70,6 +71,7 @@ class Commands:
         }
         self._high: dict[tuple[str, str], bool] = {}  # by control and trigger: whether it was past the middle
         self._guesses = Bucket(GUESSES_HZ, GUESSES_BURST)
+        self._charts = Bucket(CHARTS_HZ, CHARTS_BURST)
 
     def do(self, kind: str, name: str, value: object = None, source: str = "") -> Outcome:
         """Follow one order. Never raises.
@@ -129,6 +131,8 @@ class Commands:
             return Outcome("refused", name, reason="no chart can be given here")
         if not isinstance(value, str):
             return Outcome("refused", name, reason="a chart is a text: | C | G7 | Am F |")
+        if not self._charts.take(time.monotonic()):
+            return Outcome("refused", name, reason="too many charts at once")
         line = TimelineReader(self._link["timeline"]).now()
         _, faults = read(value, Metre().beats if line is None else line.metre.beats)
         if faults:

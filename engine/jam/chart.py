@@ -184,7 +184,8 @@ def _beats(
             try:
                 before = parse(word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD - 3] + "...")
             except ValueError as error:
-                faults.append(f"{where}bar {bar}: {error}")
+                said = any(" is no chord " in fault for fault in faults)  # what is understood is told once
+                faults.append(f"{where}bar {bar}: {str(error).split(';')[0] if said else error}")
                 continue
         found += [before] * beats
     return found

@@ -317,7 +317,7 @@ def measured(arguments: Any) -> None:
 def follows(path: Path, chords: list[Chord], how: str, from_bar: int) -> dict[str, float | int | None]:
     """The four measures of a session.mid to a player who begins a bar with each chord."""
     tracks = _notes(path)
-    off = round(min(begin for begin, _, _ in tracks["player"]))
+    off = _begun(tracks["player"], chords, how)
     count = dict.fromkeys(("down", "root", "sounding", "new", "notes", "in_chord", "bars", "no_kick"), 0)
     for bar in range(from_bar, len(chords)):
         of, at = chords[bar], off + 4 * bar
@@ -350,6 +350,17 @@ def follows(path: Path, chords: list[Chord], how: str, from_bar: int) -> dict[st
         "bar_new": share("in_chord", "notes"),
         "no_kick": share("no_kick", "bars"),
     }
+
+
+def _begun(played: list[tuple[float, float, int]], chords: list[Chord], how: str) -> int:
+    """Return the beat of the file on which the player's first bar begins; a note of his may have been lost."""
+    there = {(round(4 * begin), pitch) for begin, _, pitch in played}
+    wanted = [(4 * bar + at, pitch) for bar, of in enumerate(chords) for at, _, pitch in PLAYED[how](of)]
+
+    def found(off: int) -> int:
+        return sum((round(4 * (off + at)), pitch) in there for at, pitch in wanted)
+
+    return max(range(round(max(begin for begin, _, _ in played))), key=found)
 
 
 def _notes(path: Path) -> dict[str, list[tuple[float, float, int]]]:
@@ -418,7 +429,8 @@ def bars(arguments: Any) -> None:
             shutil.copy(jam.session / "session.mid", arguments.dump / "live.mid")
             shutil.copy(out / "session.mid", arguments.dump / "render.mid")
         there = follows(out / "session.mid", chords, arguments.how, 2 * len(loop))
-    print(json.dumps({"live": here, "render": there, "late_steps": late_steps, "machine_late": late.machine_late}, indent=1))  # noqa: T201
+    told = {"live": here, "render": there, "late_steps": late_steps, "kept": jam.report["chosen_again"]["kept"]}
+    print(json.dumps(told | {"machine_late": late.machine_late}, indent=1))  # noqa: T201
 
 
 def main() -> None:

@@ -11,6 +11,9 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `values` | parameters that were changed, from anywhere |
 | JSON `status` | twice a second: how it goes |
 | JSON `allowed` | the answer to a token |
+| JSON `chords` | names of the chord that is `heard`, `expected` a beat later and `played` by the band, as they sound |
+| JSON `chart` | the chart that is played by: `text`, `bars`, `origin`, quarters of a `bar`, `loop_bars` where he repeats another length |
+| JSON `refused` | a chart that cannot be read: `text` says what is wrong |
 | JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
 | binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
 
@@ -19,6 +22,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | `{"set": {"tempo": 120}}` | parameters |
 | `{"fire": "panic"}` | a trigger |
 | `{"transport": "start"}` | start, stop, continue, rewind, tap |
+| `{"chart": "| C | G7 | Am F |"}` | play by these chords; an empty text: by ear again |
 | `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pressure, pitch bend |
 | `{"sound": true}` | send the sound as well, or no longer |
 | `{"token": "..."}` | may it change things, where the page is open to the network |
@@ -40,6 +44,8 @@ from engine import __version__
 from engine.control.commands import Commands
 from engine.control.status import snapshot
 from engine.core.link import Reader
+from engine.core.messages import CHORD, NEXT_CHORD, PLAYED_CHORD
+from engine.jam.chords import of_code
 from engine.jam.modes import CLASSES, MODES
 from engine.transport.timeline import TimelineReader
 from engine.web import frames
@@ -53,6 +59,9 @@ WATCH_S = 0.05  # how often, while somebody looks, the parameters are compared w
 STATUS_S = 0.5
 SOUND_S = 0.02  # how often, while somebody listens, sound is sent
 PAST_BYTES = 4_000_000  # of earlier steps sent to a page that opens
+LONGEST_REFUSAL = 1200  # characters of what is said of a chart
+ORIGINS = ("configured", "typed", "kept", "nothing")  # of a chart, as the page is told
+CHORDS = {CHORD: "heard", NEXT_CHORD: "expected", PLAYED_CHORD: "played"}  # by the kind of the EVENT
 LARGE = 20_000  # values a step above which a page that does not say gets u8
 
 
@@ -66,7 +75,7 @@ class Stage:
         self.guard = around.guard
         self.clients: dict[int, Client] = {}
         self._link, self._live = around.link, around.live
-        self._commands = Commands(around.live)
+        self._commands = Commands(around.live, around.link)
         self._timeline = TimelineReader(around.link["timeline"])
         self._encoder = Encoder(around.card)
         self._keyboards = Keyboards(around.link.writer("keys"))
@@ -75,6 +84,9 @@ class Stage:
         self._sound: asyncio.Task[None] | None = None
         self._told = around.live.snapshot()  # values of the parameters as every browser knows them
         self._generation = around.live.generation  # of the parameters that they know
+        jam = snapshot(around.link, around.live).chords
+        self._chords = {"heard": jam.heard, "expected": jam.expected, "played": jam.played}  # as they sounded last
+        self._charts_told = around.link["chart"].count
         self._last: int | None = None  # number of the step that sounded last
 
     # What sounded, on its way to the browsers.
@@ -93,12 +105,24 @@ class Stage:
 
     def notes(self, events: np.ndarray) -> None:
         """Give EVENT records of what began or ended to sound to every browser."""
-        if not self.clients or not len(events):
+        if not len(events):
+            return
+        self._hear_chords(events)
+        if not self.clients:
             return
         line = self._timeline.now()
         packed = [frames.note(e, line.place(line.beat_at(float(e["frame"]))) if line else 0.0) for e in events]
         for client in self.clients.values():
             client.add_notes(packed)
+
+    def _hear_chords(self, events: np.ndarray) -> None:
+        told = events[np.isin(events["kind"], list(CHORDS))]
+        for kind, root, quality in told[["kind", "pitch", "velocity"]].tolist():
+            of = of_code(root, quality)
+            self._chords[CHORDS[kind]] = "" if of is None else of.name
+        if len(told):
+            for client in self.clients.values():
+                client.tell("chords", **self._chords)
 
     def futures(self, record: np.void) -> None:
         """Give what may follow the step that sounds to every browser."""
@@ -156,6 +180,8 @@ class Stage:
             "parameters": [p.describe() for p in self._live.registry],
             "values": {p.id: self._live.get(p.id) for p in self._live.registry},
             "may_change": client.may_change,
+            "chords": dict(self._chords),
+            "chart": self._chart(),
             "recorded": self.recorded,
             "rate_hz": float(clock["rate_hz"]) if clock is not None and self._has_sound else 0.0,
         }
@@ -172,7 +198,21 @@ class Stage:
                     client.tell("status", **status)
             await asyncio.sleep(WATCH_S)
 
+    def _chart(self) -> dict[str, Any]:
+        record = self._link["chart"].latest()
+        if record is None:
+            return {"text": "", "bars": [], "origin": ORIGINS[0], "loop_bars": 0, "bar": 4}
+        text, beats = record["text"].decode(), max(int(record["beats"]), 1)
+        bars = [bar.strip() for bar in text.strip("| ").split("|")] if text else []
+        loop_bars, line = int(record["loop_beats"]) / beats, self._timeline.now()
+        bar = beats if line is None else line.metre.bar
+        return {"text": text, "bars": bars, "origin": ORIGINS[int(record["origin"])], "loop_bars": loop_bars, "bar": bar}
+
     def _tell_changes(self) -> None:
+        if self._link["chart"].count != self._charts_told:
+            self._charts_told = self._link["chart"].count
+            for client in self.clients.values():
+                client.tell("chart", **self._chart())
         values = self._live.snapshot()
         if self._live.generation != self._generation:
             self._generation = self._live.generation
@@ -236,6 +276,8 @@ class Stage:
             self._order(client, "trigger", name)
         if isinstance(word := order.get("transport"), str):
             self._order(client, "transport", word)
+        if "chart" in order:
+            self._play_by(client, order["chart"])
         if (message := valid(order.get("midi"))) is not None:
             self._keyboards.play(client.number, message)
 
@@ -252,6 +294,12 @@ class Stage:
         outcome = self._commands.do(kind, name, value, f"page {client.number}")
         if text := self._commands.explain(outcome):
             client.tell("said", id=name[:64], text=text[:200])
+
+    def _play_by(self, client: Client, text: object) -> None:
+        """Play by a chart; say what is wrong with one that cannot be read."""
+        outcome = self._commands.do("chart", "chart", text, f"page {client.number}")
+        if not outcome.is_done:
+            client.tell("refused", text=outcome.reason[:LONGEST_REFUSAL])
 
     def _listen(self, client: Client, wanted: bool) -> None:
         client.listens = wanted

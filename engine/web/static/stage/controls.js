@@ -12,7 +12,7 @@ const CLOCK = ["source", "range", "strength", "patience", "alone"].map((word) =>
 const GROUPS = [
   ["together", ["mode", "rest", "bars", "takeover", "follow", "dynamics", "energy"]],
   ["time", ["tempo", "metre", "metronome", ...TRANSPORT, "transport.nudge", ...CLOCK]],
-  ["phrases", ["more", "forget", "phrase", "loop", "fills"]],
+  ["phrases", ["more", "forget", "keep", "phrase", "loop", "fills"]],
   ["key", ["key", "scale", "opening"]],
   ["groove", ["swing", "swung", "feel", "humanise"]],
   ["choices", ["temperature", "density", "futures"]],

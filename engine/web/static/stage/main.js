@@ -12,6 +12,7 @@ import { Likeness } from "../lib/likeness.js";
 import { Net } from "../lib/net.js";
 import { Why } from "../lib/why.js";
 import { readAddress, takeToken, writeAddress } from "./address.js";
+import { Chords } from "./chords.js";
 import { Controls } from "./controls.js";
 import { Header } from "./header.js";
 import { Idle } from "./idle.js";
@@ -48,6 +49,7 @@ class App {
     this.header = new Header(this);
     this.sound = new Sound(this);
     this.keys = new Keys(this);
+    this.chords = new Chords(this);
     this.controls = new Controls(this, $("controls"));
     this.walk = new Walk(this, $("walk"));
     this.idle = new Idle(this, $("asked"));
@@ -58,6 +60,7 @@ class App {
   async start() {
     await Promise.all([loadPalette(), this.speak(preferred(location.search, choice.get(), navigator.languages))]);
     this.keys.mount($("dock"));
+    this.chords.mount($("dock"));
     this.wire();
     this.connect();
     requestAnimationFrame((now) => this.draw(now));
@@ -117,6 +120,9 @@ class App {
       this.controls.build(parameters, this.values);
     });
     feed.on("status", (status) => this.header.take(status));
+    feed.on("chords", (names) => this.chords.take(names));
+    feed.on("chart", (chart) => this.chords.takeChart(chart));
+    feed.on("refused", (refused) => this.chords.refuse(refused));
     feed.on("allowed", ({ may_change }) => this.allow(may_change, true));
     feed.on("step", (frame) => this.step(frame));
     feed.on("notes", (notes) => this.keys.hear(notes));
@@ -172,6 +178,7 @@ class App {
     if (token) this.send({ token });
     this.kiosk?.restart();
     this.header.words();
+    this.chords.hello(hello);
     this.selected = this.neuronHere(this.selected);
     if (this.sound.on) this.send({ sound: true });
     this.allow(hello.may_change);
@@ -236,6 +243,7 @@ class App {
   // What stands around the view: the controls and the piano.
   build() {
     this.controls.build(this.parameters, this.values);
+    this.chords.build();
     this.keys.built = "";
     this.keys.build();
   }
@@ -258,6 +266,7 @@ class App {
     this.clock.step(frame.beat, frame.tempo, now);
     if (!this.past) this.current?.step(frame);
     this.header.beat(frame);
+    this.chords.step(frame);
   }
 
   // Compare what came with what came before: of a long past a little at each frame, so that no picture waits for it.
@@ -357,7 +366,7 @@ class App {
     };
     $("mode-now").onclick = () => this.toggleControls(true);
     addEventListener("keydown", (event) => {
-      if (event.target instanceof HTMLInputElement && event.target.type === "number") return;
+      if (event.target instanceof HTMLInputElement && ["number", "text"].includes(event.target.type)) return;
       if (event.ctrlKey || event.metaKey || event.altKey || !this.net) return;
       const view = VIEWS[Number(event.key) - 1];
       if (this.names.includes(view)) this.show(view);
