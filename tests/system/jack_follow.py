@@ -409,6 +409,7 @@ def bars(arguments: Any) -> None:
             play(the.stage, chords, arguments.how, period)
             late, late_steps = the.late(), jam.report["late_steps"] - before
             jam.end()
+            kept = jam.report["chosen_again"]["kept"]
             here = follows(jam.session / "session.mid", chords, arguments.how, 2 * len(loop))
         write(the.folder / "in.mid", chords, arguments.how, arguments.tempo)
         out = the.folder / "render"
@@ -429,7 +430,7 @@ def bars(arguments: Any) -> None:
             shutil.copy(jam.session / "session.mid", arguments.dump / "live.mid")
             shutil.copy(out / "session.mid", arguments.dump / "render.mid")
         there = follows(out / "session.mid", chords, arguments.how, 2 * len(loop))
-    told = {"live": here, "render": there, "late_steps": late_steps, "kept": jam.report["chosen_again"]["kept"]}
+    told = {"live": here, "render": there, "late_steps": late_steps, "kept": kept}
     print(json.dumps(told | {"machine_late": late.machine_late}, indent=1))  # noqa: T201
 
 

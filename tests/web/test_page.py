@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.core.messages import KEY
+from engine.core.messages import CHORD, KEY, NEXT_CHORD, NOTHING_TO_KEEP, PLAYED_CHORD, PLAYER, TYPED
 from engine.web.files import STATIC
 from tests.web.chromium import DESK, PHONE, VIEWS, bands, colours, keys_of, planes, slow_bands, until, wait_for
 from tests.web.stand import MadeUp, Network, Stand, card_of
@@ -437,6 +437,37 @@ def test_parameters_mode_panic_and_reset(look, stands):
     stand.call(lambda: live.set("tempo", 90))  # from elsewhere
     until(page, "document.querySelector('#p-tempo').parentElement.querySelector('output').textContent === '90 bpm'")
     assert page.inner_text("#mode-now") == "solo"
+
+
+def test_chords_and_the_chart_stand_above_the_piano_where_it_is_typed_and_kept(look, stands):
+    stand = bands(stands)
+    page = look(stand, "?lang=en")
+    link = stand.desk.link
+    assert page.inner_text(".chart") == "by ear"
+    stand.desk.event(0, CHORD, PLAYER, 9, 2)
+    stand.desk.event(0, NEXT_CHORD, PLAYER, 5, 1)
+    stand.desk.event(0, PLAYED_CHORD, PLAYER, 0, 1)
+    until(page, "document.querySelector('.chord.played').classList.contains('other')")
+    assert page.locator(".chord b").all_inner_texts() == ["Am", "F", "C"]
+    assert page.locator(".chords .chip, .chord, .chart").evaluate_all("all => all.every((node) => node.dataset.why)")
+    page.click("#chart-edit")
+    page.keyboard.type("| C | H |")  # no key of the piano, and no other view
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('.chart-said').textContent.includes(\"bar 2: 'H' is no chord\")")
+    page.fill("#chart-text", "| C | G7 |")
+    page.click("#chart-play")
+    wait_for(page, lambda: link["charts"].count == 1)
+    record = link["charts"].latest()
+    record["beats"], record["origin"] = 4, TYPED
+    stand.call(lambda: link.writer("chart").push(record))  # the network has taken it up
+    until(page, "document.querySelectorAll('.chart li').length === 2 && document.querySelector('.chart .here')")
+    assert page.locator(".chart-form").is_hidden()
+    page.click("#chart-keep")
+    wait_for(page, lambda: stand.desk.live.get("keep") == 1)
+    record["origin"] = NOTHING_TO_KEEP
+    stand.call(lambda: link.writer("chart").push(record))
+    until(page, "document.getElementById('note').textContent.startsWith('Nothing comes round yet')")
+    assert not any(key["size"] for key in stand.keys.read())
 
 
 def test_a_watcher_plays_nothing_and_the_token_opens_it(look, stands):

@@ -16,7 +16,7 @@ from aiohttp import ClientSession, WSMsgType
 
 from engine.core.config import Web
 from engine.core.errors import ConfigError
-from engine.core.messages import BLOCK, FUTURE_STEPS, NOTE_ON, PLAYER
+from engine.core.messages import BLOCK, CHORD, EVENT, FUTURE_STEPS, NEXT_CHORD, NOTE_ON, PLAYED_CHORD, PLAYER
 from engine.core.parameters import Live, Parameter, Registry
 from engine.midi.channels import Channels
 from engine.midi.inputs import KeysInput
@@ -766,3 +766,41 @@ def test_aiohttp_is_not_loaded_before_the_server_starts():
 
     code = "import engine.web.site, sys; sys.exit(any(m.split('.')[0] == 'aiohttp' for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_chords_and_chart_are_told_as_they_sound_and_a_chart_is_typed_or_refused():
+    async def scenario():
+        async with evening() as (stage, session):
+            desk = stage.desk
+            chord = np.zeros(3, EVENT)
+            chord["kind"], chord["track"] = [CHORD, NEXT_CHORD, PLAYED_CHORD], PLAYER
+            chord["pitch"], chord["velocity"] = [9, 5, 0], [2, 1, 0]
+            stage.stage.notes(chord)  # nobody is there yet
+            ws = await stage.join(session)
+            hello = await text(ws, "hello")
+            assert hello["chords"] == {"heard": "Am", "expected": "F", "played": ""}
+            assert hello["chart"]["bars"] == []
+            chord["pitch"], chord["velocity"] = [5, 7, 5], [1, 1, 1]
+            stage.stage.notes(chord)
+            assert await text(ws, "chords") == {"kind": "chords", "heard": "F", "expected": "G", "played": "F"}
+            asked = desk.link["charts"].reader(0)
+            await ws.send_json({"chart": "|: C | G7 :|"})
+            await stage.until(lambda: asked.is_behind())
+            record = asked.read()[0]
+            assert record["text"] == b"|: C | G7 :|"
+            record["text"], record["beats"], record["origin"], record["loop_beats"] = b"| C | G7 | C | G7 |", 4, 1, 12
+            desk.link.writer("chart").push(record)  # the network has taken it up
+            chart = await text(ws, "chart")
+            assert (chart["bars"], chart["origin"], chart["loop_bars"], chart["bar"]) == (["C", "G7", "C", "G7"], "typed", 3, 4)
+            for wrong in ("| C | H |", 5, "C " * 2001):
+                await ws.send_json({"chart": wrong})
+                refused = await text(ws, "refused")
+                assert refused["text"]
+                assert len(refused["text"]) <= 1200
+            for _ in range(40):  # each has to be read
+                await ws.send_json({"chart": "C"})
+            await ws.send_json({"chart": "H"})
+            assert (await text(ws, "refused"))["text"] == "too many charts at once"
+            assert desk.link["charts"].count < 24
+
+    run(scenario)

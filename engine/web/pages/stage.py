@@ -12,7 +12,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `status` | twice a second: how it goes |
 | JSON `allowed` | the answer to a token |
 | JSON `chords` | names of the chord that is `heard`, `expected` a beat later and `played` by the band, as they sound |
-| JSON `chart` | the chart that is played by: `text`, `bars`, `origin`, quarters of a `bar`, `loop_bars` where he repeats another length |
+| JSON `chart` | what is played by: `text`, `bars`, `origin`, quarters of a `bar`, `loop_bars` of another loop that he plays |
 | JSON `refused` | a chart that cannot be read: `text` says what is wrong |
 | JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
 | binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |

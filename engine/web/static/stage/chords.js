@@ -156,9 +156,10 @@ export class Chords {
     const { line, chart } = this;
     if (!line) return;
     const longest = Math.max(0, ...chart.bars.map((words) => words.length));
-    const each = Math.min(Math.max(BAR_EM.letter * longest + BAR_EM.edges, BAR_EM.least), BAR_EM.most);
-    line.style.setProperty("--bar", `${each}em`);
     const em = parseFloat(getComputedStyle(line).fontSize) || 15;
+    const most = Math.min(BAR_EM.most, line.clientWidth / em / 2); // two at least, shortened on a phone
+    const each = Math.max(Math.min(BAR_EM.letter * longest + BAR_EM.edges, most), BAR_EM.least);
+    line.style.setProperty("--bar", `${each}em`);
     const shown = shownBars(chart.bars, this.beat, chart.bar || 4, roomFor(line.clientWidth, each * em));
     const key = JSON.stringify(shown);
     if (!anew && key === this.drawn) return;
