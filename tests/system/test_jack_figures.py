@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import mido
 import numpy as np
 import pytest
 
-from tests.system import jack_grid, jack_kill, jack_latency, jack_soak
+from engine.jam.chords import parse
+from tests.system import jack_follow, jack_grid, jack_kill, jack_latency, jack_soak
 from tests.system.jack_stand import Late
 from tests.system.rig import RATE, ROOT, need, need_portaudio, wait_for
 
@@ -121,6 +125,66 @@ def test_growth_counts_after_the_first_minute():
     assert jack_soak.growth_mb(samples) == 1.5
     assert jack_soak.growth_mb(samples[:2]) == 40.0  # too short a run: from its beginning
     assert samples[3].shares(samples[2]) == {"audio": 0.1, "feed": 0.0}
+
+
+def tones(name: str, begin: int, end: int, length: int) -> np.ndarray:
+    """Return the marker's tones of a chord, from one frame to another."""
+    t = np.arange(length)
+    hz = [jack_follow.LOWEST_HZ + jack_follow.APART_HZ * of for of in parse(name).tones]
+    return sum(0.05 * np.sin(2 * np.pi * f * t / RATE) for f in hz) * ((t >= begin) & (t < end))
+
+
+def test_a_band_that_is_put_right_is_heard_to_begin_and_to_end():
+    length, at = 2 * RATE, RATE
+    sound = tones("C", 0, at + 300, length) + tones("F#", at + 240, length, length)
+    began, ended, unheard = jack_follow.notes_put_right(sound, 0, [parse("C"), parse("F#")], [0, at])
+    assert began == pytest.approx([5.0], abs=1)
+    assert ended == pytest.approx([6.25], abs=1)
+    assert unheard == 0
+    still = tones("C", 0, length, length)
+    assert jack_follow.notes_put_right(still, 0, [parse("C"), parse("F#")], [0, at]) == ([], [], 1)
+
+
+def test_a_jump_by_itself_is_a_click_and_a_steep_wave_is_none():
+    period = RATE / 2
+    sound = np.sin(2 * np.pi * 2000 * np.arange(8 * RATE) / RATE) * np.linspace(0.2, 0.4, 8 * RATE)
+    places = [round(n * period) for n in range(5, 11)]
+    smooth = jack_follow.clicks(sound, places, period, 0)
+    assert smooth.alone_largest < 0.01
+    sound[places[2] + 100 :] += 0.2
+    clicked = jack_follow.clicks(sound, places, period, 0)
+    assert clicked.alone_largest > 0.1
+
+
+def test_the_four_measures_are_those_of_a_band_in_the_player_s_chords(tmp_path: Path):
+    chords = [parse(name) for name in ("C", "G", "Am", "F")] * 3
+    file = mido.MidiFile(ticks_per_beat=480)
+
+    def add(name: str, notes: list[tuple[float, float, int]]) -> None:
+        timed = sorted([(b, 1, p) for b, _, p in notes] + [(e, 0, p) for _, e, p in notes])
+        track, now = mido.MidiTrack([mido.MetaMessage("track_name", name=name)]), 0
+        for beat, on, pitch in timed:
+            track.append(mido.Message("note_on" if on else "note_off", note=pitch, time=round(480 * beat) - now))
+            now = round(480 * beat)
+        file.tracks.append(track)
+
+    off = 13
+    played = [(off + 4 * n + b, off + 4 * n + b + d, p) for n, of in enumerate(chords) for b, d, p in jack_follow.block(of)]
+    add("player", played[1:])  # his first note was lost
+    add("bass", [(off + 4 * n, off + 4 * n + 1, 36 + (of.root if n % 2 else 1)) for n, of in enumerate(chords)])
+    add("pad", [(off + 4 * n, off + 4 * n + 4, 60 + of.root) for n, of in enumerate(chords)])
+    add("drums", [(off + 4 * n, off + 4 * n + 0.5, 36) for n in range(1, 12, 4)])
+    file.save(tmp_path / "session.mid")
+    found = jack_follow.follows(tmp_path / "session.mid", chords, "chords", 4)
+    assert (found["bass_root"], found["downbeats"], found["no_kick"]) == (0.5, 8, 0.75)
+    assert 0.5 < found["beat1_new"] < 1
+
+
+def test_the_metronome_s_beat_is_foretold_from_the_clicks_heard():
+    metronome = jack_follow.Metronome(SimpleNamespace(heard=[]))
+    metronome.beats = [(1000 + 25714 * n + (n % 3) * 20, n % 4 == 0) for n in range(9)]
+    assert metronome.after(1, 25714) == pytest.approx(1000 + 25714 * 9 + 20, abs=20)
+    assert all(len(of.tones & before.tones) <= 1 for before, of in pairwise(jack_follow.surprises(40, 3)))
 
 
 @pytest.mark.system
