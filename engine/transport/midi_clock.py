@@ -1,0 +1,120 @@
+"""What a MIDI clock says of the beat: 24 ticks to a quarter note, that come early and late.
+
+Runs on: audio process. A straight line is fitted to the last ticks: to the last 96 while the tempo is steady, to fewer where it
+is not, down to 16, which is seen by how the ticks bend away from the line. A tick that seems to be lost is only believed to be
+when the next one confirms it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+PER_BEAT = 24
+WINDOWS = (16, 32, 64, 96)  # ticks
+BENDS = 2.2  # times the jitter by which ticks may lie on a curve, before fewer of them are taken
+LEANS = 2.1  # ... and by which the last ones may lie off the line
+LAST = 8  # ticks that are looked at for that
+LEARNS = 0.02  # of the jitter, from tick to tick
+LOST = 1.6  # intervals after which a tick is suspected to be missing
+GONE_S = 1.0  # so long without a tick, the clock is gone
+FIRST_JITTER_S = 1e-3
+
+
+class MidiClock:
+    """Follows ticks: `tick` with the time of each; then `beat_at` and `tempo_bpm`.
+
+    Beats are counted from the first tick after `restart`.
+    """
+
+    def __init__(self) -> None:
+        self._jitter_s = FIRST_JITTER_S
+        self.restart(0.0)
+
+    def restart(self, beat: float) -> None:
+        """The next tick is this beat: a start, a continue, a song position."""
+        self._ticks: deque[tuple[int, float]] = deque(maxlen=WINDOWS[-1])  # number and time
+        self._number = round(beat * PER_BEAT)  # of the next tick
+        self._suspected = 0  # ticks that may be missing before the last one
+        self._line: tuple[float, float, float] | None = None  # number, its time, seconds of a tick
+        self._trusted: tuple[float, float, float] | None = None  # the line before a tick that came suspiciously late
+
+    def tick(self, time_s: float) -> None:
+        """A tick came. Times that go back are taken for the last one's."""
+        if self._ticks and time_s - self._ticks[-1][1] > GONE_S:
+            self._begin_anew()
+        time_s = max(time_s, self._ticks[-1][1]) if self._ticks else time_s
+        self._count_lost(time_s)
+        self._ticks.append((self._number, time_s))
+        self._number += 1
+        self._fit()
+
+    def _begin_anew(self) -> None:
+        """It was gone for a while: what was before tells nothing of the tempo."""
+        self._ticks.clear()
+        self._suspected, self._trusted = 0, None
+
+    def _count_lost(self, time_s: float) -> None:
+        """See whether ticks are missing before this one."""
+        if self._line is None or len(self._ticks) < WINDOWS[0]:
+            return
+        number, at, period = self._trusted or self._line
+        ahead = round((time_s - at) / period + number - self._number)  # ticks by which it comes later than it should
+        if self._suspected and ahead >= self._suspected:
+            # The one before came late by whole ticks and this one does, too: it was not the jitter.
+            last_number, last_time = self._ticks.pop()
+            self._ticks.append((last_number + self._suspected, last_time))
+            self._number += self._suspected
+            self._suspected, self._trusted = 0, None
+        elif ahead > LOST - 1:
+            self._suspected, self._trusted = ahead, self._line
+        else:
+            self._suspected, self._trusted = 0, None
+
+    def _fit(self) -> None:
+        if len(self._ticks) < 2:
+            self._line = None if self._line is None else (self._ticks[-1][0], self._ticks[-1][1], self._line[2])
+            return
+        ticks = np.asarray(self._ticks)
+        found = None
+        for window in WINDOWS:
+            window = min(window, len(ticks))
+            number, times = ticks[-window:, 0], ticks[-window:, 1]
+            off = number - number.mean()
+            period = float(off @ (times - times.mean()) / (off @ off))
+            at = float(times.mean() + period * (number[-1] - number.mean()))
+            rest = times - (at + period * (number - number[-1]))
+            if found is None:
+                if window >= WINDOWS[0]:
+                    self._jitter_s += LEARNS * (float(rest.std()) - self._jitter_s)
+            elif self._bends(off, rest):
+                break
+            found = (float(number[-1]), at, max(period, 1e-4))
+            if window == len(ticks):
+                break
+        self._line = found
+
+    def _bends(self, off: np.ndarray, rest: np.ndarray) -> bool:
+        """Whether what is left of the ticks beside a line is more than their jitter."""
+        curve = off * off - (off * off).mean()
+        bent = abs(float(curve @ rest)) / math.sqrt(float(curve @ curve))
+        leans = abs(float(rest[-LAST:].mean())) * math.sqrt(LAST)
+        return bent > BENDS * self._jitter_s or leans > LEANS * self._jitter_s
+
+    @property
+    def tempo_bpm(self) -> float | None:
+        """Quarter notes a minute; None before two ticks."""
+        return None if self._line is None else 60 / (self._line[2] * PER_BEAT)
+
+    def beat_at(self, time_s: float) -> float | None:
+        """Beat at a time; None before two ticks."""
+        if self._line is None:
+            return None
+        number, at, period = self._line
+        return (number + (time_s - at) / period) / PER_BEAT
+
+    def is_gone(self, time_s: float) -> bool:
+        """Whether there has been no tick for so long that there will be none."""
+        return not self._ticks or time_s - self._ticks[-1][1] > GONE_S
