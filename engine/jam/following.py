@@ -60,6 +60,7 @@ class Following:
             self._is_alone = False
         self.metre = metre
         self.ear.take_metre(metre)
+        self._played.take_metre(metre)
 
     def clear(self) -> None:
         """Forget everything."""

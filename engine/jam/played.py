@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.core.contract import PLAY, Card
+from engine.core.metre import Metre
 from engine.jam.chords import CLASSES, RARITY, Chord, fit
 from engine.jam.fit import FREE, MELODIC
 
@@ -23,8 +24,12 @@ class Played:
         for track in tracks:
             self._slots[slices[track.name]] = True
         self._pitches = np.asarray(card.slot_pitches())
-        self._bar = card.steps_per_bar
+        self._per_quarter, self._bar = card.steps_per_beat, card.steps_per_bar
         self.clear()
+
+    def take_metre(self, metre: Metre) -> None:
+        """The steps lie in another metre from here on."""
+        self._bar = metre.steps(self._per_quarter)
 
     def clear(self) -> None:
         """Forget everything."""
