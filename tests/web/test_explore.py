@@ -261,6 +261,17 @@ def test_where_one_was_is_where_one_goes_on(browser: Browser, address: str) -> N
     context.close()
 
 
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    folder = Path(__file__).parents[2] / "engine" / "web" / "static" / "explore"
+    found, todo = set(), [folder / "main.js"]
+    while todo:
+        path = todo.pop()
+        found.add(path)
+        todo += {(path.parent / name).resolve() for name in re.findall(r'from "(\.[^"]+)"', path.read_text())} - found
+    asked = re.findall(r'modulepreload" href="([^"]+)', (folder / "index.html").read_text())
+    assert {(folder / name).resolve() for name in asked} == found
+
+
 def test_nothing_is_drawn_by_lot_but_from_a_seed() -> None:
     static = Path(__file__).parents[2] / "engine" / "web" / "static"
     for path in static.rglob("*.js"):

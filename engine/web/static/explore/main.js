@@ -74,8 +74,10 @@ class Explorer {
   }
 
   async start() {
-    [this.served] = await Promise.all([servedBy(), loadPalette()]);
-    await this.speak(preferred(location.search, this.chosen(), navigator.languages));
+    const language = preferred(location.search, this.chosen(), navigator.languages);
+    const texts = this.fetchTexts(language);
+    [this.served] = await Promise.all([servedBy(), loadPalette(), texts]);
+    await this.speak(language, texts);
     for (const kind of ["pointerdown", "keydown", "wheel", "touchstart", "input", "click"]) {
       addEventListener(kind, (event) => this.touched(event), { capture: true, passive: true });
     }
@@ -102,8 +104,12 @@ class Explorer {
     }
   }
 
-  async speak(language) {
-    this.texts = await load(language, new URL("texts/", import.meta.url), this.pseudo);
+  fetchTexts(language) {
+    return load(language, new URL("texts/", import.meta.url), this.pseudo);
+  }
+
+  async speak(language, texts = this.fetchTexts(language)) {
+    this.texts = await texts;
     document.documentElement.lang = language;
     around.notes = this.t("notes").split(" ").slice(0, 12);
     $("name").textContent = this.t("explore");
