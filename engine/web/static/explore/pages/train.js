@@ -6,6 +6,7 @@ import { Chance, TUNE, TuneLearner, continuation, madeUp } from "../../lib/nn.js
 import { Frame, chart, curve, dot, line, scale, wide, words } from "../draw.js";
 import { Guest } from "../guest.js";
 import { button, group, press, row, sheet, struck } from "../parts.js";
+import { instruments } from "../stage.js";
 import { pitchOf, signName, sounding } from "../tune.js";
 
 const STEP_S = 0.14;
@@ -45,6 +46,7 @@ export function create(app) {
 
   function set(next) {
     part();
+    if (learner) app.say("train.yet"); // or what was said of the one before would stand there
     [tune, learner, phase, samples, heard] = [next, null, "compose", [], null];
     app.kept.tune = next;
     allow();
@@ -224,7 +226,7 @@ export function create(app) {
   return {
     nodes: [row(grid.node), row(course.node), keys.node, group("chips", held, rest, own, other, listen), group("chips", learn, ...moments, on, join)],
     frame,
-    legend: [["block", palette.player, app.t("train.is.yours")], ["block", palette.network, app.t("train.is.its")], ["ring", palette.text, app.t("train.is.sample")]],
+    legend: [["block", palette.player, app.t("train.is.yours")], ["block", palette.network, app.t("train.is.its")], ["ring", palette.text, app.t("train.is.sample")], ...instruments(app)],
     leave: part,
   };
 }
