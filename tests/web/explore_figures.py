@@ -64,7 +64,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long each page is watched")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--pages", nargs="+", choices=PLACES, default=PLACES, help="these alone")
+    arguments = parser.parse_args()
+    seconds = arguments.seconds
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         root = Path(folder) / "explorer"
         export(root)
@@ -73,7 +75,7 @@ def main() -> None:
         here = f"http://127.0.0.1:{server.server_port}/"
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         show(f"{'page':8} {'kB gzipped':>11} {'first picture ms':>17} {'slowed':>7} {'pictures/s':>11} {'asked elsewhere':>16}")
-        for place in PLACES:
+        for place in arguments.pages:
             context = browser.new_context(viewport=DESK)
             page = context.new_page()
             page.add_init_script(WATCH)

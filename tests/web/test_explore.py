@@ -103,6 +103,10 @@ def test_a_visitor_finds_a_cell_that_likes_the_downbeat_in_the_jam_that_plays(br
     page.get_by_role("button", name="silence its layer").click()
     page.get_by_text("Silenced: all of layer").wait_for()
     page.get_by_role("button", name="live from the stage", pressed=False).wait_for()
+    # To the stage page, and back.
+    page.get_by_role("link", name="To the stage").click()
+    page.get_by_role("link", name="What is a neuron? The explorer").click()
+    page.get_by_role("heading", name="Look inside").wait_for()
     assert not faults
     page.close()
     stand.close()
