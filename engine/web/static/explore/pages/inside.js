@@ -153,8 +153,9 @@ export function create(app) {
       const [warmest] = now()?.best() ?? [];
       show(warmest.layer, warmest.unit);
     }
-    draw(picture.fit(), picture.width, picture.height);
-    drawOne(one.fit(), one.width, one.height);
+    const shows = [status, live, seen[0]?.last?.step, seen[1]?.last?.step, hearsUntrained, chosen?.layer, chosen?.unit, silenced.join(" ")];
+    if (picture.changed(...shows)) draw(picture.fit(), picture.width, picture.height);
+    if (one.changed(...shows)) drawOne(one.fit(), one.width, one.height);
   }
 
   function draw(pen, width, height) {

@@ -126,6 +126,9 @@ export function create(app) {
         advance();
       }
     }
+    let count = 0;
+    for (const times of draws.values()) count += times;
+    if (!picture.changed(learner.losses.length, stage, given, drawn, lot, count, temperature, history.length, fast)) return;
     draw(picture.fit(), picture.width, picture.height);
   }
 

@@ -35,7 +35,8 @@ export function create(app) {
 
   function frame() {
     app.happened("seen"); // as soon as a visitor does anything here
-    drawCode(picture.fit(), picture.width, picture.height);
+    if (picture.changed()) drawCode(picture.fit(), picture.width, picture.height);
+    if (!music.changed(tracks.length, step, notes.length)) return;
     const pen = music.fit();
     const { width, height } = music;
     if (!tracks.length) words(pen, app.t("key.opening"), width / 2, height / 2, { size: 18, align: "center" });
