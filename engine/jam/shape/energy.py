@@ -14,7 +14,7 @@ from engine.jam.shape.register import Register
 from engine.jam.shape.shaper import Shaper
 
 MIDDLE = 0.5
-DENSITY, LOUDNESS = 2.0, 1.5  # factors at full energy; at none one over that
+DENSITY, LOUDNESS = 3.0, 1.5  # factors at full energy; at none one over that
 # Energy below which a track rests: who plays least essentially leaves first, the pad stays.
 RESTS = {"lead": 0.35, "drums": 0.25, "chords": 0.15, "bass": 0.05}
 HIGH, LOW = 0.8, 0.2  # from there on the tracks named below play an octave higher, or lower

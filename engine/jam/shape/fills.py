@@ -18,7 +18,7 @@ from engine.jam.shape.shaper import Shaper
 TIMEKEEPERS = (42, 44, 46, 51, 53, 59, 54, 69, 70, 82, 39, 37)  # hats, rides, shakers, clap and side stick
 ARRIVES = (36, 49)  # what is struck in the beat that follows
 LOUDNESS = 0.8
-MORE = 24.0  # factor on the density within a fill
+MORE = 300.0  # factor on the density within a fill
 LONG_BARS = 8  # a fill after so many bars lasts two strong beats, any other one
 
 DOC = "A drum fill at the end of every so many bars; 0: where the network likes"
