@@ -35,8 +35,10 @@ from models.evaluation.following import follow
 from models.evaluation.following import table as following_table
 from models.evaluation.metres import keep_metres
 from models.evaluation.metres import table as metres_table
-from models.evaluation.solo import compare, draw, table
+from models.evaluation.solo import compare, draw, table, windows
 from models.evaluation.takes import CONTROL, KINDS, progression, song
+from models.evaluation.trade import table as trade_table
+from models.evaluation.trade import trade
 from models.graph.playing import StepGraph, nats, open_network, play_alone
 from models.music.data import SPLITS, Collection, Piece, check_output, read_band, told
 from models.music.grid import FOUR, GRIDS, Grid
@@ -120,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--bars", type=int, help=f"length of a solo piece ({SOLO_BARS}) or of one that is followed ({FOLLOW_BARS})"
     )
+    parser.add_argument("--window", type=int, default=0, metavar="BARS", help="also by windows of a solo, for it may sink")
+    parser.add_argument(
+        "--trade", type=int, default=0, metavar="N", help="let the engine answer the phrases of N songs of the player's track"
+    )
     parser.add_argument("--png", type=Path, metavar="FILE", help="draw the comparison of --solo or --follow")
     parser.add_argument("--midi", type=Path, metavar="DIR", help="write the solo pieces as MIDI files")
     parser.add_argument("--accompany", type=int, default=0, metavar="N", help="play N songs in as the player's track")
@@ -191,7 +197,10 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         found["solo"] = _solo(graph, own, args, controls)
     if args.follow or args.progression:
         found["follow"] = _follow(graph, own, args)
-    if not (args.solo or args.accompany or args.metres or args.follow or args.progression) or args.baselines:
+    if args.trade:
+        found["trade"] = trade(args.network, own, args.trade, args.track, range(1, args.seeds + 1), args.set)
+    played = args.solo or args.accompany or args.metres or args.follow or args.progression or args.trade
+    if not played or args.baselines:
         found |= summary(nats(graph, [p.roll for p in pieces], metres=[p.metre for p in pieces]), pieces, card.tracks)
     if args.baselines:
         train = [p.roll for p in data.split("train")]
@@ -214,6 +223,10 @@ def _solo(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace, c
     bars = args.bars or SOLO_BARS
     rolls = play_alone(graph, seeds, bars, controls)
     found = compare(rolls, seeds, [p.roll for p in pieces], card, bars)
+    if args.window:
+        if args.window > bars:
+            raise ValueError(f"--window {args.window}: the solos have {bars} bars; give --bars {args.window} or more")
+        found["windows"] = windows(rolls, [p.roll for p in pieces], card, args.window)
     if args.png:
         draw(found, card.title or card.name, args.png)
     if args.midi:
@@ -255,6 +268,8 @@ def _print(found: dict[str, Any]) -> None:
     for line in table(found["solo"]) if "solo" in found else []:
         print(line)
     for line in following_table(found["follow"]) if "follow" in found else []:
+        print(line)
+    for line in trade_table(found["trade"]) if "trade" in found else []:
         print(line)
     if played := found.get("accompany"):
         print(f"accompanying {played['songs']} songs: share of the notes in the key of the player's last 4 bars")

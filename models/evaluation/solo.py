@@ -63,6 +63,35 @@ def compare(rolls: Sequence[Array], seeds: Sequence[int], data: Sequence[Array],
     }
 
 
+def windows(rolls: Sequence[Array], data: Sequence[Array], card: Card, bars: int) -> dict[str, Any]:
+    """Whether it stays what it is: every figure of the solos in each window of `bars` bars, beside the data's quartiles.
+
+    `figures`: for each the data's quartiles and the medians over the solos, window by window. `outside`: of all medians those
+    that do not lie between them, and how many there are.
+    """
+    steps = bars * card.steps_per_bar
+    count = min(len(roll) for roll in rolls) // steps
+    alone = [[statistics(roll[at * steps : (at + 1) * steps], card) for roll in rolls] for at in range(count)]
+    beside = [statistics(roll, card) for roll in like_pieces(data, bars, card.steps_per_bar)]
+    figures, outside = {}, 0
+    for name in beside[0]:
+        _, low, _, high, _ = _quantiles([s[name] for s in beside])
+        medians = [float(np.median([s[name] for s in window])) for window in alone]
+        outside += sum(not low - 1e-9 <= median <= high + 1e-9 for median in medians)
+        figures[name] = {"quartiles": [low, high], "medians": medians}
+    return {"bars": bars, "figures": figures, "outside": [outside, count * len(figures)]}
+
+
+def windows_table(found: Mapping[str, Any]) -> list[str]:
+    """The windows as lines of text; a star marks what lies outside."""
+    lines = [f"by windows of {found['bars']} bars: half of the data, medians of the solos, * where they are outside"]
+    for name, figure in found["figures"].items():
+        low, high = figure["quartiles"]
+        cells = "".join(f"{m:6.2f}{' ' if low - 1e-9 <= m <= high + 1e-9 else '*'}" for m in figure["medians"])
+        lines.append(f"  {name.replace('_', ' '):20} {low:6.3f} to {high:6.3f} {cells}")
+    return [*lines, "  outside: {} of {}".format(*found["outside"])]
+
+
 def _quantiles(values: Sequence[float]) -> list[float]:
     return [float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1))]
 
@@ -92,7 +121,8 @@ def table(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {name.replace('_', ' '):22} {b:8.3f} {a:8.3f} to {c:6.3f} {y:8.3f} {x:8.3f} to {z:6.3f}")
     for name, rate in found["rates"].items():
         lines.append(f"  {name.replace('_', ' '):22} {rate['solo']:8.1%} {'of the pieces':>18} {rate['data']:8.1%}")
-    return lines + [f"  amiss: {line}" for line in found["amiss"] or ["nothing"]]
+    lines += [f"  amiss: {line}" for line in found["amiss"] or ["nothing"]]
+    return lines + (windows_table(found["windows"]) if "windows" in found else [])
 
 
 def draw(found: Mapping[str, Any], title: str, path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.core.contract import Card
-from models.evaluation.solo import compare, draw, like_pieces, table
+from models.evaluation.solo import compare, draw, like_pieces, table, windows, windows_table
 from models.music.representation import ONSET
 
 CARD = Card.model_validate(
@@ -62,3 +62,16 @@ def test_what_is_amiss_is_named(solo, named):
 def test_the_picture_is_a_png(tmp_path):
     draw(compare([piece(1), piece(2)], [1, 2], DATA, CARD, 8), "One", tmp_path / "solo.png")
     assert (tmp_path / "solo.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_windows_tell_where_a_solo_sinks():
+    sunk = piece(1, bars=16)
+    sunk[8 * 16 :] = 0
+    found = windows([sunk, sunk], DATA, CARD, 8)
+    low, high = found["figures"]["density_lead"]["quartiles"]
+    first, second = found["figures"]["density_lead"]["medians"]
+    assert second == 0 < low < high
+    assert first > 0.4
+    assert 0 < found["outside"][0] <= found["outside"][1] == 2 * len(found["figures"])
+    line = next(line for line in windows_table(found) if "density lead" in line)
+    assert line.endswith("0.00*")
