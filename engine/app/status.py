@@ -88,7 +88,7 @@ def for_player(jam: Snapshot) -> str:
     place = jam.place
     if place is None or jam.sound is None:
         return f"{jam.mode} {jam.doing}"
-    if place.begun:
+    if place.begun and not jam.beat.waits:
         where = f", bar {place.bar}.{place.beat}"
     else:
         where = f" {place.beat}" if place.playing else ""

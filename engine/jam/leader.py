@@ -95,6 +95,8 @@ class Leader:
             if self._heard_notes:
                 self._begin()
             return
+        if stands and self._judge is None and beats_in(self._metre).is_integer():
+            self._judge = Downbeat(self._path, self._track, self._metre)  # while nobody plays: it takes a second to load
         self._follow(frame / self._rate)
         if self._follower.line is not self._line:
             self._line = self._follower.line
@@ -144,8 +146,7 @@ class Leader:
             return
         weight = follower.bar_lines()
         nats = np.log(weight + 1e-9)
-        if self._judge is None:
-            self._judge = Downbeat(self._path, self._track, self._metre)
+        assert self._judge is not None  # `advance` saw to it
         notes = [
             Played(line.beat_at(begin), line.beat_at(min(end, begin + 4 * line.period_s)), int(pitch), velocity / 127)
             for begin, end, pitch, velocity in self._notes

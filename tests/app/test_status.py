@@ -239,7 +239,7 @@ def test_chords_stand_behind_what_a_player_needs_and_say_only_what_differs():
 def test_the_line_says_how_it_is_with_the_players_beat():
     stands = replace(PLACE, playing=False)
     waiting = replace(JAM, place=stands, beat=Beat("follow", locked=False, waits=True))
-    assert line(waiting).startswith("trade waits for your beat, bar 12.3, 120 bpm | your beat is not found")
+    assert line(waiting).startswith("trade waits for your beat, 120 bpm | your beat is not found")
     found = replace(JAM, beat=Beat("follow", locked=True, waits=False, heard_bpm=118.2, confidence=0.93))
     assert "| your 118 bpm, 93 % sure |" in line(found)
     lost = replace(found, beat=replace(found.beat, locked=False))
