@@ -33,12 +33,13 @@ def add_figures(path: Path, figures: dict[str, Any]) -> None:
 
 
 def held_out(path: Path, data: list[Path], split: str, cache: Path) -> dict[str, Any]:
-    """Nats per step of the network at `path` on a split of the data, through its own graph."""
+    """Nats per step of the network at `path` on a split of the data in its own metre, through its own graph."""
     graph = open_network(path)
-    pieces = read_for(graph.card, data, cache).split(split)
+    own = (graph.card.beats_per_bar, graph.card.steps_per_beat)
+    pieces = [p for p in read_for(graph.card, data, cache).split(split) if not graph.card.hears_metre or p.metre == own]
     if not pieces:
         raise ValueError(f"{', '.join(map(str, data))}: no piece is in the split {split}")
-    found = np.concatenate([n.sum(1) for n in nats(graph, [p.roll for p in pieces], metres=[p.metre for p in pieces])])
+    found = np.concatenate([n.sum(1) for n in nats(graph, [p.roll for p in pieces])])
     return {f"{split}_nats_per_step": round(float(found.mean()), 4), f"{split}_steps": len(found)}
 
 
