@@ -1,4 +1,4 @@
-"""Chords: their names, their tones, and how well each fits what sounds.
+"""Chords: their names and their tones, and the key that what sounds is in.
 
 Runs on: network process, or the caller of the offline render; whoever reads a chart.
 """
@@ -36,13 +36,12 @@ SPELLED = {
     "m9": "m7", "maj9": "maj7", "add9": "", "69": "6", "6/9": "6",
 }  # fmt: skip
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-# What the ear tells apart, and what each costs: a tune goes over tones of many chords, and most of those are rare.
-_HEARD = {"": 0.0, "m": 0.0, "7": 0.15, "m7": 0.15, "maj7": 0.15, "6": 0.2, "sus4": 0.25, "dim": 0.2, "m7b5": 0.25, "aug": 0.3}
-FEATURES = 24  # of a chord, as networks are told it: its root, then its tones, each by pitch class
-
+HEARD = ("", "m", "7", "m7", "maj7", "6", "dim", "m7b5", "aug", "sus4")  # what the ear tells apart
+_RARITY = {"": 0.0, "m": 0.0, "7": 0.15, "m7": 0.15, "maj7": 0.15, "6": 0.2, "dim": 0.2, "m7b5": 0.25, "aug": 0.3, "sus4": 0.25}
 ROOT, ROOT_ABOVE = 0.35, 0.05  # what it is worth when the lowest note is a chord's root: of a low one, of another
 LOW = 53  # MIDI pitch below which a lowest note is a bass
 MISSED = 0.12  # what each tone of a chord costs that nobody plays
+FEATURES = 24  # of a chord, as networks are told it: its root, then its tones, each by pitch class
 
 
 class Chord(NamedTuple):
@@ -95,23 +94,20 @@ def parse(text: str) -> Chord:
     return chord(root, quality)
 
 
-CLASSES = tuple(chord(root, quality) for quality in _HEARD for root in range(12))
+CLASSES = tuple(chord(root, quality) for quality in HEARD for root in range(12))
 TONES = np.array([[tone in of.tones for tone in range(12)] for of in CLASSES], float)  # (classes, 12)
-_ROOTS = np.array([[of.root == tone for tone in range(12)] for of in CLASSES], float)
-RARITY = np.array([cost for cost in _HEARD.values() for _ in range(12)])  # (classes,)
+ROOT_OF = np.array([of.root for of in CLASSES])
+RARITY = np.array([_RARITY[quality] for quality in HEARD for _ in range(12)])  # what a chord costs that is rare
 _SIZES = TONES.sum(1)
+TOLD_OF = np.array([of.features() for of in CLASSES])  # (classes, FEATURES)
 
 
-def fit(heard: np.ndarray, lowest: int | None) -> np.ndarray:
-    """How well each of CLASSES fits what sounds, -1..1.35: the share of it that is in the chord, and whether it stands on
-    the root. `heard` (12,): how much of each pitch class; `lowest`: MIDI pitch of the lowest note, where several sound."""
-    total = heard.sum()
-    if total <= 0:
-        return np.zeros(len(CLASSES))
-    score: np.ndarray = 2 * (TONES @ heard) / total - 1 - MISSED * (_SIZES - TONES @ (heard > 0.02 * total))
-    if lowest is not None:
-        score += (ROOT if lowest < LOW else ROOT_ABOVE) * _ROOTS[:, lowest % 12]
-    return score
+def made_of(sounding: np.ndarray, lowest: int) -> Chord:
+    """The chord that notes make, (12,) how many of each pitch class, over the lowest, a MIDI pitch."""
+    inside = TONES @ sounding / sounding.sum()
+    missed = _SIZES - TONES @ (sounding > 0)
+    score = 2 * inside - MISSED * missed + (ROOT if lowest < LOW else ROOT_ABOVE) * (lowest % 12 == ROOT_OF)
+    return CLASSES[int((score - RARITY).argmax())]
 
 
 SCALE = (0, 2, 4, 5, 7, 9, 11)

@@ -2,13 +2,14 @@
 
 Runs on: network process, or the caller of the offline render.
 
-Beat by beat every chord has a score: how much of what he plays is in it, whether it is of the key, whether it is what the
-rounds or the chart have at this place. A change costs little where a bar begins, more in its middle, most elsewhere; the
-likeliest sequence is followed as it grows (Viterbi), and what a beat was taken for may still change in the beats after it.
+A small recurrent network (engine/jam/recognition.py) says at every step how likely each chord is, now and a beat later. Of
+these the one is taken that a band would do best with: a chord that shares root and tones with many likely ones is worth more
+than one that is likeliest by a little and shares none.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,17 +17,26 @@ import numpy as np
 from engine.core.contract import HOLD, PLAY, Card
 from engine.core.metre import Metre
 from engine.jam.chart import relaid
-from engine.jam.chords import CLASSES, RARITY, TONES, Chord, fit, key_of
+from engine.jam.chords import CLASSES, ROOT_OF, TONES, Chord, key_of
+from engine.jam.hearing import Beat, Hearing
+from engine.jam.recognition import Recognition
 from engine.jam.rounds import Rounds
 
-STRUCK, HELD = 1.5, 0.75  # what a note is worth in a step in which it begins, and in one in which it goes on
-CHANGE, CHANGE_IN_BAR, CHANGE_ELSEWHERE = 0.25, 0.5, 0.9  # what another chord costs: as a bar begins, in its middle, elsewhere
-TOGETHER = (1.0, 1.0, 1.5, 2.0)  # weight of what is heard, by how many pitch classes sound at once; more are the last
-EXPECTED = 1.2  # worth of being what comes round at this place, as far as it is sure that something does
-OF_KEY = 0.6  # worth of having only tones that were heard often
-KEEP = 0.995  # of what was heard for the key, from step to step: a minute and a half
-UNDECIDED_BEATS = 8  # for so long what a beat was taken for may change
+ON_ROOT = 0.5  # what the right root is worth to a band, the rest is what share of a chord's tones is right
+STAYS = 0.06  # what it is worth to stay where one is
+KEPT_BEATS = 256  # of which the chord is kept: longer than any round
+CERTAIN = 0.9  # how sure it has to be that something comes round, for whoever goes on with it alone
+WAITS = 0.6  # likelihood of the root below which his note is waited for
+HIS = 0.1  # what it is worth that a chord has all that he plays in this beat
+NONE = 0.5  # likelier than this to be no chord, and none is said
+OF_CHORD = 0.5  # likelier than this to be of the chord, and a pitch class is taken for one of its tones
 FORGET_BARS = 4  # so long without a note of his, and with nothing that comes round, no chord is known
+
+_SHARED = TONES @ TONES.T  # (classes, classes): tones in common
+# How well a band does with each class where another is right: its root, and how many of its tones, and of the other's.
+WORTH = ON_ROOT * (ROOT_OF[:, None] == ROOT_OF) + (1 - ON_ROOT) * (
+    0.8 * _SHARED / TONES.sum(1, keepdims=True) + 0.2 * _SHARED / TONES.sum(1)
+)
 
 
 class Ear:
@@ -35,11 +45,12 @@ class Ear:
     def __init__(self, card: Card, chart: Sequence[Chord] = (), metre: Metre | None = None) -> None:
         """`chart`: the chord of each beat, over and over; it is believed whatever is played. It is laid out in `metre`, by
         default the network's own."""
-        self._pitched = np.concatenate([np.full(len(track.pitches), track.kind != "drums") for track in card.tracks])
-        self._pitches = card.slot_pitches()
-        self._classes = np.eye(12)[self._pitches % 12] * self._pitched[:, None]  # (S, 12): drums have no pitch
+        pitched = [track.kind != "drums" for track in card.tracks for _ in track.pitches]
+        self._pitched = np.asarray(pitched)  # (S,): drums have no pitch
+        self._pitches = card.slot_pitches().tolist()
         self._per_quarter = card.steps_per_beat
         self._count(metre or Metre(card.beats_per_bar, 4))
+        self._recognition = Recognition()
         self.play_by(chart)
         self.clear()
 
@@ -47,22 +58,26 @@ class Ear:
         """Forget everything, the chart apart."""
         self.now: Chord | None = None
         self.following: Chord | None = None  # a beat later
-        self.rounds = Rounds(self._bar)
+        self.sure = 0.0  # how likely it is that the root is that of `now`
+        self.has_struck = False  # whether he is known to begin a note in this step
+        self.tones: frozenset[int] = frozenset()  # pitch classes that are likelier of the chord now than not
+        self.hearing = Hearing(self._bar)
+        self._recognition.clear()
         self._step = -1
-        self._beat = np.zeros(12)  # what was heard in this beat, in the steps that are over
-        self._lowest: int | None = None
-        self._together = 0  # most pitch classes at once
-        self._best = np.zeros(len(CLASSES))  # score of the likeliest sequence that ends in each class
-        self._came: list[np.ndarray] = []  # for the last beats: the class before each class
-        self._path: list[int] = []  # class of every beat, -1 where nothing was known
-        self._sounded = np.zeros(12)  # for the key
-        self._silent_beats = 0
-        self._place = 0  # beat counted from bar 1
+        self._place = self._within = 0  # beat counted from bar 1, and step in it
+        self._beat = Beat()  # what was heard in this beat, in the steps that are over
+        self._path: deque[Chord | None] = deque(maxlen=KEPT_BEATS)  # the chord of every beat
+        self._judged: object = None  # what was heard when it was last judged
 
     def play_by(self, chart: Sequence[Chord]) -> None:
         """Believe a chart from here on, laid out in the metre that it is; an empty one: hear again."""
         self.chart = tuple(chart)
         self._written = self.chart, self._metre
+
+    @property
+    def rounds(self) -> Rounds:
+        """What comes round."""
+        return self.hearing.rounds
 
     def take_metre(self, metre: Metre) -> None:
         """The steps lie in another metre from here on; what came round in the one before does not any more."""
@@ -71,110 +86,102 @@ class Ear:
         chart, before = self._written
         self.chart = relaid(chart, before.beats, metre.beats)
         self._count(metre)
-        self.rounds = Rounds(self._bar)
+        self.hearing.take_bar(self._bar)
 
     def _count(self, metre: Metre) -> None:
         self._metre = metre
         self._steps_per_beat, self._bar = metre.beat_steps(self._per_quarter), metre.beats
-        strong = metre.strong if len(metre.groups) < metre.beats else (0, metre.bar / 2)
-        self._in_bar = frozenset(at / metre.beat for at in strong[1:])
 
     @property
     def key(self) -> int | None:
         """Tonic of the major scale that he plays in, 0..11; None before anything was heard."""
-        return key_of(self._sounded) if self._sounded.any() else None
+        return key_of(self.hearing.sounded) if self.hearing.sounded.any() else None
 
     def listen(self, step: int, position: int, before: np.ndarray, now: np.ndarray) -> None:
         """Hear timestep `step`, which is `position` counted from bar 1; `before` and `now` (S, C): what the player played in
         the timestep before, and what he is known to play in this one."""
-        if self._step < 0:
-            self._step, self._place = step, position // self._steps_per_beat
-        elif step != self._step:
-            self._add(before)
+        if step != self._step:
+            if self._step >= 0:
+                self._add(self._beat, *self._heard(before))
+                if position % self._steps_per_beat == 0 or position // self._steps_per_beat != self._place:
+                    self._end_beat()
             self._step = step
-            if position % self._steps_per_beat == 0 or position // self._steps_per_beat != self._place:
-                self._end_beat()
-                self._place = position // self._steps_per_beat
-        heard, lowest = self._heard(now)
-        together = max(self._together, int((heard > 0).sum()))
-        self._decide(self._beat + heard, self._lowest if lowest is None else lowest, together, bool(heard.any()))
-
-    def _heard(self, notes: np.ndarray) -> tuple[np.ndarray, int | None]:
-        """Pitch classes (12,) of the player's notes in a step, and the pitch of the lowest where several sound."""
-        plays = (notes[:, PLAY] > 0) & self._pitched
-        weights = plays * np.where(notes[:, HOLD] > 0, HELD, STRUCK)
-        return weights @ self._classes, int(self._pitches[plays].min()) if plays.sum() > 1 else None
-
-    def _add(self, notes: np.ndarray) -> None:
-        heard, lowest = self._heard(notes)
-        self._beat += heard
-        self._sounded *= KEEP
-        self._sounded += heard
-        self._together = max(self._together, int((heard > 0).sum()))
-        if lowest is not None:
-            self._lowest = lowest
-
-    def _scores(self, heard: np.ndarray, lowest: int | None, together: int) -> np.ndarray:
-        """Score of the likeliest sequence that ends in each class, with what was heard in this beat so far."""
-        scores: np.ndarray = np.maximum(self._best, self._best.max() - self._cost) - RARITY
-        scores += TOGETHER[min(together, len(TOGETHER) - 1)] * fit(heard, lowest)
-        if self._sounded.any():
-            share = self._sounded / self._sounded.sum()
-            scores += OF_KEY * (TONES @ np.minimum(share / 0.08, 1)) / TONES.sum(1)
-        expected = self._comes_round(0)
-        if expected >= 0:
-            scores[expected] += EXPECTED * self.rounds.sure
-        return scores
+            self._place, self._within = divmod(position, self._steps_per_beat)
+            self._judged = None
+        heard = self._heard(now)
+        self.has_struck = bool(heard[0])
+        if heard != self._judged:
+            self._judged = heard
+            self._decide(*heard)
 
     @property
-    def _cost(self) -> float:
-        """What another chord costs that begins with this beat."""
-        within = self._place % self._bar
-        return CHANGE if within == 0 else CHANGE_IN_BAR if within in self._in_bar else CHANGE_ELSEWHERE
+    def waits(self) -> bool:
+        """Whether his note of this step is to come and will tell the chord: he mostly plays where this beat begins, it is not
+        known yet what, and without it the root is not sure."""
+        return not (self.chart or self._within or self.has_struck) and self.sure < WAITS and self.hearing.comes(self._place)
 
-    def _comes_round(self, ahead: int) -> int:
-        """Class of the beat so many beats from now, by what comes round; -1 where nothing says."""
-        at = len(self._path) + ahead - self.rounds.period
-        return self._path[at] if self.rounds.period and 0 <= at < len(self._path) else -1
+    def _heard(self, notes: np.ndarray) -> tuple[list[int], list[int]]:
+        """Pitches that the player begins in a step, and those that go on."""
+        struck: list[int] = []
+        held: list[int] = []
+        for slot in np.flatnonzero((notes[:, PLAY] > 0) & self._pitched).tolist():
+            (held if notes[slot, HOLD] > 0 else struck).append(self._pitches[slot])
+        return struck, held
+
+    def _add(self, beat: Beat, struck: list[int], held: list[int]) -> None:
+        beat.add(struck, held, self._within == 0, 1 / self._steps_per_beat)
 
     def _end_beat(self) -> None:
         """What was heard of a beat is all: go on to the next."""
-        scores = self._scores(self._beat, self._lowest, self._together)
-        self._silent_beats = 0 if self._beat.any() else self._silent_beats + 1
-        stayed = self._best >= self._best.max() - self._cost
-        self._came.append(np.where(stayed, np.arange(len(CLASSES)), int(self._best.argmax())))
-        self._best = scores - scores.max()
-        self._path.append(int(scores.argmax()) if self._knows else -1)
-        at = int(scores.argmax())
-        for back in range(1, min(UNDECIDED_BEATS, len(self._path))):
-            at = int(self._came[-back][at])
-            if self._path[-1 - back] >= 0:
-                self._path[-1 - back] = at
-        del self._came[:-UNDECIDED_BEATS]
-        tones = TONES[self._path[-1]] if self._path[-1] >= 0 else np.zeros(12)
-        self.rounds.add(np.concatenate([self._beat, tones]))
-        self._beat = np.zeros(12)
-        self._lowest, self._together = None, 0
+        told = self.hearing.told(self._beat, self._place, 1.0)
+        likely = self._recognition.judge(told)
+        self._recognition.go_on(told)
+        self.hearing.end(self._beat, self._place, likely)
+        self._path.append(self.now)
+        self._beat = Beat()
 
     @property
     def round(self) -> tuple[Chord, ...]:
         """Chords of the last round, one a beat, the first expected now; none where no two of them come round for certain."""
-        last = self._path[-self.rounds.period :] if self.rounds.sure >= 1 else []
-        return tuple(CLASSES[at] for at in last) if len(set(last)) > 1 and min(last) >= 0 else ()
+        rounds = self.rounds
+        last = list(self._path)[-rounds.period :] if rounds.period and rounds.sure >= CERTAIN else []
+        known = [of for of in last if of is not None]
+        return tuple(known) if len(known) == len(last) and len(set(known)) > 1 else ()
 
-    @property
-    def _knows(self) -> bool:
+    def _knows(self, beat: Beat) -> bool:
         """Whether there is anything to know a chord by."""
-        return bool(self._sounded.any()) and (self._silent_beats < FORGET_BARS * self._bar or self.rounds.sure > 0)
+        hearing = self.hearing
+        lasts = hearing.silent_beats < FORGET_BARS * self._bar or hearing.rounds.period > 0
+        return beat.together > 0 or (bool(hearing.sounded.any()) and lasts)
 
-    def _decide(self, heard: np.ndarray, lowest: int | None, together: int, anew: bool) -> None:
+    def _decide(self, struck: list[int], held: list[int]) -> None:
         """Say which chord it is now, and which is next."""
         if self.chart:
             self.now, self.following = (self.chart[(self._place + ahead) % len(self.chart)] for ahead in (0, 1))
+            self.sure, self.tones = 1.0, self.now.tones
             return
-        if not self._knows and not anew:
+        beat = self._beat
+        if struck or held:
+            beat = beat.copy()
+            self._add(beat, struck, held)
+        if not self._knows(beat):
             self.now = self.following = None
             return
-        self.now = CLASSES[int(self._scores(heard, lowest, together).argmax())]
-        after = self._comes_round(1)
-        self.following = CLASSES[after] if after >= 0 else self.now
+        told = self.hearing.told(beat, self._place, self._within / self._steps_per_beat)
+        now, after = self._recognition.judge(told, 2)
+        self.now = self._best(now, self.now, beat)
+        if self.now is not None:
+            self.sure = float(now[:-1][self.now.root == ROOT_OF].sum())
+            self.tones = frozenset(np.flatnonzero(now[:-1] @ TONES > OF_CHORD).tolist())
+        self.following = self._best(after, self.now)
+
+    def _best(self, likely: np.ndarray, stays: Chord | None, beat: Beat | None = None) -> Chord | None:
+        """The chord that a band does best with; `beat`: what he plays over it."""
+        if likely[-1] > NONE:
+            return None
+        worth = WORTH @ likely[:-1]
+        if beat is not None and beat.together:
+            worth += HIS * (TONES @ beat.planes[0]) / beat.planes[0].sum()
+        if stays is not None:
+            worth[CLASSES.index(stays)] += STAYS
+        return CLASSES[int(worth.argmax())]

@@ -49,6 +49,7 @@ class Following:
         self._notes, self._taken = self._chosen, np.zeros(card.slots, np.float32)  # as they sound
         self._before: Chord | None = None  # of the step that has passed
         self._kept: Chord | None = None  # that the choice was made to fit
+        self._waits = False  # the bass for his note, in this step
         self._step = self._position = 0
         self._told: dict[int, tuple[int, int]] = dict.fromkeys((CHORD, NEXT_CHORD, PLAYED_CHORD), (0, 0))
 
@@ -69,6 +70,7 @@ class Following:
         self._is_alone = False
         self._played.clear()
         self._before = self._kept = None
+        self._waits = False
 
     def listen(self, step: int, position: int, before: np.ndarray, now: np.ndarray, alone: bool) -> None:
         """Hear a timestep, see Ear.listen; `alone`: nobody has played for so long that the band goes its own way."""
@@ -112,8 +114,9 @@ class Following:
         self._move(notes, sounding, taken)
 
     def fits(self) -> bool:
-        """Whether the chord is the one that the choice was made to fit."""
-        return self._is_alone or self.ear.now is None or self.ear.now == self._kept
+        """Whether the chord is the one that the choice was made to fit, and nothing waits any more."""
+        same = self.ear.now is None or self.ear.now == self._kept
+        return self._is_alone or (same and (not self._waits or self.ear.waits))
 
     def keep_again(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
         """The same for the chord as it is known now, of a step that sounds already: the next one begins no chord by that."""
@@ -126,6 +129,7 @@ class Following:
         self._notes, self._taken = notes, taken
 
     def _keep(self, notes: np.ndarray, sounding: np.ndarray, taken: np.ndarray) -> None:
+        self._waits = False
         self._kept = chord = self.now
         share = self._live.get("follow")
         if chord is None or share <= 0 or self._is_alone:
@@ -136,7 +140,10 @@ class Following:
         begins = chord != self._before or self._position % self._bar == 0
         within = self._position % self._steps_per_beat
         after = self.ear.following if within == self._steps_per_beat - 1 else chord
-        self._fit.move(notes, sounding, spared, chord, after or chord, self.ear.key, begins, within == 0)
+        ear = self.ear
+        known = ear.sure, ear.tones
+        self._fit.move(notes, sounding, spared, chord, after or chord, ear.key, begins, within == 0, *known)
+        self._waits = ear.waits and self._fit.hold_back(notes, spared)
 
     def changes(self, frame: float) -> list[Event]:
         """What is to be told of the chords from this frame on, where it is another than was told last."""

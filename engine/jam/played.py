@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.core.contract import PLAY, Card
 from engine.core.metre import Metre
-from engine.jam.chords import CLASSES, RARITY, Chord, fit
+from engine.jam.chords import Chord, made_of
 from engine.jam.fit import FREE, MELODIC
 
 
@@ -50,4 +50,4 @@ class Played:
             self.chord = heard
         elif len(classes) > 1:  # one alone is a passing note
             weights = np.bincount([pitch % 12 for pitch in pitches], minlength=12).astype(float)
-            self.chord = CLASSES[int((fit(weights, min(pitches)) - RARITY).argmax())]
+            self.chord = made_of(weights, min(pitches))

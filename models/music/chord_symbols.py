@@ -11,6 +11,8 @@ from functools import cache
 
 import numpy as np
 
+from engine.jam import chords
+
 # Semitones above the root. The order is that of preference where a set of notes could be read in two ways.
 QUALITIES: dict[str, tuple[int, ...]] = {
     "maj": (0, 4, 7),
@@ -86,18 +88,10 @@ def parse_harte(text: str) -> Chord:
     return parse_root(root), quality
 
 
-_NAMED = {"": "maj", "m": "min", "-": "min", "m7": "min7", "-7": "min7", "maj7": "maj7", "M7": "maj7", "m6": "min6",
-          "dim": "dim", "o": "dim", "dim7": "dim7", "m7b5": "hdim7", "+": "aug", "sus": "sus4"}  # fmt: skip
-
-
 def parse_name(text: str) -> Chord:
-    """Read a chord as musicians write it, such as "C", "F#m7", "Bbmaj7". Raises ValueError with what is understood."""
-    match = re.fullmatch(r"([A-G][#b]*)(.*)", text)
-    quality = None if match is None else _NAMED.get(match[2], match[2] if match[2] in QUALITIES else None)
-    if match is None or quality is None:
-        known = ", ".join(name for name in dict.fromkeys([*_NAMED, *QUALITIES]) if name)
-        raise ValueError(f"{text!r} is not a chord; write a root such as C, F#, Bb and one of: nothing, {known}")
-    return parse_root(match[1]), quality
+    """Read a chord as the engine reads charts, such as "C", "F#m7", "Bbmaj7". Raises ValueError with what is understood."""
+    found = chords.parse(text)
+    return found.root, next(quality for quality, tones in QUALITIES.items() if tones == found.intervals)
 
 
 def parse_kind(step: str, alter: int, kind: str) -> Chord:

@@ -108,6 +108,7 @@ def told(tmp_path_factory, tiny_onnx):
     house = tmp_path_factory.mktemp("house")
     ignored = shutil.ignore_patterns("__pycache__", "*.wav", "*.onnx")
     shutil.copytree(ROOT / "engine", house / "engine", ignore=ignored)
+    shutil.copytree(ROOT / "models/ear", house / "models/ear", ignore=ignored)
     (house / "engine/jam/modes/duet.py").write_text(DUET)
     done = subprocess.run(
         [sys.executable, "-c", ASK, str(tiny_onnx)], capture_output=True, text=True, cwd=house, env={"PYTHONPATH": str(house)}

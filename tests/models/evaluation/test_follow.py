@@ -78,7 +78,7 @@ def test_a_progression_is_played_on_the_beat_and_measured_from_the_third_time():
     first = found.player[found.player[:, 0] == 0]
     assert sorted(first[:, 2].tolist()) == [60, 64, 67]
     assert found.player[0, 3] == swell(0) != swell(4)
-    with pytest.raises(ValueError, match="'H7' is not a chord; write a root"):
+    with pytest.raises(ValueError, match="'H7' is no chord that is known here; write a root"):
         progression("C,H7", "melody", 8)
 
 
