@@ -232,10 +232,10 @@ def card(bar: int) -> Card:
     )
 
 
-def hear(player: Player, make: Callable[[Card, str], Any] = Ear) -> list[tuple[Any, Any, Any]]:
+def hear(player: Player, make: Callable[[Card], Any] = Ear) -> list[tuple[Any, Any, Any]]:
     """What the ear says at each step: the chord before the step's notes are known, after, and the one that it expects."""
     of = card(player.bar)
-    ear = make(of, "player")
+    ear = make(of)
     steps = STEPS * len(player.classes)
     roll = np.zeros((steps + 1, of.slots, 2), np.float32)
     for start, end, pitch in player.notes.tolist():
@@ -292,7 +292,7 @@ def _is_like(of: Any, truth: int) -> bool:
     return bool(of.root == root and (3 in of.intervals) == (3 in QUALITIES[quality]))
 
 
-def measure(players: Sequence[Player], make: Callable[[Card, str], Any] = Ear) -> dict[str, dict[str, Counter[str]]]:
+def measure(players: Sequence[Player], make: Callable[[Card], Any] = Ear) -> dict[str, dict[str, Counter[str]]]:
     """Counts by group and part."""
     found: dict[str, dict[str, Counter[str]]] = {}
     for player in players:
