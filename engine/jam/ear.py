@@ -32,6 +32,7 @@ NONE = 0.5  # likelier than this to be no chord, and none is said
 OF_CHORD = 0.5  # likelier than this to be of the chord, and a pitch class is taken for one of its tones
 FORGET_BARS = 4  # so long without a note of his, and with nothing that comes round, no chord is known
 
+_INDEX: dict[Chord | None, int] = {of: at for at, of in enumerate(CLASSES)}
 _SHARED = TONES @ TONES.T  # (classes, classes): tones in common
 # How well a band does with each class where another is right: its root, and how many of its tones, and of the other's.
 WORTH = ON_ROOT * (ROOT_OF[:, None] == ROOT_OF) + (1 - ON_ROOT) * (
@@ -182,6 +183,6 @@ class Ear:
         worth = WORTH @ likely[:-1]
         if beat is not None and beat.together:
             worth += HIS * (TONES @ beat.planes[0]) / beat.planes[0].sum()
-        if stays is not None:
-            worth[CLASSES.index(stays)] += STAYS
+        if (at := _INDEX.get(stays)) is not None:  # a chart may have chords that the ear does not tell apart
+            worth[at] += STAYS
         return CLASSES[int(worth.argmax())]

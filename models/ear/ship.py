@@ -48,11 +48,11 @@ def figures(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def _shares(counts: Counter[str]) -> dict[str, float | int]:
-    found: dict[str, float | int] = {"beats": counts["whole beat of"]}
+    found: dict[str, float | int] = {"beats": int(counts["whole beat of"])}
     for row in ROWS:
         of = counts[f"{row.rsplit(' ', 1)[0]} of"]
         if of:
-            found[row] = round(counts[row] / of, 4)
+            found[row] = round(float(counts[row]) / of, 4)
     return found
 
 
