@@ -19,6 +19,7 @@ from engine.jam import recognition
 from models.evaluation.hearing import ROWS, TEXTURES, measure, nothing, progressions, songs
 from models.music.data import LICENCES
 
+KNOWN = LICENCES | {"multitrack_free": "BSD-3-Clause, Artistic-1.0, CC-BY-4.0 or GPL-2.0, by song"}
 CARD = recognition.WEIGHTS.with_suffix(".json")
 WORDS = {
     "before": "before the beat's notes are known",
@@ -73,7 +74,7 @@ def main() -> None:
         "licence": "GPL-3.0-or-later",
         "training": {
             "command": args.command,
-            "sources": [{"name": p.resolve().name, "licence": LICENCES.get(p.resolve().name, "not stated")} for p in args.data],
+            "sources": [{"name": p.resolve().name, "licence": KNOWN.get(p.resolve().name, "not stated")} for p in args.data],
         },
         "words": WORDS,
         "figures": figures(args.test),
