@@ -16,8 +16,9 @@ from engine.core.parameters import Live, Registry
 from engine.jam.settings import of_controllers
 from engine.midi.channels import EVERY_NOTE, Channels, Lane, Played
 from engine.midi.inputs import MidiInput, PortInput
-from engine.midi.message import TIMBRE, Kind, MidiMessage
+from engine.midi.message import STATUS, TIMBRE, Kind, MidiMessage
 
+_LEADS = frozenset((Kind.CLOCK, Kind.START, Kind.CONTINUE, Kind.STOP, Kind.SONG_POSITION))
 EVERY_PITCH = 255  # `pitch` of a PRESSURE that is not of one key
 
 
@@ -41,6 +42,9 @@ class PlayerSound(Protocol):
 
     def hush_player(self) -> None:
         """Free every voice."""
+
+    def lead_player(self, status: int, value: float, port: str, time_ns: int) -> None:
+        """Take a message of another machine's clock: its status byte, the sixteenths of a position, when it came."""
 
     def tell_player(self, lane: int, kind: int, number: int, value: int, bend: float) -> None:
         """Publish an EVENT that is no note."""
@@ -85,6 +89,9 @@ class Player:
                 self._hear(message)
 
     def _hear(self, message: MidiMessage) -> None:
+        if message.kind in _LEADS:
+            self._sound.lead_player(STATUS[message.kind], message.value, message.port, message.time_ns)
+            return
         if message.kind is Kind.CONTROL:
             self._control(message)
         for played in self._channels.take(message):

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from engine.core.link import Reader
+from engine.transport.midi_clock import CONTINUE, PER_BEAT, POSITION, START, STOP, TICK
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import CLOSE, BeatTimeline
 
-PER_BEAT = 24
-TICK, POSITION, START, CONTINUE, STOP = 0xF8, 0xF2, 0xFA, 0xFB, 0xFC
 MOST_POSITION = 0x3FFF  # sixteenths that a song position can tell
 LOOK_S = 0.005  # how often the beat timeline is looked at
 FAR_S = 0.5  # a tick that is further behind than this is of a time that nobody heard: the count goes on from now

@@ -263,6 +263,7 @@ def inputs(
                 known = True
                 on_thread()
 
+        port.ignore_types(timing=False)  # a clock may lead the band
         port.set_callback(arrived)
 
     def on_lost(name: str) -> None:

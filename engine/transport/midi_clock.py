@@ -13,6 +13,7 @@ from collections import deque
 import numpy as np
 
 PER_BEAT = 24
+TICK, POSITION, START, CONTINUE, STOP = 0xF8, 0xF2, 0xFA, 0xFB, 0xFC  # the status bytes of a clock
 WINDOWS = (16, 32, 64, 96)  # ticks
 BENDS = 2.2  # times the jitter by which ticks may lie on a curve, before fewer of them are taken
 LEANS = 2.1  # ... and by which the last ones may lie off the line
@@ -23,23 +24,32 @@ GONE_S = 1.0  # so long without a tick, the clock is gone
 FIRST_JITTER_S = 1e-3
 
 
+_Line = tuple[float, float, float]  # number of a tick, its time, seconds of a tick
+
+
 class MidiClock:
     """Follows ticks: `tick` with the time of each; then `beat_at` and `tempo_bpm`.
 
-    Beats are counted from the first tick after `restart`.
+    Beats are counted from the first tick, or from where `place` says that the next one is.
     """
 
     def __init__(self) -> None:
         self._jitter_s = FIRST_JITTER_S
-        self.restart(0.0)
-
-    def restart(self, beat: float) -> None:
-        """The next tick is this beat: a start, a continue, a song position."""
         self._ticks: deque[tuple[int, float]] = deque(maxlen=WINDOWS[-1])  # number and time
-        self._number = round(beat * PER_BEAT)  # of the next tick
+        self._number = 0  # of the next tick
         self._suspected = 0  # ticks that may be missing before the last one
-        self._line: tuple[float, float, float] | None = None  # number, its time, seconds of a tick
-        self._trusted: tuple[float, float, float] | None = None  # the line before a tick that came suspiciously late
+        self._line: _Line | None = None
+        self._trusted: _Line | None = None  # the line before a tick that came suspiciously late
+
+    def place(self, beat: float) -> None:
+        """The next tick is this beat: a start, a continue. The tempo stays what it was."""
+        by = round(beat * PER_BEAT) - self._number
+        self._number += by
+        self._ticks = deque(((number + by, at) for number, at in self._ticks), maxlen=WINDOWS[-1])
+        if self._line is not None:
+            number, at, period = self._line
+            self._line = (number + by, at, period)
+        self._suspected, self._trusted = 0, None
 
     def tick(self, time_s: float) -> None:
         """A tick came. Times that go back are taken for the last one's."""

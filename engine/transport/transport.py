@@ -89,6 +89,11 @@ class Transport:
         self._look(frame)
         self._plan(frame)
 
+    def wake(self, frame: int) -> None:
+        """The source has heard of something: ask it, though the beat may stand."""
+        self._look(frame)
+        self._plan(frame)
+
     def start(self, frame: int) -> None:
         """Count in, then play from bar 1; while it plays, begin a bar 1 with the next beat."""
         if self.line.playing:

@@ -340,3 +340,24 @@ def test_a_controller_moves_a_knob_as_soon_as_its_patch_has_declared_it(bench: B
     stage.play(0xB0, 21, 127)
     stage.blocks(1)
     assert stage.live.get("lead.warmth") == 4
+
+
+def test_a_midi_clock_that_comes_in_leads_the_beat(bench: Build) -> None:
+    stage = bench()
+    stage.live.set("clock.source", stage.registry["clock.source"].choices.index("midi"))
+    stage.blocks(2)
+    ticks = 0
+    for block in range(3000):
+        due = block * BLOCK / RATE * 24 * 100 / 60  # 100 bpm
+        while ticks < due:
+            stage.play(0xF8)
+            ticks += 1
+        if block == 300:
+            stage.play(0xFA)
+        stage.blocks(1)
+    line = stage.engine.transport.line
+    assert line.playing
+    assert line.tempo_bpm == pytest.approx(100, rel=0.01)
+    stage.play(0xFC)
+    stage.blocks(2)
+    assert not stage.engine.transport.line.playing

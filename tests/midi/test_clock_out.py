@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from engine.core.config import MidiClock
 from engine.core.link import Layout, Link
 from engine.core.messages import CLOCK
-from engine.midi.clock_out import CONTINUE, PER_BEAT, POSITION, START, STOP, TICK, ClockOut, run
+from engine.midi.clock_out import ClockOut, run
 from engine.midi.clock_process import _by_offset
+from engine.transport.midi_clock import CONTINUE, PER_BEAT, POSITION, START, STOP, TICK
 from engine.transport.timeline import BeatTimeline
 from tests.audio.conftest import card
 

@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from engine.core.link import Layout, Link
 from engine.core.messages import CLOCK
 from engine.core.realtime import SOUND, be_urgent
-from engine.midi.clock_out import TICK, ClockOut, run
+from engine.midi.clock_out import ClockOut, run
+from engine.transport.midi_clock import TICK
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
 from tests.audio.conftest import card

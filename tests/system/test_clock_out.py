@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.midi.clock_out import START, STOP, TICK
 from engine.net import osc
+from engine.transport.midi_clock import START, STOP, TICK
 from tests.system.rig import RATE, Jam, Stage, free_port, jack_settings, wait_for
 
 pytestmark = pytest.mark.system

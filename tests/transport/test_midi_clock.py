@@ -92,7 +92,7 @@ def test_a_clock_that_comes_back_goes_on_and_a_start_begins_anew():
     for number in range(100):
         clock.tick(10 + number * 0.01)
     assert clock.tempo_bpm == pytest.approx(250)
-    clock.restart(8.0)
+    clock.place(8.0)
     clock.tick(20.0)
     clock.tick(20.02)
     assert clock.beat_at(20.0) == pytest.approx(8.0)

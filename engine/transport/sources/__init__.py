@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from engine.core.config import source_names
 from engine.core.link import Ring
@@ -74,6 +74,7 @@ class Selected:
         self._live = live
         modules = [importlib.import_module(f"{__name__}.{name}") for name in source_names()]
         self._sources: list[Source] = [module.make(live, rate_hz, heard) for module in modules]
+        self._listeners: list[Any] = [source for source in self._sources if hasattr(source, "hear")]
         self._chosen = int(live.get("clock.source"))
         self._tempo_bpm = live.get("tempo")  # as it was answered last
 
@@ -91,6 +92,11 @@ class Selected:
         reading = self._sources[self._chosen].read(frame, beat)
         self._tempo_bpm = reading.tempo_bpm
         return reading
+
+    def hear(self, status: int, value: float, port: str, frame: float) -> None:
+        """A message of a clock's came over a MIDI input, heard at a frame: for those that listen to such."""
+        for source in self._listeners:
+            source.hear(status, value, port, frame)
 
     def start(self) -> bool:
         """Ask the chosen one."""
