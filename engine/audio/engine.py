@@ -38,7 +38,6 @@ from engine.midi.inputs import KeysInput, MidiInput
 from engine.midi.schedule import Event, Schedule, is_late
 from engine.transport import sources
 from engine.transport.midi_clock import TICK
-from engine.transport.sample_clock import SampleClock
 from engine.transport.sources import Source
 from engine.transport.transport import Transport
 
@@ -94,10 +93,10 @@ class AudioEngine:
         self.worker.begin(self.mixer, self.rack)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         lead_in_beats = 0 if beat is None else 1
-        self._selected: sources.Selected | None = None
+        self._lead: sources.Lead | None = None
         if beat is None:
-            beat = self._selected = sources.Selected(self._live, rate_hz, link["player_beat"])
-        self._sample_clock = link["clock"]
+            beat = sources.Selected(self._live, rate_hz, link["player_beat"])
+            self._lead = sources.Lead(beat, link["clock"])
         self.transport = Transport(
             link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in, lead_in_beats
         )
@@ -276,15 +275,10 @@ class AudioEngine:
 
     def lead_player(self, status: int, value: float, port: str, time_ns: int) -> None:
         """Take a message of another machine's clock, for the frame that is heard as it comes."""
-        if self._selected is None:
-            return
-        record = self._sample_clock.latest() if time_ns else None
-        frame = float(self.frame)
-        if record is not None:
-            frame = SampleClock.of(record).frame_at(time_ns) - float(record["latency_frames"])
-        self._selected.hear(status, value, port, frame)
-        if status != TICK:
-            self.transport.wake(self.frame)
+        if self._lead is not None:
+            self._lead.hear(status, value, port, time_ns, self.frame)
+            if status != TICK:
+                self.transport.wake(self.frame)
 
     def tell_player(self, lane: int, kind: int, number: int, value: int, bend: float) -> None:
         """Publish what the player did beside his notes."""

@@ -13,6 +13,7 @@ from engine.core.config import source_names
 from engine.core.link import Ring
 from engine.core.metre import Metre, of_code
 from engine.core.parameters import Live, Parameter, choice, trigger
+from engine.transport.sample_clock import SampleClock
 
 
 class Reading(NamedTuple):
@@ -101,3 +102,19 @@ class Selected:
     def start(self) -> bool:
         """Ask the chosen one."""
         return self._sources[self._chosen].start()
+
+
+class Lead:
+    """Hands a source what another machine's clock says, for the frame that is heard as it comes."""
+
+    def __init__(self, selected: Selected, clock: Ring) -> None:
+        """`clock`: the ring of CLOCK records."""
+        self._selected, self._clock = selected, clock
+
+    def hear(self, status: int, value: float, port: str, time_ns: int, frame: int) -> None:
+        """Take a message that came at a host time; 0: as the block that begins at `frame` is rendered."""
+        record = self._clock.latest() if time_ns else None
+        at = float(frame)
+        if record is not None:
+            at = SampleClock.of(record).frame_at(time_ns) - float(record["latency_frames"])
+        self._selected.hear(status, value, port, at)
