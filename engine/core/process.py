@@ -43,8 +43,14 @@ class Spec:
         return Link.attach(self.layout, self.segment, process)
 
 
+# Small products shared out among threads cost more than they save, and a real-time thread then waits for ordinary ones.
+_ALONE = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
 def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:
     """Start the child `name`; return it and the supervisor's end of its pipe."""
+    for variable in _ALONE:
+        os.environ.setdefault(variable, "1")  # read when numpy is loaded, which a child does anew
     context = multiprocessing.get_context("spawn")  # fork would copy threads' locks and the audio library's state
     ours, theirs = context.Pipe()
     child = context.Process(target=_child, args=(name, spec, theirs), name=f"algoritmo-{name}", daemon=True)
