@@ -14,15 +14,17 @@ import numpy as np
 from engine.audio.controls import Controls
 from engine.audio.host import WAIT_S
 from engine.audio.hosts import Hosts
-from engine.audio.messages import Change, FreeInstrument, LoadPatch, LogMessage, RebuildTrack
+from engine.audio.messages import Change, FreeInstrument, KeepController, LoadPatch, LogMessage, RebuildTrack
 from engine.audio.mixer import Mixer
 from engine.audio.player import Player
 from engine.audio.rack import Rack
 from engine.audio.sounding import Sounding
 from engine.audio.track import Track
 from engine.audio.worker import Worker
+from engine.control.controllers import Controllers
 from engine.core.config import Config
 from engine.core.contract import Card
+from engine.core.controllers import Place
 from engine.core.link import Link
 from engine.core.messages import (
     ALL_OFF,
@@ -76,7 +78,8 @@ class AudioEngine:
         self._run_by_thread = run_by_thread
         self._live = Live(registry, link.values)
         self.worker = Worker(link, self._live, config)
-        self.player = Player(self._live, config, self)
+        controllers = Controllers(self._live, config, link["learn"].reader(), self._tell, self._keep_controller)
+        self.player = Player(controllers, config, rate_hz, self)
         self.player.add(KeysInput(link["keys"].reader()))
         if source is not None:
             self.player.add(source)
@@ -243,6 +246,9 @@ class AudioEngine:
 
     def _tell(self, text: str) -> None:
         self.worker.requests.put(LogMessage(WARNING, text))
+
+    def _keep_controller(self, place: Place, parameter: str, takeover: bool) -> None:
+        self.worker.requests.put(KeepController(place, parameter, takeover))
 
     # --- the player, as `player` asks for it -------------------------------------------------------------------------------
 

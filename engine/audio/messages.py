@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from engine.audio.plugins import PluginStrip
 from engine.audio.track import Knob, Strip, Track
+from engine.core.controllers import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +59,13 @@ class Change:
     do: Callable[[], object]
 
 
-Request = LogMessage | RebuildTrack | FreeInstrument | LoadPatch
+@dataclass(frozen=True, slots=True)
+class KeepController:
+    """To the control thread: write down what was learned."""
+
+    place: Place
+    parameter: str
+    takeover: bool
+
+
+Request = LogMessage | RebuildTrack | FreeInstrument | LoadPatch | KeepController

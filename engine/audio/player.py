@@ -8,12 +8,9 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from engine.control.commands import Commands, Share
-from engine.core.config import Config, Controller
-from engine.core.errors import ConfigError
+from engine.control.controllers import Controllers
+from engine.core.config import Config
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PRESSURE
-from engine.core.parameters import Live, Registry
-from engine.jam.settings import of_controllers
 from engine.midi.channels import EVERY_NOTE, Channels, Lane, Played
 from engine.midi.inputs import MidiInput, PortInput
 from engine.midi.message import STATUS, TIMBRE, Kind, MidiMessage
@@ -51,17 +48,16 @@ class PlayerSound(Protocol):
 
 
 class Player:
-    """Takes what comes from any number of inputs, in their order; sets the parameters of midi.cc."""
+    """Takes what comes from any number of inputs, in their order; what `controllers` takes for itself is not played."""
 
-    def __init__(self, live: Live, config: Config, sound: PlayerSound) -> None:
-        """Raise ConfigError when midi.cc names what there is not."""
+    def __init__(self, controllers: Controllers, config: Config, rate_hz: float, sound: PlayerSound) -> None:
         self.notes_in = 0
         self.ports = PortInput()
         self._inputs: list[MidiInput] = [self.ports]
         self._ignored_before = 0
         self._sound = sound
-        self._commands = Commands(live)
-        self._controllers = _controllers(config, live.registry)
+        self._controllers = controllers
+        self._rate_hz = rate_hz
         self._channels = Channels([str(name) for name in config.midi.mpe])
 
     def add(self, source: MidiInput) -> None:
@@ -86,14 +82,14 @@ class Player:
         """Play what is due in the block from `frame` to `end`."""
         for source in self._inputs:
             for message in source.due(frame, end):
-                self._hear(message)
+                self._hear(message, frame / self._rate_hz)
 
-    def _hear(self, message: MidiMessage) -> None:
+    def _hear(self, message: MidiMessage, now_s: float) -> None:
         if message.kind in _LEADS:
             self._sound.lead_player(STATUS[message.kind], message.value, message.port, message.time_ns)
             return
-        if message.kind is Kind.CONTROL:
-            self._control(message)
+        if self._controllers.take(message, now_s):
+            return
         for played in self._channels.take(message):
             self._play(played)
 
@@ -126,21 +122,3 @@ class Player:
             self._sound.bend_player(pitch, semitones)
         whole = min(max(math.ceil(lane.span), 1), 127)
         self._sound.tell_player(lane.number, PITCH_BEND, 0, whole, semitones / whole)
-
-    def _control(self, message: MidiMessage) -> None:
-        for name, wanted in self._controllers.get(message.number, ()):
-            if wanted.channel in (None, message.channel + 1) and wanted.port.casefold() in message.port.casefold():
-                source = f"{message.port} {message.channel} {message.number}"
-                self._commands.do("set", name, Share(message.value / 127), source)
-
-
-def _controllers(config: Config, registry: Registry) -> dict[int, list[tuple[str, Controller]]]:
-    """Return the parameters each controller moves, and where it must be. Raises ConfigError that names every fault."""
-    faults = of_controllers(config, registry)
-    if faults:
-        raise ConfigError.of(faults)
-    found: dict[int, list[tuple[str, Controller]]] = {}
-    for key, bound in config.midi.cc.items():
-        controller = Controller(cc=bound) if isinstance(bound, int) else bound
-        found.setdefault(controller.cc, []).append((key, controller))
-    return found

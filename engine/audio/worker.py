@@ -14,7 +14,16 @@ from queue import Empty, SimpleQueue
 
 from engine.audio.instrument import Instrument
 from engine.audio.library import available, find, knobs, load
-from engine.audio.messages import Change, FreeInstrument, LoadPatch, LogMessage, RebuildTrack, ReplaceInstrument, Request
+from engine.audio.messages import (
+    Change,
+    FreeInstrument,
+    KeepController,
+    LoadPatch,
+    LogMessage,
+    RebuildTrack,
+    ReplaceInstrument,
+    Request,
+)
 from engine.audio.mixer import Mixer
 from engine.audio.patch import Patch
 from engine.audio.plain import Plain
@@ -22,6 +31,7 @@ from engine.audio.plugins import PluginStrip
 from engine.audio.rack import Rack
 from engine.audio.track import Knob, Strip, Track
 from engine.core.config import Config
+from engine.core.controllers import keep
 from engine.core.errors import PatchError
 from engine.core.knobs import is_plugin
 from engine.core.link import Link
@@ -48,6 +58,7 @@ class Worker:
         self._live = live
         self._at_start = config.parameters
         self._bound = config.midi.cc
+        self._learned = config.midi.controllers
         self._names: list[str] = []  # of the patches that can be chosen; one that was there keeps its place
         self._loaded: dict[str, _Loaded] = {}  # by track
         self._patches: dict[str, type[Patch]] = {}  # what plays it by now, the plain instrument where that failed
@@ -89,6 +100,8 @@ class Worker:
             self._free(request.strip)
         elif isinstance(request, LoadPatch):
             self._load(request.track)
+        elif isinstance(request, KeepController):
+            self._keep(request)
         return True
 
     def watch(self) -> None:
@@ -110,6 +123,12 @@ class Worker:
     def tell(self, text: str) -> None:
         """Tell the person at the terminal. Control thread."""
         self._tell(INFO, text)
+
+    def _keep(self, learned: KeepController) -> None:
+        try:
+            keep(self._learned, learned.place, learned.parameter, learned.takeover)
+        except (OSError, ValueError) as error:
+            self._tell(WARNING, f"{self._learned}: what was learned is good until the end only: {error}")
 
     def _look_for_patches(self) -> bool:
         """Learn of patches that can be chosen; return whether there are new ones."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.core.errors import nearest
 from engine.core.link import Link
-from engine.core.messages import CHART
+from engine.core.messages import CHART, LEARN
 from engine.core.metre import Metre
 from engine.core.parameters import TRANSPORT, Live, Parameter
 from engine.jam.chart import read
@@ -68,6 +68,7 @@ class Commands:
             "trigger": self._trigger,
             "transport": self._transport,
             "chart": self._chart,
+            "learn": self._learn,
         }
         self._high: dict[tuple[str, str], bool] = {}  # by control and trigger: whether it was past the middle
         self._guesses = Bucket(GUESSES_HZ, GUESSES_BURST)
@@ -77,7 +78,8 @@ class Commands:
         """Follow one order. Never raises.
 
         `kind`: set (parameter `name` to `value`), trigger (pull `name`), transport (a word of TRANSPORT, or nudge), chart (the
-        text `value` is played by; an empty one: by ear again). `value`: a number; a text as a person writes it ("0.5", "on",
+        text `value` is played by; an empty one: by ear again), learn (the MIDI control that is moved next moves `name`; empty:
+        none). `value`: a number; a text as a person writes it ("0.5", "on",
         "trade", "120 bpm"); a Share of the range. For a trigger also anything else, or nothing.
 
         A trigger is pulled by each order, whatever its value; only 0 and False, which a button sends when it is let go, do
@@ -140,6 +142,16 @@ class Commands:
         record = np.zeros((), CHART)
         record["text"] = value.encode()
         self._link.writer("charts").push(record)
+        return Outcome("done", name)
+
+    def _learn(self, name: str, _value: object, _source: str) -> Outcome:
+        if self._link is None:
+            return Outcome("refused", name, reason="nothing can be learned here")
+        if name and name not in self.live.registry:
+            return Outcome("unknown", name)
+        if len(name.encode()) > LEARN["id"].itemsize:
+            return Outcome("refused", name, reason="its name is too long to be learned")
+        self._link.writer("learn").push((name.encode(),))
         return Outcome("done", name)
 
     def _pull(self, parameter: Parameter, value: object, source: str) -> Outcome:

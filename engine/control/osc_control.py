@@ -254,6 +254,11 @@ class Control:
         record = None if self._link is None else self._link["chart"].latest()
         self._replies.append(osc.message(address, "" if record is None else record["text"].decode()[:INFO_PART]))
 
+    def _do_learn(self, _address: str, parameter: Any) -> None:
+        if not isinstance(parameter, str):
+            raise RefusedError("takes the name of a parameter, for example lead.level; an empty one: none")
+        self._order("learn", parameter, None)
+
     def _do_sync(self, _address: str, number: int) -> None:
         if not isinstance(number, int) or isinstance(number, bool):
             raise RefusedError("takes a whole number")

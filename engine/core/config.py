@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
+from engine.core.controllers import Controller, by_ids
 from engine.core.errors import ConfigError
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.core.rack import Rack
@@ -59,33 +60,11 @@ class Audio(Section):
         return self.rate if isinstance(self.rate, int) else 48000
 
 
-class Controller(Section):
-    """Which controller moves a parameter: of one channel, of one keyboard, where they are given."""
-
-    cc: int
-    channel: int | None = Field(None, ge=1, le=16)
-    port: str = ""
-
-
 def _ports(value: object) -> object:
     """One port may stand by itself; a number is the port's, or a part of its name."""
     if isinstance(value, list):
         return tuple(value)
     return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else value
-
-
-def _by_ids(value: object, prefix: str = "") -> object:
-    """Let `drums.level = 20` and `{drums = {level = 20}}` mean the same; a table with `cc` is a Controller."""
-    if not isinstance(value, dict):
-        return value
-    found: dict[str, object] = {}
-    for key, inner in value.items():
-        if isinstance(inner, dict) and "cc" not in inner:
-            deeper = _by_ids(inner, f"{prefix}{key}.")
-            found |= deeper if isinstance(deeper, dict) else {}
-        else:
-            found[f"{prefix}{key}"] = inner
-    return found
 
 
 Ports = Annotated[tuple[str | int, ...], BeforeValidator(_ports)]
@@ -108,7 +87,8 @@ class Midi(Section):
     mpe: Ports = ()  # inputs that are MPE keyboards from the start; most say so themselves
     output_latency_ms: float = Field(0, ge=-500, le=500)
     clock: MidiClock = MidiClock()
-    cc: Annotated[dict[str, int | Controller], BeforeValidator(_by_ids)] = Field(default_factory=dict)
+    controllers: Path = Path("controllers.toml")  # what was learned by moving it
+    cc: Annotated[dict[str, int | Controller], BeforeValidator(by_ids)] = Field(default_factory=dict)
 
 
 class Network(Section):
@@ -226,7 +206,7 @@ class Config(Section):
     osc: Osc = Osc()
     web: Web = Web()
     patches: dict[str, str] = Field(default_factory=_default_patches)
-    parameters: Annotated[dict[str, float | bool | str], BeforeValidator(_by_ids)] = Field(default_factory=dict)
+    parameters: Annotated[dict[str, float | bool | str], BeforeValidator(by_ids)] = Field(default_factory=dict)
     rack: Rack = Rack()
     session: Session = Session()
 
@@ -285,13 +265,18 @@ def _touch(one: str, other: str) -> bool:
 def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the configuration with its paths as seen from a folder, and `~` as the home."""
     data = {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}
-    for section, keys in {"session": ("dir",), "network": ("name", "harmony"), "patches": None}.items():
+    for section, keys in {
+        "session": ("dir",),
+        "midi": ("controllers",),
+        "network": ("name", "harmony"),
+        "patches": None,
+    }.items():
         found = data.get(section)
         if not isinstance(found, dict):
             continue
         for key in keys or tuple(found):
             value = found.get(key)
-            if isinstance(value, str) and (section == "session" or value.endswith((".onnx", ".py")) or "/" in value):
+            if isinstance(value, str) and (section in ("session", "midi") or value.endswith((".onnx", ".py")) or "/" in value):
                 found[key] = str(folder / _home(value))
     return data
 
@@ -312,6 +297,8 @@ def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[
     if path is not None:
         try:
             data = _anchored(tomllib.loads(path.read_text("utf-8-sig")), path.parent)
+            if isinstance(midi := data.setdefault("midi", {}), dict):
+                midi.setdefault("controllers", str(path.parent / "controllers.toml"))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a file with --config") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -200,6 +200,7 @@ CHANNELS = (
     Channel("harmony", "network", messages.harmony_dtype, 8, of_harmony=True),  # what the chords go on from
     Channel("feed", "feed", messages.FEED_STATS, 8),
     Channel("charts", "feed", messages.CHART, 8),  # a chart that somebody typed
+    Channel("learn", "feed", messages.LEARN, 8),  # the parameter that waits for a MIDI control
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
     # One line for a person from each process; the supervisor shows them.
     *(Channel(f"notices.{process}", process, messages.NOTICE, 256) for process in PROCESSES),

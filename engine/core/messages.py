@@ -143,6 +143,7 @@ CHART = np.dtype(
         ("since", "<i8"),  # timestep before which everything is forgotten
     ]
 )
+LEARN = np.dtype([("id", "S128")])  # parameter that the control moved next is to move; empty: none
 # The chords as they were told last, each as root and 1 + index of the quality: heard, expected, played.
 CHORDS = np.dtype([("step", "<i8"), ("heard", "u1", (2,)), ("expected", "u1", (2,)), ("played", "u1", (2,))])
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.core import config
 from engine.core.config import Config, source_names
 from engine.core.contract import Card, read_card
+from engine.core.controllers import PEDAL, Controller, read
 from engine.core.errors import AlgoritmoError, ConfigError, NetworkError, nearest
 from engine.core.knobs import Knobs, is_plugin, knobs_of
 from engine.core.metre import CHOICES, Metre, choice_of, of_choice, parse
@@ -21,7 +22,6 @@ from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
 
 EFFECTS = sorted(path.stem for path in (Path(__file__).parents[1] / "audio/effects").glob("[a-z]*.py"))
-PEDAL = 64  # a controller that has a meaning of its own
 
 
 def load(path: Path | None, settings: Sequence[str] = ()) -> Config:
@@ -48,7 +48,7 @@ def faults(config: Config) -> list[str]:
     found = _of_mode(config) + _of_parameters(config, registry) + of_controllers(config, registry) + _of_patches(config, card)
     wrong = _of_metre(config, card)
     found += wrong + chart.of_setting(config.jam.chart, Metre(card.beats_per_bar, 4) if wrong else metre_of(config, card))[1]
-    found += _of_rack(config, card)
+    found += _of_rack(config, card) + read(config.midi.controllers, Known(config, registry).faults)[1]
     try:
         track_of(config, card)
     except NetworkError as error:
@@ -149,11 +149,11 @@ def of_controllers(config: Config, registry: Registry) -> list[str]:
     """Return what is wrong with `midi.cc`."""
     cc, known = config.midi.cc, Known(config, registry)
     found = [f"midi.cc.{fault}" for key in cc for fault in known.faults(key)]
-    numbers = {key: bound if isinstance(bound, int) else bound.cc for key, bound in cc.items()}
+    bound = {key: Controller(cc=one) if isinstance(one, int) else one for key, one in cc.items()}
     return found + [
-        f"midi.cc.{key}: controller {number} cannot be used; give one from 0 to 119, and not {PEDAL}, the sustain pedal"
-        for key, number in numbers.items()
-        if not 0 <= number < 120 or number == PEDAL
+        f"midi.cc.{key}: controller {one.cc} cannot be used; give one from 0 to 119, and not {PEDAL}, the sustain pedal"
+        for key, one in bound.items()
+        if not one.is_usable
     ]
 
 

@@ -23,6 +23,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | `{"fire": "panic"}` | a trigger |
 | `{"transport": "start"}` | start, stop, continue, rewind, tap |
 | `{"chart": "| C | G7 | Am F |"}` | play by these chords; an empty text: by ear again |
+| `{"learn": "lead.level"}` | the MIDI control that is moved next moves this parameter; empty: none |
 | `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pressure, pitch bend |
 | `{"sound": true}` | send the sound as well, or no longer |
 | `{"token": "..."}` | may it change things, where the page is open to the network |
@@ -276,6 +277,8 @@ class Stage:
             self._order(client, "trigger", name)
         if isinstance(word := order.get("transport"), str):
             self._order(client, "transport", word)
+        if isinstance(name := order.get("learn"), str):
+            self._order(client, "learn", name)
         if "chart" in order:
             self._play_by(client, order["chart"])
         if (message := valid(order.get("midi"))) is not None:
