@@ -11,7 +11,7 @@ import pytest
 
 from engine.net import osc
 from engine.transport.midi_clock import START, STOP, TICK
-from tests.system.rig import RATE, Jam, Stage, free_port, jack_settings, wait_for
+from tests.system.rig import Jam, Stage, free_port, jack_settings, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -40,9 +40,6 @@ def test_a_sequencer_follows_the_jam(stage: Stage, start_jam: Callable[..., Jam]
         order("start")
         wait_for(lambda: len(heard(TICK)) > 72, 30, "ticks again")
         assert len(heard(START)) == 1
-        ticks = heard(TICK)
-        lasted = (ticks[-1] - ticks[0]) / (60 / 150 / 24 * RATE)
-        assert abs(lasted - (len(ticks) - 1)) < 3, "a busy machine sends one late; that none is lost is tested without it"
         os.kill(jam.pids()["clock"], signal.SIGKILL)
         wait_for(lambda: "the clock process died" in jam.output, 20, "its death told")
         stage.client.connect(wait_for(ports, 30, "the port again")[0], stage._ear)

@@ -38,4 +38,4 @@ def test_in_trade_it_answers_when_the_player_rests(network):
     stage.run(8)
     assert ons(stage) == []
     stage.run(16)
-    assert len(ons(stage)) > 5
+    assert len(ons(stage)) >= 4  # as many as the phrase had, with its rhythm

@@ -174,7 +174,7 @@ export class Controls {
   }
 
   // `name`: what it is called for who does not see where it stands.
-  toggle(p, label = nameOf(p), name = label) {
+  toggle(p, label = nameOf(p), name = this.called(p, label)) {
     const button = chip(label, docOf(p, this.track), () => this.send(p.id, this.app.values[p.id] ? 0 : 1), `p-${p.id}`);
     button.setAttribute("aria-label", name);
     button.disabled = !this.app.mayChange;
