@@ -247,8 +247,8 @@ class AudioEngine:
     def _tell(self, text: str) -> None:
         self.worker.requests.put(LogMessage(WARNING, text))
 
-    def _keep_controller(self, place: Place, parameter: str, takeover: bool) -> None:
-        self.worker.requests.put(KeepController(place, parameter, takeover))
+    def _keep_controller(self, place: Place, parameter: str, takeover: bool, before: str) -> None:
+        self.worker.requests.put(KeepController(place, parameter, takeover, before))
 
     # --- the player, as `player` asks for it -------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ class KeepController:
     place: Place
     parameter: str
     takeover: bool
+    before: str  # what it moved until now
 
 
 Request = LogMessage | RebuildTrack | FreeInstrument | LoadPatch | KeepController

@@ -125,6 +125,10 @@ class Worker:
         self._tell(INFO, text)
 
     def _keep(self, learned: KeepController) -> None:
+        place, before = learned.place, learned.before
+        self._tell(INFO, f"learned: {place} moves {learned.parameter}" + (f" and {before} no more" if before else ""))
+        texts = (learned.parameter, place.port, place.channel, place.key, before)
+        self._link.writer("learned").push(tuple(text.encode() if isinstance(text, str) else text for text in texts))
         try:
             keep(self._learned, learned.place, learned.parameter, learned.takeover)
         except (OSError, ValueError) as error:

@@ -100,10 +100,10 @@ class Controllers:
         config: Config,
         armed: Reader,
         tell: Callable[[str], None],
-        keep: Callable[[Place, str, bool], None],
+        keep: Callable[[Place, str, bool, str], None],
     ) -> None:
-        """`armed`: of the ring `learn`. `keep` is called with what was learned: control, parameter, takeover; and whoever is
-        called may not wait.
+        """`armed`: of the ring `learn`. `keep` is called with what was learned: control, parameter, takeover, and the
+        parameter that it moved before; whoever is called may not wait.
 
         Raises ConfigError when midi.cc names what there is not. What is wrong in the file of what was learned is told.
         """
@@ -323,9 +323,7 @@ class Controllers:
         self._bind(parameter.id, controller, learned=True)
         self._maps[place] = (parameter.id, controller)
         moved = before or ", ".join(others)
-        conflict = f" and {moved} no more" if moved and moved != parameter.id else ""
-        self._tell(f"learned: {place} moves {parameter.id}{conflict}")
-        self._keep(place, parameter.id, takeover)
+        self._keep(place, parameter.id, takeover, "" if moved == parameter.id else moved)
         return True
 
     def _place(self, message: MidiMessage, parameter: Parameter) -> Place | None:

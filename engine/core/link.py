@@ -187,6 +187,7 @@ CHANNELS = (
     Channel("wave", "audio", messages.wave_dtype(), 8192),  # the blocks as they went to the device: 11 s at 48 kHz
     Channel("stems", "audio", messages.stems_dtype, 3072, of_stems=True),  # each bus of the mixer by itself: 4 s
     Channel("timeline", "audio", messages.TIMELINE, 64),  # the beat as a line over the sample clock
+    Channel("learned", "audio", messages.LEARNED, 8),  # a MIDI control that moves a parameter now
     Channel("hosts", "audio", messages.HOSTS_WANTED, 8),  # which processes it wants for its plugins
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
     # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.

@@ -144,6 +144,8 @@ CHART = np.dtype(
     ]
 )
 LEARN = np.dtype([("id", "S128")])  # parameter that the control moved next is to move; empty: none
+# What was learned: the parameter, the control as the file of controllers has it, and what that moved before.
+LEARNED = np.dtype([("id", "S128"), ("port", "S128"), ("channel", "u1"), ("control", "S16"), ("before", "S256")])
 # The chords as they were told last, each as root and 1 + index of the quality: heard, expected, played.
 CHORDS = np.dtype([("step", "<i8"), ("heard", "u1", (2,)), ("expected", "u1", (2,)), ("played", "u1", (2,))])
 

@@ -114,6 +114,9 @@ def test_a_control_is_learned_by_moving_it_and_kept(bench: Build, tmp_path: Path
     arm(stage, "lead.level")
     play(stage, "nano 24:0", 0x90, 60, 100, 0x80, 60, 0, 0xB0, 64, 0, 20, 100)  # what is played is not learned
     assert "learned: cc 20 of nano, channel 1 moves lead.level and density no more" in stage.notices()
+    told = stage.link["learned"].latest()
+    assert told is not None
+    assert told.tolist() == (b"lead.level", b"nano", 1, b"cc 20", b"density")
     assert sounding(stage.events()) == set()
     play(stage, "nano 24:0", 0xB0, 20, 90)
     assert level(stage) == 30

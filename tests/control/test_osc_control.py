@@ -228,6 +228,24 @@ def test_busy_port_names_the_key():
     ControlSocket(ControlConfig(port=39001)).close()
 
 
+def test_a_parameter_waits_for_a_midi_control(schema, live, link):
+    desk = Desk(schema, live, link=link)
+    before = desk.values()
+    for name in ("temperature", "panic", ""):
+        assert desk.say("/algoritmo/learn", name) == []
+        assert link["learn"].latest()["id"].decode() == name
+    assert desk.say("/algoritmo/learn", "temperture") == [
+        ("/algoritmo/fail", ["/algoritmo/learn", "there is no temperture; did you mean temperature?"])
+    ]
+    for wrong in (5, "x" * 10000):
+        assert desk.say("/algoritmo/learn", wrong)[0][0] == "/algoritmo/fail"
+    assert link["learn"].count == 3
+    assert desk.values() == before
+    stranger = Desk(schema, live, Guard("0.0.0.0", "secret"), link)
+    assert stranger.say("/algoritmo/learn", "panic", sender=("10.0.0.9", 5))[0][0] == "/algoritmo/fail"
+    assert link["learn"].count == 3
+
+
 def test_a_chart_is_given_asked_for_and_refused_with_what_is_wrong(schema, live, link):
     desk = Desk(schema, live, link=link)
     assert desk.say("/algoritmo/chart", "| C | G7 | Am F |") == []

@@ -439,6 +439,22 @@ def test_parameters_mode_panic_and_reset(look, stands):
     assert page.inner_text("#mode-now") == "solo"
 
 
+def test_a_control_is_armed_with_a_click_and_told_when_it_is_learned(look, stands):
+    stand = bands(stands)
+    page = look(stand)
+    armed, link = stand.desk.link["learn"].reader(), stand.desk.link
+    before = link.values.numbers.tolist()
+    page.click("#learn")
+    page.click("[id='p-temperature']")
+    wait_for(page, armed.is_behind)
+    assert [record["id"] for record in armed.read()] == [b"temperature"]
+    assert link.values.numbers.tolist() == before  # it was not turned
+    assert page.get_attribute("#learn", "aria-pressed") == "false"
+    link.writer("learned").push((b"temperature", b"nano", 1, b"cc 20", b"density"))
+    until(page, "document.getElementById('note').textContent.startsWith('cc 20 of nano moves')")
+    assert "no longer" in page.inner_text("#note")
+
+
 def test_chords_and_the_chart_stand_above_the_piano_where_it_is_typed_and_kept(look, stands):
     stand = bands(stands)
     page = look(stand, "?lang=en")

@@ -14,6 +14,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `chords` | names of the chord that is `heard`, `expected` a beat later and `played` by the band, as they sound |
 | JSON `chart` | what is played by: `text`, `bars`, `origin`, quarters of a `bar`, `loop_bars` of another loop that he plays |
 | JSON `refused` | a chart that cannot be read: `text` says what is wrong |
+| JSON `learned` | a MIDI control was learned: `id`, `port`, `channel`, `control`, and what it moved `before` |
 | JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
 | binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
 
@@ -88,6 +89,7 @@ class Stage:
         jam = snapshot(around.link, around.live).chords
         self._chords = {"heard": jam.heard, "expected": jam.expected, "played": jam.played}  # as they sounded last
         self._charts_told = around.link["chart"].count
+        self._learned = around.link["learned"].reader()
         self._last: int | None = None  # number of the step that sounded last
 
     # What sounded, on its way to the browsers.
@@ -157,6 +159,7 @@ class Stage:
         self.clients[client.number] = client
         if self._watch is None:
             self._told, self._generation = self._live.snapshot(), self._live.generation
+            self._learned = self._link["learned"].reader()
             self._watch = asyncio.get_running_loop().create_task(self._watch_values())
         return client
 
@@ -214,6 +217,10 @@ class Stage:
             self._charts_told = self._link["chart"].count
             for client in self.clients.values():
                 client.tell("chart", **self._chart())
+        for record in self._learned.read() if self._learned.is_behind() else ():
+            words = {name: record[name].decode(errors="replace") for name in ("id", "port", "control", "before")}
+            for client in self.clients.values():
+                client.tell("learned", channel=int(record["channel"]), **words)
         values = self._live.snapshot()
         if self._live.generation != self._generation:
             self._generation = self._live.generation

@@ -30,6 +30,41 @@ export class Controls {
     this.open = new Set(); // folds that are open
     this.playing = true;
     this.track = ""; // whose controls are being built
+    this.learning = false; // what is clicked is not turned: a MIDI control is to move it
+    for (const kind of ["pointerdown", "mousedown", "touchstart", "click"]) {
+      root.addEventListener(kind, (event) => this.learning && this.learn(event), { capture: true, passive: false });
+    }
+  }
+
+  // While a MIDI control is to be learned: which parameter it is to move.
+  learn(event) {
+    const { app } = this;
+    const near = event.target.closest("[id^='p-']") ?? event.target.closest("label.control")?.querySelector("[id^='p-']");
+    const p = near && app.parameters.find(({ id }) => near.id === `p-${id}` || near.id.startsWith(`p-${id}-`));
+    if (!p) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.type !== "click") return;
+    this.learnMode(false);
+    app.send({ learn: p.id });
+    app.note(t("learn.wait", { name: this.nameOf(p.id) }));
+  }
+
+  learnMode(on) {
+    this.learning = on;
+    this.root.classList.toggle("learning", on);
+    document.getElementById("learn")?.setAttribute("aria-pressed", String(on));
+  }
+
+  // One was learned, from here or anywhere.
+  learned({ id, port, control, before }) {
+    const names = { port, control, name: this.nameOf(id), before: before && this.nameOf(before) };
+    this.app.note(t(before ? "learn.instead" : "learn.done", names));
+  }
+
+  nameOf(id) {
+    const p = this.app.parameters.find((p) => p.id === id);
+    return p && !id.includes(".") ? nameOf(p) : id;
   }
 
   // `parameters` as the engine describes them, `values` by id.
@@ -48,7 +83,15 @@ export class Controls {
     const speaks = el("div", "languages");
     speaks.append(languages(app));
     root.append(head, speaks, explorer(app));
-    if (!app.mayChange) {
+    if (app.mayChange) {
+      const learn = chip(t("learn"), t("learn.why"), () => {
+        this.learnMode(!this.learning);
+        if (this.learning) app.note(t("learn.choose"));
+        else app.send({ learn: "" });
+      }, "learn");
+      root.append(learn);
+      this.learnMode(this.learning);
+    } else {
       root.append(el("p", "soft", t(app.net.recorded ? "controls.recorded" : "controls.watching")));
     }
     const names = ["player", ...app.net.tracks.map((t) => t.name)];

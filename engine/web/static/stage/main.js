@@ -122,6 +122,7 @@ class App {
     feed.on("status", (status) => this.header.take(status));
     feed.on("chords", (names) => this.chords.take(names));
     feed.on("chart", (chart) => this.chords.takeChart(chart));
+    feed.on("learned", (learned) => this.controls.learned(learned));
     feed.on("refused", (refused) => this.chords.refuse(refused));
     feed.on("allowed", ({ may_change }) => this.allow(may_change, true));
     feed.on("step", (frame) => this.step(frame));
