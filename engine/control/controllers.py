@@ -150,7 +150,8 @@ class Controllers:
             self._taken.remove(key)
             return True
         if self._reader.is_behind():
-            self._armed = self._reader.read()[-1]["id"].decode()
+            for record in self._reader.read():  # none where they are written faster than they are read
+                self._armed = record["id"].decode()
         learned = self._learn(message) if self._armed else False
         if kind is Kind.CONTROL:
             self._control(message, now_s, learned)
@@ -352,6 +353,8 @@ class Controllers:
 
 def _ends(by: Controller, parameter: Parameter) -> tuple[float, float]:
     """Return the shares of the range between which a control moves its parameter."""
+    if parameter.kind == "trigger":
+        return 0.0, 1.0
     low = 0.0 if by.minimum is None else parameter.to_share(by.minimum)
     return low, 1.0 if by.maximum is None else parameter.to_share(by.maximum)
 

@@ -137,10 +137,23 @@ def test_a_control_is_learned_by_moving_it_and_kept(bench: Build, tmp_path: Path
 
 def test_learning_can_be_called_off(bench: Build, tmp_path: Path) -> None:
     stage = bench(f"midi.controllers={tmp_path / 'c.toml'}")
-    arm(stage, "lead.level")
+    for _ in range(100):  # more than there is room for
+        arm(stage, "lead.level")
     arm(stage, "")
     play(stage, "a", 0xB0, 20, 100)
     assert not (tmp_path / "c.toml").exists()
+
+
+def test_a_port_that_comes_back_may_stand_elsewhere(bench: Build) -> None:
+    stage = bench('midi.cc={"lead.level"={cc=20, takeover=true}, "reset"={note=36}}')
+    stage.live.set("lead.level", 60 / 127)
+    play(stage, "a", 0x90, 36, 100, 0xB0, 20, 60, 20, 61)
+    assert level(stage) == 61
+    stage.engine.player.ports.arrivals.append((0, "a", None))
+    play(stage, "a", 0xB0, 20, 90)
+    assert level(stage) == 61
+    play(stage, "a", 0x80, 36, 0, 0xB0, 20, 100)
+    assert level(stage) == 61
 
 
 def test_a_file_with_faults_is_told_and_the_rest_of_it_is_good(bench: Build, tmp_path: Path) -> None:
