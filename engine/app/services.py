@@ -150,6 +150,7 @@ class Services:
             "locked": beat.locked,
             "heard_bpm": round(beat.heard_bpm, 1),
             "confidence": round(beat.confidence, 2),
+            "peers": beat.peers,
         }
         if (network := jam.network) is not None:
             out |= {

@@ -96,13 +96,15 @@ def for_player(jam: Snapshot) -> str:
 
 
 def of_beat(jam: Snapshot) -> Iterator[str]:
-    """Yield how it is with the player's beat, where that is followed."""
+    """Yield how it is with the player's beat, or the session of Ableton Link, where that is followed."""
     beat = jam.beat
     if beat.source == "follow":
         found = (
             f"your {beat.heard_bpm:.0f} bpm, {100 * beat.confidence:.0f} % sure" if beat.heard_bpm else "your beat is not found"
         )
         yield found if beat.locked or not beat.heard_bpm else f"{found}, on its own"
+    elif beat.source == "link":
+        yield f"Link: {beat.peers} {'peer' if beat.peers == 1 else 'peers'}" if beat.locked else "Link: no session"
 
 
 def of_chords(jam: Snapshot) -> Iterator[str]:

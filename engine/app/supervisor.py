@@ -33,7 +33,7 @@ from engine.core.messages import ERROR, INFO, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
 from engine.core.process import Spec, start
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
-from engine.core.roles import CLOCK, HOST, HOSTS, PROCESSES, ROLES, role_of
+from engine.core.roles import ABLETON, CLOCK, HOST, HOSTS, PROCESSES, ROLES, role_of
 from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
@@ -117,7 +117,7 @@ class Supervisor:
             next_report_s = 0.0
             while not self._stop and (end_s is None or time.monotonic() < end_s):
                 self._wait(STATUS_S if end_s is None else min(STATUS_S, max(end_s - time.monotonic(), 0)), keyboard)
-                self._start_hosts()
+                self._start_wanted()
                 self._read()
                 show(self.snapshot())
                 if time.monotonic() >= next_report_s:
@@ -169,7 +169,7 @@ class Supervisor:
             if not begun and not {"audio", "network"} & waiting.keys():
                 begun = True
                 self.live.fire("transport.start")
-            self._start_hosts()
+            self._start_wanted()
             self._read()
         page = (self._children["feed"].ready or {}).get("page")
         if page:
@@ -238,13 +238,14 @@ class Supervisor:
         child.process.close()
         child.process, child.pipe = start(child.name, replace(self._spec, restarted=True))
 
-    def _start_hosts(self) -> None:
-        """Start the processes that the audio process wants for its plugins and that are not there yet."""
+    def _start_wanted(self) -> None:
+        """Start what is wanted and not there yet: processes for plugins, one for a source of the beat."""
         latest = self.link["hosts"].latest()
-        wanted = 0 if latest is None or self._stop else int(latest["hosts"])
-        for number in range(HOSTS):
-            name = f"{HOST}{number}"
-            if wanted >> number & 1 and name not in self._children:
+        hosts = 0 if latest is None else int(latest["hosts"])
+        wanted = [f"{HOST}{number}" for number in range(HOSTS) if hosts >> number & 1]
+        wanted += [ABLETON] if self.snapshot().beat.source == "link" else []
+        for name in wanted:
+            if not self._stop and name not in self._children:
                 process, pipe = start(name, self._spec)
                 self._children[name] = _Child(name, process, pipe)
 

@@ -98,7 +98,7 @@ class AudioEngine:
         lead_in_beats = 0 if beat is None else 1
         self._lead: sources.Lead | None = None
         if beat is None:
-            beat = sources.Selected(self._live, rate_hz, link["player_beat"])
+            beat = sources.Selected(self._live, rate_hz, link)
             self._lead = sources.Lead(beat, link["clock"])
         self.transport = Transport(
             link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in, lead_in_beats

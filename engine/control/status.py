@@ -165,17 +165,19 @@ class Beat:
     waits: bool  # it begins as soon as the player's beat is found
     heard_bpm: float = 0.0  # the player's tempo, as the beat's; 0: none is found
     confidence: float = 0.0  # 0..1, of that
+    peers: int = 0  # others that take part in the Ableton Link session
 
     @classmethod
-    def of(cls, live: Live, line: BeatTimeline | None, heard: np.void | None) -> Beat:
-        """From the parameters, the line that holds and the PLAYER_BEAT record."""
+    def of(cls, live: Live, line: BeatTimeline | None, heard: np.void | None, ableton: np.void | None) -> Beat:
+        """From the parameters, the line that holds, and the records of PLAYER_BEAT and ABLETON."""
         source = live.registry["clock.source"].text(live.get("clock.source"))
         follows = source == "follow"
         began = live.get("transport.start") > live.get("transport.stop")
         waits = follows and began and line is not None and not line.playing
         locked = line is not None and line.locked
         if not follows or heard is None or line is None or not heard["frames_per_beat"]:
-            return cls(source, locked, waits)
+            peers = int(ableton["peers"]) if source == "link" and ableton is not None else 0
+            return cls(source, locked, waits, peers=peers)
         heard_bpm = 60 * line.rate_hz / float(heard["frames_per_beat"])
         return cls(source, locked, waits, heard_bpm, float(heard["confidence"]))
 
@@ -210,7 +212,7 @@ class Snapshot:
 
 
 def snapshot(link: Link, live: Live) -> Snapshot:
-    """Return how the jam on this link goes now: a copy of seven records, cheap enough to be asked many times a second."""
+    """Return how the jam on this link goes now: a copy of eight records, cheap enough to be asked many times a second."""
     clock, timeline, network, feed = (link[name].latest() for name in ("clock", "timeline", "network", "feed"))
     mode = CLASSES[int(live.get("mode"))]
     line = None if timeline is None else BeatTimeline.of(timeline)
@@ -220,7 +222,7 @@ def snapshot(link: Link, live: Live) -> Snapshot:
         tempo_bpm=live.get("tempo"),
         seed=int(live.get("seed")),
         place=None if line is None else Place.of(line, clock, time.perf_counter_ns()),
-        beat=Beat.of(live, line, link["player_beat"].latest()),
+        beat=Beat.of(live, line, link["player_beat"].latest(), link["ableton"].latest()),
         network=None if network is None else NetworkFigures.of(network),
         sound=None if clock is None else SoundFigures.of(clock),
         feed=None if feed is None else FeedFigures.of(feed),

@@ -36,6 +36,7 @@ class Ring:
         self._count = memory[:8].cast("Q")
         self._bytes = memory[_HEADER:]
         self._records = np.frombuffer(memory, dtype, capacity, offset=_HEADER)
+        self._packed = _packed(dtype)
         self.dtype = dtype
         self.capacity = capacity
 
@@ -63,6 +64,17 @@ class Ring:
             if self.count - count < self.capacity - 1:  # not lapped while copying
                 return record
 
+    def numbers(self) -> tuple[Any, ...] | None:
+        """Return the newest record's fields, without numpy (see Writer); None when there is none. One number or string each."""
+        assert self._packed is not None
+        while True:
+            count = self.count
+            if count == 0:
+                return None
+            found = self._packed.unpack_from(self._bytes, (count - 1) % self.capacity * self.dtype.itemsize)
+            if self.count - count < self.capacity - 1:  # not lapped while copying
+                return found
+
     def reader(self, start: int | None = None) -> Reader:
         """Return a reader that begins at record number `start` (None: with the next one written)."""
         return Reader(self, self.count if start is None else start)
@@ -74,10 +86,6 @@ class Writer(Ring):
     Whatever each block does stays clear of numpy, whose paths through the processor's caches are long: after a millisecond's
     sleep they are cold, and a call takes 20 us instead of 2.
     """
-
-    def __init__(self, memory: memoryview, dtype: np.dtype, capacity: int) -> None:
-        super().__init__(memory, dtype, capacity)
-        self._packed = _packed(dtype)
 
     @staticmethod
     def _allowed(memory: memoryview) -> memoryview:
@@ -186,7 +194,7 @@ CHANNELS = (
     Channel("events", "audio", messages.EVENT, 8192),  # every note that began or ended to sound, the player's and the network's
     Channel("wave", "audio", messages.wave_dtype(), 8192),  # the blocks as they went to the device: 11 s at 48 kHz
     Channel("stems", "audio", messages.stems_dtype, 3072, of_stems=True),  # each bus of the mixer by itself: 4 s
-    Channel("timeline", "audio", messages.TIMELINE, 64),  # the beat as a line over the sample clock
+    Channel("timeline", "audio", messages.TIMELINE, 256),  # the beat as a line over the sample clock
     Channel("learned", "audio", messages.LEARNED, 8),  # a MIDI control that moves a parameter now
     Channel("hosts", "audio", messages.HOSTS_WANTED, 8),  # which processes it wants for its plugins
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
@@ -195,6 +203,7 @@ CHANNELS = (
     Channel("steps", "network", messages.step_dtype, _steps),  # timesteps as chosen
     Channel("futures", "network", messages.futures_dtype, 8),  # what might follow a timestep
     Channel("player_beat", "network", messages.PLAYER_BEAT, 8),  # where the player's own beat is, as it is heard
+    Channel("ableton", "ableton", messages.ABLETON, 8),  # where the beat of the Ableton Link session is
     Channel("network", "network", messages.NETWORK_STATS, 8),
     Channel("chart", "network", messages.CHART, 8),  # the chart that is played by
     Channel("chords", "network", messages.CHORDS, 64),  # what is heard, expected and played

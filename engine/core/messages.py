@@ -89,6 +89,16 @@ PLAYER_BEAT = np.dtype(
     ]
 )
 
+ABLETON = np.dtype(
+    [
+        ("time_ns", "<i8"),  # at this host time (time.perf_counter_ns) ...
+        ("beat", "<f8"),  # ... it was this beat of the session's, a quarter note; its bars begin where it is whole bars
+        ("tempo_bpm", "<f8"),  # quarters per minute
+        ("peers", "<i4"),  # others that take part
+        ("playing", "u1"),  # 1: it has been started
+    ]
+)
+
 NETWORK_STATS = np.dtype(
     [
         ("steps", "<i8"),

@@ -32,6 +32,7 @@ class Role:
 HOST = "host"
 HOSTS = 8
 CLOCK = "clock"  # MIDI clock out
+ABLETON = "ableton"  # takes part in a session of Ableton Link
 
 # In the order in which they are started. The sound goes before the beat, the beat before what is seen. At the end first stops
 # what asks for notes, then the sound fades, and last goes the recorder, which has heard all of it by then.
@@ -40,6 +41,7 @@ ROLES = (
     Role("network", "engine.jam.process:main", nice=-10, ends=1),
     Role("feed", "engine.app.publisher:main", nice=-5, ends=3),
     Role(CLOCK, "engine.midi.clock_process:main", nice=-14, ends=5, on_demand=True),
+    Role(ABLETON, "engine.transport.ableton_process:main", nice=-13, ends=5, on_demand=True),
     *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True) for n in range(HOSTS)),
 )
 PROCESSES = tuple(role.name for role in ROLES)

@@ -248,6 +248,11 @@ class Transport:
         """Bend the line at a beat to what the source says there."""
         frame = self.line.frame_at(beat)
         reading = self._source.read(frame, beat)
+        if reading.playing != self._source_plays:
+            self._source_plays = reading.playing
+            if reading.playing is False:
+                self.stop(int(frame))
+                return
         self._take(reading, replace(self.line, frame=frame, beat=beat))
         self._until, self._announce = reading.until, self._announced(reading, beat)
         self._bend = math.inf if reading.beat is None else self._next_step(beat)

@@ -44,6 +44,7 @@ RECORDS = {
     "EVENT": (-5, 2**40, 1, 255, 60, 127, -0.5),
     "CLOCK": (2**40, 2**50, 20833.3, 48000, 64, 128, 0.1, 0.2, 0.3, 1, 2, 3, 4, 5, 0.5, True),
     "TIMELINE": (1.5, -4.0, 112.5, 48000.0, 1, 0.0, 0.0, 0.0, 1, 7, 8, 1, 0b0101001),
+    "ABLETON": (2**50, 1234.5, 123.4, 3, 1),
     "NETWORK_STATS": (1, 2, 0.1, 0.2, 0.3, 4, 3, 0.5, 0.6, 0.7, 8.5, 1, True, b"cpu", 0),
     "NOTICE": (3, 2, b"the text of a notice"),
 }
@@ -57,6 +58,7 @@ def test_a_tuple_is_written_as_numpy_would(name):
     for _ in range(3):
         ring.push(RECORDS[name])
         assert ring.latest() == np.array(RECORDS[name], dtype)
+        assert np.array(ring.numbers(), dtype) == np.array(RECORDS[name], dtype)
 
 
 def test_a_record_can_be_given_as_bytes():

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 from engine.core.config import source_names
-from engine.core.link import Writer
-from engine.core.messages import PLAYER_BEAT
 from engine.transport.midi_clock import CONTINUE, PER_BEAT, POSITION, START, STOP, TICK
 from engine.transport.sources import Selected
-from tests.transport.conftest import RATE, Loop
+from tests.transport.conftest import RATE, Loop, rings
 
 
 class Led(Loop):
@@ -27,8 +25,7 @@ class Led(Loop):
 
     def _make(self, live: Any) -> Selected:
         live.set("clock.source", source_names().index("midi"))
-        ring = Writer(memoryview(bytearray(Writer.size(PLAYER_BEAT, 8))), PLAYER_BEAT, 8)
-        self.selected = Selected(live, RATE, ring)
+        self.selected = Selected(live, RATE, rings())
         return self.selected
 
     def send(self, status: int, value: float = 0, port: str = "Deck") -> None:

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 
 from engine.core.config import load, source_names
 from engine.core.errors import ConfigError
-from engine.core.link import Writer
-from engine.core.messages import PLAYER_BEAT
 from engine.transport.sources import Selected
 from engine.transport.sources.internal import FASTEST_TAPPED_BPM, SLOWEST_TAPPED_BPM, Taps
 from engine.transport.sources.virtual import VirtualSource
-from tests.transport.conftest import RATE, Loop
+from tests.transport.conftest import RATE, Loop, rings
 
 
 def tap(taps: Taps, *seconds: float) -> float | None:
@@ -96,8 +94,7 @@ def test_the_source_is_one_of_those_that_have_a_file():
         with pytest.raises(ConfigError, match=r"clock\.source: .*there are: follow, internal"):
             load(None, [f"clock.source={name}"])
     loop = Loop()
-    heard = Writer(memoryview(bytearray(Writer.size(PLAYER_BEAT, 8))), PLAYER_BEAT, 8)
     for number, name in enumerate(source_names()):
         loop.live.set("clock.source", number)
         assert loop.live.registry["clock.source"].text(number) == name
-        assert Selected(loop.live, RATE, heard).read(0, 0.0).numerator == 4
+        assert Selected(loop.live, RATE, rings()).read(0, 0.0).numerator == 4

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from engine.core.config import source_names
 from engine.core.link import Ring
 from engine.core.metre import Metre, of_code
-from engine.core.parameters import Live, Parameter, choice, trigger
+from engine.core.parameters import Live, Parameter, choice, switch, trigger
 from engine.transport.sample_clock import SampleClock
 
 
@@ -37,11 +37,16 @@ class Reading(NamedTuple):
         return of_code(self.numerator, self.denominator, self.groups)
 
 
+class Rings(Protocol):
+    """The rings of a run, by their names."""
+
+    def __getitem__(self, name: str, /) -> Ring: ...
+
+
 class Source(Protocol):
     """Answers where the beat is. Called in the block loop: it waits for nothing, and leaves numpy alone.
 
-    A file of this folder holds one, and `make(live, rate_hz, heard)` that builds it; `clock.source` names the file. `heard` is
-    the ring of PLAYER_BEAT records.
+    A file of this folder holds one, and `make(live, rate_hz, rings)` that builds it; `clock.source` names the file.
     """
 
     def take_parameters(self, frame: int) -> None:
@@ -60,10 +65,17 @@ class Source(Protocol):
 def parameters() -> list[Parameter]:
     """Return what can be turned of the sources while it plays."""
     return [
-        choice("clock.source", source_names(), "internal", "Where the beat comes from; follow: from what you play"),
+        choice(
+            "clock.source",
+            source_names(),
+            "internal",
+            "Where the beat comes from; follow: you; link: Ableton Link",
+        ),
         Parameter("clock.range", 0, 50, 20, "How far from the tempo it fell in at the band goes with you", "%"),
         Parameter("clock.strength", 0, 1, 1, "How quickly the band goes with you; 0: it keeps the tempo it fell in at"),
         Parameter("clock.patience", 0, 16, 4, "Bars it listens at most for your bar line before it falls in", kind="integer"),
+        switch("clock.startstop", "Ableton Link: start and stop together with the others of the session"),
+        trigger("clock.realign", "Ableton Link: begin a bar 1 with the next bar line of the session"),
         trigger("clock.alone", "While it waits for your beat: begin at the set tempo"),
     ]
 
@@ -71,10 +83,10 @@ def parameters() -> list[Parameter]:
 class Selected:
     """The source that the parameter `clock.source` names at the moment; another takes over at the tempo of the one before."""
 
-    def __init__(self, live: Live, rate_hz: float, heard: Ring) -> None:
+    def __init__(self, live: Live, rate_hz: float, rings: Rings) -> None:
         self._live = live
         modules = [importlib.import_module(f"{__name__}.{name}") for name in source_names()]
-        self._sources: list[Source] = [module.make(live, rate_hz, heard) for module in modules]
+        self._sources: list[Source] = [module.make(live, rate_hz, rings) for module in modules]
         self._listeners: list[Any] = [source for source in self._sources if hasattr(source, "hear")]
         self._chosen = int(live.get("clock.source"))
         self._tempo_bpm = live.get("tempo")  # as it was answered last

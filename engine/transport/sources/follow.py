@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engine.core.link import Ring
 from engine.core.metre import Metre, of_choice
 from engine.core.parameters import Live
-from engine.transport.sources import Reading
+from engine.transport.sources import Reading, Rings
 from engine.transport.timeline import START_S
 
 LOST_BEATS = 8.0  # after so long a rest the band is on its own
@@ -140,6 +140,6 @@ class FollowSource:
         return 1 + min(max(HASTE * strength * off, -MEET), MEET)
 
 
-def make(live: Live, rate_hz: float, heard: Ring) -> FollowSource:
+def make(live: Live, rate_hz: float, rings: Rings) -> FollowSource:
     """Return the source."""
-    return FollowSource(live, rate_hz, heard)
+    return FollowSource(live, rate_hz, rings["player_beat"])

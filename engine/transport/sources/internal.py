@@ -8,10 +8,9 @@ from __future__ import annotations
 from itertools import pairwise
 from statistics import median
 
-from engine.core.link import Ring
 from engine.core.metre import of_choice
 from engine.core.parameters import Live
-from engine.transport.sources import Reading
+from engine.transport.sources import Reading, Rings
 
 NUDGE = 0.1  # share of the tempo by which a nudge of 1 is faster
 TAPS = 8  # at most so many are looked at
@@ -50,7 +49,7 @@ class InternalSource:
         return False
 
 
-def make(live: Live, rate_hz: float, _heard: Ring) -> InternalSource:
+def make(live: Live, rate_hz: float, _rings: Rings) -> InternalSource:
     """Return the source; its metre is the parameter's."""
     return InternalSource(live, rate_hz)
 

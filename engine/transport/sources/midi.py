@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 
-from engine.core.link import Ring
 from engine.core.metre import of_choice
 from engine.core.parameters import Live
 from engine.transport.midi_clock import CONTINUE, PER_BEAT, POSITION, START, STOP, TICK, MidiClock
-from engine.transport.sources import Reading
+from engine.transport.sources import Reading, Rings
 from engine.transport.timeline import START_S
 
 ASK_BEATS = 0.25  # so often it may answer otherwise
@@ -112,6 +111,6 @@ class MidiSource:
         return False
 
 
-def make(live: Live, rate_hz: float, _heard: Ring) -> MidiSource:
+def make(live: Live, rate_hz: float, _rings: Rings) -> MidiSource:
     """Return the source."""
     return MidiSource(live, rate_hz)

@@ -241,6 +241,7 @@ class Stage:
             "locked": jam.beat.locked,
             "waits": jam.beat.waits,
             "sure": jam.beat.confidence,
+            "peers": jam.beat.peers,
         }
         if (place := jam.place) is not None:
             out |= {"playing": place.playing, "bar": place.bar, "beat": place.beat}
