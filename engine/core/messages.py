@@ -95,7 +95,7 @@ ABLETON = np.dtype(
         ("beat", "<f8"),  # ... it was this beat of the session's, a quarter note; its bars begin where it is whole bars
         ("tempo_bpm", "<f8"),  # quarters per minute
         ("peers", "<i4"),  # others that take part
-        ("playing", "u1"),  # 1: it has been started
+        ("changes", "<u4"),  # so often it was started and stopped, begun with a start: where it is odd, the session plays
     ]
 )
 

@@ -41,7 +41,7 @@ ROLES = (
     Role("network", "engine.jam.process:main", nice=-10, ends=1),
     Role("feed", "engine.app.publisher:main", nice=-5, ends=3),
     Role(CLOCK, "engine.midi.clock_process:main", nice=-14, ends=5, on_demand=True),
-    Role(ABLETON, "engine.transport.ableton_process:main", nice=-13, ends=5, on_demand=True),
+    Role(ABLETON, "engine.control.ableton_process:main", nice=-13, ends=5, on_demand=True),
     *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True) for n in range(HOSTS)),
 )
 PROCESSES = tuple(role.name for role in ROLES)

@@ -43,7 +43,7 @@ def test_one_session(start_jam: Callable[..., Jam]):
         await peer.wait_for(lambda: not plays(), 10, "our stop")
         band.live.fire("transport.start")
         await peer.wait_for(lambda: session.playing, 10, "the others started by us")
-        await peer.wait_for(plays, 20, "our start")
+        await peer.wait_for(is_near, 20, "our start, on a bar line")
         session.playing = False
         await peer.wait_for(lambda: not plays(), 10, "their stop")
         session.playing = True

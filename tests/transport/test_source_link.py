@@ -21,7 +21,7 @@ class InSession(Loop):
 
     def __init__(self, tempo_bpm: float = 126.0, beat: float = 5.3) -> None:
         self.its_bpm, self.its, self.its_plays, self.is_there = tempo_bpm, beat, False, True
-        self.rings = rings()
+        self.rings, self.changes = rings(), 0
         super().__init__(self._make)
 
     def _make(self, live: Any) -> Selected:
@@ -33,8 +33,9 @@ class InSession(Loop):
         begun = self.frame
         while self.frame - begun < seconds * RATE:
             now = self.frame
+            self.changes += self.its_plays != bool(self.changes % 2)
             if self.is_there:
-                said = (int(now * NS), self.its, self.its_bpm, 1, self.its_plays)
+                said = (int(now * NS), self.its, self.its_bpm, 1, self.changes)
                 self.rings["ableton"].push(said)
             clock = np.zeros((), self.rings["clock"].dtype)
             clock["frame"], clock["time_ns"], clock["ns_per_frame"], clock["latency_frames"] = now, now * NS, NS, LATENCY
@@ -70,6 +71,18 @@ def test_it_begins_with_a_bar_line_of_the_session_and_keeps_with_it(loop: InSess
     told = len(loop.lines)
     loop.live_through(4)
     assert len(loop.lines) == told, "a steady beat is one line"
+
+
+def test_a_tempo_that_is_changed_before_its_bar_line_does_not_make_it_miss_one(loop: InSession):
+    for tempo in (60, 180, 75, 200):
+        loop.live_through(0.1)
+        loop.fire("stop")
+        loop.fire("start")
+        loop.live_through(0.3)
+        loop.its_bpm = tempo
+        loop.live_through(10)
+        assert loop.line.playing
+        assert abs(loop.off_ms) < 0.2
 
 
 def test_without_a_session_it_begins_after_a_while_at_its_own_tempo(loop: InSession):

@@ -84,6 +84,7 @@ class Member:
         self._its_bpm = told_bpm(live)  # the session's, as it was shown last
         self._commands = {f"transport.{word}": live.get(f"transport.{word}") for word in ("start", "stop", "continue")}
         self._peers = 0
+        self._changes = 0
 
     def leave(self) -> None:
         """Take part no longer."""
@@ -149,4 +150,5 @@ class Member:
             after = time.perf_counter_ns()
             if after - before < taken:
                 taken, time_ns, beat = after - before, (before + after) // 2, its
-        self._ring.push((time_ns, beat, self._session.tempo, peers, bool(self._session.playing)))
+        self._changes += bool(self._session.playing) != bool(self._changes % 2)
+        self._ring.push((time_ns, beat, self._session.tempo, peers, self._changes))
