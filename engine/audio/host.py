@@ -9,6 +9,7 @@ Runs on: audio process. `post`, `collect` and `is_heard` belong to the audio cal
 
 from __future__ import annotations
 
+import select
 import socket
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from engine.host import wire
 from engine.host.exchange import MOST_EVENTS, Exchange
 from engine.host.plugin import About, Event, Knob, Moment
 
-WAIT_S = 1e-3  # the longest wait of a block for all processes together; sockets count in milliseconds
+WAIT_S = 0.8e-3  # the longest wait of a block for all processes together
 HUNG_BLOCKS = 75  # a process that has not answered for so long hangs: a tenth of a second
 
 
@@ -113,15 +114,14 @@ class Host:
         bell = self.bell
         if bell is None:
             return True
-        try:
-            answer = bell.recv(8, 0 if waits else socket.MSG_DONTWAIT)
-        except (TimeoutError, BlockingIOError):
+        answer = self._answer(bell)
+        if answer is None and waits:
+            self.waited += not select.select((bell,), (), (), self._wait_s)[0]
+            answer = self._answer(bell)
+        if answer is None:
             self._is_owed = True
             self._missed = 1
-            self.waited += waits
             return False
-        except OSError:
-            answer = b""
         if answer:
             self.is_fresh = True
         else:
@@ -130,12 +130,9 @@ class Host:
 
     def _catch_up(self, bell: socket.socket) -> bool:
         """Look whether the answer that is owed has come; nobody waits for it."""
-        try:
-            answer = bell.recv(8, socket.MSG_DONTWAIT)
-        except (BlockingIOError, TimeoutError):
+        answer = self._answer(bell)
+        if answer is None:
             return False
-        except OSError:
-            answer = b""
         if not answer:
             self.bell = None
             return False
@@ -143,9 +140,19 @@ class Host:
         self._missed = 0
         return True
 
+    @staticmethod
+    def _answer(bell: socket.socket) -> bytes | None:
+        """Return what is there of an answer; None: nothing yet, nothing at all: the process is no more."""
+        try:
+            return bell.recv(8)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
     def greet(self, bell: socket.socket, words: wire.Words, pid: int) -> None:
         """A process has come. Control thread."""
-        bell.settimeout(self._wait_s)
+        bell.setblocking(False)
         self.words, self.pid = words, pid
         self._is_owed, self._missed = False, 0
         self.bell = bell

@@ -190,9 +190,7 @@ def test_a_killed_process_costs_its_own_sound_and_comes_back_with_its_state(fixt
 def test_a_plugin_that_hangs_is_waited_for_once(fixtures: Path, rig: Callable[..., Rig]):
     one = rig(f"patches.bass={fixtures}/synth.clap")
     one.wait_loaded(1)
-    bell = one.engine.mixer.hosts._hosts[0].bell
-    assert bell is not None
-    bell.settimeout(0.001)
+    one.engine.mixer.hosts._hosts[0]._wait_s = 0.001
     waited = one.engine.mixer.hosts._hosts[0].waited
     one.set("bass.fixture_synth.trouble", 2)
     one.until(lambda: any("hangs" in line for line in one.told()), "the hang told")
