@@ -108,6 +108,8 @@ class Member:
             self._peers = peers
             self._link.notice(NAME, INFO, f"Link: {peers} {'peer' if peers == 1 else 'peers'}")
             self._met_s = self._met_s or now_s
+        if peers and not self._is_settled(now_s):  # whoever joins takes the session's tempo, whatever is turned meanwhile
+            self._own_bpm, self._its_bpm = self._live.get("tempo"), 0.0
         if self._is_settled(now_s):
             self._carry_tempo(now_s, metre.tempo_beat)
             self._carry_start(together)
