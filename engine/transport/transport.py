@@ -126,6 +126,8 @@ class Transport:
     def rewind(self, frame: int) -> None:
         """Begin a bar 1 with the next beat; while it stands: with the beat at which it will go on."""
         line = self.line
+        if not line.playing and line.beat < line.began - CLOSE:
+            return  # bar 1 is what it will begin with, as it is
         if not line.playing:
             line = self._on_bar_line(frame)
             one = line.beat

@@ -452,3 +452,19 @@ def test_a_line_survives_the_ring(tempo: float, beat: float, playing: bool):
     loop.ring.push(line.record())
     assert loop.line == line
     assert line.frame_at(line.beat_at(1e6)) == (pytest.approx(1e6, rel=1e-9) if playing else math.inf)
+
+
+def test_a_rewind_before_the_first_start_or_in_the_count_in_changes_nothing():
+    for seconds in (0.0, 0.5):
+        loop = Loop()
+        if seconds:
+            loop.fire("start")
+            loop.seconds(seconds)
+        loop.fire("stop")
+        loop.fire("rewind")
+        loop.fire("continue")
+        loop.seconds(4)
+        assert loop.line.playing
+        assert loop.line.began >= 0
+        assert loop.line.bar == 1
+        assert all(line.beat >= -4 for line in loop.lines)
