@@ -69,7 +69,7 @@ def parameters() -> list[Parameter]:
             "clock.source",
             source_names(),
             "internal",
-            "Where the beat comes from; follow: you; link: Ableton Link",
+            "Where the beat comes from; follow: you; midi: a MIDI clock; link: Ableton Link",
         ),
         Parameter("clock.range", 0, 50, 20, "How far from the tempo it fell in at the band goes with you", "%"),
         Parameter("clock.strength", 0, 1, 1, "How quickly the band goes with you; 0: it keeps the tempo it fell in at"),
