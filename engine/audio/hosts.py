@@ -189,6 +189,10 @@ class Hosts:
             return
         for message, behind in heard:
             self._hear(host, message, behind)
+        for unit in host.units.values():
+            if unit.crashes >= MOST_CRASHES and not unit.is_bypassed and host.pid:  # somebody wants to try it again
+                unit.crashes = 0
+                self._order_load(unit)
 
     def _culprit(self, host: Host) -> str:
         """Return who was at work."""

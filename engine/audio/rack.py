@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.audio import effects
 from engine.audio.host import Unit
-from engine.audio.hosts import Hosts
+from engine.audio.hosts import MOST_CRASHES, Hosts
 from engine.audio.messages import Change, ReplaceInstrument
 from engine.audio.mixer import Mixer
 from engine.audio.plugins import PluginInsert, PluginStrip, turner
@@ -48,6 +48,7 @@ class Place:
     track: Track | None = None  # of an instrument: what it plays
     units: list[Unit] = field(default_factory=list)  # of an instrument: it and those it goes through in its process
     is_in: bool = False  # it is heard, or passes sound through
+    is_out: bool = False  # it was left out for what it did
     turned: list[tuple[int, Callable[[float], None]]] = field(default_factory=list)  # place in the table, and what it turns
     preset: int = -1  # place of the parameter that chooses one
     preset_seen: float = 0.0
@@ -183,6 +184,11 @@ class Rack:
         numbers = self._live.values.numbers
         for place in self._places:
             unit = place.unit
+            if unit is not None and unit.crashes >= MOST_CRASHES and unit.is_bypassed and not place.is_out:
+                place.is_out = True  # its switch says so, and tries it again when it is turned off
+                self._live.set(f"{place.where}.{place.word}.bypass", 1.0)
+            elif unit is not None and not unit.is_bypassed:
+                place.is_out = False
             if unit is None or place.preset < 0:
                 continue
             wanted = float(numbers[place.preset])

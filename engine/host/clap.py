@@ -7,7 +7,6 @@ main one; what a plugin asks for from any thread is only noted, and done in `idl
 from __future__ import annotations
 
 import ctypes as c
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -26,15 +25,6 @@ from engine.host.plugin import About, Event, Knob, Moment
 FORMAT = "clap"
 SUFFIX = ".clap"
 MOST_STATE_BYTES = 64 << 20
-
-
-def folders() -> list[Path]:
-    """Return where CLAP plugins lie on this system, the user's own first."""
-    if sys.platform == "darwin":
-        return [Path.home() / "Library/Audio/Plug-Ins/CLAP", Path("/Library/Audio/Plug-Ins/CLAP")]
-    if sys.platform == "win32":
-        return [Path.home() / "AppData/Local/Programs/Common/CLAP", Path("C:/Program Files/Common Files/CLAP")]
-    return [Path.home() / ".clap", Path("/usr/local/lib/clap"), Path("/usr/lib/clap")]
 
 
 def scan(path: Path) -> list[About]:

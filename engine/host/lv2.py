@@ -28,11 +28,6 @@ SUFFIX = ".lv2"
 _INSTRUMENTS = {LV2 + "InstrumentPlugin", LV2 + "OscillatorPlugin", LV2 + "GeneratorPlugin"}
 
 
-def folders() -> list[Path]:
-    """Return where LV2 plugins lie on this system; lilv knows them by itself, too, and LV2_PATH."""
-    return [Path.home() / ".lv2", Path("/usr/local/lib/lv2"), Path("/usr/lib/lv2")]
-
-
 def scan(path: Path) -> list[About]:
     """Return every plugin of a bundle, each loaded once. Raises PluginError."""
     found = []

@@ -9,7 +9,6 @@ written by the same interface and untried: there was no Mac.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,6 @@ LIMITS = ("hears no tempo", "an effect gets no MIDI", "no side-chain")
 MOST_STEPS = 1000  # a knob with more is continuous
 MOST_KNOBS = 4096
 _OF_MIDI = re.compile(r"MIDI (CC |Ch\. ?\d+ )")  # parameters that stand for controllers; the instrument hears those as MIDI
-
-
-def folders() -> list[Path]:
-    """Return where VST3 plugins lie on this system, the user's own first."""
-    if sys.platform == "darwin":
-        own, all_users = Path.home() / "Library/Audio/Plug-Ins", Path("/Library/Audio/Plug-Ins")
-        return [own / "VST3", all_users / "VST3", own / "Components", all_users / "Components"]
-    if sys.platform == "win32":
-        return [Path.home() / "AppData/Local/Programs/Common/VST3", Path("C:/Program Files/Common Files/VST3")]
-    return [Path.home() / ".vst3", Path("/usr/local/lib/vst3"), Path("/usr/lib/vst3")]
 
 
 def _backend(path: Path) -> Any:

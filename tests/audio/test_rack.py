@@ -23,7 +23,8 @@ from engine.host.catalogue import Catalogue
 from engine.host.exchange import SIZE
 from engine.jam.parameters import registry_of
 from tests.audio.conftest import RATE, card
-from tests.host.conftest import fixtures as fixtures  # for the tests here
+from tests.host.conftest import fixtures as fixtures
+from tests.host.conftest import missing  # for the tests here
 
 LIMIT_S = 30.0
 
@@ -204,6 +205,13 @@ def test_a_plugin_that_fails_again_and_again_is_left_out(fixtures: Path, rig: Ca
     one.set("bass.fixture_synth.trouble", 1)  # and again, as soon as its knobs are where they were
     one.until(lambda: any("is left out" in line for line in one.told()), "the plugin left out")
     assert np.isfinite(one.blocks(100)).all()
+    assert one.live.get("bass.fixture_synth.bypass") == 1
+    one.set("bass.fixture_synth.trouble", 0)
+    one.set("bass.fixture_synth.bypass", 0)
+    one.until(lambda: one.engine.mixer.hosts.units[0].is_loaded, "the plugin tried again")
+    one.blocks(40)
+    one.note(one.engine.frame + 640, 50)
+    assert onsets(one.blocks(30)) == [640 + BLOCK]
 
 
 @pytest.mark.parametrize(("trouble", "why"), [(4, "no number"), (5, "no number"), (6, "direct current")])
@@ -237,7 +245,7 @@ def test_an_instrument_of_its_own_process_is_not_taken_down_with_others(fixtures
 
 def test_a_compressor_is_moved_by_another_track(rig: Callable[..., Rig], fixtures: Path):
     if not Path("/usr/lib/clap/ZamComp.clap").exists():
-        pytest.skip("ZamComp is not here: apt install zam-plugins")
+        missing("ZamComp is not here: apt install zam-plugins")
     insert = '[{effect="/usr/lib/clap/ZamComp.clap", side="drums", knobs={threshold=-40, ratio=20, sidechain=1}}]'
     one = rig(f"patches.bass={fixtures}/synth.clap", f"patches.drums={fixtures}/synth.clap", f"rack.inserts.bass={insert}")
     one.wait_loaded(3)
