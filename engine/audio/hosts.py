@@ -213,7 +213,10 @@ class Hosts:
     def _hear(self, host: Host, message: dict[str, Any], behind: bytes) -> None:
         said = message.get("said")
         if said == "here":
-            host.greet(self._bells.pop(host.number), host.words, int(message["pid"]))  # type: ignore[arg-type]
+            bell = self._bells.pop(host.number, None)
+            if bell is None or host.words is None:  # it has said so before
+                return
+            host.greet(bell, host.words, int(message["pid"]))
             self._say(host, {"do": "rate", "rate_hz": self._rate_hz})
             for unit in sorted(host.units.values(), key=lambda unit: unit.slot):
                 if not unit.is_bypassed:
