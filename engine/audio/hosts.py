@@ -214,7 +214,7 @@ class Hosts:
         said = message.get("said")
         if said == "here":
             bell = self._bells.pop(host.number, None)
-            if bell is None or host.words is None:  # it has said so before
+            if bell is None or host.words is None:  # the process has said so before
                 return
             host.greet(bell, host.words, int(message["pid"]))
             self._say(host, {"do": "rate", "rate_hz": self._rate_hz})
