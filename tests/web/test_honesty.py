@@ -152,3 +152,38 @@ def test_what_is_said_of_a_cell_is_what_the_network_says(
     page.get_by_role("img", name="Every cell of the six layers").hover()
     assert f"says {says}." in page.inner_text("#why")
     page.close()
+
+
+PLAYS_ONE_NOTE = """
+export function conduct() {}
+onmessage = ({ data }) => {
+  const tracks = [{ name: 'bass', kind: 'pitched', pitches: [PITCH] }, { name: 'lead', kind: 'pitched', pitches: [60] }];
+  if (data.order === 'open') postMessage({ what: 'open', card: { tracks, steps_per_beat: 4, beats_per_bar: 4 } });
+  if (data.order === 'start') setInterval(() => {
+    postMessage({ what: 'step', step: 0, h: [], begun: [{ track: 0, pitch: PITCH, level: 1 }], at: 0 });
+  }, 50);
+};
+"""
+
+
+@pytest.mark.parametrize(("pitch", "note"), [(40, "E, bass"), (57, "A, bass")])
+def test_the_first_page_draws_the_notes_that_the_network_plays(browser: Browser, address: str, pitch: int, note: str) -> None:
+    page, _ = opened(browser, "about:blank", script=WATCH)
+    body = PLAYS_ONE_NOTE.replace("PITCH", str(pitch))
+    page.route("**/lib/band-worker.js", lambda route: route.fulfill(body=body, content_type="text/javascript"))
+    page.goto(f"{address}?lang=en#key")
+    picture = page.get_by_role("img", name=TEXTS["key.sees"])
+    picture.wait_for()
+    page.wait_for_timeout(2500)  # so that its dots reach 2.5 s back
+    box = picture.bounding_box()
+    assert box
+    height = box["height"]
+    said = {}
+    for at in (40, 57):  # the higher the pitch, the higher its dots
+        y = height - 50 - (at - 28) / 70 * (height - 70)
+        page.mouse.move(box["x"] + 2, box["y"] + 2)
+        page.mouse.move(box["x"] + box["width"] - 60, box["y"] + y)
+        page.wait_for_timeout(200)
+        said[at] = page.inner_text("#why") if page.locator("#why").is_visible() else ""
+    assert said == {at: note if at == pitch else "" for at in (40, 57)}
+    page.close()
