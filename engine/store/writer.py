@@ -1,0 +1,150 @@
+"""The group commit: votes that come together are committed together, and each is acknowledged when its commit is on the disk.
+
+Runs on: booth process, a thread of its own; asked from the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from engine.store.connection import StoreError, why, writing
+from engine.store.schema import metadata
+
+GATHER_S = 0.005  # so long the first of a group waits for others
+MOST = 500  # of one group
+WAITING = 20_000  # more than a disk that hangs leaves waiting is refused
+
+Job = Callable[[sa.Connection], Any]
+
+
+class Row(NamedTuple):
+    """One row to be inserted; what is there already under its key stays as it is."""
+
+    table: sa.Table
+    values: dict[str, Any]
+    done: asyncio.Future[bool] | None
+
+
+class Writer:
+    """Takes rows; `put` hands out a future that is done when the row is on the disk: False where its key was there before.
+
+    A group that cannot be committed is not written at all: all its futures raise StoreError.
+    """
+
+    def __init__(self, engine: sa.Engine, loop: asyncio.AbstractEventLoop) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self.commits = 0
+        self.rows = 0
+        self.fault = ""  # why the last group was not committed; empty when it was
+        self._statements: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, table: sa.Table, values: dict[str, Any]) -> asyncio.Future[bool]:
+        """Insert a row with the next group. The future raises StoreError where it cannot be kept."""
+        done: asyncio.Future[bool] = self._loop.create_future()
+        if self._queue.qsize() >= WAITING:
+            done.set_exception(StoreError("the store is too slow: nothing more is taken for now"))
+            return done
+        self._queue.put(Row(table, values, done))
+        return done
+
+    def add(self, table: sa.Table, values: dict[str, Any]) -> None:
+        """Insert a row with the next group; nobody waits for it."""
+        if self._queue.qsize() < WAITING:
+            self._queue.put(Row(table, values, None))
+
+    def close(self) -> None:
+        """Commit what waits and end."""
+        self._queue.put(None)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        over = False
+        while not over:
+            first = self._queue.get()
+            if first is None:
+                return
+            group = [first]
+            until_s = time.monotonic() + GATHER_S
+            while len(group) < MOST:
+                try:
+                    row = self._queue.get(timeout=max(until_s - time.monotonic(), 0))
+                except queue.Empty:
+                    break
+                if row is None:
+                    over = True
+                    break
+                group.append(row)
+            self._commit(group)
+
+    def _commit(self, group: list[Row]) -> None:
+        results: list[bool | StoreError]
+        try:
+            results = list(self._written(group))
+            self.fault = ""
+        except IntegrityError as error:  # one row that cannot be must not cost the others
+            if len(group) > 1:
+                for row in group:
+                    self._commit([row])
+                return
+            results = [StoreError(f"this cannot be kept: {why(error)}")]
+        except (SQLAlchemyError, OSError) as error:
+            self.fault = why(error)
+            results = [StoreError(f"the store cannot keep it now: {self.fault}")] * len(group)
+        else:
+            self.commits += 1
+            self.rows += len(group)
+        self._answer(list(zip((row.done for row in group), results, strict=True)))
+
+    def _written(self, group: list[Row]) -> list[bool]:
+        """Insert rows in one transaction, ballots before their votes; return which are new."""
+        by_table: dict[str, list[int]] = {}
+        for place, row in enumerate(group):
+            by_table.setdefault(row.table.name, []).append(place)
+        new = [False] * len(group)
+        with writing(self._engine) as connection:
+            for name in sorted(by_table, key=list(metadata.tables).index):
+                table = metadata.tables[name]
+                key = next(iter(table.primary_key.columns)).name
+                rows = [group[place].values for place in by_table[name]]
+                there = set(connection.execute(self._insert(table, key), rows).scalars())
+                for place in by_table[name]:
+                    if (value := group[place].values[key]) in there:
+                        there.remove(value)  # the first of several in one group is the one that counts
+                        new[place] = True
+        return new
+
+    def _insert(self, table: sa.Table, key: str) -> Any:
+        """Insert, and do nothing where there is such a row already; return the keys of the new ones."""
+        if table.name not in self._statements:
+            insert = insert_postgres if self._engine.dialect.name == "postgresql" else insert_sqlite
+            self._statements[table.name] = insert(table).on_conflict_do_nothing().returning(table.c[key])
+        return self._statements[table.name]
+
+    def _answer(self, results: list[tuple[asyncio.Future[bool] | None, bool | StoreError]]) -> None:
+        def answer() -> None:
+            for done, result in results:
+                if done is None or done.done():
+                    continue
+                if isinstance(result, StoreError):
+                    done.set_exception(result)
+                else:
+                    done.set_result(result)
+
+        try:
+            self._loop.call_soon_threadsafe(answer)
+        except RuntimeError:  # the booth has ended
+            return
