@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from engine.app.render import Render
-from engine.app.supervisor import versions, write_json
+from engine.app.report import versions, write_json
 from engine.core import config
 from engine.core.contract import read_card
 from engine.core.errors import AlgoritmoError, NetworkError

@@ -15,8 +15,8 @@ import numpy as np
 
 from engine.app.offline_hosts import LONGEST_BLOCK_S, OfflineHosts
 from engine.app.plugins import names_plugins
+from engine.app.report import versions, write_json
 from engine.app.song_render import Bars, about, backing_of, remarks
-from engine.app.supervisor import versions, write_json
 from engine.audio.engine import FADE_S, AudioEngine
 from engine.core import contract
 from engine.core.config import Config

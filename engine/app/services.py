@@ -137,6 +137,8 @@ class Services:
             "uptime_s": round(time.monotonic() - self._begun_s, 1),
             "mode": jam.mode,
             "tempo": jam.tempo_bpm,
+            "spared": jam.care.spared,
+            "ailing": jam.care.ailing,
             "feed": {"rate_hz": round(rate_hz, 1), "sent": sent, "dropped": dropped},
             "targets": [
                 {"to": t.name, "sent": t.sent, "dropped": t.dropped, "refused": t.refused} for t in targets.targets[:MOST_TOLD]

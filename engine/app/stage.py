@@ -21,7 +21,7 @@ from engine.control.keyboard import Keyboard
 from engine.control.status import Snapshot, snapshot
 from engine.core.link import Link
 from engine.core.parameters import Live
-from engine.core.roles import PROCESSES
+from engine.core.roles import PROCESSES, SUPERVISOR
 
 FRAME_S = 1 / 15
 PLAIN_S = 5.0  # how often a line is printed where the view is plain
@@ -84,7 +84,7 @@ class View:
         self._link, self._live, self._plain = link, live, plain
         self._tracks = Tracks(live.registry.tracks)
         self._events = link["events"].reader()
-        self._notices = {name: link[f"notices.{name}"].reader() for name in PROCESSES}
+        self._notices = {name: link[f"notices.{name}"].reader() for name in (*PROCESSES, SUPERVISOR)}
         self._told: deque[tuple[int, str]] = deque(maxlen=8)
 
     def tell(self, level: int, text: str) -> None:

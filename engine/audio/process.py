@@ -7,6 +7,7 @@ clock's); the control thread does what takes time: it speaks, mends, watches dev
 from __future__ import annotations
 
 import gc
+import json
 import math
 import os
 import sys
@@ -26,7 +27,7 @@ from engine.audio.messages import LogMessage
 from engine.audio.output import Output, ServerIsBack
 from engine.core.errors import DeviceError
 from engine.core.link import Link
-from engine.core.messages import BLOCK, INFO, WARNING
+from engine.core.messages import BLOCK, DEVICES, INFO, WARNING
 from engine.core.process import Spec, stop_requested
 from engine.jam.parameters import registry_of
 from engine.midi import ports
@@ -77,6 +78,7 @@ class Studio:
         self._outlet: MidiOutput | None = None
         self._threads: list[threading.Thread] = []
         self._ending = False
+        self._devices = b""  # as they were told last
         self._told: set[str] = set()
 
     def _rate(self) -> int:
@@ -197,6 +199,7 @@ class Studio:
         """The control thread."""
         look_s = poll_s = time.monotonic()
         while not self._ending:
+            self._link.beat("audio")
             self.engine.worker.run_pending(HOSTS_S if self.engine.mixer.hosts.is_needed else WATCH_S)
             self.engine.rack.poll()
             now_s = time.monotonic()
@@ -208,6 +211,20 @@ class Studio:
                 for these in self._ports():
                     these.poll()
                 self.engine.worker.watch()
+                self._tell_devices()
+
+    def _tell_devices(self) -> None:
+        """Publish what is plugged in, where that has changed. Names that do not fit are left out."""
+        inputs, outputs = ([] if these is None else these.connected for these in (self._inputs, self._outputs))
+        waits = [name for these in self._ports() for name in these.waits_for]
+        told = {"audio": self._output.stream.name, "inputs": inputs, "outputs": outputs, "waits": waits}
+        text = json.dumps(told).encode()
+        while len(text) > DEVICES["text"].itemsize:
+            max(inputs, outputs, waits, key=len).pop()
+            text = json.dumps(told).encode()
+        if text != self._devices:
+            self._devices = text
+            self._link.writer("devices").push((text,))
 
     def _look_after_device(self) -> None:
         try:

@@ -40,7 +40,8 @@ def main(spec: Spec, pipe: Connection) -> None:
         import aalink
     except ImportError:
         link.notice(NAME, ERROR, REMEDY)
-        stop_requested(pipe, None)
+        while not stop_requested(pipe, ENABLE_S):
+            link.beat(NAME)
         return
     live = Live(registry_of(spec.card), link.values)
     be_urgent(SOUND)
@@ -52,6 +53,7 @@ async def _take_part(aalink: Any, live: Live, link: Link, pipe: Connection) -> N
     number = source_names().index(SOURCE)
     member: Member | None = None
     while not stop_requested(pipe, 0):
+        link.beat(NAME)
         wanted = int(live.get("clock.source")) == number
         if wanted and member is None:
             member = Member(aalink.Link(told_bpm(live)), live, link)

@@ -5,14 +5,17 @@ Runs on: main process (terminal, report), feed process and replay (OSC, page).
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
+from engine.core.care import ABSENT, SPARED, STATES, WELL
 from engine.core.link import Link
 from engine.core.parameters import Live
+from engine.core.roles import PROCESSES
 from engine.jam.chords import of_code
 from engine.jam.modes import CLASSES
 from engine.transport.sample_clock import SampleClock
@@ -183,6 +186,42 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
+class Care:
+    """What is the matter with the processes, and what is done without; nothing, where all is well."""
+
+    ailing: dict[str, str] = field(default_factory=dict)  # by process: slow, stopped, hung, begun anew
+    spared: tuple[str, ...] = ()  # of care.SPARED
+    why: str = ""
+
+    @classmethod
+    def of(cls, care: np.void | None, spared: np.void | None) -> Care:
+        """From records of CARE and SPARED."""
+        states = [] if care is None else care["states"].tolist()
+        ailing = {name: STATES[state] for name, state in zip(PROCESSES, states, strict=False) if state not in (ABSENT, WELL)}
+        if spared is None:
+            return cls(ailing)
+        return cls(ailing, SPARED[: int(spared["level"])], spared["why"].decode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What sounds and is played on: names of the audio device and of MIDI ports; `waits`: ports that are not there."""
+
+    audio: str = ""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: np.void | None) -> Devices:
+        """From a record of DEVICES."""
+        if record is None:
+            return cls()
+        told = json.loads(record["text"])
+        return cls(told["audio"], tuple(told["inputs"]), tuple(told["outputs"]), tuple(told["waits"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """How a jam goes; a part is None until its process has published."""
 
@@ -196,6 +235,8 @@ class Snapshot:
     feed: FeedFigures | None
     chords: Chords = Chords()
     beat: Beat = Beat("internal", locked=True, waits=False)
+    care: Care = Care()
+    devices: Devices = Devices()
 
     @property
     def doing(self) -> str:
@@ -227,4 +268,6 @@ def snapshot(link: Link, live: Live) -> Snapshot:
         sound=None if clock is None else SoundFigures.of(clock),
         feed=None if feed is None else FeedFigures.of(feed),
         chords=Chords.of(link["chords"].latest(), link["chart"].latest()),
+        care=Care.of(link["care"].latest(), link["spared"].latest()),
+        devices=Devices.of(link["devices"].latest()),
     )

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from engine.core import messages
+from engine.core.care import SPARED
 from engine.core.contract import Card
-from engine.core.roles import HOSTS, PROCESSES
+from engine.core.roles import HOSTS, PROCESSES, SUPERVISOR
 from engine.core.segment import Segment, make
 from engine.core.values import Values
 
@@ -212,8 +213,12 @@ CHANNELS = (
     Channel("charts", "feed", messages.CHART, 8),  # a chart that somebody typed
     Channel("learn", "feed", messages.LEARN, 8),  # the parameter that waits for a MIDI control
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
-    # One line for a person from each process; the supervisor shows them.
-    *(Channel(f"notices.{process}", process, messages.NOTICE, 256) for process in PROCESSES),
+    Channel("devices", "audio", messages.DEVICES, 8),
+    *(Channel(f"alive.{process}", process, messages.ALIVE, 2) for process in PROCESSES),  # each time round its loop
+    Channel("care", SUPERVISOR, messages.CARE, 8),  # how each process is
+    Channel("spared", SUPERVISOR, messages.SPARED, 8),  # what is done without while the machine is short of time
+    # One line for a person from each process; the supervisor shows them, and says what it has to say itself to who looks in.
+    *(Channel(f"notices.{process}", process, messages.NOTICE, 256) for process in (*PROCESSES, SUPERVISOR)),
 )
 WRITERS = {channel.name: channel.writer for channel in CHANNELS}
 DECLARES = "audio"  # the one process that says which parameters there are beside the fixed ones; any process sets values
@@ -278,10 +283,10 @@ class Link:
 
     @classmethod
     def create(cls, layout: Layout) -> Link:
-        """Make a shared segment: the supervisor, who writes to no ring and unlinks it in `close`. Raises SharedMemoryError."""
+        """Make a shared segment: the supervisor, who unlinks it in `close`. Raises SharedMemoryError."""
         segment = make(layout.size())
         assert segment.buf is not None
-        return cls(layout, segment.buf, segment, "supervisor")
+        return cls(layout, segment.buf, segment, SUPERVISOR)
 
     @classmethod
     def attach(cls, layout: Layout, name: str, process: str) -> Link:
@@ -329,6 +334,15 @@ class Link:
     def notice(self, process: str, level: int, text: str) -> None:
         """Tell the person at the terminal one line; called by the one thread of `process` that speaks."""
         self.writer(f"notices.{process}").push((time.perf_counter_ns(), level, _noticed(text)))
+
+    def beat(self, process: str) -> None:
+        """Give a sign of life; called by the one loop of `process` that everything else of it depends on."""
+        self._writers[f"alive.{process}"].push((time.perf_counter_ns(),))
+
+    def spares(self, what: str) -> bool:
+        """Whether one of care.SPARED is to be done without now."""
+        told = self._rings["spared"].numbers()
+        return told is not None and SPARED.index(what) < told[0]
 
     def close(self, unlink: bool = False) -> None:
         """Let go of the segment; `unlink` also removes it from the system (its maker does, once)."""

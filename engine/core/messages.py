@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.core.contract import Card
+from engine.core.roles import PROCESSES
 
 BLOCK = 64  # frames of one internal block, whatever the device's block is
 OUTPUTS = 2  # stereo
@@ -158,6 +159,12 @@ LEARN = np.dtype([("id", "S128")])  # parameter that the control moved next is t
 LEARNED = np.dtype([("id", "S128"), ("port", "S128"), ("channel", "u1"), ("control", "S16"), ("before", "S256")])
 # The chords as they were told last, each as root and 1 + index of the quality: heard, expected, played.
 CHORDS = np.dtype([("step", "<i8"), ("heard", "u1", (2,)), ("expected", "u1", (2,)), ("played", "u1", (2,))])
+
+# Signs of life and what is made of them.
+ALIVE = np.dtype([("time_ns", "<i8")])  # once more round the loop of a process
+CARE = np.dtype([("states", "u1", (len(PROCESSES),))])  # of each process: index in care.STATES
+SPARED = np.dtype([("level", "u1"), ("why", "S120")])  # so many of care.SPARED are done without, and for what reason
+DEVICES = np.dtype([("text", "S2048")])  # JSON: the audio device, and the MIDI ports that are open and that are waited for
 
 INFO, WARNING, ERROR = range(3)
 NOTICE = np.dtype([("time_ns", "<i8"), ("level", "u1"), ("text", "S495")])

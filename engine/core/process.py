@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -21,8 +22,10 @@ from engine.core.config import Config
 from engine.core.contract import Card
 from engine.core.errors import AlgoritmoError
 from engine.core.link import Layout, Link
-from engine.core.roles import role_of
+from engine.core.roles import ROLES, role_of
 from engine.core.segment import GROUP_SIGNALS, undisturbed
+
+LOG = "log.txt"  # in the session's folder
 
 
 @dataclass(frozen=True)
@@ -49,26 +52,59 @@ _ALONE = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:
     """Start the child `name`; return it and the supervisor's end of its pipe."""
+    return _start(_child, name, name, spec)
+
+
+def _start(main: Callable[..., None], called: str, *told: object) -> tuple[BaseProcess, Connection]:
     for variable in _ALONE:
         os.environ.setdefault(variable, "1")  # read when numpy is loaded, which a child does anew
     context = multiprocessing.get_context("spawn")  # fork would copy threads' locks and the audio library's state
     ours, theirs = context.Pipe()
-    child = context.Process(target=_child, args=(name, spec, theirs), name=f"algoritmo-{name}", daemon=True)
+    child = context.Process(target=main, args=(*told, theirs), name=f"algoritmo-{called}", daemon=True)
     with undisturbed():
         child.start()
     theirs.close()  # so that the child's end closes when the child dies
     return child, ours
 
 
-def _child(name: str, spec: Spec, pipe: Connection) -> None:
+def understudy(session: Path | None) -> tuple[BaseProcess, Connection]:
+    """Start a process that learns what the others need, and waits: told to `play` one of them it begins at once."""
+    return _start(_understudy, "understudy", session)
+
+
+def play(pipe: Connection, name: str, spec: Spec) -> None:
+    """Let the understudy at the other end of `pipe` be the child `name` from now on. Raises OSError where it is no more."""
+    pipe.send(("play", name, spec))
+
+
+def _understudy(session: Path | None, pipe: Connection) -> None:
+    _obey_the_pipe_alone()
+    if session is not None:
+        _keep_quiet(session / LOG)
+    for role in ROLES:
+        if not role.on_demand:
+            importlib.import_module(role.main.partition(":")[0])
+    try:
+        _, name, spec = pipe.recv()
+    except (EOFError, OSError):
+        return
+    multiprocessing.current_process().name = f"algoritmo-{name}"
+    _child(name, spec, pipe)
+
+
+def _obey_the_pipe_alone() -> None:
     # These reach the whole group (Ctrl-C, a closed terminal, systemd's stop, Ctrl-Z); only the supervisor acts on them. A child
     # ends when the pipe says so, or closes because the supervisor is no more.
     for number in GROUP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, GROUP_SIGNALS)
+
+
+def _child(name: str, spec: Spec, pipe: Connection) -> None:
+    _obey_the_pipe_alone()
     if spec.session is not None:
-        _keep_quiet(spec.session / "log.txt")
+        _keep_quiet(spec.session / LOG)
     role = role_of(name)
     with contextlib.suppress(OSError, AttributeError):  # only root may go before others; it plays without
         os.nice(role.nice)  # first of all: threads inherit it

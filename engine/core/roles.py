@@ -15,7 +15,10 @@ class Role:
     `main`: "module:function", imported in the child alone; called with the specification and the child's end of the pipe.
     `nice`: priority that the system is asked for (only root may be given less than 0); the child's threads inherit it.
     `ends`: its place when a run ends, lowest first. `restarts`: so often within `within_s` seconds it is started again when
-    it dies; then it is given up. What it may write stands in the table of channels (core/link.py), under its name.
+    it dies at once; then after pauses that grow. What it may write stands in the table of channels (core/link.py), under its
+    name. `silent_s`: so long after its last sign of life it is named; `hung_s`: so long after it that it is ended and begun
+    anew; None: never. `pulses`: rings that its signs of life are told in, each with how many times longer it may be silent
+    there; none: `alive.` and its name.
     """
 
     name: str
@@ -25,6 +28,14 @@ class Role:
     restarts: int = 5
     within_s: float = 60.0
     on_demand: bool = False  # not started with every run: when the configuration or the audio process wants it
+    silent_s: float = 2.0
+    hung_s: float | None = 5.0
+    pulses: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def signs(self) -> tuple[tuple[str, float], ...]:
+        """The rings of its pulses."""
+        return self.pulses or ((f"alive.{self.name}", 1.0),)
 
 
 # Of plugins: host0 is shared, the others have one plugin each. The audio process leaves a plugin out that fails again and
@@ -34,17 +45,25 @@ HOSTS = 8
 CLOCK = "clock"  # MIDI clock out
 ABLETON = "ableton"  # takes part in a session of Ableton Link
 
+AUDIO_SIGNS = (("clock", 1.0), ("alive.audio", 5.0))
+
 # In the order in which they are started. The sound goes before the beat, the beat before what is seen. At the end first stops
 # what asks for notes, then the sound fades, and last goes the recorder, which has heard all of it by then.
 ROLES = (
-    Role("audio", "engine.audio.process:main", nice=-15, ends=2),
-    Role("network", "engine.jam.process:main", nice=-10, ends=1),
-    Role("feed", "engine.app.publisher:main", nice=-5, ends=3),
+    # Its blocks, and its control thread, which may be busy with a device or a patch for a while.
+    Role("audio", "engine.audio.process:main", nice=-15, ends=2, silent_s=1.6, hung_s=3.0, pulses=AUDIO_SIGNS),
+    Role("network", "engine.jam.process:main", nice=-10, ends=1, silent_s=1.2, hung_s=3.0),
+    Role("feed", "engine.app.publisher:main", nice=-5, ends=3, hung_s=8.0),
     Role(CLOCK, "engine.midi.clock_process:main", nice=-14, ends=5, on_demand=True),
     Role(ABLETON, "engine.control.ableton_process:main", nice=-13, ends=5, on_demand=True),
-    *(Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True) for n in range(HOSTS)),
+    # A plugin may take long to load; one that hangs while it plays is ended by the audio process.
+    *(
+        Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True, silent_s=10, hung_s=None)
+        for n in range(HOSTS)
+    ),
 )
 PROCESSES = tuple(role.name for role in ROLES)
+SUPERVISOR = "supervisor"  # who starts them, and is none of them
 
 
 def role_of(name: str) -> Role:

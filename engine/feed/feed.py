@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from engine.core.care import EVERY
 from engine.core.link import Link
 from engine.core.messages import NOTE_ON, PLAYER
 from engine.feed.encoder import Encoder
@@ -70,6 +71,7 @@ class Feed:
     def __init__(self, link: Link, schema: Schema, log: Log | None = None, begin: Positions | None = None) -> None:
         """`begin`: where in the rings to start (None: with what comes next)."""
         self.schema = schema
+        self._link = link
         self.encoder = Encoder(schema)
         self.targets = Targets(self.encoder)
         self.listeners: list[Listener] = []
@@ -119,7 +121,7 @@ class Feed:
         for left in range(due, 0, -1):
             record, self._published = self._waiting.popleft()
             age_s = (frame - int(record["frame"])) * clocks.ns_per_frame * 1e-9
-            shown = left == 1 or age_s <= OLD_S
+            shown = (left == 1 or age_s <= OLD_S) and not self._is_spared(record)
             self.step(record, clocks, shown)
             if paced and shown and left > 1:
                 return True
@@ -133,7 +135,7 @@ class Feed:
         """
         self.notes(clocks)
         following = self.look()
-        if following is None or not frame < following <= soon:
+        if following is None or not frame < following <= soon or self._is_spared(self._waiting[0][0]):
             return None
         begun = time.perf_counter()
         self._prepared = self._waiting[0][0]
@@ -141,6 +143,10 @@ class Feed:
         self.targets.prepare(clocks)
         self._preparing_s = time.perf_counter() - begun
         return following
+
+    def _is_spared(self, record: np.void) -> bool:
+        """Whether this step is left out for who looks, because the machine is short of time."""
+        return int(record["step"]) % EVERY > 0 and self._link.spares("feed")
 
     def _look_ahead(self, frame: float, clocks: Clocks) -> None:
         """Publish the newest futures, once the step they follow has sounded."""

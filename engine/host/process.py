@@ -43,8 +43,13 @@ def main(spec: Spec, pipe: Connection) -> None:
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
     pipe.send(("ready", {"pid": os.getpid()}))
+
+    def is_over() -> bool:
+        link.beat(f"{HOST}{number}")
+        return pipe.poll()
+
     with contextlib.suppress(EOFError, OSError):
-        HostProcess(Exchange(link.exchange(number)), wire.address(link.name, number), lambda: pipe.poll()).run()
+        HostProcess(Exchange(link.exchange(number)), wire.address(link.name, number), is_over).run()
 
 
 class Slot:

@@ -57,7 +57,7 @@ class Imagination:
         """Timestep `step`, which sounds at `frame`, has been settled: imagine what may follow it."""
         if self._done < FUTURE_STEPS:
             self._give_up()
-        count = int(self._live.get("futures"))
+        count = 0 if self._link.spares("continuations") else int(self._live.get("futures"))
         if count == 0 or not self._ready(count):
             return
         assert self._runner is not None  # _ready() says so

@@ -48,6 +48,7 @@ def main(spec: Spec, pipe: Connection) -> None:
     gc.disable()
     be_urgent(BEAT)
     while link["clock"].count == 0:
+        link.beat("network")
         if stop_requested(pipe, 0.005):
             return
     driver = LiveDriver(spec, link, live, runner, timings[0], track, pipe)
@@ -136,6 +137,7 @@ class LiveDriver:
 
     def wait(self, frame: float, before_s: float, watchful: bool = False) -> bool:
         """Sleep until so long before a device's block with the frame in it is rendered, LOOK_S at most; imagine meanwhile."""
+        self._link.beat("network")
         clock, record = self._clock()
         self._due_ns = clock.time_at(frame - float(record["device_block"])) - before_s * 1e9
         left_s = (self._due_ns - time.perf_counter_ns()) * 1e-9
@@ -158,6 +160,7 @@ class LiveDriver:
             self._harmony.keep(self._link.writer("harmony").slot())
             self._link.writer("harmony").advance()
         self._imagination.begin(outcome.step, round(outcome.frame))
+        self._link.beat("network")
         figures, jam = self._figures, self._jam
         figures.add(outcome, self._due_ns)
         if figures.steps % 8 == 0 or figures.steps == 1:

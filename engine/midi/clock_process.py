@@ -21,7 +21,7 @@ from engine.core.realtime import SOUND, be_urgent
 from engine.midi import ports
 from engine.midi.clock_out import ClockOut, run
 
-POLL_S = 1.0  # how often ports that were not there are looked for
+POLL_S = 0.5  # how often ports that were not there are looked for
 
 
 def main(spec: Spec, pipe: Connection) -> None:
@@ -36,7 +36,8 @@ def main(spec: Spec, pipe: Connection) -> None:
         tell(WARNING, remark)
     pipe.send(("ready", {}))
     if backend == "none":
-        stop_requested(pipe, None)
+        while not stop_requested(pipe, POLL_S):
+            link.beat("clock")
         return
     ended = threading.Event()
     voices = [
@@ -46,6 +47,7 @@ def main(spec: Spec, pipe: Connection) -> None:
     for voice in voices:
         threading.Thread(target=voice.send, args=(ended,), name="midi-clock", daemon=True).start()
     while not stop_requested(pipe, POLL_S):
+        link.beat("clock")
         for voice in voices:
             voice.outputs.poll()
     ended.set()

@@ -131,6 +131,11 @@ class Ports:
         """Full names of what is open."""
         return [name for _, name in self._open.values()]
 
+    @property
+    def waits_for(self) -> list[str]:
+        """Names of those that are not there."""
+        return [str(name) for _, name in self._missing()]
+
     def open(self) -> None:
         """Open what is there, and say what is waited for. Raises DeviceError that names every port that cannot be had."""
         if self.watches:

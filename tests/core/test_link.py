@@ -8,7 +8,7 @@ import pytest
 from engine.core import messages
 from engine.core.contract import Card
 from engine.core.link import CHANNELS, DECLARES, Layout, Link, Reader, Ring, Writer
-from engine.core.roles import PROCESSES
+from engine.core.roles import PROCESSES, SUPERVISOR
 from engine.core.values import Values
 from tests import tiny
 
@@ -132,9 +132,9 @@ def test_a_second_process_sees_the_same_memory():
 def test_every_channel_has_one_writer_and_that_is_a_process_of_the_table():
     names = [channel.name for channel in CHANNELS]
     assert len(set(names)) == len(names)
-    assert {channel.writer for channel in CHANNELS} == set(PROCESSES)
+    assert {channel.writer for channel in CHANNELS} == {*PROCESSES, SUPERVISOR}
     whole = Link.private(LAYOUT)
-    views = {process: whole.view(process).writes for process in PROCESSES}
+    views = {process: whole.view(process).writes for process in (*PROCESSES, SUPERVISOR)}
     assert sorted(name for view in views.values() for name in view) == sorted(name for name, _, _ in LAYOUT.rings)
 
 
@@ -148,10 +148,10 @@ def test_what_no_one_asked_for_takes_no_memory():
     assert stems.size() - plain.size() == Ring.size(*ring[1:])
 
 
-def test_the_maker_of_a_link_writes_to_no_ring():
+def test_the_maker_of_a_link_writes_what_the_table_gives_the_supervisor():
     link = Link.create(LAYOUT)
     try:
-        assert link.writes == ()
+        assert set(link.writes) == {channel.name for channel in CHANNELS if channel.writer == SUPERVISOR}
     finally:
         link.close(unlink=True)
 

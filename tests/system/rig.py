@@ -365,7 +365,7 @@ class Jam:
 
     def pids(self) -> dict[str, int]:
         """Process ids of the children, by name."""
-        return {name: int(said["pid"]) for name, said in self.report["processes"].items() if said}
+        return {name: int(said["pid"]) for name, said in self.report["processes"].items() if said.get("pid")}
 
     def end(self, number: int = signal.SIGINT, limit_s: float = 10) -> int:
         """Send a signal to the whole group, as a terminal does; return the exit status."""

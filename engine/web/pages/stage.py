@@ -45,6 +45,7 @@ import numpy as np
 from engine import __version__
 from engine.control.commands import Commands
 from engine.control.status import snapshot
+from engine.core.care import EVERY
 from engine.core.link import Reader
 from engine.core.messages import CHORD, NEXT_CHORD, PLAYED_CHORD
 from engine.jam.chords import of_code
@@ -97,6 +98,8 @@ class Stage:
     def step(self, record: np.void) -> None:
         """Give a step that sounds now to every browser: encoded once for each format that somebody wants."""
         self._last = int(record["step"])
+        if self._last % EVERY and self._link.spares("page"):
+            return
         now_s = time.monotonic()
         ready: dict[Format, bytes] = {}
         for client in self.clients.values():
@@ -236,6 +239,7 @@ class Stage:
     def _status(self) -> dict[str, Any]:
         jam = snapshot(self._link, self._live)
         out: dict[str, Any] = {"clients": len(self.clients), "mode": jam.mode, "doing": jam.doing}
+        out |= {"spared": jam.care.spared, "ailing": jam.care.ailing}
         out["clock"] = {
             "source": jam.beat.source,
             "locked": jam.beat.locked,
