@@ -11,6 +11,7 @@ import gc
 import importlib
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from typing import Any
 
 from engine.control.osc_control import Control
@@ -153,6 +154,7 @@ class Services:
             "heard_bpm": round(beat.heard_bpm, 1),
             "confidence": round(beat.confidence, 2),
             "peers": beat.peers,
+            "outside": [asdict(outside) for outside in beat.outside],
         }
         if (network := jam.network) is not None:
             out |= {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.app import big
+from engine.app.status import of_beat
 from engine.control.status import Snapshot
 from engine.core.messages import ALL_OFF, ERROR, NOTE_OFF, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
@@ -89,7 +90,7 @@ def page(
     terminal that has no blocks.
     """
     block = "#" if plain else "█"
-    out: list[list[Styled]] = [*_head(jam, block), _beat(jam, plain), []]
+    out: list[list[Styled]] = [*_head(jam, block), _beat(jam, plain), _clock(jam)]
     out += [_track(number, track, live, plain) for number, track in tracks]
     out += [[], _master(peak, plain), _machine(jam), []]
     out += [[(text[:WIDTH], {WARNING: WARNED, ERROR: WRONG}.get(level, DIM))] for level, text in notices[-2:]]
@@ -122,6 +123,12 @@ def _beat(jam: Snapshot, plain: bool) -> list[Styled]:
     box, full = ("[ ] ", "[#] ") if plain else ("▱▱▱▱▱▱ ", "▰▰▰▰▰▰ ")
     beats = max(place.beat, 4)
     return [("".join(full if beat < place.beat else box for beat in range(beats))[:WIDTH], NETWORK if place.playing else DIM)]
+
+
+def _clock(jam: Snapshot) -> list[Styled]:
+    """Where the beat comes from, where it is another's."""
+    told = next(of_beat(jam), "")
+    return [(told[:WIDTH], DIM if jam.beat.locked else WARNED)] if told else []
 
 
 def _track(number: int, track: Track, live: Live, plain: bool) -> list[Styled]:

@@ -14,7 +14,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from engine.control.keyboard import is_before
-from engine.control.status import Snapshot
+from engine.control.status import Outside, Snapshot
 from engine.core.messages import ERROR, WARNING
 
 QUIET_S = 5.0  # without a terminal: how often a line is printed
@@ -96,15 +96,28 @@ def for_player(jam: Snapshot) -> str:
 
 
 def of_beat(jam: Snapshot) -> Iterator[str]:
-    """Yield how it is with the player's beat, or the session of Ableton Link, where that is followed."""
+    """Yield how it is with the player's beat, or a clock from outside, where that is followed."""
     beat = jam.beat
     if beat.source == "follow":
         found = (
             f"your {beat.heard_bpm:.0f} bpm, {100 * beat.confidence:.0f} % sure" if beat.heard_bpm else "your beat is not found"
         )
         yield found if beat.locked or not beat.heard_bpm else f"{found}, on its own"
-    elif beat.source == "link":
-        yield f"Link: {beat.peers} {'peer' if beat.peers == 1 else 'peers'}" if beat.locked else "Link: no session"
+    elif (clock := beat.followed) is not None:
+        yield of_clock(clock, beat.locked)
+
+
+def of_clock(clock: Outside, locked: bool) -> str:
+    """Return how it is with a clock from outside that is followed."""
+    name = {"link": "Link", "midi": "MIDI clock", "prodj": "Pro DJ Link"}[clock.name]
+    if not locked:
+        gone = {"link": "no session", "midi": "none comes", "prodj": "no deck plays"}[clock.name]
+        return f"{name}: {'waits for its bar line' if clock.there else gone}"
+    peers = {"link": "peer", "prodj": "deck"}.get(clock.name, "")
+    parts = [f"{clock.peers} {peers}{'' if clock.peers == 1 else 's'}"] if peers else []
+    if clock.offset_ms is not None:
+        parts.append(f"{clock.offset_ms:+.1f} ms")
+    return f"{name}: {', '.join([*parts, f'jitter {clock.jitter_ms:.1f} ms'])}"
 
 
 def of_chords(jam: Snapshot) -> Iterator[str]:

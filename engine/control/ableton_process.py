@@ -19,6 +19,7 @@ from engine.core.parameters import Live
 from engine.core.process import Spec, stop_requested
 from engine.core.realtime import SOUND, be_urgent
 from engine.jam.parameters import registry_of
+from engine.transport.outside import share
 
 NAME = "ableton"
 SOURCE = "link"
@@ -29,6 +30,7 @@ SETTLED_S = 0.3  # from the first of them on
 SHOW_S = 0.1  # how often the parameter `tempo` is moved while the session's changes
 READS = 3  # of the beat, of which the shortest tells best when it was
 SAME_BPM = 1e-4
+LEARNS, LARGEST_MS = 0.02, 10.0  # of the jitter, from look to look; what is further off is a jump
 REMEDY = "clock.source link needs aalink: pip install -e '.[link]'; the band keeps its own tempo"
 
 
@@ -87,6 +89,9 @@ class Member:
         self._commands = {f"transport.{word}": live.get(f"transport.{word}") for word in ("start", "stop", "continue")}
         self._peers = 0
         self._changes = 0
+        self._share = 1.0  # beats of the session that are one of the band's
+        self._said: tuple[int, float, float] | None = None  # time, beat and tempo that were told last
+        self._jitter_ms = 0.0
 
     def leave(self) -> None:
         """Take part no longer."""
@@ -96,8 +101,10 @@ class Member:
         """Look at the session, and at what was turned here."""
         session = self._session
         metre = of_choice(int(self._live.get("metre")))
-        if session.quantum != metre.bar:
-            session.quantum = metre.bar
+        self._share = share(session.tempo, self._share)
+        quantum = metre.bar * max(self._share, 1.0)
+        if session.quantum != quantum:
+            session.quantum = quantum
         if now_s - self._made_s < ENABLE_S:
             return
         if not session.enabled:
@@ -113,7 +120,7 @@ class Member:
         if peers and not self._is_settled(now_s):  # whoever joins takes the session's tempo, whatever is turned meanwhile
             self._own_bpm, self._its_bpm = self._live.get("tempo"), 0.0
         if self._is_settled(now_s):
-            self._carry_tempo(now_s, metre.tempo_beat)
+            self._carry_tempo(now_s, metre.tempo_beat * self._share)
             self._carry_start(together)
             self._publish(peers)
 
@@ -155,4 +162,10 @@ class Member:
             if after - before < taken:
                 taken, time_ns, beat = after - before, (before + after) // 2, its
         self._changes += bool(self._session.playing) != bool(self._changes % 2)
-        self._ring.push((time_ns, beat, self._session.tempo, peers, self._changes))
+        tempo_bpm = self._session.tempo
+        if self._said is not None and self._said[2] == tempo_bpm:
+            then_ns, then, _ = self._said
+            off_ms = abs((beat - then) * 60 / tempo_bpm * 1e3 - (time_ns - then_ns) * 1e-6)
+            self._jitter_ms += LEARNS * (min(off_ms, LARGEST_MS) - self._jitter_ms)
+        self._said = (time_ns, beat, tempo_bpm)
+        self._ring.push((time_ns, beat, tempo_bpm, peers, self._changes, self._jitter_ms, True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +18,12 @@ from engine.core.parameters import Live
 from engine.core.roles import PROCESSES
 from engine.jam.chords import of_code
 from engine.jam.modes import CLASSES
+from engine.transport.outside import astray, share
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
+
+CLOCKS = {"link": "ableton", "midi": "midi_clock", "prodj": "prodj"}  # the ring of each source from outside
+THERE_NS = 1.5e9
 
 
 class Spread(NamedTuple):
@@ -160,6 +164,33 @@ class FeedFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """How it is with a clock from outside."""
+
+    name: str  # of the source
+    there: bool  # whether something has come of it within the last moments
+    tempo_bpm: float = 0.0  # its own, in quarters
+    peers: int = 0  # others that take part
+    jitter_ms: float = 0.0  # by how much what it says comes early or late, a standard deviation
+    offset_ms: float | None = None  # how far the band's beat is heard after its nearest one
+
+    @classmethod
+    def of(cls, name: str, record: np.void | None, line: BeatTimeline | None, clock: np.void | None, now_ns: int) -> Outside:
+        """From an OUTSIDE record, the line that holds, and the CLOCK record."""
+        if record is None or now_ns - int(record["time_ns"]) > THERE_NS:
+            return cls(name, there=False)
+        tempo_bpm = float(record["tempo_bpm"])
+        found = cls(name, True, round(tempo_bpm, 3), int(record["peers"]), round(float(record["jitter_ms"]), 3))
+        if line is None or clock is None or not line.playing or not tempo_bpm:
+            return found
+        theirs = share(tempo_bpm, 1.0)
+        its = (float(record["beat"]) + (now_ns - int(record["time_ns"])) * 1e-9 * tempo_bpm / 60) / theirs
+        heard = SampleClock.of(clock).frame_at(now_ns) - float(clock["latency_frames"])
+        off = astray(its, line.beat_at(heard), line.metre.tempo_beat)
+        return replace(found, offset_ms=round(off * 60e3 * theirs / tempo_bpm, 3))
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """Where the beat comes from, and how it is with the player's own where that is followed."""
 
@@ -168,21 +199,30 @@ class Beat:
     waits: bool  # it begins as soon as the player's beat is found
     heard_bpm: float = 0.0  # the player's tempo, as the beat's; 0: none is found
     confidence: float = 0.0  # 0..1, of that
-    peers: int = 0  # others that take part in the Ableton Link session
+    outside: tuple[Outside, ...] = ()  # the clocks that can be followed, each as it is now
+
+    @property
+    def followed(self) -> Outside | None:
+        """The clock from outside that is followed; None where the beat is the band's own, or the player's."""
+        return next((outside for outside in self.outside if outside.name == self.source), None)
+
+    @property
+    def peers(self) -> int:
+        """Others that take part in the session, or decks that play."""
+        return 0 if self.followed is None else self.followed.peers
 
     @classmethod
-    def of(cls, live: Live, line: BeatTimeline | None, heard: np.void | None, ableton: np.void | None) -> Beat:
-        """From the parameters, the line that holds, and the records of PLAYER_BEAT and ABLETON."""
+    def of(cls, live: Live, line: BeatTimeline | None, heard: np.void | None, outside: tuple[Outside, ...]) -> Beat:
+        """From the parameters, the line that holds, and the record of PLAYER_BEAT."""
         source = live.registry["clock.source"].text(live.get("clock.source"))
         follows = source == "follow"
         began = live.get("transport.start") > live.get("transport.stop")
         waits = follows and began and line is not None and not line.playing
         locked = line is not None and line.locked
         if not follows or heard is None or line is None or not heard["frames_per_beat"]:
-            peers = int(ableton["peers"]) if source == "link" and ableton is not None else 0
-            return cls(source, locked, waits, peers=peers)
+            return cls(source, locked, waits, outside=outside)
         heard_bpm = 60 * line.rate_hz / float(heard["frames_per_beat"])
-        return cls(source, locked, waits, heard_bpm, float(heard["confidence"]))
+        return cls(source, locked, waits, heard_bpm, float(heard["confidence"]), outside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,17 +293,19 @@ class Snapshot:
 
 
 def snapshot(link: Link, live: Live) -> Snapshot:
-    """Return how the jam on this link goes now: a copy of eight records, cheap enough to be asked many times a second."""
+    """Return how the jam on this link goes now: a copy of ten records, cheap enough to be asked many times a second."""
     clock, timeline, network, feed = (link[name].latest() for name in ("clock", "timeline", "network", "feed"))
     mode = CLASSES[int(live.get("mode"))]
     line = None if timeline is None else BeatTimeline.of(timeline)
+    now_ns = time.perf_counter_ns()
+    outside = tuple(Outside.of(name, link[ring].latest(), line, clock, now_ns) for name, ring in CLOCKS.items())
     return Snapshot(
         mode=mode.name,
         takes_turns=mode.takes_turns,
         tempo_bpm=live.get("tempo"),
         seed=int(live.get("seed")),
-        place=None if line is None else Place.of(line, clock, time.perf_counter_ns()),
-        beat=Beat.of(live, line, link["player_beat"].latest(), link["ableton"].latest()),
+        place=None if line is None else Place.of(line, clock, now_ns),
+        beat=Beat.of(live, line, link["player_beat"].latest(), outside),
         network=None if network is None else NetworkFigures.of(network),
         sound=None if clock is None else SoundFigures.of(clock),
         feed=None if feed is None else FeedFigures.of(feed),

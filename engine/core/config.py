@@ -6,6 +6,7 @@ Runs on: supervisor. Every fault of a file is reported at once, each with its pa
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import tomllib
 from collections.abc import Sequence
 from functools import cache
@@ -106,6 +107,16 @@ class Clock(Section):
     source: str = "internal"
     tempo: float = Field(112, ge=SLOWEST_BPM, le=FASTEST_BPM)
     count_in: int = Field(1, ge=0, le=8)
+    players: str = "127.0.0.1"  # Pro DJ Link: addresses of the players; any but this machine's opens two ports to the network
+
+    @field_validator("players")
+    @classmethod
+    def _is_network(cls, players: str) -> str:
+        try:
+            ipaddress.ip_network(players, strict=False)
+        except ValueError:
+            raise ValueError("give an address or a network, for example 169.254.0.0/16 or 192.168.1.0/24") from None
+        return players
 
     @field_validator("source")
     @classmethod

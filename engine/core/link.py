@@ -204,7 +204,9 @@ CHANNELS = (
     Channel("steps", "network", messages.step_dtype, _steps),  # timesteps as chosen
     Channel("futures", "network", messages.futures_dtype, 8),  # what might follow a timestep
     Channel("player_beat", "network", messages.PLAYER_BEAT, 8),  # where the player's own beat is, as it is heard
-    Channel("ableton", "ableton", messages.ABLETON, 8),  # where the beat of the Ableton Link session is
+    Channel("ableton", "ableton", messages.OUTSIDE, 8),  # where the beat of the Ableton Link session is
+    Channel("prodj", "prodj", messages.OUTSIDE, 8),  # ... that of the players in a Pro DJ Link network
+    Channel("midi_clock", "audio", messages.OUTSIDE, 8),  # ... that of a MIDI clock
     Channel("network", "network", messages.NETWORK_STATS, 8),
     Channel("chart", "network", messages.CHART, 8),  # the chart that is played by
     Channel("chords", "network", messages.CHORDS, 64),  # what is heard, expected and played

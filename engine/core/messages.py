@@ -90,13 +90,15 @@ PLAYER_BEAT = np.dtype(
     ]
 )
 
-ABLETON = np.dtype(
+OUTSIDE = np.dtype(
     [
         ("time_ns", "<i8"),  # at this host time (time.perf_counter_ns) ...
-        ("beat", "<f8"),  # ... it was this beat of the session's, a quarter note; its bars begin where it is whole bars
+        ("beat", "<f8"),  # ... it was this beat of theirs, a quarter note; their bars begin where it is whole bars
         ("tempo_bpm", "<f8"),  # quarters per minute
         ("peers", "<i4"),  # others that take part
-        ("changes", "<u4"),  # so often it was started and stopped, begun with a start: where it is odd, the session plays
+        ("changes", "<u4"),  # so often it was started and stopped, begun with a start: where it is odd, the others play
+        ("jitter_ms", "<f4"),  # by how much what they say is early or late, a standard deviation
+        ("bars", "u1"),  # 1: their bars are known
     ]
 )
 

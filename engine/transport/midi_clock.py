@@ -37,6 +37,7 @@ class MidiClock:
         self._jitter_s = FIRST_JITTER_S
         self._ticks: deque[tuple[int, float]] = deque(maxlen=WINDOWS[-1])  # number and time
         self._number = 0  # of the next tick
+        self._placed = True  # ... as it was said, whatever time has passed
         self._suspected = 0  # ticks that may be missing before the last one
         self._line: _Line | None = None
         self._trusted: _Line | None = None  # the line before a tick that came suspiciously late
@@ -50,19 +51,24 @@ class MidiClock:
             number, at, period = self._line
             self._line = (number + by, at, period)
         self._suspected, self._trusted = 0, None
+        self._placed = True
 
     def tick(self, time_s: float) -> None:
         """A tick came. Times that go back are taken for the last one's."""
         if self._ticks and time_s - self._ticks[-1][1] > GONE_S:
-            self._begin_anew()
+            self._begin_anew(time_s)
         time_s = max(time_s, self._ticks[-1][1]) if self._ticks else time_s
         self._count_lost(time_s)
         self._ticks.append((self._number, time_s))
         self._number += 1
+        self._placed = False
         self._fit()
 
-    def _begin_anew(self) -> None:
-        """It was gone for a while: what was before tells nothing of the tempo."""
+    def _begin_anew(self, time_s: float) -> None:
+        """It was gone for a while: what was before tells nothing of the tempo. Where a cable was pulled it has gone on."""
+        if self._line is not None and not self._placed:
+            number, at, period = self._line
+            self._number = max(self._number, round(number + (time_s - at) / period))
         self._ticks.clear()
         self._suspected, self._trusted = 0, None
 
@@ -112,6 +118,11 @@ class MidiClock:
         bent = abs(float(curve @ rest)) / math.sqrt(float(curve @ curve))
         leans = abs(float(rest[-LAST:].mean())) * math.sqrt(LAST)
         return bent > BENDS * self._jitter_s or leans > LEANS * self._jitter_s
+
+    @property
+    def jitter_ms(self) -> float:
+        """By how much ticks come early or late, a standard deviation."""
+        return self._jitter_s * 1e3
 
     @property
     def tempo_bpm(self) -> float | None:

@@ -19,6 +19,7 @@ from engine.transport.timeline import CLOSE, START_S, BeatTimeline
 COUNT_IN_LEVEL = 0.8  # the count-in always sounds
 SOFT = 0.4  # share of the level that a click between the strong beats has
 MEET = 0.1  # share of the tempo by which the line is bent at most to meet the beat of a source that has its own
+BEND = 0.25  # ... that a source bends by itself
 LOOK_S = 0.01  # how often a source that starts and stops is asked while the beat stands
 
 
@@ -136,8 +137,31 @@ class Transport:
             soon, beat = here + self._start_frames / line.frames_per_beat, line.metre.beat
             one = line.bar_beat + math.ceil((soon - line.bar_beat) / beat) * beat
             jump = line.bar_line(one) - one
-            left_out = line.left_out + jump
-            self._publish(replace(line, frame=float(frame), beat=here + jump, left_out=left_out, bar_beat=one + jump, bar=1))
+            self._jump(frame, one, jump, 1)
+
+    def _jump(self, frame: float, one: float, jump: float, bar: int) -> None:
+        """Begin a bar of this number with a beat to come: so many beats are left out, for a bar line lies where bars end."""
+        line = self.line
+        here, left_out = line.beat_at(frame) + jump, line.left_out + jump
+        self._before = line.metre
+        self._publish(replace(line, frame=float(frame), beat=here, left_out=left_out, bar_beat=one + jump, bar=bar))
+
+    def _move_bars(self, frame: float, reading: Reading) -> bool:
+        """Let the bars begin where the source's do, from its next one on; return whether they did not."""
+        line = self.line
+        if reading.bar is None or not line.playing or reading.metre != line.metre:
+            return False
+        here, bar = line.beat_at(frame), line.beats_per_bar
+        if here < max(line.began, line.bar_beat) - CLOSE:
+            return False
+        beat, soon = line.metre.beat, here + self._start_frames / line.frames_per_beat
+        one = line.bar_beat + round((reading.bar - line.bar_beat) / beat) * beat
+        one += max(math.ceil((soon - one) / bar), 0) * bar
+        jump = line.bar_line(one) - one
+        if jump < CLOSE:
+            return False
+        self._jump(frame, one, jump, line.bar + round((one + jump - line.bar_beat) / bar))
+        return True
 
     def _on_bar_line(self, frame: int) -> BeatTimeline:
         """The line that stands, moved on to its next bar line, in the metre that is to be from there on."""
@@ -197,7 +221,9 @@ class Transport:
                 self._enter(frame, reading)
             elif reading.playing is False:
                 self.stop(frame)
-        if reading.at_once and frame > self.line.frame:
+        if self._move_bars(frame, reading):
+            self._look(frame)
+        elif reading.at_once and frame > self.line.frame:
             self._turn(beat)
         elif not self.line.playing:
             self._take(reading, self._standing(frame, reading))
@@ -255,6 +281,9 @@ class Transport:
             if reading.playing is False:
                 self.stop(int(frame))
                 return
+        if self._move_bars(frame, reading):
+            self._turn(self.line.beat)
+            return
         self._take(reading, replace(self.line, frame=frame, beat=beat))
         self._until, self._announce = reading.until, self._announced(reading, beat)
         self._bend = math.inf if reading.beat is None else self._next_step(beat)
@@ -303,5 +332,6 @@ class Transport:
 
 
 def _tempo(reading: Reading, metre: Metre) -> float:
-    """Quarters a minute."""
-    return min(max(reading.tempo_bpm * metre.tempo_beat, SLOWEST_BPM), FASTEST_BPM * metre.tempo_beat)
+    """Quarters a minute; a source that meets another's beat may be BEND past the ends of the range meanwhile."""
+    lowest, highest = SLOWEST_BPM * (1 - BEND), FASTEST_BPM * metre.tempo_beat * (1 + BEND)
+    return min(max(reading.tempo_bpm * metre.tempo_beat, lowest), highest)

@@ -18,7 +18,7 @@ from engine.app import status
 from engine.app.services import Services
 from engine.app.status import for_player, line, of_chords, of_machine, summary
 from engine.app.supervisor import Supervisor
-from engine.control.status import Beat, Chords, NetworkFigures, Place, Snapshot, SoundFigures, Spread
+from engine.control.status import Beat, Chords, NetworkFigures, Outside, Place, Snapshot, SoundFigures, Spread
 from engine.core.config import Config, load
 from engine.core.messages import CLOCK, FEED_STATS, NETWORK_STATS
 from engine.feed.feed import Feed
@@ -245,3 +245,20 @@ def test_the_line_says_how_it_is_with_the_players_beat():
     lost = replace(found, beat=replace(found.beat, locked=False))
     assert "| your 118 bpm, 93 % sure, on its own |" in line(lost)
     assert "your" not in line(JAM)
+
+
+@pytest.mark.parametrize(
+    ("locked", "clock", "told"),
+    [
+        (True, Outside("link", True, 120, 1, 0.02, 0.04), "Link: 1 peer, +0.0 ms, jitter 0.0 ms"),
+        (True, Outside("prodj", True, 126, 2, 0.8, -1.26), "Pro DJ Link: 2 decks, -1.3 ms, jitter 0.8 ms"),
+        (True, Outside("midi", True, 126, 1, 0.8), "MIDI clock: jitter 0.8 ms"),
+        (False, Outside("midi", True, 126, 1, 0.8), "MIDI clock: waits for its bar line"),
+        (False, Outside("midi", False), "MIDI clock: none comes"),
+        (False, Outside("link", False), "Link: no session"),
+        (False, Outside("prodj", False), "Pro DJ Link: no deck plays"),
+    ],
+)
+def test_a_clock_from_outside_is_told_as_it_is(locked, clock, told):
+    jam = replace(JAM, beat=Beat(clock.name, locked, waits=False, outside=(clock,)))
+    assert list(status.of_beat(jam)) == [told]

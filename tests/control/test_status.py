@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.control import status
-from engine.control.status import Place, snapshot
+from engine.control.status import Outside, Place, snapshot
+from engine.core.config import source_names
 from engine.core.messages import CLOCK, NETWORK_STATS
 from engine.jam.modes import CLASSES
 from engine.transport.timeline import BeatTimeline
@@ -80,3 +81,24 @@ def test_it_may_be_asked_four_times_a_second(link, live):
         snapshot(link, live)
         taken_s.append(time.thread_time() - begun_s)
     assert np.median(taken_s) < 0.0025  # one per cent of a core
+
+
+def test_a_clock_from_outside_is_told_with_how_far_the_band_is_from_it(link, live, monkeypatch):
+    monkeypatch.setattr(status.time, "perf_counter_ns", lambda: NOW_NS)
+    clock = list(BLOCK_BEGAN)
+    clock[5] = 480  # it is heard 10 ms later
+    link.writer("clock").push(tuple(clock))
+    link.writer("timeline").push(BeatTimeline(0.0, 0.0, 120.0, RATE).record())
+    live.set("clock.source", source_names().index("link"))
+    assert snapshot(link, live).beat.followed == Outside("link", there=False)
+    # Heard is beat 19.98; 100 ms ago theirs was 7.78, now it is 7.98.
+    link.writer("ableton").push((NOW_NS - 100_000_000, 7.78, 120.0, 3, 1, 0.02, True))
+    beat = snapshot(link, live).beat
+    assert beat.peers == 3
+    assert beat.followed == Outside("link", True, 120.0, 3, 0.02, 0.0)
+    link.writer("ableton").push((NOW_NS, 8.0, 120.0, 3, 1, 0.02, True))
+    assert snapshot(link, live).beat.followed.offset_ms == pytest.approx(10.0)
+    link.writer("ableton").push((NOW_NS - 2_000_000_000, 4.0, 120.0, 3, 1, 0.02, True))
+    assert not snapshot(link, live).beat.followed.there
+    live.set("clock.source", source_names().index("internal"))
+    assert snapshot(link, live).beat.followed is None

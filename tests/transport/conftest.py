@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.core.link import Values, Writer
-from engine.core.messages import ABLETON, BLOCK, CLOCK, PLAYER_BEAT, TIMELINE
+from engine.core.messages import BLOCK, CLOCK, OUTSIDE, PLAYER_BEAT, TIMELINE
 from engine.core.parameters import Live, Registry
 from engine.transport.sources import Source, parameters
 from engine.transport.sources.internal import InternalSource
@@ -17,10 +17,18 @@ RATE = 48000
 STEPS_PER_BEAT = 4
 
 
-def rings() -> dict[str, Writer]:
+class Rings(dict[str, Writer]):
+    """Rings by their names, each of which may be written."""
+
+    def writer(self, name: str) -> Writer:
+        """Return one."""
+        return self[name]
+
+
+def rings() -> Rings:
     """What sources read."""
-    records = {"player_beat": PLAYER_BEAT, "clock": CLOCK, "ableton": ABLETON}
-    return {name: Writer(memoryview(bytearray(Writer.size(dtype, 8))), dtype, 8) for name, dtype in records.items()}
+    records = {"player_beat": PLAYER_BEAT, "clock": CLOCK, "ableton": OUTSIDE, "prodj": OUTSIDE, "midi_clock": OUTSIDE}
+    return Rings({name: Writer(memoryview(bytearray(Writer.size(dtype, 8))), dtype, 8) for name, dtype in records.items()})
 
 
 @dataclass

@@ -12,7 +12,7 @@ from engine.core.link import Writer
 from engine.core.messages import PLAYER_BEAT
 from engine.transport.follower import Follower
 from engine.transport.sources import Selected
-from tests.transport.conftest import RATE, Loop, rings
+from tests.transport.conftest import RATE, Loop, Rings, rings
 
 KICK, SNARE, HAT = 36, 38, 42
 
@@ -65,7 +65,7 @@ class Played(Loop):
 
     def _follow(self, live):
         live.set("clock.source", source_names().index("follow"))
-        return Selected(live, RATE, rings() | {"player_beat": self.heard})
+        return Selected(live, RATE, Rings(rings() | {"player_beat": self.heard}))
 
     def hear(self, tempo_bpm: float, beat_zero_s: float, ready: bool = True, confidence: float = 0.9) -> None:
         """The player's beat is found: his beat 0, a bar line, is there."""

@@ -409,7 +409,7 @@ def test_whatever_is_commanded_beats_never_go_back_and_nothing_jumps_but_what_ju
         assert line.beat >= here - 1e-6 or line.frame < before.frame  # or the one before had not begun
         assert line.beat - here <= 8 + 4 * count_in  # to another bar 1, no further
         assert line.bar_beat % 4 == 0
-        assert 20 <= line.tempo_bpm <= 400
+        assert 15 <= line.tempo_bpm <= 500  # nudged or bent, a source may be a quarter past its range
         assert line.began <= line.beat or line.began == line.bar_beat
     assert math.isfinite(loop.beat)
 

@@ -10,10 +10,12 @@ import math
 from typing import Any, NamedTuple, Protocol
 
 from engine.core.config import source_names
-from engine.core.link import Ring
+from engine.core.link import Ring, Writer
 from engine.core.metre import Metre, of_code
 from engine.core.parameters import Live, Parameter, choice, switch, trigger
 from engine.transport.sample_clock import SampleClock
+
+DECKS = ("master", "1", "2", "3", "4", "5", "6", "mixer")
 
 
 class Reading(NamedTuple):
@@ -30,6 +32,7 @@ class Reading(NamedTuple):
     groups: int = 0  # Metre.code
     begins: float | None = None  # frame at which bar 1 is to begin, where it has just begun to play and knows
     metre_from: float | None = None  # the transport's beat at which the metre begins, on a bar line or not; None: a bar line
+    bar: float | None = None  # the transport's beat at which the source begins a bar; None: it has none, or does not know
 
     @property
     def metre(self) -> Metre:
@@ -41,6 +44,8 @@ class Rings(Protocol):
     """The rings of a run, by their names."""
 
     def __getitem__(self, name: str, /) -> Ring: ...
+
+    def writer(self, name: str, /) -> Writer: ...
 
 
 class Source(Protocol):
@@ -69,13 +74,14 @@ def parameters() -> list[Parameter]:
             "clock.source",
             source_names(),
             "internal",
-            "Where the beat comes from; follow: you; midi: a MIDI clock; link: Ableton Link",
+            "Where the beat comes from; follow: you; midi: a MIDI clock; link: Ableton Link; prodj: Pro DJ Link",
         ),
+        choice("clock.deck", DECKS, "master", "Pro DJ Link: which deck leads; master: the tempo master, as far as it is known"),
         Parameter("clock.range", 0, 50, 20, "How far from the tempo it fell in at the band goes with you", "%"),
         Parameter("clock.strength", 0, 1, 1, "How quickly the band goes with you; 0: it keeps the tempo it fell in at"),
         Parameter("clock.patience", 0, 16, 4, "Bars it listens at most for your bar line before it falls in", kind="integer"),
         switch("clock.startstop", "Ableton Link: start and stop together with the others of the session"),
-        trigger("clock.realign", "Ableton Link: begin a bar 1 with the next bar line of the session"),
+        trigger("clock.realign", "Ableton Link, Pro DJ Link: begin a bar 1 with the next bar line of the others"),
         trigger("clock.alone", "While it waits for your beat: begin at the set tempo"),
     ]
 

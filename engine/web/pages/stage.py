@@ -247,6 +247,8 @@ class Stage:
             "sure": jam.beat.confidence,
             "peers": jam.beat.peers,
         }
+        if (clock := jam.beat.followed) is not None:
+            out["clock"] |= {"there": clock.there, "jitter_ms": clock.jitter_ms, "offset_ms": clock.offset_ms}
         if (place := jam.place) is not None:
             out |= {"playing": place.playing, "bar": place.bar, "beat": place.beat}
         if (sound := jam.sound) is not None:

@@ -124,7 +124,31 @@ export class Controls {
       rows.push(row);
       list = list.filter((p) => !ids.includes(p.id));
     }
-    return [...rows, ...list.map((p) => this.control(p))];
+    for (const p of list) {
+      rows.push(this.control(p));
+      if (p.id !== "clock.source") continue;
+      const state = el("p", "soft");
+      state.id = "clock-state";
+      state.setAttribute("role", "status");
+      state.hidden = true;
+      rows.push(state);
+    }
+    return rows;
+  }
+
+  // How it is with a clock from outside: below the choice of where the beat comes from.
+  showClock(clock) {
+    const place = document.getElementById("clock-state");
+    if (!place) return;
+    place.hidden = !clock || clock.there === undefined;
+    if (place.hidden) return;
+    const { locked, there, peers, jitter_ms: jitter, offset_ms: off, source } = clock;
+    const parts = [t(locked ? "clock.locked" : there ? "clock.waits" : "clock.gone")];
+    if (locked && source !== "midi") parts.push(t(source === "link" ? "clock.peers" : "clock.decks", { peers }));
+    if (locked && off !== null) parts.push(t("clock.off", { ms: off.toFixed(1) }));
+    if (locked) parts.push(t("clock.jitter", { ms: jitter.toFixed(1) }));
+    place.textContent = parts.join(", ");
+    place.classList.toggle("strong", !locked);
   }
 
   // Which of start and stop holds.

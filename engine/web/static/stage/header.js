@@ -64,6 +64,7 @@ export class Header {
     this.status = status;
     this.listening = status.listening;
     this.waits = status.clock?.waits;
+    this.app.controls.showClock(status.clock);
     if (status.playing !== undefined && status.playing !== this.playing) {
       this.playing = status.playing;
       this.app.controls.showPlaying(status.playing);
