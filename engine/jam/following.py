@@ -99,6 +99,11 @@ class Following:
         """Number of the beat that was listened to last, counted from bar 1."""
         return self._position // self._steps_per_beat
 
+    @property
+    def begins_song(self) -> bool:
+        """Whether a song begins with the step, with which the band is to begin anew, too."""
+        return self._is_alone and self._position % self._steps_per_beat == 0 and self._own.begins_song(self.beat)
+
     def tell(self, inputs: dict[str, np.ndarray]) -> None:
         """Tell the network, where it has an ear for chords."""
         for name in self._conditions:

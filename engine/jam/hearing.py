@@ -86,12 +86,14 @@ class Hearing:
         self.sounded = np.zeros(12)  # how much of each pitch class, the later the more
         self.silent_beats = 0
         self._struck = np.zeros(beats_per_bar)  # how often he plays where a beat begins, by beats of the bar
+        self._before = np.zeros((PLANES - HEARD, 12), np.float32)  # what is told of the beats before
 
     def take_bar(self, beats_per_bar: int) -> None:
         """Bars have so many beats from here on; what came round before does not any more."""
         self._bar = beats_per_bar
         self.rounds = Rounds(beats_per_bar)
         self._struck = np.zeros(beats_per_bar)
+        self._recall()
 
     def comes(self, place: int) -> bool:
         """Whether he is likely to play where a beat begins: he nearly always did in the last bars."""
@@ -106,16 +108,7 @@ class Hearing:
         found = np.zeros(12 * PLANES + PLAIN, np.float32)
         planes = found[: 12 * PLANES].reshape(PLANES, 12)
         planes[:HEARD] = beat.planes
-        most = self.sounded.max()
-        if most > 0:
-            planes[HEARD] = self.sounded / most
-        if rounds.guess:
-            for ahead in range(AHEAD):
-                kept = rounds.ahead(ahead).reshape(4, 12)
-                planes[HEARD + 1 + ahead] = kept[0]
-                if ahead < 2:
-                    at = HEARD + 1 + AHEAD + 3 * ahead
-                    planes[at : at + 3] = kept[1:]
+        planes[HEARD:] = self._before
         plain = found[12 * PLANES :]
         plain[min(place % self._bar, PLACES - 1)] = 1
         plain[PLACES + (self._bar - 2 if self._bar in (2, 3, 4) else 3)] = 1
@@ -134,3 +127,16 @@ class Hearing:
         believed = likely[[NOW, AGO], :-1] @ TOLD_OF
         self.rounds.add(kept, believed[0])
         self.rounds.correct(1 + AGO_BEATS, believed[1])
+        self._recall()
+
+    def _recall(self) -> None:
+        """Say what sounded long before, and what came in the rounds before where the next beats will be."""
+        self._before.fill(0)
+        most = self.sounded.max()
+        if most > 0:
+            self._before[0] = self.sounded / most
+        for ahead in range(AHEAD if self.rounds.guess else 0):
+            kept = self.rounds.ahead(ahead).reshape(4, 12)
+            self._before[1 + ahead] = kept[0]
+            if ahead < 2:
+                self._before[1 + AHEAD + 3 * ahead : 4 + AHEAD + 3 * ahead] = kept[1:]

@@ -141,6 +141,8 @@ class Jam:
         self.charts.look(step // self._steps_per_beat)
         mode = self._advance(step, position)
         self._inputs.fill(step, position, mode, self.parts, self._patience.density)
+        if self.following.begins_song:
+            self.runner.fade(0)
         self.shape.ask(step, position, timeline)
         self.runner.run()
         self.shape.ask_again()

@@ -3,7 +3,8 @@
 Runs on: network process, or the caller of the offline render.
 
 A network that is told no chord sinks to one: what sounded makes the same likelier. So it is told a song: two sections of eight
-bars as A A B A, the next song in another key. Where the player left a loop, that is the A of every other song.
+bars as A A B A, the next song in another key. Where the player left a loop, that is the A of every other song. It sinks into
+one way of playing, too, as what it heard last says the same again: with each song the network's states begin anew.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ class Progression:
             self._section = -(-self._section // len(self._loop)) * len(self._loop)
         self._first_key = int(12 * self._draw(-1, 1)[0]) if key is None else key
         self._songs = []
+
+    def begins_song(self, beat: int) -> bool:
+        """Whether another song begins with a beat; the first one goes on from what was."""
+        since = beat - self._begun[1]
+        return since > 0 and since % (len(FORM) * self._section) == 0
 
     def at(self, beat: int) -> Chord:
         """The chord of a beat."""

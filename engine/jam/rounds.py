@@ -16,6 +16,7 @@ COMPARED_BEATS = 32  # at most so many of the last beats are compared with those
 LEAST_BARS = 2  # so many bars have to be compared
 LEFT = 0.2  # likeness of the last bar below which he has left what came round
 LONGER = 0.03  # a longer loop has to be better by so much: twice the loop is a loop, too
+EARLIER = (0.6, 0.4, 0.2)  # what the rounds before the last one are worth, beside it
 KEPT_BEATS = 4096  # what is older is forgotten: more than half an hour
 NOTHING = np.zeros(HEARD + BELIEVED)
 
@@ -56,10 +57,17 @@ class Rounds:
             self._units[-beats_ago] = _unit(beat)
 
     def ahead(self, beats: int) -> np.ndarray:
-        """What was heard and believed in the beat so many beats from now (0: the one that has not ended) a round ago; zeros
-        where nothing says."""
+        """What was heard and believed in the beat so many beats from now (0: the one that has not ended) a round ago, and, as
+        far as that was like it, in the rounds before; zeros where nothing says."""
         at = len(self._beats) + beats - self.guess
-        return self._beats[at] if self.guess and 0 <= at < len(self._beats) else NOTHING
+        if not self.guess or not 0 <= at < len(self._beats):
+            return NOTHING
+        found, whole, unit = self._beats[at], 1.0, self._units[at]
+        for earlier, weight in zip(range(at - self.guess, -1, -self.guess), EARLIER, strict=False):
+            if unit.any():  # a pause is like everything
+                weight *= max(float(unit @ self._units[earlier]), 0.0)
+            found, whole = found + weight * self._beats[earlier], whole + weight
+        return found / whole
 
     def _compare(self, unit: np.ndarray) -> np.ndarray:
         """The beat that was added last with the one each period before it."""

@@ -127,9 +127,10 @@ def tunes(tune: Tune, rng: np.random.Generator) -> list[Note]:
     """A made-up melody: a rhythm that comes again, tones of the chord on strong places, the scale's between them."""
     bar = tune.bar
     rhythms = [_rhythm(rng, bar) for _ in range(int(rng.choice([1, 1, 2, 3])))]
-    inside, jumps = rng.choice([1.0, 0.95, 0.8, 0.65]), rng.random() < 0.25
+    inside, jumps = rng.choice([1.0, 0.95, 0.8, 0.65]), rng.random() < 0.35
     centre = rng.uniform(62, 80)
     fixed = rng.integers(0, 4, 16) if jumps else None
+    lowest = 3 if rng.random() < 0.6 else 4  # of the tones, in the position of the hand: the root may be left out
     parts = spans(tune)
     tones_at: list[tuple[int, ...]] = [()] * len(tune.classes)
     for begin, end, tones in parts:
@@ -144,7 +145,7 @@ def tunes(tune: Tune, rng: np.random.Generator) -> list[Note]:
                 continue
             tones = tones_at[beat]
             if fixed is not None:
-                up = sorted(round(centre) + (tone - round(centre)) % 12 for tone in tones)
+                up = sorted(round(centre) + (tone - round(centre)) % 12 for tone in tones)[:lowest]
                 pitch = up[int(fixed[place % 16]) % len(up)]
             else:
                 strong = at == int(at)
@@ -225,7 +226,7 @@ def scene(rng: np.random.Generator, tunes_: Sequence[Tune], beats: int) -> tuple
     if rng.random() < 0.04:
         return (*_nothing(rng, beats), 4)
     if rng.random() < 0.3 or not tunes_:
-        bar = 4 if rng.random() < 0.88 else 3
+        bar = int(rng.choice([4, 3, 2, 5], p=(0.84, 0.09, 0.05, 0.02)))
         tune = Tune("", "train", bar, progression(rng, beats, bar))
         if rng.random() < 0.5:
             tune = _looped(tune, rng, beats)
@@ -295,12 +296,12 @@ def _moved(rng: np.random.Generator, notes: Array, classes: Array, bar: int) -> 
 def _mistaken(rng: np.random.Generator, notes: Array, bar: int) -> Array:
     """Wrong notes, missing ones, pauses, and notes a step early or late, each now and then."""
     notes = notes.copy()
-    if rng.random() < 0.2:
-        wrong = rng.random(len(notes)) < rng.uniform(0.02, 0.08)
+    if rng.random() < 0.25:
+        wrong = rng.random(len(notes)) < rng.uniform(0.02, 0.1)
         notes[wrong, 2] += rng.choice([-1, 1], int(wrong.sum()))
-    if rng.random() < 0.2:
+    if rng.random() < 0.25:
         notes = notes[rng.random(len(notes)) > rng.uniform(0.03, 0.2)]
-    if rng.random() < 0.15 and len(notes):
+    if rng.random() < 0.2 and len(notes):
         begin = bar * int(rng.integers(0, max(int(notes[-1, 0]) // bar, 1)))
         end = begin + bar * int(rng.integers(1, 5))
         notes = notes[(notes[:, 0] < begin) | (notes[:, 0] >= end)]

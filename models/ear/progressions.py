@@ -18,6 +18,8 @@ MODES = {
               ("min7", "hdim7", "maj7", "min7", "min7", "maj7", "7")),
     "harmonic": ((0, 2, 3, 5, 7, 8, 11), ("min", "dim", "maj", "min", "maj", "maj", "dim"),
                  ("min7", "hdim7", "maj7", "min7", "7", "maj7", "dim")),
+    "minor with its dominant": ((0, 2, 3, 5, 7, 8, 10), ("min", "dim", "maj", "min", "maj", "maj", "maj"),
+                                ("min7", "hdim7", "maj7", "min7", "7", "maj7", "7")),
     "dorian": ((0, 2, 3, 5, 7, 9, 10), ("min", "min", "maj", "maj", "min", "dim", "maj"),
                ("min7", "min7", "maj7", "7", "min7", "hdim7", "maj7")),
     "mixolydian": ((0, 2, 4, 5, 7, 9, 10), ("maj", "min", "dim", "maj", "min", "min", "maj"),
@@ -27,8 +29,10 @@ MODES = {
     "phrygian": ((0, 1, 3, 5, 7, 8, 10), ("min", "maj", "maj", "min", "dim", "maj", "min"),
                  ("min7", "maj7", "7", "min7", "hdim7", "maj7", "min7")),
 }  # fmt: skip
-MODE_SHARES = (0.34, 0.2, 0.16, 0.1, 0.12, 0.04, 0.04)
+MODE_SHARES = (0.33, 0.18, 0.07, 0.15, 0.08, 0.11, 0.04, 0.04)
 DEGREE_SHARES = np.array([0.26, 0.13, 0.07, 0.18, 0.18, 0.12, 0.06])
+DIMINISHED = 0.25  # how often a degree is taken whose triad is diminished, beside another
+DOMINANT, ALONE = 4, 0.4  # degree, and how often it alone has its seventh
 BLUES = (0, 0, 0, 0, 5, 5, 0, 0, 7, 5, 0, 7)
 CHORDS_IN_LOOP = (2, 3, 4, 4, 4, 4, 5, 6, 7, 8, 8)
 
@@ -75,13 +79,17 @@ def _diatonic(rng: np.random.Generator) -> list[Chord]:
     """Chords of one mode, the tonic nearly always the first; now and then the dominant of the one that follows is before it."""
     scale, triads, sevenths = list(MODES.values())[rng.choice(len(MODES), p=MODE_SHARES)]
     seventh = rng.choice([0.0, 0.2, 1.0], p=(0.55, 0.25, 0.2))
-    degrees = [0 if rng.random() < 0.7 else int(rng.choice(7, p=DEGREE_SHARES))]
+    shares = DEGREE_SHARES * np.where((np.array(triads) == "dim") & (seventh < 1), DIMINISHED, 1)
+    shares /= shares.sum()
+    degrees = [0 if rng.random() < 0.7 else int(rng.choice(7, p=shares))]
     count = int(rng.choice(CHORDS_IN_LOOP))
     while len(degrees) < count:
-        degree = int(rng.choice(7, p=DEGREE_SHARES))
+        degree = int(rng.choice(7, p=shares))
         if degree != degrees[-1] or rng.random() < 0.1:
             degrees.append(degree)
     loop = [(scale[d], (sevenths if rng.random() < seventh else triads)[d]) for d in degrees]
+    if triads[DOMINANT] == "maj" and rng.random() < ALONE:
+        loop = [(root, "7" if d == DOMINANT else quality) for d, (root, quality) in zip(degrees, loop, strict=True)]
     for at in range(len(loop)):
         if rng.random() < 0.08:  # a secondary dominant
             loop[at - 1] = ((loop[at][0] + 7) % 12, "7" if rng.random() < 0.6 else "maj")

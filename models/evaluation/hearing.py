@@ -283,7 +283,7 @@ def count(player: Player, said: list[tuple[Any, Any, Any]]) -> dict[str, Counter
                         counts[f"{what} {place} root"] += of.root == (truth - 1) % 12
                         counts[f"{what} {place} majmin"] += _is_like(of, truth)
                         tones = CLASSES.tones()[truth]
-                        counts[f"{what} {place} tones"] += sum(tones[t] for t in of.tones) / len(of.tones)
+                        counts[f"{what} {place} tones"] += float(sum(tones[t] for t in of.tones) / len(of.tones))
     return found
 
 

@@ -185,6 +185,10 @@ def _play_together(
         feed["u"] = np.stack([noise(seed, step, card.noise) for seed in seeds])
         for name, ahead in ((NOW, 0), (NEXT, 1)) if songs else ():
             feed[name] = np.stack([song.at(step // card.steps_per_beat + ahead).features() for song in songs])
+        for at, song in enumerate(songs if step % card.steps_per_beat == 0 else ()):
+            if song.begins_song(step // card.steps_per_beat):
+                for state in card.states:
+                    feed[state.name][at] = state.initial
         if asked is not None:
             feed["density"] = asked * np.asarray([encouragement(int(n), card.steps_per_beat) for n in silent], np.float32)
         if told:

@@ -10,7 +10,7 @@ from engine.jam.chords import chord
 from engine.jam.modes import MODES
 from engine.jam.progression import FORM, SECTION_BARS, Progression
 from tests import tiny
-from tests.jam.test_jam import Stage
+from tests.jam.test_jam import TIMELINE, Stage
 
 BAR, SONG = 4, 4 * 4 * SECTION_BARS  # beats
 LOOP = tuple(chord(root, quality) for root, quality in ((2, "m"), (7, ""), (0, ""), (9, "m")) for _ in range(BAR))
@@ -83,6 +83,29 @@ def test_in_solo_it_is_told_from_the_first_step_and_where_it_is_to_go_its_own_wa
     stage.live.set("follow", 0)
     stage.advance()
     assert not told(stage)
+
+
+def remembers(stage: Stage) -> bool:
+    """Whether the network goes on from something in the next step."""
+    stage.jam.hear(stage.heard.read(), TIMELINE, 0)
+    stage.jam.choose(stage.step, TIMELINE)
+    states = stage.runner.card.states
+    return any((stage.runner.inputs[state.name] != state.initial).any() for state in states)
+
+
+def test_with_each_song_the_band_begins_anew(chordal):
+    stage = Stage(chordal, "solo")
+    steps = SONG * stage.runner.card.steps_per_beat
+    stage.run(steps - 1)
+    assert remembers(stage)
+    stage.advance()
+    assert not remembers(stage)
+    assert not remembers(stage)  # chosen again, because more was heard
+    stage.run(2)
+    assert remembers(stage)
+    other = Stage(chordal, "solo", follow=0)  # of a band that goes as it likes nothing is known of songs
+    other.run(steps)
+    assert remembers(other)
 
 
 def test_a_band_waits_for_its_player_and_goes_on_in_his_key_when_he_is_gone(chordal):
