@@ -38,6 +38,8 @@ _SHARED = TONES @ TONES.T  # (classes, classes): tones in common
 WORTH = ON_ROOT * (ROOT_OF[:, None] == ROOT_OF) + (1 - ON_ROOT) * (
     0.8 * _SHARED / TONES.sum(1, keepdims=True) + 0.2 * _SHARED / TONES.sum(1)
 )
+WORTH = WORTH.astype(np.float32)  # as the likelihoods are
+_TONES = TONES.astype(np.float32)
 
 
 class Ear:
@@ -136,7 +138,7 @@ class Ear:
         """What was heard of a beat is all: go on to the next."""
         told = self.hearing.told(self._beat, self._place, 1.0)
         likely = self._recognition.judge(told)
-        self._recognition.go_on(told)
+        self._recognition.go_on()
         self.hearing.end(self._beat, self._place, likely)
         self._path.append(self.now)
         self._beat = Beat()
@@ -173,7 +175,7 @@ class Ear:
         self.now = self._best(now, self.now, beat)
         if self.now is not None:
             self.sure = float(now[:-1][self.now.root == ROOT_OF].sum())
-            self.tones = frozenset(np.flatnonzero(now[:-1] @ TONES > OF_CHORD).tolist())
+            self.tones = frozenset(np.flatnonzero(now[:-1] @ _TONES > OF_CHORD).tolist())
         self.following = self._best(after, self.now)
 
     def _best(self, likely: np.ndarray, stays: Chord | None, beat: Beat | None = None) -> Chord | None:
@@ -182,7 +184,7 @@ class Ear:
             return None
         worth = WORTH @ likely[:-1]
         if beat is not None and beat.together:
-            worth += HIS * (TONES @ beat.planes[0]) / beat.planes[0].sum()
+            worth += HIS / beat.planes[0].sum() * (_TONES @ beat.planes[0])
         if (at := _INDEX.get(stays)) is not None:  # a chart may have chords that the ear does not tell apart
             worth[at] += STAYS
         return CLASSES[int(worth.argmax())]

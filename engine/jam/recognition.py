@@ -14,12 +14,17 @@ import numpy as np
 
 from engine.core.errors import NetworkError
 from engine.jam.chords import HEARD
+from engine.jam.hearing import HEARD as BEAT_PLANES
 from engine.jam.hearing import HORIZONS, PLAIN, PLANES
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "ear" / "ear.npz"
 NAMES = ("gates_told", "gates_plain", "gates_state", "gates_bias", "read_told", "read_plain", "read_state", "read_bias",
          "out", "out_bias", "none", "none_bias")  # fmt: skip
 Weights = dict[str, np.ndarray]
+# Of what is told: what changes while a beat is heard, its planes and what belongs to no pitch class; and what stays.
+CHANGES = np.arange(12 * PLANES + PLAIN) < 12 * BEAT_PLANES
+CHANGES[12 * PLANES :] = True
+STAYS = ~CHANGES
 
 
 @cache
@@ -51,8 +56,20 @@ def written_out(given: Weights) -> Weights:
     wrong = [name for name, width in wanted.items() if found[name].shape[1] != width]
     if wrong or len(found["out"]) != 12 * len(HEARD) * HORIZONS:
         raise ValueError(", ".join(wrong) or "out")
-    told = [np.hstack([found[f"{part}_told"], found[f"{part}_plain"]]) for part in ("gates", "read")]
-    return found | {"told": np.vstack(told), "told_bias": np.concatenate([found["gates_bias"][0], found["read_bias"]])}
+    told = np.vstack([np.hstack([found[f"{part}_told"], found[f"{part}_plain"]]) for part in ("gates", "read")])
+    changes = np.flatnonzero(CHANGES)
+    rows, size = 12 * len(HEARD), found["out"].shape[1]
+    # Of each horizon the chords, and none at all: how much of it speaks on average of all pitch classes.
+    none = np.broadcast_to((given["none"] / 12)[:, :, None], (HORIZONS, size // 12, 12)).reshape(HORIZONS, 1, size)
+    out = np.concatenate([found["out"].reshape(HORIZONS, rows, size), none], 1)
+    bias = np.concatenate([found["out_bias"].reshape(HORIZONS, rows), found["none_bias"][:, None]], 1)
+    return found | {
+        "told": told,
+        "told_changes": np.ascontiguousarray(told[:, changes]),
+        "told_bias": np.concatenate([found["gates_bias"][0], found["read_bias"]]),
+        "likely": np.ascontiguousarray(out.reshape(-1, size)),
+        "likely_bias": bias.reshape(-1),
+    }
 
 
 def _round(weight: np.ndarray) -> np.ndarray:
@@ -72,8 +89,10 @@ class Recognition:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._state = np.zeros(self._size, np.float32)
+        self._state = self._after = np.zeros(self._size, np.float32)  # of the beats that are over; with the one that is judged
         self._recurrent = self._w["gates_bias"][1]
+        self._known = np.full(len(CHANGES), np.nan, np.float32)  # what was told last ...
+        self._weighed = self._w["told_bias"]  # ... and of that what stays while a beat is heard, weighed
 
     def judge(self, told: np.ndarray, horizons: int = HORIZONS) -> np.ndarray:
         """How likely each chord is, float32 (horizons, classes + 1): of engine.jam.chords.CLASSES, the last one no chord.
@@ -81,28 +100,34 @@ class Recognition:
         The first of HORIZONS; fewer take less time.
         """
         weights = self._w
-        both = weights["told"] @ told + weights["told_bias"]
-        after = self._advance(both[: 3 * self._size])
-        hidden = np.maximum(both[3 * self._size :] + weights["read_state"] @ after, 0)
-        rows = horizons * 12 * len(HEARD)
-        logits = np.empty((horizons, 12 * len(HEARD) + 1), np.float32)
-        logits[:, :-1] = (weights["out"][:rows] @ hidden + weights["out_bias"][:rows]).reshape(horizons, -1)
-        logits[:, -1] = weights["none"][:horizons] @ hidden.reshape(-1, 12).mean(1) + weights["none_bias"][:horizons]
+        both = self._weigh(told)
+        self._after = self._advance(both[: 3 * self._size])
+        hidden = np.maximum(both[3 * self._size :] + weights["read_state"] @ self._after, 0)
+        rows = horizons * (12 * len(HEARD) + 1)
+        logits = (weights["likely"][:rows] @ hidden + weights["likely_bias"][:rows]).reshape(horizons, -1)
         likely = np.exp(logits - logits.max(1, keepdims=True))
         found: np.ndarray = likely / likely.sum(1, keepdims=True)
         return found
 
-    def go_on(self, told: np.ndarray) -> None:
-        """The beat that was told is over."""
-        size = 3 * self._size
-        self._state = self._advance(self._w["told"][:size] @ told + self._w["told_bias"][:size])
+    def go_on(self) -> None:
+        """The beat that was judged last is over."""
+        self._state = self._after
         self._recurrent = self._w["gates_state"] @ self._state + self._w["gates_bias"][1]
+
+    def _weigh(self, told: np.ndarray) -> np.ndarray:
+        """What is told, by the weights of gates and reading; what stays while a beat is heard is weighed once."""
+        weights = self._w
+        if not np.array_equal(told[STAYS], self._known[STAYS]):
+            self._known = told.copy()
+            self._weighed = weights["told"] @ (told * STAYS) + weights["told_bias"]
+        found: np.ndarray = self._weighed + weights["told_changes"] @ told[CHANGES]
+        return found
 
     def _advance(self, told: np.ndarray) -> np.ndarray:
         """A gated recurrent unit."""
         size, recurrent = self._size, self._recurrent
-        both = 1 / (1 + np.exp(-np.clip(told[: 2 * size] + recurrent[: 2 * size], -60, 60)))
+        both = 0.5 + 0.5 * np.tanh(0.5 * (told[: 2 * size] + recurrent[: 2 * size]))  # the logistic function
         reset, keep = both[:size], both[size:]
         new = np.tanh(told[2 * size :] + reset * recurrent[2 * size :])
-        found: np.ndarray = keep * self._state + (1 - keep) * new
+        found: np.ndarray = new + keep * (self._state - new)
         return found

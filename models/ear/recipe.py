@@ -77,7 +77,7 @@ def heard(notes: Array, classes: Array, bar: int, rng: np.random.Generator, weig
         if not hearing.sounded.any() and not beat.together:
             wanted[at] = UNKNOWN
         likely = recognition.judge(whole)
-        recognition.go_on(whole)
+        recognition.go_on()
         hearing.end(beat, at, likely)
     return told, wanted
 

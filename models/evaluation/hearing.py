@@ -283,7 +283,7 @@ def count(player: Player, said: list[tuple[Any, Any, Any]]) -> dict[str, Counter
                         counts[f"{what} {place} root"] += of.root == (truth - 1) % 12
                         counts[f"{what} {place} majmin"] += _is_like(of, truth)
                         tones = CLASSES.tones()[truth]
-                        counts[f"{what} {place} tones"] += float(sum(tones[t] for t in of.tones) / len(of.tones))
+                        counts[f"{what} {place} tones"] += sum(tones[t] for t in of.tones) / len(of.tones)
     return found
 
 
@@ -336,7 +336,7 @@ def main() -> None:
     found = measure([*progressions(), *songs(args.songs, args.split), *nothing()])
     print("\n".join(table(found)))
     if args.json:
-        args.json.write_text(json.dumps(found, indent=1))
+        args.json.write_text(json.dumps(found, indent=1, default=float))
 
 
 if __name__ == "__main__":
