@@ -14,7 +14,8 @@ import pytest
 from engine import cli
 from engine.audio import library
 from engine.core import config, contract
-from engine.feed.schema import COMMANDS, ROOT, Schema
+from engine.feed.orders import COMMANDS
+from engine.feed.schema import ROOT, Schema
 from engine.jam.modes import CLASSES
 from engine.jam.parameters import registry_of
 from engine.transport import sources

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.app.services import Services
+from engine.control.scene_view import SceneView
 from engine.core.messages import FEED_STATS
 from engine.core.process import Spec, stop_requested
 from engine.feed.feed import Feed
@@ -27,10 +29,12 @@ from engine.feed.watch import Watch, WatchThread
 from engine.jam.parameters import live_of
 from engine.record.session import OFF, ON, Recorder, RecorderThread
 from engine.transport.sample_clock import SampleClock
+from engine.transport.timeline import TimelineReader
 
 STATS_S = 0.25
 EARLY_S = 0.0015  # before a step sounds it is encoded; the loop then waits for the moment with all in hand
 PACE_S = 0.004  # between steps that a stall has kept: several at once would not fit the buffer of who receives them
+SCENES_S = 0.02  # how often it is looked whether another scene plays
 SOUND_S = 0.02  # how often the first sound is looked for
 SWITCH_S = 0.001  # what one thread may keep another waiting; Python's own default would be seen in the steps' times
 COUNTED = ("sent", "dropped", "notes_in", "control_received", "control_ignored")
@@ -88,6 +92,7 @@ class _Process:
             await asyncio.sleep(SOUND_S)
         if not self._stopped.is_set():
             self._begin()
+        telling = asyncio.get_running_loop().create_task(self._tell_scenes())
         while not self._stopped.is_set():
             self._link.beat("feed")
             self._push_stats()
@@ -95,6 +100,20 @@ class _Process:
                 self._doors.subscribers.expire(time.monotonic())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), STATS_S)
+        telling.cancel()
+
+    async def _tell_scenes(self) -> None:
+        """Publish which scene plays and which is to come, whenever another does."""
+        ring, seen = self._link["scenes"], 0
+        lines = TimelineReader(self._link["timeline"])
+        while True:
+            if ring.count != seen:
+                seen = ring.count
+                view, line = SceneView.of(ring.latest()), lines.now()
+                now = self._now(self._clock(), SampleClock.of(self._clock()))[0]
+                away = -1.0 if math.isinf(view.begins) or line is None else max(view.begins - line.beat_at(now), 0.0)
+                self._feed.scenes((view.now, view.name), (view.next, view.next_name, away if view.next else 0.0))
+            await asyncio.sleep(SCENES_S)
 
     def _begin(self) -> None:
         """There is sound: begin what needs the sample clock, and what was to wait for it."""

@@ -145,6 +145,7 @@ class Services:
                 {"to": t.name, "sent": t.sent, "dropped": t.dropped, "refused": t.refused} for t in targets.targets[:MOST_TOLD]
             ],
         }
+        out["scenes"] = {"now": jam.scenes.now, "name": jam.scenes.name, "next": jam.scenes.next, "of": len(jam.scenes.names)}
         if (place := jam.place) is not None:
             out |= {"bar": place.bar, "beat": place.beat, "metre": place.metre, "playing": place.playing, "doing": jam.doing}
         beat = jam.beat

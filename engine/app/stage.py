@@ -25,7 +25,7 @@ from engine.core.roles import PROCESSES, SUPERVISOR
 
 FRAME_S = 1 / 15
 PLAIN_S = 5.0  # how often a line is printed where the view is plain
-KEYS = "space panic  m mode  t tap  +/- tempo  ^v temper  <> density  1-9 mute  r reset"
+KEYS = "space panic  m mode  t tap  +/- tempo  1-9 mute  n p scene  F1-F9  a A/B  u undo"
 
 
 class Screen:

@@ -90,7 +90,7 @@ def page(
     terminal that has no blocks.
     """
     block = "#" if plain else "█"
-    out: list[list[Styled]] = [*_head(jam, block), _beat(jam, plain), _clock(jam)]
+    out: list[list[Styled]] = [*_head(jam, block), _beat(jam, plain), _clock(jam), _scene(jam)]
     out += [_track(number, track, live, plain) for number, track in tracks]
     out += [[], _master(peak, plain), _machine(jam), []]
     out += [[(text[:WIDTH], {WARNING: WARNED, ERROR: WRONG}.get(level, DIM))] for level, text in notices[-2:]]
@@ -129,6 +129,14 @@ def _clock(jam: Snapshot) -> list[Styled]:
     """Where the beat comes from, where it is another's."""
     told = next(of_beat(jam), "")
     return [(told[:WIDTH], DIM if jam.beat.locked else WARNED)] if told else []
+
+
+def _scene(jam: Snapshot) -> list[Styled]:
+    """The scene that plays, and the one to come."""
+    scenes = jam.scenes
+    now = f"{scenes.now} {scenes.name}" if scenes.now else ""
+    coming = f"> {scenes.next} {scenes.next_name}" if scenes.next else ""
+    return [(now[:43].ljust(44), BOLD), (coming[: WIDTH - 44], WARNED)] if now or coming else []
 
 
 def _track(number: int, track: Track, live: Live, plain: bool) -> list[Styled]:

@@ -75,7 +75,7 @@ class Status:
 def line(jam: Snapshot, width: int | None = None) -> str:
     """Return the status line: what a player needs, then chords and the machine's figures as far as `width` characters hold."""
     out = for_player(jam)
-    for figure in (*of_beat(jam), *of_chords(jam), *of_machine(jam)):
+    for figure in (*of_scenes(jam), *of_beat(jam), *of_chords(jam), *of_machine(jam)):
         longer = f"{out} | {figure}"
         if width is not None and len(longer) > width:
             break
@@ -118,6 +118,14 @@ def of_clock(clock: Outside, locked: bool) -> str:
     if clock.offset_ms is not None:
         parts.append(f"{clock.offset_ms:+.1f} ms")
     return f"{name}: {', '.join([*parts, f'jitter {clock.jitter_ms:.1f} ms'])}"
+
+
+def of_scenes(jam: Snapshot) -> Iterator[str]:
+    """Yield the scene that plays, and the one to come."""
+    scenes = jam.scenes
+    coming = f", next {scenes.next_name}" if scenes.next else ""
+    if scenes.now or coming:
+        yield f"scene {scenes.now} {scenes.name}{coming}"
 
 
 def of_chords(jam: Snapshot) -> Iterator[str]:

@@ -21,6 +21,7 @@ from engine.app.taken import taken_ports
 from engine.app.terminal import Endings
 from engine.app.watchdog import Watchdog
 from engine.control.keyboard import Keyboard
+from engine.control.scene_thread import ScenesThread
 from engine.control.status import Snapshot, snapshot
 from engine.core import contract
 from engine.core.config import Config
@@ -77,6 +78,7 @@ class Supervisor:
         self._unwritten: set[Path] = set()
         self._chart = ""  # as it was written last
         self._awake: BinaryIO | None = None
+        self._scenes = ScenesThread(self.link, registry_of(card), config, self._say)
         self._told_of = tell_of(self.link.name, path, chords, stems, EXCHANGE, self.session)
 
     def run(
@@ -113,6 +115,7 @@ class Supervisor:
                     self._log.rotate()
                     next_report_s = time.monotonic() + REPORT_S
         finally:
+            self._scenes.stop()
             self._children.end()
             self._read()
             self._write_report(extra_report)
@@ -157,6 +160,7 @@ class Supervisor:
             if not begun and not {"audio", "network"} & waiting.keys():
                 begun = True
                 self.live.fire("transport.start")
+                self._scenes.start()
             self._start_wanted()
             self._read()
         page = (self._children["feed"].ready or {}).get("page")
@@ -211,6 +215,7 @@ class Supervisor:
                 self._children.begin(name)
 
     def _read(self) -> None:
+        self._scenes.speak()
         for name, reader in self._notices.items():
             for notice in reader.read():
                 self._show(int(notice["level"]), f"{name}: {notice['text'].decode(errors='replace')}")

@@ -14,11 +14,12 @@ import numpy as np
 from engine.audio.controls import Controls
 from engine.audio.host import WAIT_S
 from engine.audio.hosts import Hosts
-from engine.audio.messages import Change, FreeInstrument, KeepController, LoadPatch, LogMessage, RebuildTrack
+from engine.audio.messages import Change, FreeInstrument, KeepController, LoadPatch, LogMessage, RebuildTrack, ReplaceInstrument
 from engine.audio.mixer import Mixer
 from engine.audio.player import Player
 from engine.audio.rack import Rack
 from engine.audio.sounding import Sounding
+from engine.audio.switcher import Switcher
 from engine.audio.track import Track
 from engine.audio.worker import Worker
 from engine.control.controllers import Controllers
@@ -93,7 +94,8 @@ class AudioEngine:
         if "stems" in link:
             self.mixer.record_stems(link.writer("stems"))
         self.rack = Rack(self.mixer, self.mixer.hosts, self._live, config, rate_hz, self.worker.tell)
-        self.worker.begin(self.mixer, self.rack)
+        self._switcher = Switcher(link, self._live, self.worker, card.steps_per_beat)
+        self.worker.begin(self.mixer, self.rack, self._switcher)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         lead_in_beats = 0 if beat is None else 1
         self._lead: sources.Lead | None = None
@@ -109,8 +111,7 @@ class AudioEngine:
         self._notes = link["notes"].reader()
         self._schedule = Schedule()
         self._controls = Controls(registry, link.values.numbers, self.mixer, self._load)
-        self._panic = registry.index["panic"]
-        self._panics = float(link.values.numbers[self._panic])
+        self._panics = self._live.get("panic")
         self._numbers = b""  # the parameters as they were last seen
         self._wave = link.writer("wave")
         self._muted: set[int] = set()
@@ -161,6 +162,8 @@ class AudioEngine:
         self._sounding.frame = self.frame
         if self.worker.replies and not self._closing:
             self._take_replies()
+        for begun in self._switcher.look(end, self.transport.line):
+            self._replace(begun)
         numbers = self._live.values.bytes.tobytes()
         if numbers != self._numbers:
             self._numbers = numbers
@@ -191,9 +194,12 @@ class AudioEngine:
         reply = self.worker.replies.popleft()
         if isinstance(reply, Change):
             reply.do()
-            return
-        for place, value in reply.values:
-            self._live.values.write(place, value)
+        elif not self._switcher.keeps(reply):
+            for place, value in reply.values:
+                self._live.values.write(place, value)
+            self._replace(reply)
+
+    def _replace(self, reply: ReplaceInstrument) -> None:
         replaced = reply.track.replace(reply.strip, reply.knobs)
         reply.track.turn_knobs(self._live.values.numbers)
         self.mixer.compensate()
@@ -209,9 +215,9 @@ class AudioEngine:
                 if self.outlet is not None:
                     self.outlet(Event(self.frame, -1, ALL_OFF, track, 0, 0, 0.0))
             self._muted = muted
-        numbers = self._live.values.numbers
-        if numbers[self._panic] != self._panics:
-            self._panics = float(numbers[self._panic])
+        panics = self._live.get("panic")
+        if panics != self._panics:
+            self._panics = panics
             self._silence()
 
     def _silence(self) -> None:

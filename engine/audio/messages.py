@@ -69,4 +69,26 @@ class KeepController:
     before: str  # what it moved until now
 
 
-Request = LogMessage | RebuildTrack | FreeInstrument | LoadPatch | KeepController
+@dataclass(frozen=True, slots=True)
+class MakeScene:
+    """To the control thread: build what a scene names (`text` as SWITCH has it)."""
+
+    number: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DropScene:
+    """To the control thread: a scene that was asked for is not to be."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SceneBegun:
+    """To the control thread: a scene plays."""
+
+    number: int
+
+
+Request = LogMessage | RebuildTrack | FreeInstrument | LoadPatch | KeepController | MakeScene | DropScene | SceneBegun

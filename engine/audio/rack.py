@@ -133,6 +133,10 @@ class Rack:
         place.units = [place.unit]
         return self._load(place)
 
+    def is_loaded(self, track: Track, name: str) -> bool:
+        """Whether the plugin that is to play a track is there; or will not be, for what hosts it has given it up."""
+        return all(p.is_in or p.is_out for p in self._places if p.track is track and p.insert.effect == name)
+
     def _add(self, where: str, insert: Insert) -> None:
         word = self._free_word(where, insert.effect)
         place = Place(where, word, insert)

@@ -167,6 +167,10 @@ class Track:
                 knob.value = value
                 knob.turn(float(value))
 
+    def take_knobs(self, knobs: list[Knob]) -> None:
+        """Turn the patch's knobs by other places in the table."""
+        self.knobs = knobs
+
     def note_on(self, pitch: int, velocity: int, offset: int = 0) -> None:
         """Begin a note, `velocity` 1..127. A patch that raises is out from here on: `working` is False and `fault` says why.
 

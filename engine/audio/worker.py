@@ -16,19 +16,23 @@ from engine.audio.instrument import Instrument
 from engine.audio.library import available, find, knobs, load
 from engine.audio.messages import (
     Change,
+    DropScene,
     FreeInstrument,
     KeepController,
     LoadPatch,
     LogMessage,
+    MakeScene,
     RebuildTrack,
     ReplaceInstrument,
     Request,
+    SceneBegun,
 )
 from engine.audio.mixer import Mixer
 from engine.audio.patch import Patch
 from engine.audio.plain import Plain
 from engine.audio.plugins import PluginStrip
 from engine.audio.rack import Rack
+from engine.audio.switcher import SceneMaker, Switcher
 from engine.audio.track import Knob, Strip, Track
 from engine.core.config import Config
 from engine.core.controllers import keep
@@ -62,15 +66,17 @@ class Worker:
         self._names: list[str] = []  # of the patches that can be chosen; one that was there keeps its place
         self._loaded: dict[str, _Loaded] = {}  # by track
         self._patches: dict[str, type[Patch]] = {}  # what plays it by now, the plain instrument where that failed
-        self._tracks: list[Track] = []
+        self.tracks: list[Track] = []
+        self._scenes = SceneMaker(self, live, self._tell)
 
-    def begin(self, mixer: Mixer, rack: Rack) -> None:
+    def begin(self, mixer: Mixer, rack: Rack, switcher: Switcher) -> None:
         """Declare what can be turned on the instruments that the mixer was built with; before the first block."""
-        self._tracks = list(mixer)
+        self.tracks = list(mixer)
+        self._switcher = switcher
         self._rack = rack
         rack.replies = self.replies
         self._look_for_patches()
-        for track in self._tracks:
+        for track in self.tracks:
             self._loaded[track.name] = _read(track.wanted)
             if track.fault:
                 self.requests.put(LogMessage(WARNING, f"{track.fault}; the {track.name} is played by plain keys"))
@@ -88,6 +94,7 @@ class Worker:
 
     def run_pending(self, timeout_s: float = 0.0) -> bool:
         """Do one request, waiting for it up to `timeout_s`; return whether there was one."""
+        self._scenes.settle(self._switcher)
         try:
             request = self.requests.get(timeout=timeout_s) if timeout_s > 0 else self.requests.get_nowait()
         except Empty:
@@ -102,18 +109,24 @@ class Worker:
             self._load(request.track)
         elif isinstance(request, KeepController):
             self._keep(request)
+        elif isinstance(request, MakeScene):
+            self._scenes.make(self._switcher, request.number, request.text)
+        elif isinstance(request, DropScene):
+            self._scenes.drop()
+        elif isinstance(request, SceneBegun):
+            self._scenes.begun()
         return True
 
     def watch(self) -> None:
         """Load again what was saved again, and offer what was added to the folder; to be called about once a second."""
-        for track in self._tracks:
+        for track in self.tracks:
             loaded = self._loaded[track.name]
             if loaded.path is not None and _saved_ns(loaded.path) not in (0, loaded.saved_ns):
                 self._loaded[track.name] = _read(loaded.name)
                 if self._replace(track, loaded.name):
                     self._tell(INFO, f"the {track.name} plays {loaded.name} as it was saved now")
         if self._look_for_patches():
-            for track in self._tracks:
+            for track in self.tracks:
                 with contextlib.suppress(PatchError):  # it was told when the patch was loaded
                     self._declare(track, self._loaded[track.name].name, None)
 
@@ -137,7 +150,7 @@ class Worker:
     def _look_for_patches(self) -> bool:
         """Learn of patches that can be chosen; return whether there are new ones."""
         before = len(self._names)
-        for name in (*available(), *(track.wanted for track in self._tracks), *self._rack.instruments):
+        for name in (*available(), *(track.wanted for track in self.tracks), *self._rack.instruments):
             if name not in self._names:
                 self._names.append(name)
         return len(self._names) > before
@@ -146,9 +159,22 @@ class Worker:
         """Play what the track's parameter names by now."""
         key = f"{track.name}.patch"
         name = self._live.registry[key].text(self._live.get(key))
-        playing = self._loaded[track.name].name
+        playing = self.plays(track)
         if name == playing:
             return
+        if self.play(track, name):
+            self._tell(INFO, f"the {track.name} plays {name}")
+        elif self._live.registry[key].text(self._live.get(key)) == name:
+            self._live.set(key, self._names.index(playing))
+
+    def plays(self, track: Track) -> str:
+        """Return what a track was told to play."""
+        return self._loaded[track.name].name
+
+    def play(self, track: Track, name: str) -> bool:
+        """Have a track played by a patch or a plugin as soon as it is built; return whether there is such a thing."""
+        if name not in self._names:
+            self._names.append(name)
         if is_plugin(name):
             done = self._rack.play(track, name)
             if done:
@@ -157,9 +183,26 @@ class Worker:
             done = self._replace(track, name)
         if done:
             self._loaded[track.name] = _read(name)
-            self._tell(INFO, f"the {track.name} plays {name}")
-        elif self._live.registry[key].text(self._live.get(key)) == name:
-            self._live.set(key, self._names.index(playing))
+        return done
+
+    def is_loaded(self, track: Track, name: str) -> bool:
+        """Whether a plugin that is to play a track is there, or never will be."""
+        return self._rack.is_loaded(track, name)
+
+    def go_back(self, track: Track, name: str, values: dict[str, float]) -> None:
+        """What was built for a track is not to play: it is known by what plays, whose knobs had these values."""
+        strip = track.strip if isinstance(track.strip, Strip) else None
+        self._loaded[track.name] = _read(name)
+        try:
+            turned, _ = self._declare(track, name, strip, plugin=strip is None)
+        except PatchError as error:
+            self._tell(WARNING, str(error))
+            return
+        for key, value in values.items():
+            if key in self._live.registry and not key.endswith(".patch"):
+                self._live.set(key, value)
+        if strip is not None:
+            self.replies.append(Change(lambda: track.take_knobs(turned)))
 
     def _replace(self, track: Track, name: str) -> bool:
         """Build a patch and hand it to the block loop; one that fails is named, and what plays goes on. Return success."""

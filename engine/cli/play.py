@@ -34,6 +34,7 @@ def add(commands: Commands) -> None:
     )
     jam.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     jam.add_argument("--report", type=Path, metavar="FILE", help="write the figures of the jam here as well")
+    jam.add_argument("--resume", action="store_true", help="begin as the last jam in this folder of sessions stood")
     jam.add_argument("--session", type=Path, metavar="DIR", help="make the session's folder in DIR")
     add_chart(jam)
     jam.set_defaults(run=_jam)
@@ -47,20 +48,23 @@ def add(commands: Commands) -> None:
 def _jam(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from engine.app.beginning import split_set
     from engine.app.terminal import Endings, Steady
 
     extra = [f"session.dir={json.dumps(str(arguments.session))}"] if arguments.session else []
     extra += chart_setting(arguments)
+    arguments.set, scenes = split_set(arguments.set)
     config = configuration(arguments, extra, plays=True)
     duration_s = arguments.duration
     if arguments.demo:
         duration_s = DEMO_S if duration_s is None else duration_s
     with Endings(), Steady(sys.stdout) as out:
         console = Console(file=cast(TextIO, out))
-        return _play(console, config, duration_s, arguments)
+        return _play(console, config, duration_s, arguments, scenes)
 
 
-def _play(console: Console, config: Config, duration_s: float | None, arguments: argparse.Namespace) -> int:
+def _play(console: Console, config: Config, duration_s: float | None, arguments: argparse.Namespace, scenes: str | None) -> int:
+    from engine.app.beginning import begin
     from engine.app.plugins import look_for_plugins
     from engine.app.status import Status, summary
     from engine.app.supervisor import Supervisor
@@ -70,6 +74,7 @@ def _play(console: Console, config: Config, duration_s: float | None, arguments:
     with Status(console) as status, Keyboard(status.tell) as keyboard, Pauses(keyboard, status):
         if keyboard.here:
             status.tell(0, HELP)
+        config = begin(config, scenes, arguments.resume, status.tell)
         look_for_plugins(config, lambda text: status.tell(0, text))
         supervisor = Supervisor(config, status.tell, DEMO if arguments.demo else None)
         try:

@@ -11,7 +11,8 @@ from pathlib import Path
 from engine.control.osc_control import WORK_HZ
 from engine.core.config import Control, Query, Target, Web
 from engine.core.messages import FUTURE_STEPS, FUTURES
-from engine.feed.schema import CHUNK, COMMANDS, IN_BACKGROUND, LARGE, NEXT_BLOCK, ROOT, Address, Command, Schema
+from engine.feed.orders import COMMANDS, IN_BACKGROUND, NEXT_BLOCK, Address, Command
+from engine.feed.schema import CHUNK, LARGE, ROOT, Schema
 from engine.feed.subscribers import LEASE_S
 from engine.net.osc import DATAGRAM
 

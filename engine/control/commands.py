@@ -13,11 +13,12 @@ from typing import Literal
 
 import numpy as np
 
+from engine.control.scene_view import scene_view
 from engine.core.errors import nearest
 from engine.core.link import Link
 from engine.core.messages import CHART, LEARN
 from engine.core.metre import Metre
-from engine.core.parameters import TRANSPORT, Live, Parameter
+from engine.core.parameters import SCENE_WORDS, TRANSPORT, Live, Parameter
 from engine.jam.chart import read
 from engine.net.guard import Bucket
 from engine.transport.timeline import TimelineReader
@@ -69,6 +70,7 @@ class Commands:
             "transport": self._transport,
             "chart": self._chart,
             "learn": self._learn,
+            "scene": self._scene,
         }
         self._high: dict[tuple[str, str], bool] = {}  # by control and trigger: whether it was past the middle
         self._guesses = Bucket(GUESSES_HZ, GUESSES_BURST)
@@ -79,8 +81,9 @@ class Commands:
 
         `kind`: set (parameter `name` to `value`), trigger (pull `name`), transport (a word of TRANSPORT, or nudge), chart (the
         text `value` is played by; an empty one: by ear again), learn (the MIDI control that is moved next moves `name`; empty:
-        none). `value`: a number; a text as a person writes it ("0.5", "on",
-        "trade", "120 bpm"); a Share of the range. For a trigger also anything else, or nothing.
+        none), scene (next, previous, undo, ab; go to the scene `value`, its number or name; keep what is now as number
+        `value`; bars). `value`: a number; a text as a person writes it ("0.5", "on", "trade", "120 bpm"); a Share of the
+        range. For a trigger also anything else, or nothing.
 
         A trigger is pulled by each order, whatever its value; only 0 and False, which a button sends when it is let go, do
         nothing. A Share pulls it when it rises through the middle, and not again before it has been below: `source` then tells
@@ -102,18 +105,43 @@ class Commands:
         like = nearest(outcome.id, self.live.registry.index) if self._guesses.take(time.monotonic()) else None
         return f"there is no {outcome.id}" + (f"; did you mean {like}?" if like else "")
 
-    def _set(self, name: str, value: object, source: str) -> Outcome:
+    def legal(self, name: str, value: object) -> Outcome:
+        """Return what would become of an order to set a parameter, and change nothing."""
         if name not in self.live.registry:
             return Outcome("unknown", name)
         parameter = self.live.registry[name]
         if parameter.kind == "trigger":
-            return self._pull(parameter, value, source)
+            return Outcome("refused", name, reason=f"{name} is a trigger: it has no value")
         try:
             number = _number(parameter, value)
         except ValueError as error:
             return Outcome("refused", name, reason=str(error))
-        legal, clamped = self.live.set(name, number)
-        return Outcome("clamped" if clamped else "done", name, legal)
+        clamped = not parameter.minimum <= number <= parameter.maximum
+        return Outcome("clamped" if clamped else "done", name, parameter.clamp(number))
+
+    def _set(self, name: str, value: object, source: str) -> Outcome:
+        if name in self.live.registry and self.live.registry[name].kind == "trigger":
+            return self._pull(self.live.registry[name], value, source)
+        outcome = self.legal(name, value)
+        if outcome.is_done:
+            self.live.set(name, outcome.value)
+        return outcome
+
+    def _scene(self, name: str, value: object, source: str) -> Outcome:
+        if name in SCENE_WORDS:
+            return self._set(f"scene.{name}", value, source)
+        if name not in ("go", "keep", "bars"):
+            known = ", ".join((*SCENE_WORDS, "go", "keep", "bars"))
+            return Outcome("refused", name, reason=f"of scenes there is: {known}")
+        if name == "go" and isinstance(value, str) and self._link is not None and not value.strip().isdecimal():
+            view = scene_view(self._link)
+            number = view.number_of(value)
+            if not number:
+                like = nearest(value, view.names)
+                known = f"did you mean {like}?" if like else f"there are: {', '.join(view.names[:9]) or 'none'}"
+                return Outcome("refused", name, reason=f"there is no scene {value!r}; {known}")
+            value = number
+        return self._set(f"scene.{name}", value, source)
 
     def _trigger(self, name: str, value: object, source: str) -> Outcome:
         if name not in self.live.registry:

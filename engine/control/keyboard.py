@@ -20,9 +20,17 @@ try:
 except ImportError:  # Windows
     termios = None  # type: ignore[assignment]  # the module is looked at before it is used
 
-HELP = "space panic, m mode, up/down temperature, right/left density, +/- tempo, t tap it, 1-9 mute a track, r reset, q quit"
+HELP = (
+    "space panic, m mode, up/down temperature, right/left density, +/- tempo, t tap it, 1-9 mute a track, r reset, q quit; "
+    "F1-F9 scene, n next, p previous, a A/B, u undo"
+)
 STEP = 1.1  # one key press turns a knob by so much
+# What a terminal sends for a key that is no character.
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left"}
+FUNCTIONS = {f"\x1bO{letter}": f"F{number}" for number, letter in enumerate("PQRS", 1)}
+FUNCTIONS |= {f"\x1b[{code}~": f"F{number}" for number, code in enumerate((15, 17, 18, 19, 20), 5)}
+NAMED = ARROWS | FUNCTIONS
+SCENES = {"n": "next", "p": "previous", "u": "undo", "a": "ab"}
 
 
 class Keyboard:
@@ -84,11 +92,11 @@ def is_before(terminal: int) -> bool | None:
 
 
 def split(text: str) -> list[str]:
-    """Return the keys in what the terminal sent: characters, and names of arrows."""
+    """Return the keys in what the terminal sent: characters, and names of arrows and function keys."""
     keys = []
     while text:
-        size = 3 if text[:3] in ARROWS else 1
-        keys.append(ARROWS.get(text[:size], text[:size]))
+        size = next((size for size in (5, 3) if text[:size] in NAMED), 1)
+        keys.append(NAMED.get(text[:size], text[:size]))
         text = text[size:]
     return keys
 
@@ -115,6 +123,10 @@ def press(key: str, live: Live, tell: Callable[[int, str], None]) -> bool:
         name = "panic" if key == " " else "reset"
         commands.do("trigger", name)
         tell(0, name)
+    elif key in SCENES:
+        commands.do("scene", SCENES[key])
+    elif key in FUNCTIONS.values():
+        commands.do("scene", "go", int(key[1:]))
     elif key == "t":
         commands.do("transport", "tap")
         tell(0, "tap")

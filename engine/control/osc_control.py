@@ -17,10 +17,12 @@ from pythonosc.dispatcher import Dispatcher
 
 from engine import __version__
 from engine.control.commands import Commands, Outcome
+from engine.control.scene_view import scene_view
 from engine.core.errors import nearest
 from engine.core.link import Link
-from engine.core.parameters import TRANSPORT, Live, Parameter
-from engine.feed.schema import COMMANDS, ROOT, Schema
+from engine.core.parameters import SCENE_WORDS, TRANSPORT, Live, Parameter
+from engine.feed.orders import COMMANDS
+from engine.feed.schema import ROOT, Schema
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Endpoint
 from engine.net import osc
@@ -31,6 +33,8 @@ MOST_WILDCARDS = 4  # in an address pattern: matching is then quick whatever it 
 WILDCARDS = "*?[]{}"
 SET = ("mode", "tempo")  # parameters with a command of their own
 PULLED = ("panic", "reset")  # triggers with one
+SCENE_ORDERS = {f"scene_{word}": word for word in SCENE_WORDS}
+LONGEST_REPLY = 8192  # characters of a set that are told
 INFO_PART = 1024  # bytes of JSON in one reply
 WORK_HZ, WORK_BURST = 2000, 1000  # messages that are followed ...
 DEAR = 20  # ... of which those count for more that cost more: patterns, subscriptions
@@ -112,7 +116,7 @@ class Control:
             self._map(parameter.address, self._parameter_handler(parameter))
         for command in COMMANDS:
             if "<" not in command.path:
-                self._map(command.path, self._command_handler(command.path[1:].lower()))
+                self._map(command.path, self._command_handler(command.path[1:].lower().replace("/", "_")))
 
     def _map(self, path: str, handler: Callable[..., None]) -> None:
         known = _Known(ROOT + path, handler, inspect.signature(handler))
@@ -226,6 +230,8 @@ class Control:
             return lambda _address, value: self._order("set", name, value)
         if name in PULLED:
             return lambda _address, *value: self._order("trigger", name, value[0] if value else None)
+        if (word := SCENE_ORDERS.get(name)) is not None:
+            return lambda _address, *value: self._order("scene", word, value[0] if value else None)
         if name in TRANSPORT:
             return lambda _address, *value: self._order("transport", name, value[0] if value else None)
         handler: Callable[..., None] = getattr(self, "_do_" + name)
@@ -253,6 +259,17 @@ class Control:
             return
         record = None if self._link is None else self._link["chart"].latest()
         self._replies.append(osc.message(address, "" if record is None else record["text"].decode()[:INFO_PART]))
+
+    def _do_scene_go(self, _address: str, which: Any) -> None:
+        self._order("scene", "go", which)
+
+    def _do_scene_list(self, _address: str) -> None:
+        if self._link is not None and self._reports.take(self._now_s):
+            told = json.dumps(scene_view(self._link).told(), separators=(",", ":"))
+            self._reply("/scene/list.reply", told[:LONGEST_REPLY])
+
+    def _do_scene_keep(self, _address: str, number: Any) -> None:
+        self._order("scene", "keep", number)
 
     def _do_learn(self, _address: str, parameter: Any) -> None:
         if not isinstance(parameter, str):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.control.scene_view import SceneView, scene_view
 from engine.core.care import ABSENT, SPARED, STATES, WELL
 from engine.core.link import Link
 from engine.core.parameters import Live
@@ -277,6 +278,7 @@ class Snapshot:
     beat: Beat = Beat("internal", locked=True, waits=False)
     care: Care = Care()
     devices: Devices = Devices()
+    scenes: SceneView = field(default_factory=SceneView)
 
     @property
     def doing(self) -> str:
@@ -312,4 +314,5 @@ def snapshot(link: Link, live: Live) -> Snapshot:
         chords=Chords.of(link["chords"].latest(), link["chart"].latest()),
         care=Care.of(link["care"].latest(), link["spared"].latest()),
         devices=Devices.of(link["devices"].latest()),
+        scenes=scene_view(link),
     )

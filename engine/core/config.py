@@ -19,6 +19,7 @@ from engine.core.controllers import Controller, by_ids
 from engine.core.errors import ConfigError
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.core.rack import Rack
+from engine.core.scene import SceneSettings
 from engine.core.section import Names, Section
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
@@ -220,6 +221,7 @@ class Config(Section):
     parameters: Annotated[dict[str, float | bool | str], BeforeValidator(by_ids)] = Field(default_factory=dict)
     rack: Rack = Rack()
     session: Session = Session()
+    scenes: SceneSettings = SceneSettings()
 
     def network_path(self) -> Path:
         """The file that `network.name` means."""
@@ -279,6 +281,7 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     for section, keys in {
         "session": ("dir",),
         "midi": ("controllers",),
+        "scenes": ("set",),
         "network": ("name", "harmony"),
         "patches": None,
     }.items():
@@ -287,7 +290,9 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
             continue
         for key in keys or tuple(found):
             value = found.get(key)
-            if isinstance(value, str) and (section in ("session", "midi") or value.endswith((".onnx", ".py")) or "/" in value):
+            if isinstance(value, str) and (
+                section in ("session", "midi", "scenes") or value.endswith((".onnx", ".py")) or "/" in value
+            ):
                 found[key] = str(folder / _home(value))
     return data
 
@@ -308,8 +313,9 @@ def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[
     if path is not None:
         try:
             data = _anchored(tomllib.loads(path.read_text("utf-8-sig")), path.parent)
-            if isinstance(midi := data.setdefault("midi", {}), dict):
-                midi.setdefault("controllers", str(path.parent / "controllers.toml"))
+            for section, key, name in (("midi", "controllers", "controllers.toml"), ("scenes", "set", "scenes.toml")):
+                if isinstance(found := data.setdefault(section, {}), dict):
+                    found.setdefault(key, str(path.parent / name))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a file with --config") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

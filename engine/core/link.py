@@ -197,6 +197,7 @@ CHANNELS = (
     Channel("stems", "audio", messages.stems_dtype, 3072, of_stems=True),  # each bus of the mixer by itself: 4 s
     Channel("timeline", "audio", messages.TIMELINE, 256),  # the beat as a line over the sample clock
     Channel("learned", "audio", messages.LEARNED, 8),  # a MIDI control that moves a parameter now
+    Channel("switched", "audio", messages.SWITCHED, 8),  # what became of a scene
     Channel("hosts", "audio", messages.HOSTS_WANTED, 8),  # which processes it wants for its plugins
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
     # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.
@@ -212,6 +213,8 @@ CHANNELS = (
     Channel("chords", "network", messages.CHORDS, 64),  # what is heard, expected and played
     Channel("harmony", "network", messages.harmony_dtype, 8, of_harmony=True),  # what the chords go on from
     Channel("feed", "feed", messages.FEED_STATS, 8),
+    Channel("switches", SUPERVISOR, messages.SWITCH, 4),  # the scene that is to play
+    Channel("scenes", SUPERVISOR, messages.SCENES, 4),  # the set, and where in it the jam is
     Channel("charts", "feed", messages.CHART, 8),  # a chart that somebody typed
     Channel("learn", "feed", messages.LEARN, 8),  # the parameter that waits for a MIDI control
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard

@@ -167,6 +167,30 @@ ALIVE = np.dtype([("time_ns", "<i8")])  # once more round the loop of a process
 CARE = np.dtype([("states", "u1", (len(PROCESSES),))])  # of each process: index in care.STATES
 SPARED = np.dtype([("level", "u1"), ("why", "S120")])  # so many of care.SPARED are done without, and for what reason
 DEVICES = np.dtype([("text", "S2048")])  # JSON: the audio device, and the MIDI ports that are open and that are waited for
+SCENE_BYTES = 131_072  # of a scene as JSON, or of a set's names
+# A scene to be played: it is made ready, then told to begin at a beat of the timeline; or it is not to be after all.
+MAKE_READY, BEGIN, DROP = range(3)
+SWITCH = np.dtype(
+    [
+        ("number", "<i8"),  # counts up from 1
+        ("what", "u1"),  # MAKE_READY, BEGIN or DROP
+        ("beat", "<f8"),  # quarter at which it begins; while the beat stands still at once
+        ("network", "<i4"),  # number of the network that is to play
+        ("text", f"S{SCENE_BYTES}"),  # JSON: patches by track, values by id, chart (null: as it is)
+    ]
+)
+READY, PLAYS = 1, 2  # what became of it
+SWITCHED = np.dtype([("number", "<i8"), ("state", "u1"), ("frame", "<i8"), ("beat", "<f8")])
+SCENES = np.dtype(
+    [
+        ("now", "<i4"),  # number of the scene in force; 0: none
+        ("next", "<i4"),  # of the one that is to come; 0: none
+        ("beat", "<f8"),  # at which it begins; infinity: it is being made ready
+        ("begun", "<f8"),  # beat at which the one in force began
+        ("set_of", "<i8"),  # counts up whenever the text is another
+        ("text", f"S{SCENE_BYTES}"),  # JSON: the set as people are told of it, control/scenes.py
+    ]
+)
 
 INFO, WARNING, ERROR = range(3)
 NOTICE = np.dtype([("time_ns", "<i8"), ("level", "u1"), ("text", "S495")])

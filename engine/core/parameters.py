@@ -18,6 +18,9 @@ from engine.core.values import ROOM, SLOTS, Values
 
 TRANSPORT = ("start", "stop", "continue", "rewind", "tap")  # triggers `transport.<word>`
 
+SCENE_WORDS = ("next", "previous", "undo", "ab")  # triggers `scene.<word>`
+SCENES = 99  # in a set
+
 Kind = Literal["continuous", "switch", "choice", "integer", "trigger"]
 Scale = Literal["linear", "exponential"]
 
@@ -159,6 +162,7 @@ def _globals() -> list[Parameter]:
         trigger("panic", "Silence: every note off, every voice freed"),
         Parameter("player.level", 0, 1, 0.8, "Level of the player's own sound"),
         *_transport(),
+        *_scenes(),
     ]
 
 
@@ -172,6 +176,22 @@ def _transport() -> list[Parameter]:
     }
     nudge = Parameter("transport.nudge", -1, 1, 0, "Push the beat while it is held: at 1 a tenth faster, at -1 a tenth slower")
     return [*(trigger(f"transport.{word}", docs[word]) for word in TRANSPORT), nudge]
+
+
+def _scenes() -> list[Parameter]:
+    """The orders about scenes; a number that was obeyed goes back to 0."""
+    docs = {
+        "next": "The next scene of the set",
+        "previous": "The scene before",
+        "undo": "Back to how it was before the last scene, and before that",
+        "ab": "To the other of the last two scenes, as it was left, and back",
+    }
+    return [
+        Parameter("scene.go", 0, SCENES, 0, "The scene of this number", kind="integer"),
+        *(trigger(f"scene.{word}", docs[word]) for word in SCENE_WORDS),
+        Parameter("scene.keep", 0, SCENES, 0, "Keep what is now as the scene of this number, in the file", kind="integer"),
+        Parameter("scene.bars", 0, 64, 1, "Scenes begin with a bar that this divides, from bar 1; 0: at once", kind="integer"),
+    ]
 
 
 _Owners = dict[str, dict[int, Parameter]]  # who declared what, by its place

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -48,6 +49,11 @@ class Values:
     def write(self, index: int, number: float) -> None:
         """Set one value."""
         self.numbers[index] = number
+        self._version[0] += 1
+
+    def write_all(self, indices: Sequence[int], numbers: Sequence[float]) -> None:
+        """Set several values in one go."""
+        self.numbers[list(indices)] = numbers
         self._version[0] += 1
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from engine.core.contract import HOLD, PLAY
 from engine.core.messages import NOTE_OFF, NOTE_ON, PLAYER
 from engine.core.metre import of_record
-from engine.feed.schema import BEAT, CHORDS, CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, Schema, Vector
+from engine.feed.schema import BEAT, CHORDS, CHUNK, FRAME, FUTURE, PLAYER_NOTE, ROOT, SCENE_COMING, SCENE_NOW, Schema, Vector
 from engine.jam.chords import of_code
 from engine.net import osc
 
@@ -268,6 +268,13 @@ class PacketTemplate:
             messages.append(message)
             size += 4 + len(message)
         return [*out, osc.bundle(messages, tag)] if messages else out
+
+    def scenes(self, now: tuple[int, str], coming: tuple[int, str, float]) -> list[bytes]:
+        """Return the datagram that tells which scene plays, and which is to come."""
+        if "scalars" not in self.spec.tiers:
+            return []
+        told = ((SCENE_NOW, now), (SCENE_COMING, coming))
+        return [osc.bundle([osc.message(self.spec.root + path, *arguments) for path, arguments in told])]
 
     def _note_messages(self, events: np.ndarray) -> Iterable[bytes]:
         for event in events:

@@ -49,6 +49,10 @@ class Log(Protocol):
         """The encoder was reset."""
 
 
+NowScene = tuple[int, str]  # number and name
+ComingScene = tuple[int, str, float]  # and in how many quarters it begins; -1: it is being made ready
+
+
 class Listener(Protocol):
     """Somebody who looks at every step: pages, OSCQuery."""
 
@@ -60,6 +64,9 @@ class Listener(Protocol):
 
     def futures(self, record: np.void) -> None:
         """This may follow the step that sounded last; a record of futures_dtype."""
+
+    def scenes(self, now: NowScene, coming: ComingScene) -> None:
+        """Another scene plays, or is to come."""
 
 
 class Feed:
@@ -200,6 +207,12 @@ class Feed:
             self._log.futures(record, self.positions)
         for listener in self.listeners:
             listener.futures(record)
+
+    def scenes(self, now: NowScene, coming: ComingScene) -> None:
+        """Publish which scene plays, and which is to come."""
+        self.targets.scenes(now, coming)
+        for listener in self.listeners:
+            listener.scenes(now, coming)
 
     @property
     def step_us(self) -> float:

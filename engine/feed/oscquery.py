@@ -18,9 +18,9 @@ import numpy as np
 from engine.core.config import Query as QueryConfig
 from engine.core.parameters import Live
 from engine.feed.announce import NAME, announce, server_name
-from engine.feed.feed import Feed
+from engine.feed.feed import ComingScene, Feed, NowScene
 from engine.feed.query_tree import Tree
-from engine.feed.schema import ROOT
+from engine.feed.schema import ROOT, SCENE_COMING, SCENE_NOW
 from engine.net.guard import Bucket, Guard, is_everywhere, is_loopback, plain
 from engine.net.sockets import listen, send_newest
 
@@ -158,6 +158,15 @@ class Query:
                 leaf = self._tree.leaves[path]
                 if path.startswith(f"{ROOT}/future/") and leaf.message is not None:
                     client.tell(path, leaf.message())
+
+    def scenes(self, now: NowScene, coming: ComingScene) -> None:
+        """Another scene plays, or is to come: tell it to those who listen."""
+        self._tree.scenes.update({SCENE_NOW: now, SCENE_COMING: coming})
+        for path in (SCENE_NOW, SCENE_COMING):
+            leaf = self._tree.leaves[ROOT + path]
+            for client in self._clients:
+                if leaf.path in client.paths and leaf.message is not None:
+                    client.tell(leaf.path, leaf.message())
 
     async def _watch_values(self) -> None:
         while True:

@@ -15,7 +15,8 @@ from engine.core.messages import FUTURE_STEPS, FUTURES, NOTE_OFF, NOTE_ON, PLAYE
 from engine.core.parameters import Live, Parameter
 from engine.feed.encoder import told_of_chord
 from engine.feed.feed import Feed
-from engine.feed.schema import BEAT, CHORDS, CHUNK, COMMANDS, FRAME, PLAYER_NOTE, ROOT
+from engine.feed.orders import COMMANDS
+from engine.feed.schema import BEAT, CHORDS, CHUNK, FRAME, PLAYER_NOTE, ROOT, SCENE_COMING, SCENE_NOW
 from engine.net import osc
 
 READ, WRITE = 1, 2
@@ -76,6 +77,7 @@ class Tree:
         self._note_of = dict(enumerate(feed.schema.track_notes())) | {PLAYER: PLAYER_NOTE}
         self._chords = dict.fromkeys(CHORDS.values(), ("", -1, 0))
         self._futures = np.zeros((FUTURES, FUTURE_STEPS, feed.schema.card.slots), ">f4")
+        self.scenes: dict[str, tuple[osc.Argument, ...]] = {SCENE_NOW: (0, ""), SCENE_COMING: (0, "", 0.0)}
         self._fixed = {leaf.path: leaf for leaf in self._all()}
         self._grow()
 
@@ -140,6 +142,8 @@ class Tree:
             yield self._note(path)
         for path in self._chords:
             yield self._chord(path)
+        yield self._scene(SCENE_NOW, "is", "The scene that plays: its number and its name")
+        yield self._scene(SCENE_COMING, "isf", "The scene to come: its number, its name, and in how many quarters it begins")
         for vector in schema.vectors:
             for path, first, end in vector.chunks(256):
                 yield self._numbers(ROOT + path, first, end, vector.doc, (vector.minimum, vector.maximum))
@@ -204,6 +208,12 @@ class Tree:
             "Newest chord: its name, root 0..11 from C (-1: none is known), and its tones, bit n for n semitones above C",
             value=lambda: list(self._chords[path]),
             message=lambda: osc.message(ROOT + path, *self._chords[path]),
+        )
+
+    def _scene(self, path: str, types: str, doc: str) -> Leaf:
+        told = self.scenes
+        return Leaf(
+            ROOT + path, types, READ, doc, value=lambda: list(told[path]), message=lambda: osc.message(ROOT + path, *told[path])
         )
 
     def _parameter(self, parameter: Parameter) -> Leaf:

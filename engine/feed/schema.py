@@ -14,7 +14,7 @@ from typing import Any, Literal
 from engine.core.contract import Card
 from engine.core.messages import CHORD, FUTURE_STEPS, FUTURES, NEXT_CHORD, PLAYED_CHORD
 from engine.core.parameters import Parameter, Registry
-from engine.jam.modes import MODES
+from engine.feed.orders import REPLIES, Address
 
 ROOT = "/algoritmo"
 CHUNK = 256  # floats in one message: with its frame counter it fits one Ethernet frame
@@ -23,7 +23,6 @@ LARGE = 10_000  # more floats a step than this are published as half-precision v
 MAX_TRACK_SCALARS = 16
 
 Cells = Literal["tanh", "raw"]
-Tier = Literal["lead", "scalars", "notes", "vectors", "futures", "control", "reply"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,131 +62,12 @@ class Vector:
             yield f"{self.path}/{number:0{digits}}", first, min(first + chunk, self.start + self.size)
 
 
-AT_ONCE = "at once"  # done when the next message is read
-NEXT_BLOCK = "asynchronous: from the next block or timestep"
-IN_TIME = "asynchronous: with the beat"
-IN_BACKGROUND = "asynchronous: it is built in the background; when it plays, its knobs are there"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """An order or a question that the control socket takes; `when` it is done. A reply goes out at once."""
-
-    path: str  # below the root
-    arguments: str  # as a person reads it: names and OSC types
-    reply: str
-    doc: str
-    example: str
-    when: str = AT_ONCE
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """One line of the contract."""
-
-    path: str  # below the root
-    types: str
-    minimum: float | None
-    maximum: float | None
-    unit: str
-    rate: str
-    tier: Tier
-    doc: str
-    example: str
-
-
 FRAME = "/frame"
 FUTURE = "future"  # the signal a target names to have futures
 BEAT = "/beat/now"
 PLAYER_NOTE = "/player/note"
+SCENE_NOW, SCENE_COMING = "/scene/now", "/scene/coming"
 CHORDS = {CHORD: "/chord/now", NEXT_CHORD: "/chord/next", PLAYED_CHORD: "/chord/played"}  # by the kind of the EVENT
-
-COMMANDS = (
-    Command(
-        "/param/<id>",
-        "f, i or s (none: ask)",
-        "asked: the same address with the value; out of range: the same address, the value set, the word clamped",
-        "Set or ask a parameter; pull a trigger, with any argument or none",
-        "/param/tempo 120.0",
-        NEXT_BLOCK,
-    ),
-    Command("/mode", "s or i", "", "Set the mode: " + ", ".join(MODES), "/mode trade", NEXT_BLOCK),
-    Command("/tempo", "f", "", "Set the tempo in bpm", "/tempo 120.0", NEXT_BLOCK),
-    Command(
-        "/panic",
-        "(none) or any",
-        "",
-        "Silence; 0 or false as argument (a button let go) does nothing, here as for every trigger",
-        "/panic",
-        NEXT_BLOCK,
-    ),
-    Command("/reset", "(none) or any", "", "The network forgets all it heard", "/reset", NEXT_BLOCK),
-    Command(
-        "/chart",
-        "s (none: ask)",
-        "asked: /chart s, the chart that is played by",
-        "Play by these chords; an empty text: by ear again. What cannot be read changes nothing and is answered with its bar",
-        '/chart "| C | G7 | Am F |"',
-        NEXT_BLOCK,
-    ),
-    Command(
-        "/learn",
-        "s",
-        "",
-        "The MIDI control that is moved next moves this parameter from then on; an empty name: none is waited for",
-        '/learn "lead.level"',
-        NEXT_BLOCK,
-    ),
-    Command("/start", "(none) or any", "", "Count in, then play from bar 1", "/start", IN_TIME),
-    Command("/stop", "(none) or any", "", "Stop the beat and the network; the player is still heard", "/stop", IN_TIME),
-    Command("/continue", "(none) or any", "", "Go on where it stopped", "/continue", IN_TIME),
-    Command("/rewind", "(none) or any", "", "Jump to bar 1, with the next beat", "/rewind", IN_TIME),
-    Command("/tap", "(none) or any", "", "Tap the tempo, twice or more", "/tap", IN_TIME),
-    Command("/status", "", "/status.reply s", "How it goes, as JSON", "/status"),
-    Command("/version", "", "/version.reply s s i", "Version, name of the network, contract it keeps", "/version"),
-    Command(
-        "/info",
-        "",
-        "/info.reply i i s",
-        "Names, shapes and ranges of everything, as JSON in numbered parts: part, parts, text",
-        "/info",
-    ),
-    Command(
-        "/notify",
-        "i, then any of: port i, tiers s, signals s, layers s, rate f, root s, chunk i, timetag s",
-        "/done s i f",
-        "1: send the feed to the sender as well (or to another port of it), 0: stop, with the port or without. Say it again "
-        "before the lease in the reply (seconds) runs out; lists are words with commas between them; timetag is immediate or "
-        "presentation",
-        "/notify 1 tiers scalars,vectors signals h,c layers 0,5 rate 30.0",
-    ),
-    Command(
-        "/token",
-        "s",
-        "/done s",
-        "Only where osc.control.host lets the network in: with the right token the sender's machine may change things until it "
-        "has been silent for ten minutes",
-        "/token c2VzYW1l",
-    ),
-    Command("/sync", "i", "/synced i", "Answered when everything before it has been done", "/sync 7"),
-    Command("/dumpOSC", "i", "", "1: show at the terminal what comes in here, 0: stop", "/dumpOSC 1"),
-)
-REPLIES = (
-    Address(
-        "/done",
-        "s[if]",
-        None,
-        None,
-        "",
-        "reply",
-        "reply",
-        "It is done: the address; of a subscription also its number and its lease in seconds",
-        "",
-    ),
-    Address(
-        "/fail", "ss", None, None, "", "reply", "reply", "What was not understood, and why; at most 20 a second are sent", ""
-    ),
-)
 
 
 class Schema:
@@ -326,6 +206,12 @@ class Schema:
             (CHORDS[PLAYED_CHORD], "The chord that the network's own notes make", "Am 9 529"),
         ):
             yield Address(path, "sii", -1, 4095, "", "as it sounds", "notes", f"{doc}: {said}", example)
+        said = "its number in the set and its name; 0 and nothing: there is none"
+        yield Address(SCENE_NOW, "is", 0, 99, "", "as it begins", "notes", f"The scene that plays: {said}", "2 Lift")
+        said += "; quarters until it begins, -1 while it is being made ready"
+        yield Address(
+            SCENE_COMING, "isf", -1, None, "", "as it is known", "notes", f"The scene to come: {said}", "3 Waltz 3.25"
+        )
         for v in self.vectors:
             for path, first, end in v.chunks(chunk):
                 doc = v.doc if v.size <= chunk else f"{v.doc}; values {first - v.start} to {end - v.start - 1}"

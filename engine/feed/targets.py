@@ -213,6 +213,10 @@ class Targets:
         """Send notes that began or ended, to every target at once: they are few, and a lost end would hang."""
         self._send_made(lambda template: template.notes(events, heard_unix_ns))
 
+    def scenes(self, now: tuple[int, str], coming: tuple[int, str, float]) -> None:
+        """Send which scene plays and which is to come, to every target at once."""
+        self._send_made(lambda template: template.scenes(now, coming))
+
     def futures(self, record: np.void, heard_unix_ns: int = 0) -> None:
         """Send what may follow a step, to every target that specs it."""
         self._send_made(lambda template: template.futures(record, heard_unix_ns))

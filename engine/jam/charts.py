@@ -37,6 +37,7 @@ class Charts:
         self._record = np.zeros((), CHART)
         self._beats: deque[tuple[int, Chord | None]] = deque(maxlen=REMEMBERED_BEATS)  # place, chord
         self._other = (0, 0)  # what comes round that the chart does not fit, and the beat since which it does
+        self._coming: str | None = None  # to be played by from the next timestep on
         self._begin(chart, CONFIGURED)
 
     @property
@@ -44,8 +45,15 @@ class Charts:
         """Timestep before which everything is forgotten."""
         return int(self._record["since"])
 
+    def play(self, text: str) -> None:
+        """Play by this chart from the next timestep on, laid out in its metre; an empty one: by ear."""
+        self._coming = text
+
     def look(self, beat: int) -> None:
         """Take up what was typed or is to be kept; `beat` counts up from timestep to timestep."""
+        if self._coming is not None:
+            self._begin(read(self._coming, self._bar)[0], TYPED)
+            self._coming = None
         for record in self._typed.read():
             beats, faults = read(record["text"].decode(), self._bar)
             if not faults:  # who took it from a person has told him of those

@@ -7,6 +7,7 @@ it is, and how it passes.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,8 +87,19 @@ class Performance:
     meanwhile, the step that was chosen is withdrawn.
     """
 
-    def __init__(self, jam: Jam, link: Link, card: Card, driver: Driver, leader: Leader | None = None) -> None:
+    def __init__(
+        self,
+        jam: Jam,
+        link: Link,
+        card: Card,
+        driver: Driver,
+        leader: Leader | None = None,
+        scene: Callable[[float], bool] = lambda _beat: False,
+    ) -> None:
+        """`scene`: called with the beat of each timestep before it is chosen, infinity while the beat stands; true: another
+        network plays it."""
         self.late = 0  # steps whose notes were not sent
+        self._scene = scene
         self._jam, self._link, self._driver = jam, link, driver
         self._leader = leader  # where the beat may follow the player
         self._events = link["events"].reader()
@@ -116,6 +128,8 @@ class Performance:
         while not self._driver.is_over() and (end is None or self._following < end):
             line = self._timelines.now()
             step = None if line is None else self._step_of(line)
+            if self._scene(math.inf if step is None else step / self._steps_per_beat):
+                return
             if step is None:  # while the beat stands the player is still heard: what he holds and lets go is remembered
                 self._driver.wait(math.inf, 0.0, self._leader is not None and self._leader.is_asked)
                 self._hear()

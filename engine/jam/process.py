@@ -26,6 +26,7 @@ from engine.jam.parameters import live_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
 from engine.jam.settings import metre_of, track_of
 from engine.jam.step import all_off
+from engine.jam.switching import Switching
 from engine.network.runner import MEASURED, Runner, Timing, choose
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
@@ -82,7 +83,8 @@ class LiveDriver:
         clock = link["clock"].latest()
         assert clock is not None  # main() waited for the first
         leader = Leader(spec.network_path, spec.card, player_track, live, link, float(clock["rate_hz"]))
-        self.performance = Performance(self._jam, link, spec.card, self, leader)
+        self._switching = Switching(link, live)
+        self.performance = Performance(self._jam, link, spec.card, self, leader, self._scene)
         if before is not None:
             self.performance.late = int(before["late_steps"])
         if spec.restarted:
@@ -99,6 +101,11 @@ class LiveDriver:
             self._harmony.recall(kept)
         self.performance.take_over(-1 if last is None else int(last["step"]), chart)
         link.notice("network", INFO, "the network is back, in time and with what it remembered")
+
+    def _scene(self, beat: float) -> bool:
+        """Let a scene begin where it is time; return whether another network plays from here on."""
+        self._switching.look(self._jam, beat)
+        return False
 
     def _clock(self) -> tuple[SampleClock, np.void]:
         record = self._link["clock"].latest()

@@ -96,6 +96,9 @@ class Site:
         for page in self.pages.values():
             page.notes(events)
 
+    def scenes(self, _now: tuple[int, str], _coming: tuple[int, str, float]) -> None:
+        """Pages look by themselves: they are told of the whole set."""
+
     def futures(self, record: np.void) -> None:
         """These continuations of the step that sounds were imagined."""
         for page in self.pages.values():

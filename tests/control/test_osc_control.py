@@ -14,7 +14,7 @@ from engine.control.osc_socket import ControlSocket
 from engine.core.config import Control as ControlConfig
 from engine.core.errors import ConfigError
 from engine.feed.encoder import Encoder
-from engine.feed.schema import COMMANDS
+from engine.feed.orders import COMMANDS
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Targets
 from engine.jam.modes import MODES

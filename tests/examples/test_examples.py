@@ -14,7 +14,8 @@ import pytest
 from engine import cli
 from engine.core import config, contract
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
-from engine.feed.schema import COMMANDS, REPLIES, ROOT, Schema
+from engine.feed.orders import COMMANDS, REPLIES
+from engine.feed.schema import ROOT, Schema
 from engine.jam.parameters import registry_of
 from engine.net.osc import DATAGRAM
 

@@ -14,7 +14,8 @@ from engine.core.link import Layout, Link
 from engine.core.messages import CHORD, NEXT_CHORD, NOTE_ON, PLAYED_CHORD, PLAYER
 from engine.core.parameters import Live
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
-from engine.feed.schema import BEAT, COMMANDS, ROOT, Schema
+from engine.feed.orders import COMMANDS
+from engine.feed.schema import BEAT, ROOT, Schema
 from engine.feed.subscribers import Subscribers
 from engine.feed.targets import Targets
 from engine.jam.chords import parse
@@ -66,7 +67,10 @@ def test_what_is_sent_is_on_the_page_with_its_types(festival, listed):
     for address, values in messages(plan.futures(future))[0].items():
         assert listed[address] == f"f x {len(values)}"
         found[address] = values
-    sent = set(found) | {a.decode() for a in told} | {f"{ROOT}/frame"}
+    (scene,) = plan.scenes((2, "Lift"), (3, "Waltz", 1.5))
+    scenes = {m.address: list(m.params) for m in OscBundle(scene)}
+    assert scenes == {f"{ROOT}/scene/now": [2, "Lift"], f"{ROOT}/scene/coming": [3, "Waltz", 1.5]}
+    sent = set(found) | set(scenes) | {a.decode() for a in told} | {f"{ROOT}/frame"}
     published = {ROOT + a.path for a in festival.addresses() if a.tier in ("lead", "scalars", "notes", "vectors", "futures")}
     assert sent == published
     assert published <= set(listed)

@@ -52,7 +52,8 @@ from engine.core import config
 from engine.core.contract import read_card
 from engine.core.link import Layout, Link
 from engine.core.parameters import Live
-from engine.feed.schema import COMMANDS, Schema
+from engine.feed.orders import COMMANDS
+from engine.feed.schema import Schema
 from engine.jam import settings
 from engine.jam.jam import Jam
 from engine.jam.modes import MODES

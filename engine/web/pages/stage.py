@@ -14,6 +14,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `chords` | names of the chord that is `heard`, `expected` a beat later and `played` by the band, as they sound |
 | JSON `chart` | what is played by: `text`, `bars`, `origin`, quarters of a `bar`, `loop_bars` of another loop that he plays |
 | JSON `refused` | a chart that cannot be read: `text` says what is wrong |
+| JSON `scenes` | the set: `names`, `now` and `next` (numbers from 1, 0: none), the bar where that `begins`, `other`, `undo` |
 | JSON `learned` | a MIDI control was learned: `id`, `port`, `channel`, `control`, and what it moved `before` |
 | JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
 | binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
@@ -24,6 +25,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | `{"fire": "panic"}` | a trigger |
 | `{"transport": "start"}` | start, stop, continue, rewind, tap |
 | `{"chart": "| C | G7 | Am F |"}` | play by these chords; an empty text: by ear again |
+| `{"scene": "next"}` | next, previous, undo, ab; `{"scene": 3}`: go to that one; `{"keep": 3}`: keep what is now there |
 | `{"learn": "lead.level"}` | the MIDI control that is moved next moves this parameter; empty: none |
 | `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pressure, pitch bend |
 | `{"sound": true}` | send the sound as well, or no longer |
@@ -44,10 +46,12 @@ import numpy as np
 
 from engine import __version__
 from engine.control.commands import Commands
+from engine.control.scene_view import scene_view
 from engine.control.status import snapshot
 from engine.core.care import EVERY
 from engine.core.link import Reader
 from engine.core.messages import CHORD, NEXT_CHORD, PLAYED_CHORD
+from engine.core.parameters import SCENE_WORDS
 from engine.jam.chords import of_code
 from engine.jam.modes import CLASSES, MODES
 from engine.transport.timeline import TimelineReader
@@ -91,6 +95,7 @@ class Stage:
         self._chords = {"heard": jam.heard, "expected": jam.expected, "played": jam.played}  # as they sounded last
         self._charts_told = around.link["chart"].count
         self._learned = around.link["learned"].reader()
+        self._scenes_told = 0
         self._last: int | None = None  # number of the step that sounded last
 
     # What sounded, on its way to the browsers.
@@ -189,6 +194,7 @@ class Stage:
             "may_change": client.may_change,
             "chords": dict(self._chords),
             "chart": self._chart(),
+            "scenes": self._scenes(),
             "recorded": self.recorded,
             "rate_hz": float(clock["rate_hz"]) if clock is not None and self._has_sound else 0.0,
         }
@@ -215,7 +221,18 @@ class Stage:
         bar = beats if line is None else line.metre.bar
         return {"text": text, "bars": bars, "origin": ORIGINS[int(record["origin"])], "loop_bars": loop_bars, "bar": bar}
 
+    def _scenes(self) -> dict[str, Any]:
+        view, line = scene_view(self._link), self._timeline.now()
+        bar = None
+        if view.next and line is not None and math.isfinite(view.begins):
+            bar = math.floor(line.place(view.begins) / line.beats_per_bar + 1e-6) + 1
+        return {**view.told(), "begins": bar}
+
     def _tell_changes(self) -> None:
+        if (scenes := self._link["scenes"].count) != self._scenes_told:
+            self._scenes_told = scenes
+            for client in self.clients.values():
+                client.tell("scenes", **self._scenes())
         if self._link["chart"].count != self._charts_told:
             self._charts_told = self._link["chart"].count
             for client in self.clients.values():
@@ -291,6 +308,11 @@ class Stage:
             self._order(client, "trigger", name)
         if isinstance(word := order.get("transport"), str):
             self._order(client, "transport", word)
+        if isinstance(which := order.get("scene"), int | str):
+            word = which if isinstance(which, str) and which in SCENE_WORDS else "go"
+            self._order(client, "scene", word, None if word != "go" else which)
+        if isinstance(number := order.get("keep"), int):
+            self._order(client, "scene", "keep", number)
         if isinstance(name := order.get("learn"), str):
             self._order(client, "learn", name)
         if "chart" in order:
