@@ -5,13 +5,14 @@ Runs on: main process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.control.scene_book import Book
 from engine.control.scenes import Scenes
 from engine.core.config import Config
 from engine.core.contract import read_card
+from engine.core.ensemble import together
 from engine.core.errors import ConfigError
 from engine.core.messages import WARNING
 from engine.core.rack import Rack
@@ -19,6 +20,7 @@ from engine.core.scene import Scene, State, find, parse, read, shipped
 from engine.jam.parameters import registry_of
 
 Tell = Callable[[int, str], None]
+MOST_BESIDE = 3  # networks beside the one that begins: each takes memory
 
 
 def split_set(settings: list[str]) -> tuple[list[str], str | None]:
@@ -52,7 +54,8 @@ def begin(config: Config, name: str | None, resume: bool, tell: Tell) -> Config:
         scene = found.scene[config.scenes.begin - 1]
     if scene is not None and scene.network and _is_there(scene.network):
         config = config.model_copy(update={"network": config.network.model_copy(update={"name": scene.network})})
-    registry = registry_of(read_card(config.network_path()))
+    config = _with(config, networks=_beside(config, found.scene, tell))
+    registry = registry_of(together([read_card(path) for path in config.networks().values()]))
     book = Book(path, config, registry)
     for fault in book.all_faults():
         tell(WARNING, fault)
@@ -72,6 +75,15 @@ def laid_over(config: Config, scene: Scene, book: Book) -> Config:
 
 def _with(config: Config, **scenes: object) -> Config:
     return config.model_copy(update={"scenes": config.scenes.model_copy(update=scenes)})
+
+
+def _beside(config: Config, scenes: Sequence[Scene], tell: Tell) -> tuple[str, ...]:
+    """The networks that are loaded beside the one that begins: those that the configuration and the scenes name."""
+    wanted = dict.fromkeys([*config.scenes.networks, *(scene.network for scene in scenes if scene.network)])
+    found = [name for name in wanted if name != config.network.name and _is_there(name)]
+    if left := found[MOST_BESIDE:]:
+        tell(WARNING, f"no more than {MOST_BESIDE + 1} networks can be in a set; without: {', '.join(left)}")
+    return tuple(found[:MOST_BESIDE])
 
 
 def _is_there(network: str) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.app.services import Services
 from engine.control.scene_view import SceneView
+from engine.core.ensemble import Part, as_part, parts_of
 from engine.core.messages import FEED_STATS
 from engine.core.process import Spec, stop_requested
 from engine.feed.feed import Feed
@@ -56,7 +57,10 @@ class _Process:
         self._pipe = pipe
         self._link = link = spec.link("feed")
         live = live_of(spec.card, link)
-        self._feed = Feed(link, Schema(spec.card, live.registry, spec.config.osc.cells))
+        self._parts = parts_of(spec.networks or (spec.network_path,))
+        self._shown = 0  # number of the network that is published
+        self._registry = live.registry
+        self._feed = Feed(link, Schema(self._parts[0].card, live.registry, spec.config.osc.cells))
         self._doors = Services(spec.config, self._feed, link, live, self._tell)
         self._before = link["feed"].latest() if spec.restarted else None  # a restart goes on counting
         self._stopped = asyncio.Event()
@@ -105,6 +109,7 @@ class _Process:
     async def _tell_scenes(self) -> None:
         """Publish which scene plays and which is to come, whenever another does."""
         ring, seen = self._link["scenes"], 0
+        playing = self._link["playing"]
         lines = TimelineReader(self._link["timeline"])
         while True:
             if ring.count != seen:
@@ -113,7 +118,25 @@ class _Process:
                 now = self._now(self._clock(), SampleClock.of(self._clock()))[0]
                 away = -1.0 if math.isinf(view.begins) or line is None else max(view.begins - line.beat_at(now), 0.0)
                 self._feed.scenes((view.now, view.name), (view.next, view.next_name, away if view.next else 0.0))
+            if len(self._parts) > 1 and (plays := playing.latest()) is not None and int(plays["number"]) != self._shown:
+                line_ns = SampleClock.of(self._clock()).time_at(float(plays["frame"]))
+                if line_ns - time.perf_counter_ns() < SCENES_S * 1e9:
+                    self._adopt(self._parts[int(plays["number"])], int(plays["first"]))
             await asyncio.sleep(SCENES_S)
+
+    def _adopt(self, part: Part, first: int) -> None:
+        """Publish another network. The file of the feed has the first alone; sound and notes are recorded all along."""
+        self._shown = part.number
+        if self._watch is not None:
+            self._watch.stop()
+        self._advance(paced=False)
+        link, spec = as_part(self._link, part), self._spec
+        schema = Schema(part.card, self._registry, spec.config.osc.cells)
+        recorder = self._recorder.recorder if self._recorder is not None else None
+        log = recorder.log if recorder is not None and recorder.state == ON and part.number == 0 else None
+        self._feed.adopt(link, schema, first, part.heard, log)
+        self._doors.adopt(link)
+        self._watch = WatchThread(Watch(link, part.card.steps_per_beat, EARLY_S), self._wake)
 
     def _begin(self) -> None:
         """There is sound: begin what needs the sample clock, and what was to wait for it."""
@@ -127,7 +150,8 @@ class _Process:
                 with contextlib.suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(self._advance)
 
-        self._watch = WatchThread(Watch(self._link, self._spec.card.steps_per_beat, EARLY_S), wake)
+        self._wake = wake
+        self._watch = WatchThread(Watch(self._link, self._parts[0].card.steps_per_beat, EARLY_S), wake)
         self._doors.serve()
 
     def _record(self, folder: Path) -> None:

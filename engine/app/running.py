@@ -9,11 +9,13 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
 
 from engine.core import contract
+from engine.core.ensemble import together
 from engine.core.errors import AlgoritmoError
 from engine.core.link import Layout, Link
 from engine.core.parameters import Live
@@ -28,7 +30,7 @@ class Running:
 
     pid: int
     segment: str
-    network: str  # path of the network's file
+    networks: tuple[str, ...]  # paths of the networks' files
     harmony: str  # of the one that chooses the chords; empty where there is none
     stems: bool
     exchange: int
@@ -42,14 +44,16 @@ def _folder() -> Path:
     return Path(base) / "algoritmo" if base else Path(tempfile.gettempdir()) / f"algoritmo-{user}"
 
 
-def tell(segment: str, network: Path, harmony: Path | None, stems: bool, exchange: int, session: Path | None) -> Path:
+def tell(
+    segment: str, networks: Sequence[Path], harmony: Path | None, stems: bool, exchange: int, session: Path | None
+) -> Path:
     """Tell of the jam of this process; return the file, which is to be removed when it ends. What cannot be told is not."""
     folder = _folder()
     path = folder / f"{os.getpid()}.json"
     of = Running(
         os.getpid(),
         segment,
-        str(network.resolve()),
+        tuple(str(path.resolve()) for path in networks),
         str(harmony.resolve()) if harmony else "",
         stems,
         exchange,
@@ -110,10 +114,11 @@ def choose(pid: int | None = None) -> Running:
 
 def attach(of: Running) -> tuple[Link, Live]:
     """Return a jam's channels, to look at, and its parameters. Raises AlgoritmoError when it is over."""
-    card = contract.read_card(Path(of.network))
+    cards = [contract.read_card(Path(path)) for path in of.networks]
+    card = together(cards)
     harmony = contract.read_card(Path(of.harmony)) if of.harmony else None
     registry = registry_of(card)
-    layout = Layout.of(card, len(registry), harmony, of.stems, of.exchange)
+    layout = Layout.of(card, len(registry), harmony, of.stems, of.exchange, cards)
     try:
         link = Link.attach(layout, of.segment, VIEWER)
     except (OSError, ValueError) as error:

@@ -79,6 +79,16 @@ class Services:
             out["page"] = site.address
         return out
 
+    def adopt(self, link: Link) -> None:
+        """The feed publishes another network from here on; `link`: the channels as that one has them."""
+        if self.control is not None:
+            self.control.adopt(self._feed.schema)
+        for server in self._servers:
+            if isinstance(server, Query):
+                server.adopt(self._feed)
+            else:
+                server.adopt(link, self._feed.schema.card)
+
     def serve(self) -> list[asyncio.Task[None]]:
         """Start the servers; return what is done when they are open. What they import may keep a step waiting for long."""
         return [self._spawn(self._start(server)) for server in self._servers]

@@ -25,6 +25,7 @@ from engine.control.scene_thread import ScenesThread
 from engine.control.status import Snapshot, snapshot
 from engine.core import contract
 from engine.core.config import Config
+from engine.core.ensemble import parts_of, together
 from engine.core.errors import AlgoritmoError, ConfigError, SessionError
 from engine.core.link import Layout, Link
 from engine.core.messages import INFO, NOTE_ON, PLAYER, WARNING
@@ -48,11 +49,14 @@ class Supervisor:
         self.config = config
         self._tell = tell
         path = config.network_path()
-        card = contract.read_card(path)
+        networks = config.networks()
+        parts = parts_of(list(networks.values()))
+        card = together([part.card for part in parts])
         registry = registry_of(card)
         chords = config.harmony_path()
         stems = config.session.record and config.session.stems
-        layout = Layout.of(card, len(registry), contract.read_card(chords) if chords else None, stems, EXCHANGE)
+        harmony = contract.read_card(chords) if chords else None
+        layout = Layout.of(card, len(registry), harmony, stems, EXCHANGE, [part.card for part in parts])
         if taken := taken_ports(config):
             raise ConfigError(taken)
         self.link = Link.create(layout)
@@ -62,7 +66,7 @@ class Supervisor:
             self.link.close(unlink=True)
             raise
         self.live = Live(registry, self.link.values)
-        self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo)
+        self._spec = Spec(layout, self.link.name, config, card, path, self.session, demo, tuple(networks.values()))
         self._log = Log(self.session)
         self._children = Children(self._spec, self._say, str(self._log))
         self._watchdog = Watchdog(self.link)
@@ -78,8 +82,8 @@ class Supervisor:
         self._unwritten: set[Path] = set()
         self._chart = ""  # as it was written last
         self._awake: BinaryIO | None = None
-        self._scenes = ScenesThread(self.link, registry_of(card), config, self._say)
-        self._told_of = tell_of(self.link.name, path, chords, stems, EXCHANGE, self.session)
+        self._scenes = ScenesThread(self.link, registry_of(card), config, self._say, parts)
+        self._told_of = tell_of(self.link.name, list(networks.values()), chords, stems, EXCHANGE, self.session)
 
     def run(
         self,

@@ -106,6 +106,10 @@ class Control:
         self._commands = Commands(live, link)
         self._learn()
 
+    def adopt(self, schema: Schema) -> None:
+        """Tell of another network from here on."""
+        self._schema = schema
+
     def _learn(self) -> None:
         """Know every address: those of the parameters that there are now, and of the commands."""
         self._generation = self._live.generation

@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.control.scene_book import Book
 from engine.control.scenes import Scenes
 from engine.core.config import Config
+from engine.core.ensemble import Part
 from engine.core.link import Link
 from engine.core.messages import ERROR
 from engine.core.parameters import Live, Registry
@@ -23,7 +24,9 @@ LOOK_S = 0.02  # so late is an order heard at most
 class ScenesThread:
     """Runs the set of a jam from `start` to `stop`; what it has to say is told by whoever calls `speak`."""
 
-    def __init__(self, link: Link, registry: Registry, config: Config, tell: Callable[[int, str], None]) -> None:
+    def __init__(
+        self, link: Link, registry: Registry, config: Config, tell: Callable[[int, str], None], parts: Sequence[Part]
+    ) -> None:
         """`registry`: one for this thread alone, for it changes as sounds come and go."""
         self._tell = tell
         self._said: deque[tuple[int, str]] = deque()
@@ -35,7 +38,7 @@ class ScenesThread:
             config,
             lambda level, text: self._said.append((level, text)),
             Book(config.scenes.set, config, registry),
-            [config.network.name],
+            list(zip(config.networks(), parts, strict=True)),
             config.scenes.begin,
         )
 

@@ -22,6 +22,7 @@ from engine.control.scene_file import captured, state_text
 from engine.control.scene_file import replace as write_file
 from engine.control.scene_view import scene_view
 from engine.core.config import Config
+from engine.core.ensemble import Part
 from engine.core.link import Link
 from engine.core.messages import BEGIN, DROP, INFO, MAKE_READY, READY, SCENE_BYTES, SCENES, SWITCH, WARNING
 from engine.core.parameters import SCENE_WORDS, Live
@@ -59,14 +60,20 @@ class Scenes:
     """
 
     def __init__(
-        self, link: Link, live: Live, config: Config, tell: Tell, book: Book, networks: Sequence[str], number: int = 0
+        self,
+        link: Link,
+        live: Live,
+        config: Config,
+        tell: Tell,
+        book: Book,
+        networks: Sequence[tuple[str, Part]],
+        number: int = 0,
     ) -> None:
-        """`networks`: those that are loaded, by name, the one that plays first. `number`: of the scene it began with."""
+        """`networks`: those that can play, by name, the one that begins first. `number`: of the scene it began with."""
         self._link, self._live, self._tell, self._book = link, live, tell, book
         self._commands = Commands(live)
-        self._config, self._networks = config, list(networks)
-        self._network = 0
-        self._steps_per_beat = 4.0
+        self._config, self._networks = config, [name for name, _ in networks]
+        self._parts = [part for _, part in networks]
         self._number = number
         self._coming: _Coming | None = None
         self._waiting: tuple[Scene, int, bool] | None = None  # an order for when the one on its way has begun
@@ -82,6 +89,12 @@ class Scenes:
         self._version = -1
         self._faults: tuple[str, ...] = ()
         self._publish()
+
+    @property
+    def _network(self) -> int:
+        """Number of the network that plays."""
+        playing = self._link["playing"].latest()
+        return 0 if playing is None else int(playing["number"])
 
     # --- what is now -------------------------------------------------------------------------------------------------------
 
@@ -115,7 +128,7 @@ class Scenes:
             if not coming.is_ready and now_s - coming.begun_s > PATIENCE_S:
                 self._tell(WARNING, f"scene {coming.scene.name}: not all of it was loaded in {PATIENCE_S:.0f} s; it begins")
                 coming.is_ready = True
-            if coming.is_ready:
+            if coming.is_ready and self._is_loaded(coming):
                 self._let_begin(coming, now_ns)
         if now_s - self._watch_s > WATCH_S:
             self._watch_s = now_s
@@ -270,9 +283,16 @@ class Scenes:
             self._waiting = None
             self._begin(scene, number, time.perf_counter_ns(), is_undo)
 
+    def _is_loaded(self, coming: _Coming) -> bool:
+        """Whether the network is there that is to play; those behind the first are loaded while the first plays."""
+        if len(self._parts) == 1:
+            return True
+        playing = self._link["playing"].latest()
+        return playing is not None and bool(int(playing["loaded"]) >> self._resolved(coming.scene)[0] & 1)
+
     def _lead_beats(self, line: BeatTimeline) -> float:
         """Beats before a bar line by which it must be known what begins there."""
-        return 1 / self._steps_per_beat + AHEAD_S * line.rate_hz / line.frames_per_beat
+        return max(1 / part.card.steps_per_beat for part in self._parts) + AHEAD_S * line.rate_hz / line.frames_per_beat
 
     def _let_begin(self, coming: _Coming, now_ns: int) -> None:
         """Say where it begins."""
@@ -284,7 +304,8 @@ class Scenes:
             coming.beat = beat
         else:
             bars = int(self._live.get("scene.bars")) if coming.scene.bars is None else coming.scene.bars
-            coming.beat = begins(line, beat + self._lead_beats(line), bars, self._steps_per_beat)
+            grid = min(part.card.steps_per_beat for part in self._parts)  # a timestep of every network
+            coming.beat = begins(line, beat + self._lead_beats(line), bars, grid)
         self._send(coming, BEGIN)
 
     # --- telling -----------------------------------------------------------------------------------------------------------

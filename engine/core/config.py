@@ -227,6 +227,10 @@ class Config(Section):
         """The file that `network.name` means."""
         return self.path_of(self.network.name, "network.name")
 
+    def networks(self) -> dict[str, Path]:
+        """The networks that can play, by name, the one that begins first. Raises ConfigError."""
+        return {name: self.path_of(name, "scenes.networks") for name in (self.network.name, *self.scenes.networks)}
+
     def harmony_path(self) -> Path | None:
         """The .onnx file that chooses the chords, where one does. Raises ConfigError for an unknown name."""
         return self.path_of(self.network.harmony, "network.harmony") if self.network.harmony else None

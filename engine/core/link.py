@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -180,6 +180,7 @@ class Channel:
     capacity: int | Callable[[int], int]  # records, or what tells it of a record's size in bytes
     of_harmony: bool = False  # there only where a second network chooses the chords, and made for that
     of_stems: bool = False  # there only where the configuration asks for stems
+    of_network: bool = False  # each network has one, those behind the first with a number: "steps.1"
 
 
 STEPS_BYTES, MOST_STEPS, LEAST_STEPS = 32_000_000, 256, 8  # of the ring of timesteps: a page that opens shows 16 bars
@@ -202,8 +203,9 @@ CHANNELS = (
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
     # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.
     Channel("notes", "network", messages.EVENT, 4096),
-    Channel("steps", "network", messages.step_dtype, _steps),  # timesteps as chosen
-    Channel("futures", "network", messages.futures_dtype, 8),  # what might follow a timestep
+    Channel("steps", "network", messages.step_dtype, _steps, of_network=True),  # timesteps as chosen
+    Channel("playing", "network", messages.PLAYING, 8),  # which network plays, where there are several
+    Channel("futures", "network", messages.futures_dtype, 8, of_network=True),  # what might follow a timestep
     Channel("player_beat", "network", messages.PLAYER_BEAT, 8),  # where the player's own beat is, as it is heard
     Channel("ableton", "ableton", messages.OUTSIDE, 8),  # where the beat of the Ableton Link session is
     Channel("prodj", "prodj", messages.OUTSIDE, 8),  # ... that of the players in a Pro DJ Link network
@@ -238,20 +240,31 @@ class Layout:
     exchange: int = 0  # bytes that the audio process shares with each process that hosts plugins
 
     @classmethod
-    def of(cls, card: Card, parameters: int, harmony: Card | None = None, stems: bool = False, exchange: int = 0) -> Layout:
-        """Return the layout for a network and a number of parameters.
+    def of(
+        cls,
+        card: Card,
+        parameters: int,
+        harmony: Card | None = None,
+        stems: bool = False,
+        exchange: int = 0,
+        networks: Sequence[Card] = (),
+    ) -> Layout:
+        """Return the layout for a network and a number of parameters. `networks`: where there are several, each of them.
 
         `harmony`: the network that chooses the chords, where one does. `stems`: each bus is recorded by itself too.
         `exchange`: bytes for the sound of plugins, of each process that hosts some.
         """
         rings = []
         for channel in CHANNELS:
-            of = harmony if channel.of_harmony else card
-            if of is None or (channel.of_stems and not stems):
-                continue
-            record = channel.record if isinstance(channel.record, np.dtype) else channel.record(of)
-            capacity = channel.capacity if isinstance(channel.capacity, int) else channel.capacity(record.itemsize)
-            rings.append((channel.name, record, capacity))
+            cards = networks if channel.of_network and networks else [harmony if channel.of_harmony else card]
+            for number, of in enumerate(cards):
+                if of is None or (channel.of_stems and not stems):
+                    continue
+                record = channel.record if isinstance(channel.record, np.dtype) else channel.record(of)
+                # What several have takes no more memory than that of one.
+                size = record.itemsize * len(cards)
+                capacity = channel.capacity if isinstance(channel.capacity, int) else channel.capacity(size)
+                rings.append((f"{channel.name}.{number}" if number else channel.name, record, capacity))
         return cls(tuple(rings), parameters, exchange)
 
     def size(self) -> int:
@@ -281,7 +294,7 @@ class Link:
         for name, dtype, capacity in layout.rings:
             place = memory[at : at + Ring.size(dtype, capacity)]
             self._rings[name] = Ring(place, dtype, capacity)
-            if process is None or process == WRITERS[name]:
+            if process is None or process == WRITERS.get(name, WRITERS.get(name.rpartition(".")[0])):
                 self._writers[name] = Writer(place, dtype, capacity)
             at += len(place)
         self._exchanges = at

@@ -179,6 +179,9 @@ SWITCH = np.dtype(
         ("text", f"S{SCENE_BYTES}"),  # JSON: patches by track, values by id, chart (null: as it is)
     ]
 )
+# Which networks of several are loaded, one bit each, which of them plays, from which frame on, and the
+# place in its ring of steps of the first that it plays.
+PLAYING = np.dtype([("loaded", "<u4"), ("number", "u1"), ("frame", "<f8"), ("first", "<i8")])
 READY, PLAYS = 1, 2  # what became of it
 SWITCHED = np.dtype([("number", "<i8"), ("state", "u1"), ("frame", "<i8"), ("beat", "<f8")])
 SCENES = np.dtype(

@@ -39,6 +39,7 @@ class Spec:
     network_path: Path
     session: Path | None = None  # folder the jam is written to
     demo: Path | None = None  # MIDI file that plays the keyboard's part
+    networks: tuple[Path, ...] = ()  # where there are several: of all, network_path first; `card` has the tracks of all
     restarted: bool = False  # this process takes the place of one that died
 
     def link(self, process: str) -> Link:

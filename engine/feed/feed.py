@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,7 @@ class Log(Protocol):
         """The encoder was reset."""
 
 
+Heard = Callable[[np.ndarray], np.ndarray]  # EVENT records, with other numbers for their tracks
 NowScene = tuple[int, str]  # number and name
 ComingScene = tuple[int, str, float]  # and in how many quarters it begins; -1: it is being made ready
 
@@ -84,6 +86,7 @@ class Feed:
         self.listeners: list[Listener] = []
         self.notes_in = 0
         self._log = log
+        self._heard: Heard = lambda events: events
         self._steps = link["steps"].reader(begin.steps if begin else None)
         self._events = link["events"].reader(begin.events if begin else None)
         self._futures = link["futures"].reader()
@@ -107,6 +110,17 @@ class Feed:
         self._events.position = begin.events
         self.encoder.reset()
         log.reset(self.positions)
+
+    def adopt(self, link: Link, schema: Schema, first: int, heard: Heard, log: Log | None) -> None:
+        """Publish another network from its step `first` in the ring on. `heard` gives tracks the numbers that it knows."""
+        self.schema, self.encoder, self._heard, self._log = schema, Encoder(schema), heard, log
+        self.targets.adopt(self.encoder)
+        self._steps, self._futures = link["steps"].reader(first), link["futures"].reader()
+        self._published = first
+        self._waiting.clear()
+        self._prepared = self._imagined = None
+        if log is not None:
+            log.reset(self.positions)
 
     def look(self) -> int | None:
         """Take new steps from the ring; return the frame of the next one to be published, if there is one."""
@@ -185,7 +199,7 @@ class Feed:
 
     def notes(self, clocks: Clocks = NOW) -> int:
         """Publish the notes that have begun or ended since the last call; return how many records there were."""
-        events = self._events.read()
+        events = self._heard(self._events.read())
         if len(events):
             self.tell(events, clocks)
         return len(events)

@@ -19,7 +19,7 @@ from engine.core.config import Query as QueryConfig
 from engine.core.parameters import Live
 from engine.feed.announce import NAME, announce, server_name
 from engine.feed.feed import ComingScene, Feed, NowScene
-from engine.feed.query_tree import Tree
+from engine.feed.query_tree import Change, Tree
 from engine.feed.schema import ROOT, SCENE_COMING, SCENE_NOW
 from engine.net.guard import Bucket, Guard, is_everywhere, is_loopback, plain
 from engine.net.sockets import listen, send_newest
@@ -184,11 +184,22 @@ class Query:
                 if leaf.parameter is not None and leaf.parameter.id in changed and leaf.message is not None:
                     client.tell(path, leaf.message())
 
+    def adopt(self, feed: Feed) -> None:
+        """Have the addresses of the network that the feed publishes now; tell those who are connected which came and went."""
+        before, scenes = self._tree.leaves, self._tree.scenes
+        self._tree = Tree(feed, self._live)
+        self._tree.scenes.update(scenes)
+        now = self._tree.leaves
+        stay = [path for path in now if path in before]
+        self._tell_paths(Change([p for p in now if p not in before], [p for p in before if p not in now], stay))
+
     def _refresh(self) -> None:
         """Know the parameters that there are now; tell those who are connected which came and went."""
         change = self._tree.refresh()
-        if change is None:
-            return
+        if change is not None:
+            self._tell_paths(change)
+
+    def _tell_paths(self, change: Change) -> None:
         told = [("PATH_REMOVED", change.removed), ("PATH_ADDED", change.added), ("PATH_CHANGED", change.changed)]
         for client in self._clients:
             for path in change.removed:

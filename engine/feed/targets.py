@@ -151,6 +151,13 @@ class Targets:
         self._prepared = False  # it is laid out, and was not sent yet
         self._gone = {"sent": 0, "dropped": 0}  # by those that have left
 
+    def adopt(self, encoder: Encoder) -> None:
+        """Send what another encoder has from here on."""
+        self.templates, self.signals, self._encoder = Templates(encoder), encoder.schema.signals, encoder
+        self._prepared = False
+        for target in self.targets:
+            target.template = self.templates.take(target.template.spec)
+
     def unknown_signals(self, signals: Iterable[str]) -> list[str]:
         """Return those of `signals` that this network does not have."""
         return [s for s in signals if s not in self.signals]

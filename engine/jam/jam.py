@@ -260,13 +260,13 @@ class Jam:
         if changes:
             self.charts.tell_chords()
 
-    def recall(self, step: int, timeline: BeatTimeline, chart: np.void | None) -> None:
+    def recall(self, step: int, timeline: BeatTimeline, chart: np.void | None, bars: int = RECALLED_BARS) -> None:
         """Go on for a process that died, from timestep `step` on: by its chart, and with key, chord and rounds of what the
         player is known to have played."""
         self._take_metre(timeline.metre)
         if chart is not None:
             self.charts.recall(chart)
-        begin = max(step - RECALLED_BARS * self.runner.card.steps_per_bar, self.charts.since)
+        begin = max(step - bars * self.runner.card.steps_per_bar, self.charts.since)
         position = self._position_of(step, timeline)
         for heard in range(begin, step):
             self._inputs.listen(heard, position + heard - step)

@@ -15,13 +15,14 @@ import numpy as np
 
 from engine.core.contract import Card
 from engine.core.link import Link
-from engine.core.messages import WARNING
+from engine.core.messages import PLAYER, WARNING
 from engine.jam.jam import Jam
 from engine.jam.leader import Leader
 from engine.transport.timeline import BeatTimeline, TimelineReader
 
 LOOKAHEAD = 0.45  # fraction of a step by which notes are sent ahead: the step before has sounded, and a note may be early
 CORRECTED = 0.5  # fraction of a step for which it can be put right: what he plays later is of the next
+HEARD, HEARD_BARS = 512, 8  # events and bars that a network which takes another's place has heard
 CATCH_UP_BARS = 2  # after a longer stall the missed steps are jumped over instead of computed
 WATCH_S = 0.005  # how often the player is listened for while he may interrupt
 
@@ -95,9 +96,11 @@ class Performance:
         driver: Driver,
         leader: Leader | None = None,
         scene: Callable[[float], bool] = lambda _beat: False,
+        heard: Callable[[np.ndarray], np.ndarray] = lambda events: events,
     ) -> None:
         """`scene`: called with the beat of each timestep before it is chosen, infinity while the beat stands; true: another
-        network plays it."""
+        network plays it. `heard`: gives the tracks of EVENT records the numbers that the network knows."""
+        self._heard = heard
         self.late = 0  # steps whose notes were not sent
         self._scene = scene
         self._jam, self._link, self._driver = jam, link, driver
@@ -122,6 +125,19 @@ class Performance:
         following = max(self._from_now_on(line), last_step + 1) if line.playing else last_step + 1
         self.late += following - last_step - 1  # what was not played in between
         self._following = following - self._left_out(line)
+
+    def enter(self, beat: float, chart: np.void | None) -> None:
+        """Begin at a beat in the place of another network: with what the player played last, and by this chart."""
+        ring = self._link["events"]
+        self._events = ring.reader(max(ring.count - HEARD, 0))
+        line = self._timelines.now()
+        assert line is not None  # or there were no beat
+        events = self._heard(self._events.read())
+        for of, part in self._timelines.split(events[events["track"] == PLAYER]):
+            self._jam.hear(part, of, self._driver.latency_frames)
+        step = math.ceil(beat * self._steps_per_beat - 1e-6)
+        self._jam.recall(step, line, chart, HEARD_BARS)
+        self._following = step - self._left_out(line)
 
     def run(self, end: int | None = None) -> None:
         """Play until the driver says so, or up to step `end`."""
@@ -152,7 +168,7 @@ class Performance:
         if self._timelines.now() is None:
             return False
         began = False
-        heard = self._events.read()
+        heard = self._heard(self._events.read())
         if self._leader is not None:
             self._leader.hear(heard, self._driver.latency_frames)
         for line, events in self._timelines.split(heard):

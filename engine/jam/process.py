@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 import numpy as np
 
+from engine.core.ensemble import parts_of
 from engine.core.link import Link
 from engine.core.messages import BLOCK, INFO
+from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.core.process import Spec, stop_requested
 from engine.core.realtime import BEAT, be_urgent
-from engine.jam import harmony
 from engine.jam.chart import chords_of
+from engine.jam.chords import Chord
 from engine.jam.figures import Figures
 from engine.jam.imagination import Imagination
 from engine.jam.jam import Jam
 from engine.jam.leader import Leader
 from engine.jam.parameters import live_of
 from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
-from engine.jam.settings import metre_of, track_of
+from engine.jam.seats import Seat, Seats
+from engine.jam.settings import metre_of
 from engine.jam.step import all_off
 from engine.jam.switching import Switching
-from engine.network.runner import MEASURED, Runner, Timing, choose
+from engine.network.runner import MEASURED, Timing
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
 
@@ -36,14 +40,16 @@ LOOK_S = 0.04  # how often the beat timeline is looked at in between
 
 
 def main(spec: Spec, pipe: Connection) -> None:
-    """Run the network until told to stop."""
+    """Run the network until told to stop; of several the one that is to play, the others are loaded meanwhile."""
     link = spec.link("network")
     live = live_of(spec.card, link)
-    asked = spec.config.network
-    calls = MEASURED // 8 if spec.restarted else MEASURED  # somebody is waiting
-    runner, timings = choose(spec.network_path, asked.provider, asked.threads, calls)
-    track = track_of(spec.config, spec.card)
-    pipe.send(("ready", {"provider": runner.provider, "timings": [_timing(t) for t in timings], "player_track": track}))
+    parts = parts_of(spec.networks or (spec.network_path,))
+    playing = link["playing"].latest() if spec.restarted else None
+    part = parts[0 if playing is None else int(playing["number"])]
+    seats = Seats(spec, parts, link)
+    seat = seats.load(part, MEASURED // 8 if spec.restarted else MEASURED)  # somebody may be waiting
+    timings = [_timing(timing) for timing in seat.timings]
+    pipe.send(("ready", {"provider": seat.runner.provider, "timings": timings, "player_track": seat.track}))
     gc.collect()
     gc.freeze()  # what was loaded stays: the collector never walks it again
     gc.disable()
@@ -52,8 +58,8 @@ def main(spec: Spec, pipe: Connection) -> None:
         link.beat("network")
         if stop_requested(pipe, 0.005):
             return
-    driver = LiveDriver(spec, link, live, runner, timings[0], track, pipe)
-    driver.performance.run()
+    driver = LiveDriver(spec, link, live, seats, seat, pipe)
+    driver.run()
     link.writer("notes").push(all_off(round(driver.now())))
 
 
@@ -64,39 +70,73 @@ def _timing(timing: Timing) -> dict[str, float | str]:
 class LiveDriver:
     """The driver of a performance in real time."""
 
-    def __init__(
-        self, spec: Spec, link: Link, live: Live, runner: Runner, timing: Timing, player_track: str, pipe: Connection
-    ) -> None:
+    def __init__(self, spec: Spec, link: Link, live: Live, seats: Seats, seat: Seat, pipe: Connection) -> None:
         """Take the place of a process that died where there was one."""
-        self._spec, self._link, self._pipe = spec, link, pipe
-        self._harmony = harmony.of(spec.config, spec.card, player_track)
-        metre = metre_of(spec.config, spec.card)
-        chart = chords_of(spec.config.jam.chart, metre)
-        played_by = link["chart"].latest()  # by a process that died
-        self._jam = Jam(runner, live, link, player_track, self._harmony, chart=chart, metre=metre)
-        self._runner, self._runner_ms = runner, timing.p50_ms
-        self._imagination = Imagination(spec.network_path, spec.config.network.threads, self._jam, live, link)
-        before = link["network"].latest() if spec.restarted else None  # a restart goes on counting
-        self._figures = Figures(timing.p99_ms, self._step_ms(live.get("tempo")), before)
+        self._spec, self._link, self._live, self._seats, self._pipe = spec, link, live, seats, pipe
         self._over = False
         self._due_ns = 0.0  # when what was waited for last was due
-        clock = link["clock"].latest()
-        assert clock is not None  # main() waited for the first
-        leader = Leader(spec.network_path, spec.card, player_track, live, link, float(clock["rate_hz"]))
         self._switching = Switching(link, live)
-        self.performance = Performance(self._jam, link, spec.card, self, leader, self._scene)
+        self._change: tuple[Seat, float] | None = None  # another network plays from this beat on
+        metre = metre_of(spec.config, seat.card)
+        played_by = link["chart"].latest()  # by a process that died
+        before = link["network"].latest() if spec.restarted else None  # a restart goes on counting
+        self._sit(seat, metre, chords_of(spec.config.jam.chart, metre), before)
         if before is not None:
             self.performance.late = int(before["late_steps"])
         if spec.restarted:
             self._take_over(played_by)
+        seats.load_rest(seat)
+
+    def _sit(self, seat: Seat, metre: Metre, chart: Sequence[Chord], before: np.void | None) -> None:
+        """Play with a network from here on."""
+        spec, live, link = self._spec, self._live, seat.link
+        self._seat, self._runner = seat, seat.runner
+        self._harmony = seat.harmony
+        self._jam = Jam(seat.runner, live, link, seat.track, seat.harmony, chart=chart, metre=metre)
+        self._imagination = Imagination(seat.part.path, spec.config.network.threads, self._jam, live, link)
+        self._figures = Figures(seat.timings[0].p99_ms, self._step_ms(live.get("tempo")), before)
+        clock = self._link["clock"].latest()
+        assert clock is not None  # main() waited for the first
+        leader = Leader(seat.part.path, seat.card, seat.track, live, self._link, float(clock["rate_hz"]))
+        heard = seat.part.heard if len(self._seats.parts) > 1 else lambda events: events
+        self.performance = Performance(self._jam, link, seat.card, self, leader, self._scene, heard)
+
+    def run(self) -> None:
+        """Play until it is over."""
+        while not self._over:
+            self.performance.run()
+            if self._change is not None:
+                self._go_on_with(*self._change)
+                self._change = None
+
+    def _go_on_with(self, seat: Seat, beat: float) -> None:
+        """Let another network play from a beat on, where the notes of this one end; its memory is as it was left."""
+        line = self._timeline()
+        frame = max(line.frame_at(beat), self.now()) if line.playing else self.now()
+        jam = self._jam
+        self._link.writer("notes").push(all_off(round(frame)))
+        figures, late = self._figures, self.performance.late
+        self._link.writer("network").push(
+            figures.record(late, jam.mode, jam.listening, self._runner.provider, self._spec.restarted)
+        )
+        self._sit(seat, line.metre, (), self._link["network"].latest())
+        self.performance.late = late
+        self.performance.enter(beat if line.playing else line.beat, self._link["chart"].latest())
+        self._switching.pass_on(self._jam)
+        self._seats.tell(seat, frame)
+
+    def _timeline(self) -> BeatTimeline:
+        line = self._link["timeline"].latest()
+        assert line is not None  # a scene begins on one
+        return BeatTimeline.of(line)
 
     def _take_over(self, chart: np.void | None) -> None:
         """Go on for the process that died: same beat, same state, same chart, its notes released."""
-        link = self._link
+        link = self._seat.link
         link.writer("notes").push(all_off(round(self.now())))
         last = link["steps"].latest()
         if last is not None:
-            self._runner.restore({s.name: last[s.name + "_next"] for s in self._spec.card.states})
+            self._runner.restore({s.name: last[s.name + "_next"] for s in self._seat.card.states})
         if self._harmony is not None and (kept := link["harmony"].latest()) is not None:
             self._harmony.recall(kept)
         self.performance.take_over(-1 if last is None else int(last["step"]), chart)
@@ -104,8 +144,10 @@ class LiveDriver:
 
     def _scene(self, beat: float) -> bool:
         """Let a scene begin where it is time; return whether another network plays from here on."""
-        self._switching.look(self._jam, beat)
-        return False
+        number = self._switching.look(self._jam, beat)
+        seat = None if number is None or number == self._seat.part.number else self._seats.at(number)
+        self._change = None if seat is None else (seat, beat)
+        return seat is not None
 
     def _clock(self) -> tuple[SampleClock, np.void]:
         record = self._link["clock"].latest()
@@ -113,7 +155,7 @@ class LiveDriver:
         return SampleClock.of(record), record
 
     def _step_ms(self, tempo_bpm: float) -> float:
-        return 60e3 / tempo_bpm / self._spec.card.steps_per_beat
+        return 60e3 / tempo_bpm / self._seat.card.steps_per_beat
 
     # --- what a performance asks of its driver -----------------------------------------------------------------------------
 
@@ -139,7 +181,7 @@ class LiveDriver:
     def looks_s(self, timeline: BeatTimeline) -> tuple[float, ...]:
         """Seconds before its sound at which a step is looked at: in good time, just before the input deadline, and then."""
         deadline_s = self._figures.deadline_ms * 1e-3
-        ahead_s = deadline_s + AHEAD_S + self._runner_ms * 1e-3
+        ahead_s = deadline_s + AHEAD_S + self._seat.timings[0].p50_ms * 1e-3
         return max(LOOKAHEAD * self._step_ms(timeline.tempo_bpm) * 1e-3, ahead_s), ahead_s, deadline_s
 
     def wait(self, frame: float, before_s: float, watchful: bool = False) -> bool:

@@ -29,6 +29,7 @@ class Switching:
         if last is not None and (done is None or (int(done["number"]), int(done["state"])) < (int(last["number"]), PLAYS)):
             self._reader.position -= 1  # in the place of a process that died
         self._coming: np.void | None = None
+        self._chart: str | None = None  # of what began last
 
     def look(self, jam: Jam, beat: float) -> int | None:
         """Take what begins at or before a beat; infinity: the beat stands. Return the number of the network that is to play
@@ -42,9 +43,14 @@ class Switching:
         self._coming = None
         told = json.loads(bytes(coming["text"]))
         self._write(told.get("values", {}))
-        if (chart := told.get("chart")) is not None:
-            jam.charts.play(chart)
+        self._chart = told.get("chart")
+        self.pass_on(jam)
         return int(coming["network"])
+
+    def pass_on(self, jam: Jam) -> None:
+        """Give the chart of the scene that begins to who plays it."""
+        if self._chart is not None:
+            jam.charts.play(self._chart)
 
     def _write(self, values: dict[str, Any]) -> None:
         places, numbers = [], []

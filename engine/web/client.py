@@ -65,6 +65,11 @@ class Client:
         self._texts[kind] = content
         self.wake.set()
 
+    def forget(self) -> None:
+        """Another network plays: what waits of the one before is not sent."""
+        self._frame, self._futures, self.past = None, None, iter(())
+        self._notes.clear()
+
     def add_notes(self, notes: list[bytes]) -> None:
         """Queue notes."""
         assert self._notes.maxlen is not None

@@ -18,6 +18,7 @@ from engine.core.parameters import Live
 from engine.net.guard import Guard, own_address
 from engine.net.sockets import listen
 from engine.web.pages import Around, pages
+from engine.web.pages.stage import Stage
 
 if TYPE_CHECKING:
     from engine.web.server import Server
@@ -85,6 +86,12 @@ class Site:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def adopt(self, link: Link, card: Card) -> None:
+        """Show another network from here on, on the pages that show one."""
+        for page in self.pages.values():
+            if isinstance(page, Stage):
+                page.adopt(link, card)
 
     def step(self, record: np.void) -> None:
         """A step sounds now."""

@@ -49,7 +49,8 @@ from engine.control.commands import Commands
 from engine.control.scene_view import scene_view
 from engine.control.status import snapshot
 from engine.core.care import EVERY
-from engine.core.link import Reader
+from engine.core.contract import Card
+from engine.core.link import Link, Reader
 from engine.core.messages import CHORD, NEXT_CHORD, PLAYED_CHORD
 from engine.core.parameters import SCENE_WORDS
 from engine.jam.chords import of_code
@@ -97,6 +98,13 @@ class Stage:
         self._learned = around.link["learned"].reader()
         self._scenes_told = 0
         self._last: int | None = None  # number of the step that sounded last
+
+    def adopt(self, link: Link, card: Card) -> None:
+        """Show another network from here on."""
+        self._link, self.card, self._encoder, self._last = link, card, Encoder(card), None
+        for client in self.clients.values():
+            client.forget()
+            client.tell("hello", **self._hello(client))
 
     # What sounded, on its way to the browsers.
 

@@ -23,6 +23,7 @@ import { NetworkView } from "./network.js";
 import { NeuronView } from "./neuron.js";
 import { makePainter } from "./paint.js";
 import { RollView } from "./roll.js";
+import { Scenes } from "./scenes.js";
 import { Sound } from "./sound.js";
 import { Walk } from "./walk.js";
 
@@ -50,6 +51,7 @@ class App {
     this.sound = new Sound(this);
     this.keys = new Keys(this);
     this.chords = new Chords(this);
+    this.scenes = new Scenes(this);
     this.controls = new Controls(this, $("controls"));
     this.walk = new Walk(this, $("walk"));
     this.idle = new Idle(this, $("asked"));
@@ -61,6 +63,7 @@ class App {
     await Promise.all([loadPalette(), this.speak(preferred(location.search, choice.get(), navigator.languages))]);
     this.keys.mount($("dock"));
     this.chords.mount($("dock"));
+    this.scenes.mount($("dock"));
     this.wire();
     this.connect();
     requestAnimationFrame((now) => this.draw(now));
@@ -122,6 +125,7 @@ class App {
     feed.on("status", (status) => this.header.take(status));
     feed.on("chords", (names) => this.chords.take(names));
     feed.on("chart", (chart) => this.chords.takeChart(chart));
+    feed.on("scenes", (told) => this.scenes.take(told));
     feed.on("learned", (learned) => this.controls.learned(learned));
     feed.on("refused", (refused) => this.chords.refuse(refused));
     feed.on("allowed", ({ may_change }) => this.allow(may_change, true));
@@ -180,6 +184,7 @@ class App {
     this.kiosk?.restart();
     this.header.words();
     this.chords.hello(hello);
+    this.scenes.take(hello.scenes);
     this.selected = this.neuronHere(this.selected);
     if (this.sound.on) this.send({ sound: true });
     this.allow(hello.may_change);
@@ -245,6 +250,7 @@ class App {
   build() {
     this.controls.build(this.parameters, this.values);
     this.chords.build();
+    this.scenes.build();
     this.keys.built = "";
     this.keys.build();
   }
