@@ -17,7 +17,7 @@ from engine.audio.messages import Change, DropScene, FreeInstrument, MakeScene, 
 from engine.audio.track import Track
 from engine.core.knobs import is_plugin
 from engine.core.link import Link
-from engine.core.messages import BEGIN, PLAYS, READY, WARNING
+from engine.core.messages import BEGIN, BLOCK, PLAYS, READY, WARNING
 from engine.core.parameters import Live
 from engine.transport.timeline import BeatTimeline
 
@@ -62,7 +62,8 @@ class Switcher:
         if line.playing and here < self._beat:
             self._tell_early(here)
             return []
-        return self._begin(end, max(here, self._beat) if line.playing else line.beat)
+        on_time = line.playing and end - line.frame_at(self._beat) <= BLOCK
+        return self._begin(end, self._beat if on_time else here)
 
     def _take(self, record: np.void) -> None:
         number, what = int(record["number"]), int(record["what"])
