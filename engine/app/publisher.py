@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.app.services import Services
 from engine.control.scene_view import SceneView
-from engine.core.ensemble import Part, as_part, parts_of
+from engine.core.ensemble import Part, as_part
 from engine.core.messages import FEED_STATS
 from engine.core.process import Spec, stop_requested
 from engine.feed.feed import Feed
@@ -57,7 +57,7 @@ class _Process:
         self._pipe = pipe
         self._link = link = spec.link("feed")
         live = live_of(spec.card, link)
-        self._parts = parts_of(spec.networks or (spec.network_path,))
+        self._parts = spec.parts
         self._shown = 0  # number of the network that is published
         self._registry = live.registry
         self._feed = Feed(link, Schema(self._parts[0].card, live.registry, spec.config.osc.cells))

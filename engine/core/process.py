@@ -20,6 +20,7 @@ from pathlib import Path
 
 from engine.core.config import Config
 from engine.core.contract import Card
+from engine.core.ensemble import Part, parts_of
 from engine.core.errors import AlgoritmoError
 from engine.core.link import Layout, Link
 from engine.core.roles import ROLES, role_of
@@ -41,6 +42,13 @@ class Spec:
     demo: Path | None = None  # MIDI file that plays the keyboard's part
     networks: tuple[Path, ...] = ()  # where there are several: of all, network_path first; `card` has the tracks of all
     restarted: bool = False  # this process takes the place of one that died
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The networks that can play, the one that begins first. Raises NetworkError."""
+        if len(self.networks) > 1:
+            return parts_of(self.networks)
+        return (Part(0, self.network_path, self.card, tuple(range(len(self.card.tracks)))),)
 
     def link(self, process: str) -> Link:
         """Attach to the channels of the run, with what this process may write."""

@@ -12,7 +12,6 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from engine.core.ensemble import parts_of
 from engine.core.link import Link
 from engine.core.messages import BLOCK, INFO
 from engine.core.metre import Metre
@@ -43,7 +42,7 @@ def main(spec: Spec, pipe: Connection) -> None:
     """Run the network until told to stop; of several the one that is to play, the others are loaded meanwhile."""
     link = spec.link("network")
     live = live_of(spec.card, link)
-    parts = parts_of(spec.networks or (spec.network_path,))
+    parts = spec.parts
     playing = link["playing"].latest() if spec.restarted else None
     part = parts[0 if playing is None else int(playing["number"])]
     seats = Seats(spec, parts, link)
