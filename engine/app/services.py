@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.control.osc_control import Control
 from engine.control.osc_socket import ControlSocket
-from engine.control.status import snapshot
+from engine.control.status import snapshot, standing
 from engine.core.config import Config
 from engine.core.link import Link
 from engine.core.messages import INFO
@@ -167,6 +167,8 @@ class Services:
             "peers": beat.peers,
             "outside": [asdict(outside) for outside in beat.outside],
         }
+        if waiting := standing(self._link):
+            out["controls"] = {name: {"at": at, "parameter": to} for name, (at, to) in waiting.items()}
         if (network := jam.network) is not None:
             out |= {
                 "steps": network.steps,

@@ -18,14 +18,15 @@ from engine.app.running import Running, attach
 from engine.app.stage_view import HEIGHT, WIDTH, Styled, Tracks, page
 from engine.app.terminal import Endings
 from engine.control.keyboard import Keyboard
-from engine.control.status import Snapshot, snapshot
+from engine.control.status import Snapshot, snapshot, standing
 from engine.core.link import Link
 from engine.core.parameters import Live
 from engine.core.roles import PROCESSES, SUPERVISOR
 
 FRAME_S = 1 / 15
+STANDING_S = 4.0  # how long after it was moved it is told of a control that is not followed yet
 PLAIN_S = 5.0  # how often a line is printed where the view is plain
-KEYS = "space panic  m mode  t tap  +/- tempo  1-9 mute  n p scene  F1-F9  a A/B  u undo"
+KEYS = "space panic  m mode  t tap  +/- tempo  1-9 mute  l learn  n p scene  F1-F9  a A/B  u undo"
 
 
 class Screen:
@@ -86,6 +87,7 @@ class View:
         self._events = link["events"].reader()
         self._notices = {name: link[f"notices.{name}"].reader() for name in (*PROCESSES, SUPERVISOR)}
         self._told: deque[tuple[int, str]] = deque(maxlen=8)
+        self._moves, self._moved_s = link["takeover"].count, 0.0  # of MIDI controls, and when the last one was
 
     def tell(self, level: int, text: str) -> None:
         """Show a line for a while."""
@@ -101,12 +103,25 @@ class View:
                 self.tell(int(notice["level"]), f"{name}: {notice['text'].decode(errors='replace')}")
         return snapshot(self._link, self._live)
 
+    def _standing(self) -> list[tuple[int, str]]:
+        """What is told of a control that has been moved, and has not come to where its parameter is."""
+        if self._link["takeover"].count != self._moves:
+            self._moves, self._moved_s = self._link["takeover"].count, time.monotonic()
+        if time.monotonic() - self._moved_s > STANDING_S:
+            return []
+        name, (at, to) = next(reversed(standing(self._link).items()), ("", (0.0, 0.0)))
+        if name not in self._live.registry:
+            return []
+        p = self._live.registry[name]
+        there, here = p.text(p.from_share(at)), p.text(p.from_share(to))
+        return [(0, f"{name} is {here}, its control stands at {there}: turn it {'up' if to > at else 'down'} to take it over")]
+
     def lines(self, keys: str) -> list[list[Styled]]:
         """Return the view as it is now."""
         jam = self.look()
         clock = self._link["clock"].latest()
         peak = 0.0 if clock is None else float(clock["peak"])
-        return page(jam, self._tracks, self._live, peak, list(self._told), keys, self._plain)
+        return page(jam, self._tracks, self._live, peak, [*self._told, *self._standing()], keys, self._plain)
 
 
 def stage(of: Running, plain: bool, out: TextIO = sys.stdout) -> None:

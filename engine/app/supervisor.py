@@ -32,7 +32,7 @@ from engine.core.messages import INFO, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
 from engine.core.process import Spec
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
-from engine.core.roles import CLOCK, HOST, HOSTS, OF_SOURCE, PROCESSES, ROLES, SUPERVISOR
+from engine.core.roles import CLOCK, HOST, HOSTS, OF_SOURCE, PROCESSES, ROLES, SUPERVISOR, SURFACE
 from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
@@ -148,8 +148,9 @@ class Supervisor:
             self._say(WARNING, f"{key}: {error.strerror}; the jam goes on without it; to allow it: {AWAKE_REMEDY}")
 
     def _start(self) -> None:
-        clock = bool(self.config.midi.clock.outputs)
-        for name in (role.name for role in ROLES if not role.on_demand or (clock and role.name == CLOCK)):
+        midi = self.config.midi
+        asked = {CLOCK: bool(midi.clock.outputs), SURFACE: bool(midi.feedback)}
+        for name in (role.name for role in ROLES if not role.on_demand or asked.get(role.name)):
             self._children.begin(name)
         deadline_s = time.monotonic() + READY_S
         waiting = {child.name: child for child in self._children}

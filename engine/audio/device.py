@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.audio.driver import FRAME_BYTES
 from engine.audio.lookup import NULL, NULL_REMEDY, full_name
+from engine.core.calibration import latency_of
 from engine.core.config import Audio
 from engine.core.errors import DeviceError
 from engine.core.messages import OUTPUTS
@@ -124,7 +125,9 @@ class Device:
             raise DeviceError(
                 f"audio.device: {self.name} does not open at {rate_hz} Hz in blocks of {audio.block} frames: {remedy} ({error})"
             ) from error
-        self.latency_frames = round(self._stream.latency * rate_hz)
+        measured_ms = latency_of(audio.latencies, self.name)
+        latency_s = self._stream.latency if measured_ms is None else measured_ms * 1e-3
+        self.latency_frames = round(latency_s * rate_hz)
 
     def start(self) -> None:
         """Begin; the callback runs on PortAudio's thread."""

@@ -126,7 +126,7 @@ class Driver:
                 self.xruns_own,
                 engine.player.notes_in,
                 engine.player.ignored,
-                engine.notes_late,
+                engine.band.late,
                 self._peak,
                 self.lost,
             )

@@ -7,10 +7,11 @@ arrivals and to the worker's requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
+from engine.audio.band import Band
 from engine.audio.controls import Controls
 from engine.audio.host import WAIT_S
 from engine.audio.hosts import Hosts
@@ -30,20 +31,23 @@ from engine.core.link import Link
 from engine.core.messages import (
     ALL_OFF,
     BLOCK,
-    CHORD_KINDS,
+    GIVEN_CHORD,
     NOTE_OFF,
     NOTE_ON,
     PLAYER,
     WARNING,
 )
 from engine.core.parameters import Live, Registry
+from engine.jam.chords import made_of
 from engine.midi.inputs import KeysInput, MidiInput
-from engine.midi.schedule import Event, Schedule, is_late
+from engine.midi.output import AT_ONCE
+from engine.midi.schedule import Event
 from engine.transport import sources
 from engine.transport.midi_clock import TICK
 from engine.transport.sources import Source
 from engine.transport.transport import Transport
 
+OUTSIDE = ("link", "midi", "prodj")  # sources of the beat that others keep
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
 
 
@@ -73,13 +77,11 @@ class AudioEngine:
         """
         self.rate_hz = rate_hz
         self.frame = 0
-        self.notes_late = 0
-        # The MIDI output's: called with every note of the network as it comes, and the ALL_OFFs.
-        self.outlet: Callable[[Event], object] | None = None
         self._run_by_thread = run_by_thread
+        self._thru = config.midi.thru > 0
         self._live = Live(registry, link.values)
         self.worker = Worker(link, self._live, config)
-        controllers = Controllers(self._live, config, link["learn"].reader(), self._tell, self._keep_controller)
+        controllers = Controllers(self._live, config, link["learn"].reader(), self._tell, self._keep_controller, link)
         self.player = Player(controllers, config, rate_hz, self)
         self.player.add(KeysInput(link["keys"].reader()))
         if source is not None:
@@ -105,16 +107,15 @@ class AudioEngine:
         self.transport = Transport(
             link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in, lead_in_beats
         )
-        self.transport.on_stop = self._stop_network
+        self.transport.on_stop = self._stop_network  # the band stands with the beat
         self.transport.on_click = self.mixer.click
         self._sounding = Sounding(self.mixer, link.writer("events"), self._rebuild)
-        self._notes = link["notes"].reader()
-        self._schedule = Schedule()
+        self.band = Band(link, self._live, self.mixer, self._sounding, lambda: self.transport.stopped_at)
         self._controls = Controls(registry, link.values.numbers, self.mixer, self._load)
         self._panics = self._live.get("panic")
         self._numbers = b""  # the parameters as they were last seen
         self._wave = link.writer("wave")
-        self._muted: set[int] = set()
+        self._leads = ("", True)  # the clock from outside, and whether it is there, as it was said last
         self._closing = False  # asked to
         self._silent = False  # done
         self._broken_blocks = 0
@@ -127,7 +128,7 @@ class AudioEngine:
         `last` is the CLOCK record it published last.
         """
         self.player.resume(int(last["notes_in"]), int(last["midi_ignored"]))
-        self.notes_late = int(last["notes_late"])
+        self.band.late = int(last["notes_late"])
         hanging: dict[tuple[int, int], int] = {}
         for event in events:
             if event["kind"] in (NOTE_ON, NOTE_OFF):
@@ -170,6 +171,7 @@ class AudioEngine:
             self._take_parameters()
         if self.transport.due < end:
             self.transport.advance(self.frame, end)
+            self._say_who_leads()
         if self._closing:
             self._fall_silent()
         else:
@@ -178,7 +180,7 @@ class AudioEngine:
                 self.mixer.compensate()
             self._sounding.end_deferred()
             self.player.hear(self.frame, end)
-            self._play_network(end)
+            self.band.play(self.frame, end)
         self.mixer.render(self.frame, self.transport.line)
         if self.mixer.limiter.broken_blocks != self._broken_blocks:
             self._find_the_broken()
@@ -188,6 +190,17 @@ class AudioEngine:
             while self.worker.run_pending():
                 pass
         return self._sound
+
+    def _say_who_leads(self) -> None:
+        """Say so where a clock from outside is lost, and where it leads again."""
+        line, source = self.transport.line, self._live.registry["clock.source"].text(self._live.get("clock.source"))
+        if not line.playing or source not in OUTSIDE or (source, line.locked) == self._leads:
+            return
+        if not line.locked:
+            self._tell(f"the clock {source} is not there: the beat goes on by itself at {line.counted_bpm:.1f} bpm")
+        elif self._leads == (source, False):
+            self._tell(f"the clock {source} leads again, at {line.counted_bpm:.1f} bpm")
+        self._leads = (source, line.locked)
 
     def _take_replies(self) -> None:
         """Play on what the worker has built."""
@@ -210,11 +223,8 @@ class AudioEngine:
         self.transport.take_parameters(self.frame)
         if not self._closing:
             self.rack.turn(self._live.values.numbers)
-            muted = self._controls.turn(self._live.values.numbers)
-            for track in muted - self._muted - {PLAYER}:
-                if self.outlet is not None:
-                    self.outlet(Event(self.frame, -1, ALL_OFF, track, 0, 0, 0.0))
-            self._muted = muted
+            self.band.mute(self._controls.turn(self._live.values.numbers), self.frame)
+            self.band.take_parameters(self.frame)
         panics = self._live.get("panic")
         if panics != self._panics:
             self._panics = panics
@@ -222,11 +232,9 @@ class AudioEngine:
 
     def _silence(self) -> None:
         """Panic: end every note and free every voice, forget what was to come and what was held."""
-        self._schedule.clear()
         self.player.release()
         self._sounding.silence()
-        if self.outlet is not None:
-            self.outlet(Event(self.frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0))
+        self.band.silence(self.frame)
 
     def _fall_silent(self) -> None:
         """End every note, once; the levels glide to zero meanwhile and stay there."""
@@ -259,12 +267,23 @@ class AudioEngine:
     # --- the player, as `player` asks for it -------------------------------------------------------------------------------
 
     def begin_player(self, lane: int, pitch: int, velocity: int) -> None:
-        """Begin a note of the player's."""
+        """Begin a note of the player's; at the MIDI output, where it goes through, at once."""
         self._sounding.begin(PLAYER, -1 - lane, pitch, velocity, self.frame)
+        self.band.give_way(self.frame)
+        if self._thru and self.band.outlet is not None:
+            self.band.outlet(Event(AT_ONCE, -1, NOTE_ON, PLAYER, pitch, velocity, 0.0))
 
     def end_player(self, pitch: int) -> None:
         """End a note of the player's."""
         self._sounding.end(PLAYER, -1, pitch, self.frame)
+        if self._thru and self.band.outlet is not None:
+            self.band.outlet(Event(AT_ONCE, -1, NOTE_OFF, PLAYER, pitch, 0, 0.0))
+
+    def steer_player(self, pitches: Sequence[int]) -> None:
+        """The player's hand of chords holds these: the band goes to their chord."""
+        sounding = np.bincount([pitch % 12 for pitch in pitches], minlength=12)
+        root, quality = made_of(sounding, min(pitches)).code
+        self._sounding.tell(self.frame, -1, GIVEN_CHORD, PLAYER, root, quality)
 
     def bend_player(self, pitch: int, semitones: float) -> None:
         """Bend one of the player's notes."""
@@ -296,43 +315,9 @@ class AudioEngine:
         """Publish what the player did beside his notes."""
         self._sounding.tell(self.frame, -1 - lane, kind, PLAYER, number, value, bend)
 
-    # --- the network -------------------------------------------------------------------------------------------------------
-
     def _stop_network(self, frame: int) -> None:
         """The beat stands still: the network's notes end, and what it had sent for later is dropped."""
-        self._accept(Event(frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0))
-
-    def _play_network(self, end: int) -> None:
-        if self._notes.is_behind():
-            for record in self._notes.read().tolist():
-                self._accept(Event(*record))
-        if len(self._schedule):
-            for event in self._schedule.due(end):
-                self._play(event, max(event.frame, self.frame))
-
-    def _accept(self, event: Event) -> None:
-        """Take one event of the network: into the schedule, and to the MIDI output."""
-        if event.track >= len(self.mixer.tracks) and event.track != PLAYER:
-            return
-        if is_late(event, self.frame):
-            self.notes_late += 1
-            return
-        if event.kind == NOTE_ON and event.frame >= self.transport.stopped_at:
-            return  # sent before the network heard of it
-        self._schedule.put(event)
-        if self.outlet is not None and not (event.kind == NOTE_ON and event.track in self._muted):
-            self.outlet(event)
-
-    def _play(self, event: Event, frame: int) -> None:
-        if event.kind == NOTE_ON:
-            self._sounding.begin(event.track, event.step, event.pitch, event.velocity, frame)
-        elif event.kind == NOTE_OFF:
-            self._sounding.end(event.track, event.step, event.pitch, frame)
-        elif event.kind == ALL_OFF:
-            for track in range(len(self.mixer.tracks)) if event.track == PLAYER else (event.track,):
-                self._sounding.end_track(track, event.step, frame)
-        elif event.kind in CHORD_KINDS:
-            self._sounding.tell(frame, event.step, event.kind, event.track, event.pitch, event.velocity)
+        self.band.accept(Event(frame, -1, ALL_OFF, PLAYER, 0, 0, 0.0), self.frame)
 
 
 def _patches(live: Live, config: Config, card: Card) -> dict[str, str]:

@@ -6,6 +6,7 @@ Runs on: audio process (audio callback; offline: whoever renders).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 from engine.control.controllers import Controllers
@@ -13,7 +14,9 @@ from engine.core.config import Config
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PRESSURE
 from engine.midi.channels import EVERY_NOTE, Channels, Lane, Played
 from engine.midi.inputs import MidiInput, PortInput
+from engine.midi.loops import Loops
 from engine.midi.message import STATUS, TIMBRE, Kind, MidiMessage
+from engine.midi.zones import Zones
 
 _LEADS = frozenset((Kind.CLOCK, Kind.START, Kind.CONTINUE, Kind.STOP, Kind.SONG_POSITION))
 EVERY_PITCH = 255  # `pitch` of a PRESSURE that is not of one key
@@ -43,6 +46,9 @@ class PlayerSound(Protocol):
     def lead_player(self, status: int, value: float, port: str, time_ns: int) -> None:
         """Take a message of another machine's clock: its status byte, the sixteenths of a position, when it came."""
 
+    def steer_player(self, pitches: Sequence[int]) -> None:
+        """The hand that holds the chords has struck these."""
+
     def tell_player(self, lane: int, kind: int, number: int, value: int, bend: float) -> None:
         """Publish an EVENT that is no note."""
 
@@ -58,6 +64,8 @@ class Player:
         self._sound = sound
         self._controllers = controllers
         self._rate_hz = rate_hz
+        self.loops: Loops | None = None  # what the MIDI output sends, where there is one
+        self._zones = Zones(config.midi.zones)
         self._channels = Channels([str(name) for name in config.midi.mpe])
 
     def add(self, source: MidiInput) -> None:
@@ -75,6 +83,7 @@ class Player:
 
     def release(self) -> None:
         """Let go of all keys, pedals and wheels (panic)."""
+        self._zones.release()
         for played in self._channels.release():
             self._play(played)
 
@@ -88,10 +97,16 @@ class Player:
         if message.kind in _LEADS:
             self._sound.lead_player(STATUS[message.kind], message.value, message.port, message.time_ns)
             return
+        if self.loops is not None and self.loops.comes_back(message):
+            return
         if self._controllers.take(message, now_s):
             return
-        for played in self._channels.take(message):
-            self._play(played)
+        for one in self._zones.take(message):
+            for played in self._channels.take(one):
+                self._play(played)
+        if self._zones.is_new:
+            self._zones.is_new = False
+            self._sound.steer_player(self._zones.hand)
 
     def _play(self, played: Played) -> None:
         kind, lane, number, value = played

@@ -32,7 +32,8 @@ from engine.core.process import Spec, stop_requested
 from engine.jam.parameters import registry_of
 from engine.midi import ports
 from engine.midi.file_source import FileSource
-from engine.midi.output import MidiOutput
+from engine.midi.loops import Loops
+from engine.midi.outlets import Outlets
 from engine.transport.sample_clock import SampleClock
 
 SWITCH_S = 1e-4  # what another thread may keep the audio callback waiting; Python's own default is four blocks
@@ -74,8 +75,7 @@ class Studio:
         self._driver = Driver(self.engine, link)
         self._output = Output(self._driver, spec.config.audio, self._tell)
         self._inputs: ports.Ports | None = None
-        self._outputs: ports.Outputs | None = None
-        self._outlet: MidiOutput | None = None
+        self._outlets: Outlets | None = None
         self._threads: list[threading.Thread] = []
         self._ending = False
         self._devices = b""  # as they were told last
@@ -131,16 +131,17 @@ class Studio:
         arrivals = self.engine.player.ports.arrivals
         self._inputs = ports.inputs(midi.inputs, ports.maker(backend, rtmidi.MidiIn), self._tell, arrivals)
         if midi.outputs:
-            self._outputs = ports.Outputs(midi.outputs, ports.maker(backend, rtmidi.MidiOut), self._tell)
+            loops = self.engine.player.loops = Loops()
+            make, clock = ports.maker(backend, rtmidi.MidiOut), self._link["clock"].latest
+            self._outlets = Outlets(self._spec.card, midi, make, self._tell, clock, loops)
         ports.open_all(self._ports())
-        if self._outputs is not None:
-            self._outlet = MidiOutput(self._spec.card, self._link["clock"].latest, self._outputs.send, midi.output_latency_ms)
-            self.engine.outlet = self._outlet.put
+        if self._outlets is not None:
+            self.engine.band.outlet = self._outlets.put
 
     def start(self) -> None:
         """Let it sound. Raises DeviceError."""
-        if self._outlet is not None:
-            self._begin(self._outlet.run, "midi-output")
+        for run in self._outlets.runs if self._outlets is not None else ():
+            self._begin(run, "midi-output")
         self._catch_up()
         self._output.start()
         self._begin(self._run_pending, "control")
@@ -155,7 +156,7 @@ class Studio:
             "block": audio.block,
             "latency_ms": round(stream.latency_frames / self._rate_hz * 1e3, 2),
             "midi_inputs": self._inputs.connected if self._inputs else [],
-            "midi_outputs": self._outputs.connected if self._outputs else [],
+            "midi_outputs": self._outlets.connected if self._outlets else [],
         }
 
     @property
@@ -167,8 +168,8 @@ class Studio:
         """End every note, fade, and close everything."""
         self.engine.release_all()
         time.sleep(FADE_S + 2 * self._config.audio.block / self._rate_hz)
-        if self._outlet is not None:
-            self._outlet.stop()
+        if self._outlets is not None:
+            self._outlets.stop()
         self._ending = True
         self.engine.worker.requests.put(None)
         for thread in self._threads:
@@ -215,7 +216,7 @@ class Studio:
 
     def _tell_devices(self) -> None:
         """Publish what is plugged in, where that has changed. Names that do not fit are left out."""
-        inputs, outputs = ([] if these is None else these.connected for these in (self._inputs, self._outputs))
+        inputs, outputs = ([] if these is None else these.connected for these in (self._inputs, self._outlets))
         waits = [name for these in self._ports() for name in these.waits_for]
         told = {"audio": self._output.stream.name, "inputs": inputs, "outputs": outputs, "waits": waits}
         text = json.dumps(told).encode()
@@ -234,7 +235,7 @@ class Studio:
             os._exit(BEGIN_ANEW)  # the supervisor starts another in our place; a clean exit would wait for the dead server
 
     def _ports(self) -> list[ports.Ports]:
-        return [these for these in (self._inputs, self._outputs) if these is not None]
+        return [*([self._inputs] if self._inputs else []), *(self._outlets.outputs if self._outlets else [])]
 
 
 def _frame_now(link: Link) -> int:

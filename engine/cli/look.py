@@ -32,6 +32,12 @@ def add(commands: Commands) -> None:
     bench.add_argument("--seconds", type=float, default=30.0, help="length of the jam that is measured (default 30)")
     bench.set_defaults(run=_bench)
 
+    calibrate = commands.add_parser("calibrate", help="measure how long sound and MIDI take, over a cable from output to input")
+    add_config(calibrate)
+    calibrate.add_argument("--sound", action="store_true", help="of audio.device; without a word about MIDI too")
+    calibrate.add_argument("--midi", nargs=2, metavar=("OUT", "IN"), help="of a MIDI output, and the input it is connected to")
+    calibrate.set_defaults(run=_calibrate)
+
     network, patch = "one of them: a shipped network's name, or a path", "one of them, or the path of a .py file"
     listed = (
         ("models", "the networks that are here, or one of them in full", network, "engine.app.catalogue"),
@@ -61,6 +67,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from engine.app.doctor import examine
 
     return examine(configuration(arguments))
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from engine.app.calibrate import calibrate
+
+    config = configuration(arguments)
+    folder = arguments.config.parent if arguments.config else Path()
+    midi = tuple(arguments.midi) if arguments.midi else None
+    for line in calibrate(config, folder, arguments.sound or midi is None, midi):
+        print(line)
+    return 0
 
 
 def _lister(module: str) -> Callable[[argparse.Namespace], int]:

@@ -35,6 +35,9 @@ def add(commands: Commands) -> None:
     jam.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     jam.add_argument("--report", type=Path, metavar="FILE", help="write the figures of the jam here as well")
     jam.add_argument("--resume", action="store_true", help="begin as the last jam in this folder of sessions stood")
+    jam.add_argument(
+        "--controllers", action="append", default=[], metavar="NAME", help="a map of a controller: a bundled one, or a file"
+    )
     jam.add_argument("--session", type=Path, metavar="DIR", help="make the session's folder in DIR")
     add_chart(jam)
     jam.set_defaults(run=_jam)
@@ -54,6 +57,7 @@ def _jam(arguments: argparse.Namespace) -> int:
     extra = [f"session.dir={json.dumps(str(arguments.session))}"] if arguments.session else []
     extra += chart_setting(arguments)
     arguments.set, scenes = split_set(arguments.set)
+    extra += [f"midi.maps={json.dumps(arguments.controllers)}"] if arguments.controllers else []
     config = configuration(arguments, extra, plays=True)
     duration_s = arguments.duration
     if arguments.demo:

@@ -20,6 +20,8 @@ from engine.core.process import Spec, stop_requested
 from engine.core.realtime import SOUND, be_urgent
 from engine.jam.parameters import registry_of
 from engine.transport.outside import share
+from engine.transport.sample_clock import SampleClock
+from engine.transport.timeline import TimelineReader
 
 NAME = "ableton"
 SOURCE = "link"
@@ -89,7 +91,7 @@ class Member:
         self._commands = {f"transport.{word}": live.get(f"transport.{word}") for word in ("start", "stop", "continue")}
         self._peers = 0
         self._changes = 0
-        self._share = 1.0  # beats of the session that are one of the band's
+        self._share = self._of = 1.0  # beats of the session that are one of the band's, and of its that are counted as one
         self._said: tuple[int, float, float] | None = None  # time, beat and tempo that were told last
         self._jitter_ms = 0.0
 
@@ -120,9 +122,19 @@ class Member:
         if peers and not self._is_settled(now_s):  # whoever joins takes the session's tempo, whatever is turned meanwhile
             self._own_bpm, self._its_bpm = self._live.get("tempo"), 0.0
         if self._is_settled(now_s):
+            if not peers and self._met_s is None:
+                self._go_on_alone(now_s)
             self._carry_tempo(now_s, metre.tempo_beat * self._share)
             self._carry_start(together)
             self._publish(peers)
+
+    def _go_on_alone(self, now_s: float) -> None:
+        """There is nobody whose session could be joined: the one that begins here has the band's beat and bars."""
+        self._met_s = now_s - SETTLED_S
+        line, clock = TimelineReader(self._link["timeline"]).now(), self._link["clock"].latest()
+        if line is not None and clock is not None and line.playing:
+            heard = SampleClock.of(clock).frame_at(time.perf_counter_ns()) - float(clock["latency_frames"])
+            self._session.force_beat(line.place(line.beat_at(heard)) * self._share)
 
     def _is_settled(self, now_s: float) -> bool:
         if self._met_s is not None:
@@ -132,6 +144,8 @@ class Member:
     def _carry_tempo(self, now_s: float, of: float) -> None:
         """A tempo that was turned here is the session's; another one of the session's is shown here."""
         own_bpm = self._live.get("tempo")
+        if of != self._of:  # beats are counted otherwise: it is shown anew, and not set
+            self._of, self._own_bpm, self._its_bpm, self._shown_s = of, own_bpm, 0.0, 0.0
         if own_bpm != self._own_bpm:
             self._own_bpm = own_bpm
             self._session.tempo = self._its_bpm = own_bpm * of

@@ -1,68 +1,32 @@
 """MIDI controls that move parameters: what a message means, who has a parameter, and learning by moving.
 
 Runs on: audio process (audio callback; offline: whoever renders). A block without messages costs nothing here.
-Soft takeover is that of Mixxx (src/controllers/softtakeover.cpp), with one rule more: see Takeover.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.control.commands import Commands, Share
+from engine.control.takeover import Echoes, Standing, Takeover, clicks
 from engine.core.config import Config
-from engine.core.controllers import CURVES, PEDAL, Controller, Maps, Place, read
+from engine.core.controllers import CURVES, PEDAL, Controller, Maps, Place, map_path, read
 from engine.core.errors import ConfigError
-from engine.core.link import Reader
-from engine.core.parameters import Live, Parameter
+from engine.core.link import Link, Reader
+from engine.core.parameters import LEARN_PLACE, Live, Parameter
 from engine.jam.settings import of_controllers
 from engine.midi.inputs import PAGE
 from engine.midi.message import DATA, DATA_FINE, NRPN, NRPN_FINE, RPN, RPN_FINE, SOUND_OFF, Kind, MidiMessage
 
-NEAR = 3 / 128  # of the range: so near a control is where its parameter is
-HOLD_S = 0.05  # so long after a value that was taken the next one is, too
 INCREMENT, DECREMENT = 96, 97  # of what data entry means
 BANK, BANK_FINE = 0, 32
 FINE = 32  # a controller's lower seven bits come by the one so far above
 NEVER_LEARNED = {BANK, BANK_FINE, DATA, DATA_FINE, INCREMENT, DECREMENT, NRPN, NRPN_FINE, RPN, RPN_FINE, PEDAL}
 MOST_STATES = 4096  # positions of controls that are remembered
 WHEEL_MOVED = 0.1  # so far from the middle a wheel is moved on purpose
-
-
-@dataclass(slots=True)
-class Takeover:
-    """Whether what a control says is followed, which may stand elsewhere than its parameter.
-
-    Its first value is not. Later ones are where it has come to the parameter: within NEAR of it, or from one side to the
-    other; and for HOLD_S after one that was, however far it has been thrown. That last rule is for a control that has the
-    parameter alone: where somebody else has changed it meanwhile, it must come to it once more.
-    """
-
-    before: float | None = None
-    taken_s: float = -1e9
-
-    def accepts(self, share: float, current: float, now_s: float, has_it: bool) -> bool:
-        """Take a position; return whether it is followed. `has_it`: the parameter is as this control set it last."""
-        before, self.before = self.before, share
-        if before is None:
-            return False
-        here, there = share - current, before - current
-        accepted = here * there <= 0 or min(abs(here), abs(there)) <= NEAR or (has_it and now_s - self.taken_s <= HOLD_S)
-        if accepted:
-            self.taken_s = now_s
-        return accepted
-
-
-def clicks(encoding: str, value: int) -> int:
-    """Return how far an encoder was turned, to the right above 0, by its encoding (Controller.relative)."""
-    if encoding == "twos":
-        return value if value < 64 else value - 128
-    if encoding == "offset":
-        return value - 64
-    if encoding == "sign":
-        return value if value < 64 else 64 - value
-    return {1: 1, 127: -1}.get(value, 0)
 
 
 @dataclass(slots=True)
@@ -73,9 +37,11 @@ class _Bound:
     by: Controller
     learned: bool
     port: str = field(init=False)
+    name: str = field(init=False)  # of the control, on whatever channel and port
 
     def __post_init__(self) -> None:
         self.port = self.by.port.casefold()
+        self.name = f"{self.by.kind} {self.by.number}"
 
     def is_of(self, message: MidiMessage) -> bool:
         return self.by.channel in (None, message.channel + 1) and self.port in message.port.casefold()
@@ -101,9 +67,11 @@ class Controllers:
         armed: Reader,
         tell: Callable[[str], None],
         keep: Callable[[Place, str, bool, str], None],
+        link: Link | None = None,
     ) -> None:
         """`armed`: of the ring `learn`. `keep` is called with what was learned: control, parameter, takeover, and the
-        parameter that it moved before; whoever is called may not wait.
+        parameter that it moved before; whoever is called may not wait. `link`: where it is told where controls stand, and read
+        what devices were shown.
 
         Raises ConfigError when midi.cc names what there is not. What is wrong in the file of what was learned is told.
         """
@@ -118,6 +86,13 @@ class Controllers:
         self._bound: dict[tuple[str, int], list[_Bound]] = {}
         for key, bound in config.midi.cc.items():
             self._bind(key, Controller(cc=bound) if isinstance(bound, int) else bound)
+        for given in config.midi.maps:  # below what the configuration says itself
+            mapped, faults = read(map_path(given))
+            for parameter, controller in mapped.values():
+                if not self._bound.get((controller.kind, controller.number)):
+                    self._bind(parameter, controller)
+            for fault in faults:
+                tell(fault)
         self._maps: Maps
         self._maps, faults = read(config.midi.controllers)
         for fault in faults:
@@ -128,6 +103,10 @@ class Controllers:
         self._data: dict[tuple[str, int], _Data] = {}
         self._coarse: dict[tuple[str, int, int], int] = {}  # upper seven bits, by port, channel and controller
         self._positions: dict[tuple[str, str], Takeover] = {}  # by control and parameter
+        self._standing = Standing(link.writer("takeover") if link else None)
+        self._echoes = Echoes(link["shown"].reader() if link else None, time.perf_counter_ns)
+        self._learns = live.registry.place(LEARN_PLACE)
+        self._places = live.values.numbers[self._learns]  # of what a terminal wants to be learned, as it was seen last
         self._movers: dict[str, tuple[str, float]] = {}  # by parameter: the control that moved it last, and to what
 
     def _bind(self, parameter: str, controller: Controller, learned: bool = False) -> None:
@@ -149,6 +128,13 @@ class Controllers:
                 return False
             self._taken.remove(key)
             return True
+        if self._echoes.has(message):
+            return True
+        wanted = self._live.values.numbers[self._learns]
+        if wanted != self._places:
+            self._places = wanted
+            names = {place: name for name, place in self._live.registry.index.items()}
+            self._armed = names.get(int(self._places) - 1, "")
         if self._reader.is_behind():
             for record in self._reader.read():  # none where they are written faster than they are read
                 self._armed = record["id"].decode()
@@ -240,11 +226,14 @@ class Controllers:
             return
         low, high = _ends(bound.by, parameter)
         way = (1 - share if bound.by.invert else share) ** CURVES[bound.by.curve]
-        to, source = low + (high - low) * way, _source(bound.by, message)
+        to, source = low + (high - low) * way, _source(bound, message)
         moves = parameter.kind in ("continuous", "integer")
-        if moves and now_s is not None and not self._has_come(bound, parameter, source, to, now_s):
-            return
-        self._set(parameter, Share(to), source)
+        comes = not moves or now_s is None or self._has_come(bound, parameter, source, to, now_s)
+        if moves and now_s is not None:
+            current = parameter.to_share(self._live.get(parameter.id))
+            self._standing.tell(parameter.id, message.port, to, current, not comes, now_s)
+        if comes:
+            self._set(parameter, Share(to), source)
 
     def _has_come(self, bound: _Bound, parameter: Parameter, source: str, to: float, now_s: float) -> bool:
         if len(self._positions) >= MOST_STATES:
@@ -263,7 +252,7 @@ class Controllers:
         by = -by if bound.by.invert else by
         if parameter is None or by == 0:
             return
-        source = _source(bound.by, message)
+        source = _source(bound, message)
         if parameter.kind == "trigger":
             if by > 0:
                 self._commands.do("trigger", parameter.id)
@@ -281,7 +270,7 @@ class Controllers:
         parameter = self._parameter(bound)
         if parameter is None:
             return
-        source = _source(bound.by, message)
+        source = _source(bound, message)
         low, high = (parameter.from_share(end) for end in _ends(bound.by, parameter))
         current = self._live.get(parameter.id)
         if parameter.kind == "trigger":
@@ -359,6 +348,6 @@ def _ends(by: Controller, parameter: Parameter) -> tuple[float, float]:
     return low, 1.0 if by.maximum is None else parameter.to_share(by.maximum)
 
 
-def _source(by: Controller, message: MidiMessage) -> str:
+def _source(bound: _Bound, message: MidiMessage) -> str:
     """Return what tells one control from another."""
-    return f"{message.port}\0{message.channel} {by.kind} {by.number}"
+    return f"{message.port}\0{message.channel} {bound.name}"

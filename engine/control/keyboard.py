@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from engine.control.commands import Commands
-from engine.core.parameters import Live
+from engine.core.parameters import LEARN_PLACE, Live
 from engine.jam.modes import MODES
 
 try:
@@ -21,8 +21,8 @@ except ImportError:  # Windows
     termios = None  # type: ignore[assignment]  # the module is looked at before it is used
 
 HELP = (
-    "space panic, m mode, up/down temperature, right/left density, +/- tempo, t tap it, 1-9 mute a track, r reset, q quit; "
-    "F1-F9 scene, n next, p previous, a A/B, u undo"
+    "space panic, m mode, up/down temperature, right/left density, +/- tempo, t tap it, 1-9 mute a track, l learn a control, "
+    "r reset, q quit; F1-F9 scene, n next, p previous, a A/B, u undo"
 )
 STEP = 1.1  # one key press turns a knob by so much
 # What a terminal sends for a key that is no character.
@@ -39,6 +39,7 @@ class Keyboard:
     def __init__(self, tell: Callable[[int, str], None]) -> None:
         self._tell = tell
         self._before: list[object] | None = None
+        self._name: str | None = None  # as far as it is typed, of what a MIDI control is to be learned for
 
     def __enter__(self) -> Keyboard:
         self.take()
@@ -80,7 +81,46 @@ class Keyboard:
             data = b""
         if not data:  # the terminal is gone: it would be ready for ever
             self._before = None
-        return any(press(key, live, self._tell) for key in split(data.decode(errors="ignore")))
+        quits = False
+        for key in split(data.decode(errors="ignore")):
+            if self._name is not None:
+                self._ask(key, live)
+            elif key == "l":
+                self._name = ""
+                self._tell(0, "learn: type the name of what a MIDI control is to move, then Enter; Esc leaves it")
+            else:
+                quits |= press(key, live, self._tell)
+        return quits
+
+    def _ask(self, key: str, live: Live) -> None:
+        """Take one key of the name of a parameter that a MIDI control is to be learned for."""
+        name = self._name or ""
+        if key == "\x1b":
+            self._name = None
+            live.set(LEARN_PLACE, 0)
+            self._tell(0, "learn: nothing")
+        elif key in ("\r", "\n"):
+            self._name = None
+            found = matching(name, live)
+            if found:
+                live.set(LEARN_PLACE, 0)
+                live.set(LEARN_PLACE, 1 + live.registry.place(found[0]))
+                self._tell(0, f"learn: move the control that is to move {found[0]}")
+            else:
+                self._tell(1, f"learn: there is no {name}")
+        else:
+            self._name = name[:-1] if key in ("\x7f", "\x08") else name + key if key.isprintable() and len(key) == 1 else name
+            found = matching(self._name, live)
+            self._tell(0, f"learn: {self._name}_  {'  '.join(found[:4]) or 'there is no such name'}")
+
+
+def matching(name: str, live: Live) -> list[str]:
+    """Return the parameters that a part of a name means: the one that is called so, those that begin so, those that have it."""
+    live.refresh()
+    ids = [parameter.id for parameter in live.registry if parameter.id != LEARN_PLACE]
+    name = name.strip().lower()
+    ranks = [(0 if i == name else 1 if i.startswith(name) else 2, len(i), i) for i in ids if name in i]
+    return [i for *_, i in sorted(ranks)] if name else []
 
 
 def is_before(terminal: int) -> bool | None:

@@ -25,6 +25,7 @@ from engine.transport.timeline import BeatTimeline
 
 CLOCKS = {"link": "ableton", "midi": "midi_clock", "prodj": "prodj"}  # the ring of each source from outside
 THERE_NS = 1.5e9
+MOST_STANDING = 64  # moves of controls that are looked back on
 
 
 class Spread(NamedTuple):
@@ -292,6 +293,18 @@ class Snapshot:
         if not self.takes_turns or self.network is None:
             return "playing"
         return "listening" if self.network.listening else "answering"
+
+
+def standing(link: Link) -> dict[str, tuple[float, float]]:
+    """Return where MIDI controls stand that are not followed, for they have not come to their parameters: shares of the range
+    of control and parameter, by the parameter's id; the one that was moved last is the last."""
+    ring = link["takeover"]
+    found: dict[str, tuple[float, float]] = {}
+    for name, _, at, to, waits in ring.reader(max(ring.count - MOST_STANDING, 0)).read().tolist():
+        found.pop(name.decode(errors="replace"), None)
+        if waits:
+            found[name.decode(errors="replace")] = (round(at, 3), round(to, 3))
+    return found
 
 
 def snapshot(link: Link, live: Live) -> Snapshot:

@@ -15,9 +15,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
-from engine.core.controllers import Controller, by_ids
+from engine.core.calibration import laid_under
+from engine.core.controllers import by_ids
 from engine.core.errors import ConfigError
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
+from engine.core.midi import Midi
 from engine.core.rack import Rack
 from engine.core.scene import SceneSettings
 from engine.core.section import Names, Section
@@ -55,42 +57,12 @@ class Audio(Section):
     block: int = Field(64, ge=16, le=8192)
     ceiling_db: float = Field(-0.3, ge=-24, le=0)
     cpu_dma_latency_us: int = Field(-1, ge=-1, le=2000)
+    latencies: dict[str, Annotated[float, Field(ge=0, le=2000)]] = Field(default_factory=dict)  # measured, ms, of devices
 
     @property
     def rate_hz(self) -> int:
         """The rate where there is no device to follow."""
         return self.rate if isinstance(self.rate, int) else 48000
-
-
-def _ports(value: object) -> object:
-    """One port may stand by itself; a number is the port's, or a part of its name."""
-    if isinstance(value, list):
-        return tuple(value)
-    return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else value
-
-
-Ports = Annotated[tuple[str | int, ...], BeforeValidator(_ports)]
-
-
-class MidiClock(Section):
-    """Where a MIDI clock goes out."""
-
-    outputs: Ports = ()
-    offset_ms: float = Field(0, ge=-500, le=500)  # so much later it leaves
-    offsets: dict[str, Annotated[float, Field(ge=-500, le=500)]] = Field(default_factory=dict)  # of single ports
-
-
-class Midi(Section):
-    """Where notes come in and go out."""
-
-    backend: Literal["auto", "alsa", "jack", "coremidi", "winmm", "none"] = "auto"
-    inputs: Ports = ("virtual",)
-    outputs: Ports = ()
-    mpe: Ports = ()  # inputs that are MPE keyboards from the start; most say so themselves
-    output_latency_ms: float = Field(0, ge=-500, le=500)
-    clock: MidiClock = MidiClock()
-    controllers: Path = Path("controllers.toml")  # what was learned by moving it
-    cc: Annotated[dict[str, int | Controller], BeforeValidator(by_ids)] = Field(default_factory=dict)
 
 
 class Network(Section):
@@ -292,6 +264,9 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         found = data.get(section)
         if not isinstance(found, dict):
             continue
+        maps = found.get("maps") if section == "midi" else None
+        if isinstance(maps, list):  # those that are no names of bundled ones
+            found["maps"] = [str(folder / _home(v)) if isinstance(v, str) and v.endswith(".toml") else v for v in maps]
         for key in keys or tuple(found):
             value = found.get(key)
             if isinstance(value, str) and (
@@ -324,6 +299,7 @@ def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a file with --config") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: is not TOML: {error}") from error
+    data = laid_under(data, path.parent if path is not None else Path())
     for setting in settings:
         _lay_over(data, setting)
     data = _anchored(data, Path())

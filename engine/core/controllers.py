@@ -114,6 +114,19 @@ class Place(NamedTuple):
         return f"{self.key} of {self.port}, channel {self.channel}"
 
 
+BUNDLED = Path(__file__).resolve().parents[1] / "control" / "maps"  # maps of generic devices
+
+
+def bundled() -> list[str]:
+    """Return the names of the maps that come with the project."""
+    return sorted(path.stem for path in BUNDLED.glob("*.toml"))
+
+
+def map_path(name: str) -> Path:
+    """Return the file of a map: one that comes with the project by its name, else a path."""
+    return BUNDLED / f"{name}.toml" if name in bundled() else Path(name)
+
+
 Maps = dict[Place, tuple[str, Controller]]  # the parameter that each learned control moves, and how
 
 Check = Callable[[str], list[str]]
@@ -146,7 +159,7 @@ def parse(text: str, where: str, check: Check | None = None) -> tuple[Maps, list
     for port, channels in data.items():
         for channel, controls in channels.items() if isinstance(channels, dict) else [("", None)]:
             for key, entry in controls.items() if isinstance(controls, dict) else [("", None)]:
-                path = tuple(part for part in (port, channel, key) if part)
+                path = (port, *filter(None, (channel, key)))
                 try:
                     place = _place(port, channel, key)
                     bound = _entry(place, entry)

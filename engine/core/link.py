@@ -199,6 +199,7 @@ CHANNELS = (
     Channel("timeline", "audio", messages.TIMELINE, 256),  # the beat as a line over the sample clock
     Channel("learned", "audio", messages.LEARNED, 8),  # a MIDI control that moves a parameter now
     Channel("switched", "audio", messages.SWITCHED, 8),  # what became of a scene
+    Channel("takeover", "audio", messages.TAKEOVER, 256),  # where MIDI controls stand
     Channel("hosts", "audio", messages.HOSTS_WANTED, 8),  # which processes it wants for its plugins
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
     # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.
@@ -210,6 +211,7 @@ CHANNELS = (
     Channel("ableton", "ableton", messages.OUTSIDE, 8),  # where the beat of the Ableton Link session is
     Channel("prodj", "prodj", messages.OUTSIDE, 8),  # ... that of the players in a Pro DJ Link network
     Channel("midi_clock", "audio", messages.OUTSIDE, 8),  # ... that of a MIDI clock
+    Channel("yields", "network", messages.YIELDS, 8),  # what falls silent with the player's next note
     Channel("network", "network", messages.NETWORK_STATS, 8),
     Channel("chart", "network", messages.CHART, 8),  # the chart that is played by
     Channel("chords", "network", messages.CHORDS, 64),  # what is heard, expected and played
@@ -219,6 +221,7 @@ CHANNELS = (
     Channel("scenes", SUPERVISOR, messages.SCENES, 4),  # the set, and where in it the jam is
     Channel("charts", "feed", messages.CHART, 8),  # a chart that somebody typed
     Channel("learn", "feed", messages.LEARN, 8),  # the parameter that waits for a MIDI control
+    Channel("shown", "surface", messages.SHOWN, 1024),  # what devices with lights and motors were shown
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
     Channel("devices", "audio", messages.DEVICES, 8),
     *(Channel(f"alive.{process}", process, messages.ALIVE, 2) for process in PROCESSES),  # each time round its loop

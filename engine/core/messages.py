@@ -16,7 +16,7 @@ BLOCK = 64  # frames of one internal block, whatever the device's block is
 OUTPUTS = 2  # stereo
 
 # kinds of EVENT
-NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN, PRESSURE, CHORD, NEXT_CHORD, PLAYED_CHORD = range(10)
+NOTE_OFF, NOTE_ON, ALL_OFF, CONTROL, PITCH_BEND, WITHDRAWN, PRESSURE, CHORD, NEXT_CHORD, PLAYED_CHORD, GIVEN_CHORD = range(11)
 CHORD_KINDS = (CHORD, NEXT_CHORD, PLAYED_CHORD)
 PLAYER = 255  # `track` of the player's own notes; the network's tracks count from 0
 
@@ -26,8 +26,8 @@ EVENT = np.dtype(
         ("step", "<i8"),  # timestep a network's note belongs to; -1, -2 ... for the player's: which keyboard or finger
         ("kind", "u1"),
         ("track", "u1"),
-        # MIDI pitch; for CHORD (that is heard), NEXT_CHORD (expected a beat later) and PLAYED_CHORD (of the band's own notes)
-        # the root, 0..11; for CONTROL
+        # MIDI pitch; for CHORD (that is heard), NEXT_CHORD (expected a beat later), PLAYED_CHORD (of the band's own notes) and
+        # GIVEN_CHORD (that the player's hand of chords holds) the root, 0..11; for CONTROL
         ("pitch", "u1"),  # the controller number; for PRESSURE 255 where it is not of one key
         # 1..127; for CONTROL and PRESSURE the value 0..127; for PITCH_BEND the semitones that 1 means;
         # for WITHDRAWN the kind of what is not to sound after all; for chords 1 + the index of the quality, 0: none is known
@@ -156,9 +156,17 @@ CHART = np.dtype(
         ("since", "<i8"),  # timestep before which everything is forgotten
     ]
 )
+# Which tracks (a bit each) fall silent as soon as the player begins a note, as of so many records of `events` and of this
+# version of the parameters.
+YIELDS = np.dtype([("tracks", "<u4"), ("events", "<i8"), ("version", "<i8")])
 LEARN = np.dtype([("id", "S128")])  # parameter that the control moved next is to move; empty: none
 # What was learned: the parameter, the control as the file of controllers has it, and what that moved before.
 LEARNED = np.dtype([("id", "S128"), ("port", "S128"), ("channel", "u1"), ("control", "S16"), ("before", "S256")])
+# A control that was moved: the parameter, the end of its port's name, the shares of the range at which it and the parameter
+# stand, and whether it is not followed, for it has not come to where the parameter is.
+TAKEOVER = np.dtype([("id", "S128"), ("port", "S64"), ("at", "<f4"), ("to", "<f4"), ("waits", "u1")])
+# What a device with LEDs or motor faders was shown: status byte, number, value (a wheel's of 14 bits).
+SHOWN = np.dtype([("time_ns", "<i8"), ("status", "u1"), ("number", "u1"), ("value", "<i4")])
 # The chords as they were told last, each as root and 1 + index of the quality: heard, expected, played.
 CHORDS = np.dtype([("step", "<i8"), ("heard", "u1", (2,)), ("expected", "u1", (2,)), ("played", "u1", (2,))])
 

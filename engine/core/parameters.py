@@ -16,7 +16,8 @@ from engine.core.messages import FASTEST_BPM, FUTURES, SLOWEST_BPM
 from engine.core.metre import CHOICES
 from engine.core.values import ROOM, SLOTS, Values
 
-TRANSPORT = ("start", "stop", "continue", "rewind", "tap")  # triggers `transport.<word>`
+LEARN_PLACE = "learn.place"  # by which a terminal asks for a control to be learned; others name the parameter
+TRANSPORT = ("start", "stop", "continue", "pause", "rewind", "tap")  # triggers `transport.<word>`
 
 SCENE_WORDS = ("next", "previous", "undo", "ab")  # triggers `scene.<word>`
 SCENES = 99  # in a set
@@ -152,6 +153,7 @@ def _globals() -> list[Parameter]:
         choice(
             "metre", CHOICES, CHOICES[0], "Metre, from the next bar line on; the tempo of 6/8, 9/8, 12/8 counts dotted quarters"
         ),
+        Parameter(LEARN_PLACE, 0, 65535, 0, "1 + place of the parameter that the next MIDI control moves", kind="integer"),
         Parameter("temperature", 0.1, 2, 1, "How daring the choices are; 1 is as learned", scale="exponential"),
         Parameter("density", 0.25, 4, 1, "How many notes; 1 is as learned", scale="exponential"),
         Parameter("futures", 0, FUTURES, 0, "Other ways to go on that it imagines, step by step; 0: none", kind="integer"),
@@ -171,6 +173,7 @@ def _transport() -> list[Parameter]:
         "start": "Count in, then play from bar 1; while it plays, bar 1 is next",
         "stop": "Stop the beat and the network; the player is still heard",
         "continue": "Go on where it stopped",
+        "pause": "Stop where it plays, go on where it stands: for one key or pedal",
         "rewind": "Jump to bar 1, with the next beat",
         "tap": "Tap the tempo, twice or more",
     }

@@ -45,6 +45,7 @@ HOSTS = 8
 CLOCK = "clock"  # MIDI clock out
 ABLETON = "ableton"  # takes part in a session of Ableton Link
 PRODJ = "prodj"  # listens to the players of a Pro DJ Link network
+SURFACE = "surface"  # shows controllers with lights and motors how the parameters stand
 OF_SOURCE = {"link": (ABLETON,), "prodj": (PRODJ,)}  # what a source of the beat needs
 
 AUDIO_SIGNS = (("clock", 1.0), ("alive.audio", 5.0))
@@ -58,6 +59,7 @@ ROLES = (
     Role("feed", "engine.app.publisher:main", nice=-5, ends=3, hung_s=8.0),
     Role(CLOCK, "engine.midi.clock_process:main", nice=-14, ends=5, on_demand=True),
     Role(ABLETON, "engine.control.ableton_process:main", nice=-13, ends=5, on_demand=True),
+    Role(SURFACE, "engine.control.surface_process:main", nice=-6, ends=5, on_demand=True),
     Role(PRODJ, "engine.control.prodj_process:main", nice=-13, ends=5, on_demand=True),
     # A plugin may take long to load; one that hangs while it plays is ended by the audio process.
     *(

@@ -101,6 +101,7 @@ COMMANDS = (
     Command("/start", "(none) or any", "", "Count in, then play from bar 1", "/start", IN_TIME),
     Command("/stop", "(none) or any", "", "Stop the beat and the network; the player is still heard", "/stop", IN_TIME),
     Command("/continue", "(none) or any", "", "Go on where it stopped", "/continue", IN_TIME),
+    Command("/pause", "(none) or any", "", "Stop where it plays, go on where it stands", "/pause", IN_TIME),
     Command("/rewind", "(none) or any", "", "Jump to bar 1, with the next beat", "/rewind", IN_TIME),
     Command("/tap", "(none) or any", "", "Tap the tempo, twice or more", "/tap", IN_TIME),
     Command("/status", "", "/status.reply s", "How it goes, as JSON", "/status"),

@@ -63,6 +63,7 @@ class Ear:
         self.following: Chord | None = None  # a beat later
         self.sure = 0.0  # how likely it is that the root is that of `now`
         self.has_struck = False  # whether he is known to begin a note in this step
+        self.given: Chord | None = None  # by the player's hand that holds the chords: believed until it gives another
         self.tones: frozenset[int] = frozenset()  # pitch classes that are likelier of the chord now than not
         self.hearing = Hearing(self._bar)
         self._recognition.clear()
@@ -76,6 +77,10 @@ class Ear:
         """Believe a chart from here on, laid out in the metre that it is; an empty one: hear again."""
         self.chart = tuple(chart)
         self._written = self.chart, self._metre
+
+    def give(self, given: Chord | None) -> None:
+        """Believe a chord from now on, whatever is played and whatever the chart says; None: hear again."""
+        self.given, self._judged = given, None
 
     @property
     def rounds(self) -> Rounds:
@@ -121,7 +126,11 @@ class Ear:
     def waits(self) -> bool:
         """Whether his note of this step is to come and will tell the chord: he mostly plays where this beat begins, it is not
         known yet what, and without it the root is not sure."""
-        return not (self.chart or self._within or self.has_struck) and self.sure < WAITS and self.hearing.comes(self._place)
+        return (
+            not (self.given or self.chart or self._within or self.has_struck)
+            and self.sure < WAITS
+            and self.hearing.comes(self._place)
+        )
 
     def _heard(self, notes: np.ndarray) -> tuple[list[int], list[int]]:
         """Pitches that the player begins in a step, and those that go on."""
@@ -159,6 +168,10 @@ class Ear:
 
     def _decide(self, struck: list[int], held: list[int]) -> None:
         """Say which chord it is now, and which is next."""
+        if self.given is not None:
+            self.now = self.following = self.given
+            self.sure, self.tones = 1.0, self.given.tones
+            return
         if self.chart:
             self.now, self.following = (self.chart[(self._place + ahead) % len(self.chart)] for ahead in (0, 1))
             self.sure, self.tones = 1.0, self.now.tones

@@ -76,7 +76,7 @@ class Following:
         """Hear a timestep, see Ear.listen; `alone`: nobody has played for so long that the band goes its own way."""
         self._step, self._position = step, position
         self.ear.listen(step, position, before, now)
-        alone = alone and not self.ear.chart and bool(self._conditions) and self._live.get("follow") > 0
+        alone = alone and not (self.ear.chart or self.ear.given) and bool(self._conditions) and self._live.get("follow") > 0
         if alone and not self._is_alone:
             bar = position // self._bar * self._bar // self._steps_per_beat
             self._own.begin(int(self._live.get("seed")), bar, self.metre.beats, self.ear.key)

@@ -12,12 +12,12 @@ import numpy as np
 
 from engine.core.contract import HOLD, PLAY
 from engine.core.link import Link
-from engine.core.messages import ALL_OFF, INFO, NOTE_OFF, NOTE_ON, PLAYER, WARNING
+from engine.core.messages import ALL_OFF, GIVEN_CHORD, INFO, NOTE_OFF, NOTE_ON, PLAYER, WARNING
 from engine.core.metre import Metre
 from engine.core.parameters import Live
 from engine.jam.backing import Backing
 from engine.jam.charts import Charts
-from engine.jam.chords import Chord
+from engine.jam.chords import Chord, of_code
 from engine.jam.following import Following
 from engine.jam.harmony import Harmony
 from engine.jam.inputs import Inputs, knows
@@ -97,8 +97,21 @@ class Jam:
         """Whether a note of the player should silence the network at once, in whatever it plays for him."""
         return self.parts.taken_over or (self._mode is not None and self._mode.interruptible)
 
+    @property
+    def version(self) -> int:
+        """Of the parameters, as they are now."""
+        return self._live.values.version
+
+    @property
+    def yields(self) -> int:
+        """The tracks that are to be silent from the player's next note on, a bit each."""
+        if not self.interruptible:
+            return 0
+        every = range(len(self.runner.card.tracks)) if self._free is None else self._free
+        return sum(1 << track for track in (self.parts.tracks if self.parts.taken_over else every))
+
     def hear(self, events: np.ndarray, timeline: BeatTimeline, latency_frames: int) -> bool:
-        """Take EVENT records of what sounded; return whether the player began a note.
+        """Take EVENT records of what sounded; return whether the player began a note, or gave a chord.
 
         `latency_frames` is how much later than it was rendered the player hears the band, and so how much earlier than
         its frame he meant his note.
@@ -123,6 +136,9 @@ class Jam:
                     self.roll.note_off(track, pitch, position)
             elif kind == ALL_OFF:
                 self.roll.all_off(track, position)
+            elif kind == GIVEN_CHORD:
+                self.following.ear.give(of_code(pitch, velocity))
+                began = True
         return began
 
     def choose(self, step: int, timeline: BeatTimeline) -> None:

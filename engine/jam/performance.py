@@ -225,6 +225,7 @@ class Performance:
             if watchful and self._hear():
                 if interruptible:
                     self._jam.interrupt(self._driver.now(), step)
+                    self._tell_yields(0)
                 else:
                     self._jam.correct(line, self._driver.earliest())
         return None
@@ -234,7 +235,9 @@ class Performance:
         self._hear()
         if self._jam.stands(step, line):
             return 0
+        version = self._jam.version
         self._jam.choose(step, line)
+        self._tell_yields(version)
         # A block is rendered as a whole when it begins: what is to sound in it must be there before. Counted from now, not from
         # when it was chosen.
         earliest = self._driver.earliest()
@@ -247,6 +250,11 @@ class Performance:
         if self._is_sent:
             self._jam.write()
         return done_ns
+
+    def _tell_yields(self, version: int) -> None:
+        """Tell the audio process what falls silent with the player's next note: it need not ask then. `version`: of the
+        parameters that were looked at."""
+        self._link.writer("yields").push((self._jam.yields, self._events.position, version))
 
     def _play(self, step: int, line: BeatTimeline) -> int:
         """Look for the last time and publish the step; return the number of the next."""

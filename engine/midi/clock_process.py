@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection
 
 import rtmidi
 
-from engine.core.config import MidiClock
 from engine.core.link import Link
 from engine.core.messages import WARNING
+from engine.core.midi import Midi
 from engine.core.process import Spec, stop_requested
 from engine.core.realtime import SOUND, be_urgent
 from engine.midi import ports
@@ -41,7 +41,7 @@ def main(spec: Spec, pipe: Connection) -> None:
         return
     ended = threading.Event()
     voices = [
-        Voice(link, names, offset_ms, ports.maker(backend, rtmidi.MidiOut), tell) for offset_ms, names in _by_offset(midi.clock)
+        Voice(link, names, offset_ms, ports.maker(backend, rtmidi.MidiOut), tell) for offset_ms, names in _by_offset(midi)
     ]
     gc.disable()
     for voice in voices:
@@ -84,9 +84,10 @@ class Voice:
         self.outputs.close()
 
 
-def _by_offset(clock: MidiClock) -> list[tuple[float, list[str | int]]]:
-    """Return the ports by the time that their clock is moved by."""
+def _by_offset(midi: Midi) -> list[tuple[float, list[str | int]]]:
+    """Return the ports by the time that their clock is moved by; what was measured of a port is made up for."""
     found: dict[float, list[str | int]] = {}
-    for name in clock.outputs:
-        found.setdefault(clock.offsets.get(str(name), clock.offset_ms), []).append(name)
+    for name in midi.clock.outputs:
+        offset_ms = midi.clock.offsets.get(str(name), midi.clock.offset_ms) - midi.latency_ms(name)
+        found.setdefault(offset_ms, []).append(name)
     return list(found.items())

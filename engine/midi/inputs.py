@@ -15,6 +15,7 @@ from engine.midi.message import NO_CHANNEL, Kind, MidiMessage
 from engine.midi.parser import Parser
 from engine.transport.sample_clock import SampleClock
 
+MOST_AT_ONCE = 16  # arrivals that one block takes, 12,000 a second: a device that floods does not cost the sound its block
 PAGE = "page"  # ports of the page's visitors are named so, with the number of the visitor
 Arrival = tuple[int, str, Sequence[int] | None]  # (time_ns, name of the port, bytes; None when the port is gone)
 
@@ -82,7 +83,9 @@ class PortInput:
         if not self.arrivals:
             return ()
         found: list[MidiMessage] = []
-        while self.arrivals:
+        for _ in range(MOST_AT_ONCE):
+            if not self.arrivals:
+                break
             time_ns, port, data = self.arrivals[0]
             if self.clock is not None and self.clock.frame_at(time_ns) >= end_frame:
                 break

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 
 import numpy as np
@@ -19,6 +19,7 @@ from engine.midi.message import NOTES_OFF
 from engine.midi.schedule import Event, Schedule
 from engine.transport.sample_clock import SampleClock
 
+AT_ONCE = -(1 << 40)  # `frame` of what is not to wait until it would be heard
 DRUMS = 9  # General MIDI's channel for drums, counted from 0
 
 
@@ -32,9 +33,14 @@ class MidiOutput:
         send: Callable[[Sequence[int]], None],
         latency_ms: float = 0.0,
         now: Callable[[], int] = time.perf_counter_ns,
+        channels: Mapping[str, int] | None = None,
+        thru: int = 0,
     ) -> None:
-        """`clock` returns the latest CLOCK record. `latency_ms`: so much earlier the notes leave."""
-        self._channels = _channels(card)
+        """`clock` returns the latest CLOCK record. `latency_ms`: so much earlier the notes leave. `channels`, 1..16: of tracks
+        that are not on the one that General MIDI gives them; `thru`: on which the player's own notes go out, 0: they do not."""
+        self._channels = channels_of(card, channels or {})
+        if thru:
+            self._channels[PLAYER] = thru - 1
         self._clock = clock
         self._send = send
         self._latency_ns = latency_ms * 1e6
@@ -101,7 +107,7 @@ class MidiOutput:
     def _leave(self, event: Event) -> None:
         if event.kind == ALL_OFF:
             self._end(event.track)
-        elif event.kind in (NOTE_ON, NOTE_OFF) and event.track < len(self._channels):
+        elif event.kind in (NOTE_ON, NOTE_OFF) and event.track in self._channels:
             self._stop(event.track, event.pitch)
             if event.kind == NOTE_ON:
                 self._sounding[event.track, event.pitch] = event.step
@@ -117,14 +123,18 @@ class MidiOutput:
             if of in (track, PLAYER):
                 self._stop(track, pitch)
         if of == PLAYER:
-            for channel in sorted(set(self._channels)):
+            for channel in sorted(set(self._channels.values())):
                 self._send((0xB0 | channel, NOTES_OFF, 0))
 
 
-def _channels(card: Card) -> list[int]:
-    """Return the MIDI channel of each track, from 0: drums on General MIDI's, the others in order on the rest."""
+def channels_of(card: Card, given: Mapping[str, int]) -> dict[int, int]:
+    """Return the MIDI channel of each track, from 0: the given one (1..16), or drums on General MIDI's and the others in order
+    on the rest."""
     others = [channel for channel in range(16) if channel != DRUMS]
-    found: list[int] = []
-    for track in card.tracks:
-        found.append(DRUMS if track.kind == "drums" else others[len([c for c in found if c != DRUMS]) % len(others)])
+    found: dict[int, int] = {}
+    melodic = 0
+    for number, track in enumerate(card.tracks):
+        found[number] = DRUMS if track.kind == "drums" else others[melodic % len(others)]
+        melodic += track.kind != "drums"
+        found[number] = given.get(track.name, found[number] + 1) - 1
     return found

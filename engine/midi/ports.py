@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import rtmidi
@@ -22,6 +22,7 @@ from engine.core.realtime import SOUND, be_urgent
 from engine.midi.inputs import Arrival
 from engine.midi.message import CONTROL_CHANGE, NOTES_OFF
 
+LONGEST = 256  # bytes of a message that is looked at
 CLIENT = "Algoritmo"  # our name in the lists of other programs
 VIRTUAL = "virtual"  # the configuration's word for a port of our own
 APIS = {
@@ -82,7 +83,7 @@ def find(wanted: str | int, ports: Sequence[str]) -> int | None:
     if isinstance(wanted, int) and 0 <= wanted < len(ports):
         return wanted
     word = str(wanted).casefold()
-    others = {i: _bare(name).casefold() for i, name in enumerate(ports) if not _OWN.fullmatch(_bare(name))}
+    others = {i: bare(name).casefold() for i, name in enumerate(ports) if not _OWN.fullmatch(bare(name))}
     part = rf"(?<!\d){word}(?!\d)" if word.isdigit() else re.escape(word)
     for matches in (
         [i for i, name in others.items() if word in (name, ports[i].casefold())],
@@ -96,7 +97,7 @@ def find(wanted: str | int, ports: Sequence[str]) -> int | None:
     return int(word) if word.isdigit() and int(word) < len(ports) else None
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """Return a port's name without the numbers that ALSA appends: they change whenever the device is plugged in."""
     return re.sub(r" \d+:\d+$", "", name)
 
@@ -263,6 +264,8 @@ def inputs(
 
         def arrived(event: tuple[list[int], float], _data: object = None) -> None:
             nonlocal known
+            if len(event[0]) > LONGEST:
+                return  # nothing that is played is so long
             arrivals.append((time.perf_counter_ns(), name, event[0]))
             if not known:
                 known = True
@@ -278,9 +281,13 @@ def inputs(
 
 
 class Outputs(Ports):
-    """The output ports; every message goes to all of them."""
+    """The output ports; every message goes to all of them, but for those that get some channels only."""
 
-    def __init__(self, names: Sequence[str | int], make: Make, tell: Tell) -> None:
+    def __init__(
+        self, names: Sequence[str | int], make: Make, tell: Tell, only: Mapping[str, Collection[int]] | None = None
+    ) -> None:
+        """`only`: channels, from 0, that ports get alone, by their names as in `names`."""
+        self._only = {names.index(name): only[str(name)] for name in names if only and str(name) in only}
         super().__init__(names, "output", make, tell, lambda _name, _port: None, lambda _name: None)
 
     def _connect(self, place: int, index: int, full_name: str) -> None:
@@ -292,7 +299,9 @@ class Outputs(Ports):
 
     def send(self, message: Sequence[int]) -> None:
         """Send one message now. The MIDI output's thread."""
-        for port, _ in list(self._open.values()):
+        for place, (port, _) in list(self._open.items()):
+            if place in self._only and message[0] & 0xF not in self._only[place]:
+                continue
             with contextlib.suppress(rtmidi.RtMidiError):  # unplugged a moment ago; `poll` will tell
                 port.send_message(message)
 

@@ -105,6 +105,7 @@ class OutsideSource:
         self._ring, self._clock = said, clock
         self._number = source_names().index(name)
         self._return = Return()
+        self._was_chosen, self._since = self._is_chosen, 0  # number of the first record that counts
         self._share = 1.0
         self._plays: bool | None = None
         self._begins: float | None = None
@@ -121,8 +122,9 @@ class OutsideSource:
 
     def take_parameters(self, _frame: int) -> None:
         """Begin anew with a bar line of theirs, where that is asked for; a tempo that is set holds while nobody leads."""
-        if not self._is_chosen:
-            self._changes = None
+        chosen = self._is_chosen
+        if chosen != self._was_chosen:  # what was said before is of another time
+            self._was_chosen, self._since, self._changes = chosen, self._ring.count, None
             self._return.lose()
         tempo_bpm = self._live.get("tempo")
         if tempo_bpm != self._own_bpm:
@@ -178,7 +180,7 @@ class OutsideSource:
     def _others_at(self, frame: float) -> Others | None:
         """Return where they are as a frame is heard; None where nobody is there."""
         said, clock = self._ring.numbers(), self._clock.numbers()
-        if said is None or clock is None:
+        if said is None or clock is None or self._ring.count <= self._since:
             return None
         (time_ns, its, tempo_bpm, _, changes, _, bars), (first, began_ns, ns_per_frame, _, _, latency, *_) = said, clock
         if began_ns - time_ns > self.silent_s * 1e9 or not tempo_bpm > 0:

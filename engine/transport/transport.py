@@ -57,6 +57,7 @@ class Transport:
         self._steps_per_beat = steps_per_beat
         self._count_in_bars = count_in_bars
         self._commands = {
+            "transport.pause": self.pause,  # before those that it pulls
             "transport.start": self.start,
             "transport.stop": self.stop,
             "transport.continue": self.resume,
@@ -114,6 +115,10 @@ class Transport:
             self._publish(replace(self.line, frame=float(frame), beat=self._beat_at(frame), playing=False))
             self._has_stopped = True
             self.on_stop(frame)
+
+    def pause(self, _frame: int) -> None:
+        """Stop where it plays, go on where it stands: everybody who looks sees the command that this is."""
+        self._live.fire("transport.stop" if self.line.playing else "transport.continue")
 
     def resume(self, frame: int) -> None:
         """Continue where it stopped; a count-in is begun anew."""

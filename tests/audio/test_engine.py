@@ -53,7 +53,7 @@ def test_a_note_that_comes_too_late_is_dropped_and_counted_but_an_end_is_not(ben
     stage.network(100, NOTE_OFF, 1, pitch=48)
     stage.blocks(1)
     assert stage.heard() == [(64, NOTE_ON, 1, 48), (640, NOTE_OFF, 1, 48)]
-    assert stage.engine.notes_late == 1
+    assert stage.engine.band.late == 1
 
 
 def test_the_beat_goes_on_when_the_network_is_silenced(bench: Build) -> None:
@@ -66,7 +66,7 @@ def test_the_beat_goes_on_when_the_network_is_silenced(bench: Build) -> None:
 def test_the_beat_stops_and_with_it_the_network_but_not_the_player(bench: Build) -> None:
     stage = bench("clock.count_in=0")
     left: list[Event] = []
-    stage.engine.outlet = left.append
+    stage.engine.band.outlet = left.append
     stage.live.fire("transport.start")
     stage.network(640, NOTE_ON, 1, pitch=48)
     stage.network(6400, NOTE_ON, 1, pitch=50, step=4)
@@ -297,7 +297,7 @@ def test_the_same_performance_gives_the_same_bytes(bench: Build) -> None:
 def test_the_midi_output_hears_of_every_note_that_was_in_time(bench: Build) -> None:
     stage = bench()
     left: list[Event] = []
-    stage.engine.outlet = left.append
+    stage.engine.band.outlet = left.append
     stage.blocks(10)
     stage.network(700, NOTE_ON, 1)
     stage.network(3, NOTE_ON, 1, pitch=61)  # too late
@@ -309,7 +309,7 @@ def test_the_midi_output_hears_of_every_note_that_was_in_time(bench: Build) -> N
 def test_a_muted_track_is_silent_on_the_midi_output_too(bench: Build) -> None:
     stage = bench()
     left: list[Event] = []
-    stage.engine.outlet = left.append
+    stage.engine.band.outlet = left.append
     stage.live.set("bass.mute", 1)
     stage.network(700, NOTE_ON, 1)
     stage.network(900, NOTE_OFF, 1)

@@ -228,7 +228,7 @@ def test_faders_arrive_exactly_where_they_were_sent_whenever_that_changes() -> N
 def test_solo_silences_the_other_tracks_of_the_network_and_not_the_player(bench: Build, tmp_path: Path) -> None:
     stage = steady(bench, tmp_path, "drums", "lead", "player")
     left: list[Event] = []
-    stage.engine.outlet = left.append
+    stage.engine.band.outlet = left.append
     stage.live.set("player.mute", 1)
     both = level(stage.seconds(0.2)[-RATE // 10 :])
     stage.live.set("lead.solo", 1)
@@ -251,7 +251,7 @@ def test_solo_silences_the_other_tracks_of_the_network_and_not_the_player(bench:
 def test_a_muted_player_does_not_silence_the_midi_output(bench: Build) -> None:
     stage = bench()
     left: list[Event] = []
-    stage.engine.outlet = left.append
+    stage.engine.band.outlet = left.append
     stage.live.set("player.mute", 1)
     stage.blocks(2)
     assert left == []

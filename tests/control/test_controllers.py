@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.control.controllers import HOLD_S, NEAR, Takeover, clicks
+from engine.control.takeover import HOLD_S, NEAR, Takeover, clicks
 from engine.core.config import load
 from engine.core.controllers import Place, keep, parse, read, with_learned
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.core import config
+from engine.core.controllers import Controller
 from engine.core.errors import ConfigError
 from engine.jam import settings
 
@@ -103,11 +104,11 @@ def test_a_port_may_stand_by_itself(setting: str, inputs: tuple[str | int, ...])
         ("midi.cc.drums.level=20", "drums.level", 20),
         ('midi.cc={"drums.level"=20}', "drums.level", 20),
         ("midi.cc={drums={level=20}}", "drums.level", 20),
-        ("midi.cc.drums.level={cc=20, channel=3}", "drums.level", config.Controller(cc=20, channel=3)),
-        ('midi.cc.reset={cc=20, port="Keys"}', "reset", config.Controller(cc=20, port="Keys")),
+        ("midi.cc.drums.level={cc=20, channel=3}", "drums.level", Controller(cc=20, channel=3)),
+        ('midi.cc.reset={cc=20, port="Keys"}', "reset", Controller(cc=20, port="Keys")),
     ],
 )
-def test_a_controller_is_bound_to_a_parameter_by_its_whole_name(setting: str, key: str, bound: int | config.Controller) -> None:
+def test_a_controller_is_bound_to_a_parameter_by_its_whole_name(setting: str, key: str, bound: int | Controller) -> None:
     assert config.load(None, [setting]).midi.cc == {key: bound}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.core.contract import HOLD, PLAY, Card
-from engine.core.messages import CHORD, NOTE_OFF, NOTE_ON
+from engine.core.messages import CHORD, GIVEN_CHORD, NOTE_OFF, NOTE_ON, PLAYER
 from engine.jam.chords import chord, key_of, of_code, parse
 from engine.jam.ear import FORGET_BARS, Ear
 from engine.jam.fit import ROOTED, Fit
@@ -326,3 +326,35 @@ def test_after_a_reset_no_chord_is_known(tiny_onnx):
     stage.live.set("reset", stage.live.get("reset") + 1)
     stage.run(1)
     assert stage.jam.following.ear.key is None
+
+
+def test_the_chord_that_a_hand_gives_is_believed_over_what_is_played_and_over_a_chart():
+    listener = Listener()
+    given = parse("Ebm7")
+    for _ in range(2):
+        listener.play(block(parse("C")))
+    listener.ear.give(given)
+    _, told = listener.play(block(parse("C")))
+    assert set(told) == {given}
+    assert listener.ear.following == given
+    assert not listener.ear.waits
+    listener.ear.play_by([parse("F")] * 4)
+    _, told = listener.play(block(parse("C")))
+    assert set(told) == {given}
+    listener.ear.give(None)
+    _, told = listener.play(block(parse("C")))
+    assert set(told) == {parse("F")}
+
+
+def test_a_hand_of_chords_is_an_event_like_any_other_and_lasts_until_reset(tiny_onnx):
+    stage = Stage(tiny_onnx)
+    stage.run(4)
+    root, quality = parse("Abmaj7").code
+    stage.link.writer("events").push((round(4 * 1.0), -1, GIVEN_CHORD, PLAYER, root, quality, 0.0))
+    stage.run(2)
+    assert stage.jam.following.ear.now == parse("Abmaj7")
+    stage.run(40)
+    assert stage.jam.following.ear.now == parse("Abmaj7")
+    stage.live.fire("reset")
+    stage.run(2)
+    assert stage.jam.following.ear.given is None

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.config import MidiClock
 from engine.core.link import Layout, Link
 from engine.core.messages import CLOCK
+from engine.core.midi import Midi, MidiClock
 from engine.midi.clock_out import ClockOut, run
 from engine.midi.clock_process import _by_offset
 from engine.transport.midi_clock import CONTINUE, PER_BEAT, POSITION, START, STOP, TICK
@@ -155,4 +155,6 @@ def test_ticks_leave_when_they_are_heard():
 
 def test_ports_are_put_together_by_their_offsets():
     clock = MidiClock(outputs=("virtual", "TR-8", 2), offset_ms=1.0, offsets={"TR-8": -3.0})
-    assert _by_offset(clock) == [(1.0, ["virtual", 2]), (-3.0, ["TR-8"])]
+    assert _by_offset(Midi(clock=clock)) == [(1.0, ["virtual", 2]), (-3.0, ["TR-8"])]
+    measured = {"TR-8:MIDI 1": 1.5}
+    assert _by_offset(Midi(clock=clock, latencies=measured)) == [(1.0, ["virtual", 2]), (-4.5, ["TR-8"])]

@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.messages import ALL_OFF, CLOCK, NOTE_OFF, NOTE_ON, PLAYER, WITHDRAWN
 from engine.midi.message import NOTES_OFF
-from engine.midi.output import MidiOutput
+from engine.midi.output import AT_ONCE, MidiOutput, channels_of
 from engine.midi.ports import Outputs
 from engine.midi.schedule import Event
 from tests.audio.conftest import RATE, card
@@ -192,3 +192,38 @@ def test_before_the_device_has_begun_it_waits() -> None:
     stand.put(10, NOTE_ON)
     assert stand.outlet.send_due() == 0.01
     assert not stand.sent
+
+
+def test_what_is_played_goes_through_at_once_on_its_channel_and_ends_with_panic():
+    stand = Stand(device_frames=4800)
+    stand.outlet = MidiOutput(card(), lambda: stand.clock, stand._send, 0.0, lambda: stand.now_ns, {}, thru=5)
+    stand.outlet.take(Event(AT_ONCE, -1, NOTE_ON, PLAYER, 64, 90, 0.0))
+    stand.outlet.send_due()
+    assert [message for _, message in stand.sent] == [(0x94, 64, 90)]
+    stand.sent.clear()
+    stand.outlet.take(Event(AT_ONCE, -1, ALL_OFF, PLAYER, 0, 0, 0.0))
+    stand.outlet.send_due()
+    assert (0x84, 64, 0) in [message for _, message in stand.sent]
+    without = Stand()
+    without.outlet.take(Event(AT_ONCE, -1, NOTE_ON, PLAYER, 64, 90, 0.0))
+    without.outlet.send_due()
+    assert without.sent == []
+
+
+def test_tracks_go_out_on_the_channels_they_are_given():
+    names = [track.name for track in card().tracks]
+    plain = channels_of(card(), {})
+    given = channels_of(card(), {names[0]: 7})
+    assert given == plain | {0: 6}
+
+
+def test_an_output_gets_the_channels_that_are_its_own_alone():
+    midi = FakeMidi("TR-8", "Piano")
+    outputs = Outputs(["TR-8", "Piano"], midi.make, lambda *_: None, {"TR-8": {9}})
+    outputs.open()
+    for name in midi.present:
+        midi.port(name).sent.clear()
+    outputs.send((0x99, 36, 100))
+    outputs.send((0x91, 60, 100))
+    assert [tuple(m) for m in midi.port("TR-8").sent] == [(0x99, 36, 100)]
+    assert [tuple(m) for m in midi.port("Piano").sent] == [(0x99, 36, 100), (0x91, 60, 100)]

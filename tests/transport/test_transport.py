@@ -468,3 +468,19 @@ def test_a_rewind_before_the_first_start_or_in_the_count_in_changes_nothing():
         assert loop.line.began >= 0
         assert loop.line.bar == 1
         assert all(line.beat >= -4 for line in loop.lines)
+
+
+def test_pause_stops_what_plays_and_goes_on_with_what_stands():
+    loop = Loop(count_in=0)
+    loop.fire("start")
+    loop.seconds(1)
+    assert loop.line.playing
+    loop.fire("pause")
+    assert not loop.line.playing
+    here = loop.beat
+    assert loop.live.get("transport.stop") == 1, "as everybody sees it"
+    loop.seconds(1)
+    loop.fire("pause")
+    loop.seconds(0.5)
+    assert loop.line.playing
+    assert loop.line.began == here

@@ -15,6 +15,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `chart` | what is played by: `text`, `bars`, `origin`, quarters of a `bar`, `loop_bars` of another loop that he plays |
 | JSON `refused` | a chart that cannot be read: `text` says what is wrong |
 | JSON `scenes` | the set: `names`, `now` and `next` (numbers from 1, 0: none), the bar where that `begins`, `other`, `undo` |
+| JSON `takeover` | where a MIDI control stands: `id` of its parameter, shares `at` and `to` of both, and whether it `waits` |
 | JSON `learned` | a MIDI control was learned: `id`, `port`, `channel`, `control`, and what it moved `before` |
 | JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
 | binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
@@ -23,7 +24,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 |---|---|
 | `{"set": {"tempo": 120}}` | parameters |
 | `{"fire": "panic"}` | a trigger |
-| `{"transport": "start"}` | start, stop, continue, rewind, tap |
+| `{"transport": "start"}` | start, stop, continue, pause, rewind, tap |
 | `{"chart": "| C | G7 | Am F |"}` | play by these chords; an empty text: by ear again |
 | `{"scene": "next"}` | next, previous, undo, ab; `{"scene": 3}`: go to that one; `{"keep": 3}`: keep what is now there |
 | `{"learn": "lead.level"}` | the MIDI control that is moved next moves this parameter; empty: none |
@@ -47,7 +48,7 @@ import numpy as np
 from engine import __version__
 from engine.control.commands import Commands
 from engine.control.scene_view import scene_view
-from engine.control.status import snapshot
+from engine.control.status import MOST_STANDING, snapshot
 from engine.core.care import EVERY
 from engine.core.contract import Card
 from engine.core.link import Link, Reader
@@ -97,6 +98,7 @@ class Stage:
         self._charts_told = around.link["chart"].count
         self._learned = around.link["learned"].reader()
         self._scenes_told = 0
+        self._standing = around.link["takeover"].reader()
         self._last: int | None = None  # number of the step that sounded last
 
     def adopt(self, link: Link, card: Card) -> None:
@@ -176,6 +178,7 @@ class Stage:
         if self._watch is None:
             self._told, self._generation = self._live.snapshot(), self._live.generation
             self._learned = self._link["learned"].reader()
+            self._standing = self._link["takeover"].reader()
             self._watch = asyncio.get_running_loop().create_task(self._watch_values())
         return client
 
@@ -249,6 +252,10 @@ class Stage:
             words = {name: record[name].decode(errors="replace") for name in ("id", "port", "control", "before")}
             for client in self.clients.values():
                 client.tell("learned", channel=int(record["channel"]), **words)
+        for record in self._standing.read()[-MOST_STANDING:] if self._standing.is_behind() else ():
+            at, to = round(float(record["at"]), 4), round(float(record["to"]), 4)
+            for client in self.clients.values():
+                client.tell("takeover", id=record["id"].decode(errors="replace"), at=at, to=to, waits=bool(record["waits"]))
         values = self._live.snapshot()
         if self._live.generation != self._generation:
             self._generation = self._live.generation

@@ -7,7 +7,7 @@ import { trackName } from "../lib/net.js";
 import { choiceOf, controlOf, docOf, fromShare, nameOf, places, rounded, sorted, textOf, toShare } from "../lib/parameter.js";
 import { explorer, languages } from "./header.js";
 
-const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`);
+const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`); // pause is for a pedal
 const CLOCK = ["source", "range", "strength", "patience", "alone"].map((word) => `clock.${word}`);
 const GROUPS = [
   ["together", ["mode", "rest", "bars", "takeover", "follow", "dynamics", "energy"]],
@@ -20,7 +20,7 @@ const GROUPS = [
 ];
 const FOLDED = ["key", "groove"]; // shown at once where something in them is turned
 const ROWS = [["transport", TRANSPORT], ["phrases", ["more", "forget"]]]; // buttons that stand side by side
-const ELSEWHERE = ["panic"]; // stands beside the piano
+const ELSEWHERE = ["panic", "learn.place", "transport.pause"]; // stands beside the piano; for terminals; for pedals
 
 export class Controls {
   constructor(app, root) {
@@ -48,6 +48,19 @@ export class Controls {
     this.learnMode(false);
     app.send({ learn: p.id });
     app.note(t("learn.wait", { name: this.nameOf(p.id) }));
+  }
+
+  // Where a MIDI control stands that is not followed, for it has not come to where its parameter is.
+  standing({ id, at, waits }) {
+    const input = document.getElementById(`p-${id}`);
+    if (input?.type !== "range") return;
+    const p = this.app.parameters.find((p) => p.id === id);
+    input.classList.toggle("waits", waits);
+    input.style.setProperty("--control", `${100 * at}%`);
+    if (waits) input.dataset.waits = t("control.waits", { at: textOf(p, fromShare(p, at)) });
+    else delete input.dataset.waits;
+    const row = input.closest(".control");
+    if (row) row.dataset.why = waits ? input.dataset.waits : docOf(p, this.track);
   }
 
   learnMode(on) {

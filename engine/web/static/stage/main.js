@@ -122,6 +122,7 @@ class App {
       this.parameters = parameters;
       this.controls.build(parameters, this.values);
     });
+    feed.on("takeover", (told) => this.controls.standing(told));
     feed.on("status", (status) => this.header.take(status));
     feed.on("chords", (names) => this.chords.take(names));
     feed.on("chart", (chart) => this.chords.takeChart(chart));
