@@ -65,15 +65,28 @@ def add(commands: Commands) -> None:
     )
     replay.set_defaults(run=_replay)
 
-    picture = commands.add_parser("picture", help="draw a recorded session as PNG at print size")
+    picture = commands.add_parser("picture", help="draw a recorded session at print size, as PNG or SVG")
     picture.add_argument("session", type=Path, metavar="SESSION", help="folder of a session")
     picture.add_argument("--step", type=int, metavar="N", help="the network at this step (default: where it played most notes)")
     picture.add_argument("--neuron", metavar="LAYER:NEURON", help="one neuron over time; both counted from 1, as on the page")
     picture.add_argument("--from", dest="first", type=int, metavar="A", help="first step of what is drawn over time")
     picture.add_argument("--to", dest="last", type=int, metavar="B", help="last step of it")
     picture.add_argument("--raw", action="store_true", help="neurons as the network stores them, not those alike side by side")
-    picture.add_argument("--out", type=Path, metavar="FILE", help="default: a file in the session's folder")
+    picture.add_argument("--out", type=Path, metavar="FILE", help="FILE.png or FILE.svg; default: in the session's folder")
     picture.set_defaults(run=_picture)
+
+    film = commands.add_parser("film", help="a recorded session as a video: a look of the page /art/, with its sound")
+    film.add_argument("session", type=Path, metavar="SESSION", help="folder of a session")
+    film.add_argument("--look", default="snapshot", metavar="NAME", help="as in the page's address (default snapshot)")
+    film.add_argument("--size", default="1920x1080", metavar="WxH", help="in pixels (default 1920x1080)")
+    film.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
+    film.add_argument("--from", dest="first", type=float, default=0.0, metavar="S", help="begin so many seconds into it")
+    film.add_argument("--to", dest="last", type=float, metavar="S", help="end there")
+    film.add_argument(
+        "--with", dest="address", action="append", default=[], metavar="KEY=VALUE", help="as --with palette=ember"
+    )
+    film.add_argument("--out", type=Path, metavar="FILE.mp4", help="default: LOOK.mp4 in the session's folder")
+    film.set_defaults(run=_film)
 
     export = commands.add_parser("export", help="a recorded session for a studio: DAWproject, stems, MP3, FLAC")
     export.add_argument("session", type=Path, metavar="SESSION", help="folder of a session")
@@ -142,6 +155,19 @@ def _picture(arguments: argparse.Namespace) -> int:
     neuron = parse_neuron(arguments.neuron) if arguments.neuron else None
     asked = (arguments.step, neuron, arguments.first, arguments.last)
     print(picture(arguments.session, arguments.out or default_name(arguments.session, *asked), *asked, raw=arguments.raw))
+    return 0
+
+
+def _film(arguments: argparse.Namespace) -> int:
+    from engine.app.film import Wish, film, size_of
+
+    width, height = size_of(arguments.size)
+    address = tuple((key, value) for key, _, value in (word.partition("=") for word in arguments.address))
+    wish = Wish(arguments.look, width, height, arguments.fps, arguments.first, arguments.last, address)
+    folder = arguments.session.parent if arguments.session.is_file() else arguments.session
+    out = arguments.out or folder / f"{arguments.look}.mp4"
+    frames = film(arguments.session, out, wish, lambda text: print(text, flush=True))
+    print(f"{out}: {frames} frames, {frames / wish.fps:.1f} s")
     return 0
 
 

@@ -1,14 +1,18 @@
 """A canvas for pictures at print size: the program's colours, rectangles of numbers, and words.
 
-Runs on: main process (`algoritmo picture`). Pillow draws; the colours are those of the pages.
+Runs on: main process (`algoritmo picture`). Pillow draws; the colours are those of the pages. What is drawn is kept as SVG,
+too: words stay words there and lines stay lines, a rectangle of numbers is a small picture whose pixels keep their edges.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -58,32 +62,55 @@ def shaded(values: np.ndarray, name: Map, low: float, high: float) -> np.ndarray
     return table(name)[np.clip(np.round(255 * scaled), 0, 255).astype(np.uint8)]
 
 
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
 class Canvas:
     """A picture that is drawn on; places and sizes in pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         self.image = Image.new("RGB", (width, height), rgb("ground"))
         self._draw = ImageDraw.Draw(self.image)
+        self._vectors: list[str] = []
+        self._vector("rect", {"width": width, "height": height, "fill": _hex(rgb("ground"))})
 
     def cells(self, x: int, y: int, colours: np.ndarray, cell: tuple[int, int]) -> None:
         """Draw one rectangle for each colour; `colours` uint8 (rows, columns, 3), `cell` width and height of one."""
         rows, columns = colours.shape[:2]
         picture = Image.fromarray(np.ascontiguousarray(colours))
-        self.image.paste(picture.resize((columns * cell[0], rows * cell[1]), Image.Resampling.NEAREST), (x, y))
+        width, height = columns * cell[0], rows * cell[1]
+        self.image.paste(picture.resize((width, height), Image.Resampling.NEAREST), (x, y))
+        packed = io.BytesIO()
+        picture.save(packed, "PNG")
+        data = f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
+        kept = {"preserveAspectRatio": "none", "style": "image-rendering:pixelated", "href": data}
+        self._vector("image", {"x": x, "y": y, "width": width, "height": height, **kept})
 
     def box(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
         """Draw a filled rectangle."""
         self._draw.rectangle((x, y, x + width - 1, y + height - 1), fill=colour)
+        self._vector("rect", {"x": x, "y": y, "width": width, "height": height, "fill": _hex(colour)})
 
     def line(self, points: list[tuple[float, float]], colour: Colour, width: int = 3) -> None:
         """Draw a line through points."""
         self._draw.line(points, fill=colour, width=width, joint="curve")
+        places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        style = {"fill": "none", "stroke": _hex(colour), "stroke-width": width, "stroke-linejoin": "round"}
+        self._vector("polyline", {"points": places, **style})
 
     def text(self, x: int, y: int, words: str, size: int = TEXT, colour: str = "soft", anchor: str = "la") -> int:
         """Write words; `anchor` as Pillow has it (la: x, y is the top left). Return their width."""
         font = ImageFont.load_default(size)
         self._draw.text((x, y), words, fill=rgb(colour), font=font, anchor=anchor)
-        return round(self._draw.textlength(words, font=font))
+        width = round(self._draw.textlength(words, font=font))
+        assert isinstance(font, ImageFont.FreeTypeFont)  # the one that Pillow brings, at any size
+        ascent, descent = font.getmetrics()
+        down = {"a": ascent, "m": (ascent - descent) / 2, "s": 0}[anchor[1]]
+        side = {"l": "start", "m": "middle", "r": "end"}[anchor[0]]
+        style = {"font-size": size, "fill": _hex(rgb(colour)), "text-anchor": side, "textLength": width}
+        self._vector("text", {"x": x, "y": f"{y + down:.1f}", "lengthAdjust": "spacingAndGlyphs", **style}, words)
+        return width
 
     def gradient(self, x: int, y: int, name: Map, low: str, high: str, words: str) -> int:
         """Draw the legend of a map; return the width it takes."""
@@ -100,5 +127,19 @@ class Canvas:
         return 38 + self.text(x + 38, y, words, SMALL)
 
     def save(self, path: Path) -> None:
-        """Write the picture as PNG. Raises OSError."""
-        self.image.save(path, "PNG", dpi=(DPI, DPI), optimize=True)
+        """Write the picture: as SVG where the name ends so, else as PNG. Raises OSError."""
+        if path.suffix.lower() == ".svg":
+            path.write_text(self.svg(), encoding="utf-8")
+        else:
+            self.image.save(path, "PNG", dpi=(DPI, DPI), optimize=True)
+
+    def svg(self) -> str:
+        """Return the picture as SVG; a pixel is a unit, and of the same size on paper."""
+        width, height = self.image.size
+        inches = f'width="{width / DPI:.3f}in" height="{height / DPI:.3f}in"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" {inches} viewBox="0 0 {width} {height}" font-family="sans-serif">'
+        return "\n".join((head, *self._vectors, "</svg>\n"))
+
+    def _vector(self, name: str, attributes: dict[str, object], words: str = "") -> None:
+        told = " ".join(f"{key}={quoteattr(str(value))}" for key, value in attributes.items())
+        self._vectors.append(f"<{name} {told}>{escape(words)}</{name}>" if words else f"<{name} {told}/>")

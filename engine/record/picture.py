@@ -35,7 +35,7 @@ def picture(
     last: int | None = None,
     raw: bool = False,
 ) -> Path:
-    """Draw a session's folder as PNG at `out`; return where it is.
+    """Draw a session's folder at `out`, as SVG where that ends so, else as PNG; return where it is.
 
     `neuron` (layer, neuron), both counted from 1 as on the page: that neuron over time; else with `first` or `last`: every
     neuron over time; else the network at `step` (None: where it chose most notes). `raw`: neurons as the network stores them,

@@ -1,5 +1,9 @@
 """Pictures of a session: what is asked for is drawn, in the program's colours, at print size."""
 
+import base64
+import io
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -184,3 +188,21 @@ def test_bars_are_those_that_were_played():
     assert (moment.bar_of(), moment.metre().name) == ((2, 4), "7/8")
     steps["numerator"][:28], steps["denominator"][:28] = 4, 4
     assert Moment(card, steps[:17]).bar_of() == (1, 0)
+
+
+def test_as_svg_it_is_the_same_picture_in_words_lines_and_pixels(session, tmp_path):
+    pixels = Image.open(picture(session, tmp_path / "p.png", step=20))
+    tree = ElementTree.parse(picture(session, tmp_path / "p.SVG", step=20)).getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    assert tree.get("viewBox") == f"0 0 {pixels.width} {pixels.height}"
+    assert float(tree.get("width").removesuffix("in")) * DPI == pytest.approx(pixels.width, abs=1)
+    words = [text.text for text in tree.iter(f"{space}text")]
+    assert {"layer 1", "P(play)", "holds"} <= set(words)
+    images = list(tree.iter(f"{space}image"))
+    assert images
+    for image in images:
+        data = base64.b64decode(image.get("href").removeprefix("data:image/png;base64,"))
+        small = Image.open(io.BytesIO(data)).convert("RGB")
+        x, y, width, height = (int(image.get(key)) for key in ("x", "y", "width", "height"))
+        shown = pixels.convert("RGB").crop((x, y, x + width, y + height))
+        assert (np.asarray(small.resize((width, height), Image.Resampling.NEAREST)) == np.asarray(shown)).all()
