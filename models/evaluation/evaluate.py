@@ -2,7 +2,7 @@
 
     algoritmo evaluate NETWORK.onnx PATH... [--split test] [--json FILE] [--baselines] [--solo N] [--accompany N] [--follow N]
     algoritmo evaluate NETWORK.onnx --progression C,G,Am,F
-    algoritmo evaluate NETWORK.onnx PATH... --metres N
+    algoritmo evaluate NETWORK.onnx PATH... --metres N | --trade N | --leave N
 
 With everything dictated a step graph says how likely each step of a recording is (nats; lower is better), whoever
 trained it. With nothing dictated it plays: `--solo N` compares N such pieces with the data. With one track dictated it
@@ -33,10 +33,13 @@ from models.evaluation.follow import HARMONY
 from models.evaluation.following import draw as draw_following
 from models.evaluation.following import follow
 from models.evaluation.following import table as following_table
+from models.evaluation.leaving import leaving
+from models.evaluation.leaving import table as leaving_table
 from models.evaluation.metres import keep_metres
 from models.evaluation.metres import table as metres_table
 from models.evaluation.solo import compare, draw, table, windows
 from models.evaluation.takes import CONTROL, KINDS, progression, song
+from models.evaluation.trade import draw as draw_trade
 from models.evaluation.trade import table as trade_table
 from models.evaluation.trade import trade
 from models.graph.playing import StepGraph, nats, open_network, play_alone
@@ -48,7 +51,8 @@ from models.music.songbook import read_rolls
 
 __all__ = ["StepGraph", "evaluate", "main", "nats", "open_network", "play_alone", "read_for", "summary"]
 Array = np.ndarray
-SOLO_BARS, FOLLOW_BARS = 64, 32
+SOLO_BARS, FOLLOW_BARS, LEAVE_BARS = 64, 32, 400
+WINDOW_BARS = 32
 
 
 def summary(found: Sequence[Array], pieces: Sequence[Piece], tracks: Sequence[Track]) -> dict[str, Any]:
@@ -126,7 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trade", type=int, default=0, metavar="N", help="let the engine answer the phrases of N songs of the player's track"
     )
-    parser.add_argument("--png", type=Path, metavar="FILE", help="draw the comparison of --solo or --follow")
+    parser.add_argument(
+        "--leave", type=int, default=0, metavar="N",
+        help=f"let the engine play to N songs of the player's track, who stops after a quarter of --bars ({LEAVE_BARS})",
+    )  # fmt: skip
+    parser.add_argument("--png", type=Path, metavar="FILE", help="draw the comparison of --solo, --follow or --trade")
     parser.add_argument("--midi", type=Path, metavar="DIR", help="write the solo pieces as MIDI files")
     parser.add_argument("--accompany", type=int, default=0, metavar="N", help="play N songs in as the player's track")
     parser.add_argument(
@@ -199,7 +207,12 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         found["follow"] = _follow(graph, own, args)
     if args.trade:
         found["trade"] = trade(args.network, own, args.trade, args.track, range(1, args.seeds + 1), args.set)
-    played = args.solo or args.accompany or args.metres or args.follow or args.progression or args.trade
+        if args.png:
+            draw_trade(found["trade"], card.title or card.name, args.png)
+    if args.leave:
+        bars, window = args.bars or LEAVE_BARS, args.window or WINDOW_BARS
+        found["leave"] = leaving(args.network, own, args.leave, args.track, bars, window, args.set)
+    played = args.solo or args.accompany or args.metres or args.follow or args.progression or args.trade or args.leave
     if not played or args.baselines:
         found |= summary(nats(graph, [p.roll for p in pieces], metres=[p.metre for p in pieces]), pieces, card.tracks)
     if args.baselines:
@@ -270,6 +283,8 @@ def _print(found: dict[str, Any]) -> None:
     for line in following_table(found["follow"]) if "follow" in found else []:
         print(line)
     for line in trade_table(found["trade"]) if "trade" in found else []:
+        print(line)
+    for line in leaving_table(found["leave"]) if "leave" in found else []:
         print(line)
     if played := found.get("accompany"):
         print(f"accompanying {played['songs']} songs: share of the notes in the key of the player's last 4 bars")

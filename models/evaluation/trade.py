@@ -18,6 +18,7 @@ from engine.core.errors import NetworkError
 from engine.jam import settings
 from engine.network.runner import Runner
 from models.evaluation.follow import BEATS, END, PITCH, START, VELOCITY, Band
+from models.evaluation.following import COLOURS, GROUND, INK
 from models.evaluation.rehearsal import Rehearsal
 from models.evaluation.statistics import KEYS
 from models.evaluation.takes import LOUD, SOFT, TEMPO_BPM, notes_of
@@ -210,6 +211,38 @@ def table(found: Mapping[str, Any]) -> list[str]:
         cells = ["-" if v is None else f"{v:.2f}" for v in found["figures"][name].values()]
         lines.append(f"  {words:58}" + "".join(f"{cell:>9}" for cell in cells))
     return lines
+
+
+def draw(found: Mapping[str, Any], title: str, path: Path) -> None:
+    """Write a PNG: every figure of the network's answers (cyan) beside chance (grey), each row on a scale of its own."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    rows = [(words, found["figures"][name]) for name, words in WORDS.items()]
+    figure, axes = pyplot.subplots(
+        len(rows), 1, figsize=(11, 0.62 * len(rows) + 0.6), facecolor=GROUND, layout="constrained", squeeze=False
+    )
+    for cell, (words, values) in zip(axes[:, 0], rows, strict=True):
+        known = {who: value for who, value in values.items() if value is not None}
+        for place, who in enumerate(("chance", "network")):
+            if who in known:
+                cell.barh(place, known[who], 0.7, color=COLOURS[who])
+                cell.text(known[who], place, f" {known[who]:.2f}", color=COLOURS[who], fontsize=8, va="center")
+        most = max(1.0, *map(abs, known.values())) if known else 1.0
+        cell.set_xlim(min(0.0, *known.values(), 0.0) * 1.15, 1.15 * most)
+        cell.set_ylim(-0.6, 1.6)
+        cell.set_yticks([0.5], [words])
+        cell.set_xticks([])
+        cell.set_facecolor(GROUND)
+        cell.tick_params(colors=INK, labelsize=9, length=0)
+        for spine in cell.spines.values():
+            spine.set_visible(False)
+    text = f"{title}: trading with {found['takes']} players, {found['turns']} phrases; its answers, and chance in grey"
+    figure.suptitle(text, color=INK, fontsize=11)
+    figure.savefig(path, dpi=100, facecolor=GROUND)
+    pyplot.close(figure)
 
 
 def _highest(notes: Array) -> Array:

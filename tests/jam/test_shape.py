@@ -10,6 +10,7 @@ from engine.core.parameters import Live
 from engine.jam.shape import declared
 from engine.jam.shape.grid import Grid
 from engine.jam.shape.lock import NAMES, SCALES
+from engine.jam.shape.touch import SPREAD_MOST, Accents
 from engine.transport.timeline import BeatTimeline
 from tests.jam.band import BEATS, BEGIN, CARD, LENGTH, PITCH, VELOCITY, Band, tune
 
@@ -150,6 +151,21 @@ def test_humanise_strays_and_every_run_strays_alike():
     assert 6 < stray_ms.std() < 18
     assert 6 < one.every()[:, VELOCITY].std() < 18
     assert len(one.every()) == len(flat.every())  # it hears its notes as it meant them
+
+
+def test_accents_of_even_drums_are_brought_out_and_those_of_others_are_as_they_are():
+    accents = Accents()
+    pattern = np.array([0.70, 0.62, 0.66, 0.62])
+    for _ in range(100):
+        accents.settle(pattern.tolist())
+    sounds = accents.widened(pattern)
+    assert np.ptp(sounds) == pytest.approx(SPREAD_MOST * np.ptp(pattern))
+    assert np.array_equal(np.argsort(sounds), np.argsort(pattern))
+    assert sounds.mean() == pytest.approx(pattern.mean(), abs=0.02)
+    wild = np.array([0.9, 0.3, 0.6, 0.4])
+    for _ in range(100):
+        accents.settle(wild.tolist())
+    assert accents.widened(wild) == pytest.approx(wild)
 
 
 def test_the_band_is_louder_and_softer_with_the_player():

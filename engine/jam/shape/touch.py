@@ -9,6 +9,7 @@ louder, and later and later, over its own echo.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +26,9 @@ STREAM = 4  # of the noise
 STRAY_S, STRAY_LOUDNESS = 0.012, 0.09  # standard deviations at a humanise of 1: of time, and of loudness
 NEAR, FAR_BARS = 0.4, 16  # weight of the player's newest strike, and over how long he is compared with himself
 LEAST_GAIN, MOST_GAIN = 0.45, 1.6
+SPREAD = 12.8 / 127  # standard deviation of the loudness of the drums that were learned from
+SPREAD_MOST = 2.0  # factor by which it is widened at most
+STROKES = 64  # of the drums, by which it is known how far they spread
 REMEMBERED = 8  # timesteps, of which it is known how notes were meant
 
 FEEL = "How much of the loud and soft, early and late that it learned is played; 0 none, 1 as learned"
@@ -72,19 +76,46 @@ class Dynamics:
         return min(max(self._now / max(self._long, 1e-3), LEAST_GAIN), MOST_GAIN)
 
 
+class Accents:
+    """Brings the accents of the drums out. A network that hears its own even strokes plays evener ones: what sounds spreads as
+    far as what it learned from, in the pattern that it chose."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing was struck."""
+        self._mean, self._variance = LEVEL, SPREAD**2
+
+    def widened(self, loud: np.ndarray) -> np.ndarray:
+        """The same strokes as far about their mean as those of the data are."""
+        factor = min(max(SPREAD / max(math.sqrt(self._variance), 1e-3), 1.0), SPREAD_MOST)
+        found: np.ndarray = self._mean + factor * (loud - self._mean)
+        return found
+
+    def settle(self, loud: Sequence[float]) -> None:
+        """A timestep has passed in which these were chosen."""
+        for stroke in loud:
+            away = stroke - self._mean
+            self._mean += away / STROKES
+            self._variance += (away**2 - self._variance) / STROKES
+
+
 class Touch(Shaper):
     """Fills the moment's `loudness` and `late`; remembers how the notes were meant."""
 
     def __init__(self, card: Card, live: Live, energy: Energy) -> None:
         super().__init__(card, live)
-        self._energy, self._dynamics = energy, Dynamics()
+        self._energy, self._dynamics, self._accents = energy, Dynamics(), Accents()
+        self._is_drum = np.array([card.tracks[track].kind == "drums" for track in card.slot_tracks().tolist()])
         self._pitches, self._tracks = card.slot_pitches().tolist(), card.slot_tracks().tolist()
         self._learned = len(card.channels) > VELOCITY, len(card.channels) > OFFSET
         self._meant: dict[int, dict[tuple[int, int], tuple[float, float]]] = {}  # by timestep
 
     def clear(self) -> None:
-        """Forget the player."""
+        """Forget the player, and what was struck."""
         self._dynamics.clear()
+        self._accents.clear()
 
     def hear(self, velocity: float) -> None:
         """The player began a note."""
@@ -103,6 +134,9 @@ class Touch(Shaper):
         loud = chosen[:, VELOCITY] if self._learned[0] else 0.45 + 0.4 * moment.probability[begins, PLAY]
         meant = chosen[:, OFFSET] if self._learned[1] else np.zeros(len(begins))
         late = meant
+        if self._learned[0]:
+            drums = self._is_drum[begins]
+            loud = np.where(drums, self._accents.widened(loud), loud)
         if self._learned[0] and (feel := self.live.get("feel")) != 1:
             loud, late = LEVEL + feel * (loud - LEVEL), feel * meant
         gain = 1 + self.live.get("dynamics") * (self._dynamics.gain - 1)
@@ -124,6 +158,9 @@ class Touch(Shaper):
     def settle(self, moment: Moment) -> None:
         """The timestep has passed."""
         self._dynamics.settle(moment.bar)
+        if self._learned[0]:
+            begins = moment.begins
+            self._accents.settle(moment.notes[begins[self._is_drum[begins]], VELOCITY].tolist())
         self._meant.pop(moment.step - REMEMBERED, None)
 
 

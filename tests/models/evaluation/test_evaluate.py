@@ -64,6 +64,15 @@ def test_solos_and_accompaniment_are_reported_and_drawn(tiny_onnx, songs, tmp_pa
     assert other["solo"]["per_piece"]["density_lead"] != found["solo"]["per_piece"]["density_lead"]
 
 
+def test_what_it_plays_when_its_player_has_left_is_told_by_windows(tiny_onnx, songs, tmp_path, capsys):
+    code, found = run(tmp_path, tiny_onnx, songs, "--leave", 2, "--bars", 16, "--window", 4)
+    assert code == 0
+    assert found["leave"]["stops_at_bar"] == 4
+    assert len(found["leave"]["figures"]["density_lead"]["medians"]) == 2  # four bars it waits for him
+    assert max(found["leave"]["figures"]["density_lead"]["medians"]) > 0
+    assert "2 players who stop after bar 4 of 16" in capsys.readouterr().out
+
+
 def fails(capsys, tmp_path, *words):
     code, found = run(tmp_path, *words)
     assert (code, found) == (2, None)

@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.contract import Card
 from engine.core.errors import NetworkError
-from models.evaluation.trade import BEATS, PHRASE_BARS, PHRASES, REST_BARS, Turn, figures, others, trade, trades, turns
+from models.evaluation.trade import BEATS, PHRASE_BARS, PHRASES, REST_BARS, Turn, draw, figures, others, trade, trades, turns
 from models.music.data import Piece
 from models.music.representation import HELD, ONSET
 from tests import tiny
@@ -70,10 +70,12 @@ def test_chance_is_what_another_was_answered():
     assert [t.answer["lead"][0, 2] for t in others([[a], [b]])] == [61, 60]
 
 
-def test_the_engine_answers_with_a_motif(tiny_onnx):
+def test_the_engine_answers_with_a_motif(tiny_onnx, tmp_path):
     found = trade(tiny_onnx, [piece(), piece("two", 3)], 2, "lead", [1], [])
     assert found["turns"] == 2 * PHRASES
     motif = found["figures"]["motif"]
     assert motif["network"] > 0.7
+    draw(found, "Tiny", tmp_path / "trade.png")
+    assert (tmp_path / "trade.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(NetworkError, match="fewer than two"):
         trade(tiny_onnx, [piece()], 2, "lead", [1], [])

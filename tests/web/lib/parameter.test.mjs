@@ -43,12 +43,12 @@ test("values are written as people read them", () => {
 });
 
 test("every parameter has one place, whatever comes and goes", () => {
-  const all = ["tempo", "mode", "panic", "lead.level", "lead.mute", "lead.pan", "lead.cutoff", "player.room", "odd", "leader.x"].map((id) => parameter(id));
+  const all = ["tempo", "mode", "panic", "lead.level", "lead.mute", "lead.punch", "lead.pan", "lead.cutoff", "player.room", "odd", "leader.x"].map((id) => parameter(id));
   const { groups, strips, rest } = sorted(all, ["player", "lead", "drums"], [["Together", ["mode"]], ["Time", ["tempo", "metronome"]]], ["panic"]);
   assert.deepEqual(groups.map(([title, list]) => [title, list.map((p) => p.id)]), [["Together", ["mode"]], ["Time", ["tempo"]]]);
-  assert.deepEqual(strips.map((s) => [s.name, s.level?.id, s.mute?.id, s.solo, s.fold.map((p) => p.id)]), [
-    ["player", undefined, undefined, undefined, ["player.room"]],
-    ["lead", "lead.level", "lead.mute", undefined, ["lead.pan", "lead.cutoff"]],
+  assert.deepEqual(strips.map((s) => [s.name, s.level?.id, s.mute?.id, s.solo, s.punch?.id, s.fold.map((p) => p.id)]), [
+    ["player", undefined, undefined, undefined, undefined, ["player.room"]],
+    ["lead", "lead.level", "lead.mute", undefined, "lead.punch", ["lead.pan", "lead.cutoff"]],
   ]);
   assert.deepEqual(rest.map((p) => p.id), ["odd", "leader.x"]);
 });

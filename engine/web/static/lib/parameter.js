@@ -82,9 +82,10 @@ function number(p, value) {
   return value.toFixed(2).replace("-", "−");
 }
 
-// Parameters as the panel shows them: {groups: [[title, parameters]], strips: [{name, track, level, mute, solo, fold}]}, from
-// all that the engine has now. What belongs to a track or the player by its name stands in that strip: level, mute and solo at
-// once, everything else (pan, patch, knobs ...) in its fold. `known` are [title, ids]; what no group knows is in the last one.
+// Parameters as the panel shows them: {groups: [[title, parameters]], strips: [{name, track, level, mute, solo, punch, fold}]},
+// from
+// all that the engine has now. What belongs to a track or the player by its name stands in that strip: level, mute, solo and
+// punch at once, everything else (pan, patch, knobs ...) in its fold. `known` are [title, ids]; what no group knows is in the last one.
 export function sorted(parameters, names, known, elsewhere) {
   const left = new Map(parameters.filter((p) => !elsewhere.includes(p.id)).map((p) => [p.id, p]));
   const take = (id) => {
@@ -94,9 +95,9 @@ export function sorted(parameters, names, known, elsewhere) {
   };
   const groups = known.map(([title, ids]) => [title, ids.map(take).filter(Boolean)]);
   const strips = names.map((name) => {
-    const [level, mute, solo] = ["level", "mute", "solo"].map((word) => take(`${name}.${word}`));
+    const [level, mute, solo, punch] = ["level", "mute", "solo", "punch"].map((word) => take(`${name}.${word}`));
     const fold = [...left.keys()].filter((id) => id.startsWith(`${name}.`)).map(take);
-    return { name, level, mute, solo, fold };
+    return { name, level, mute, solo, punch, fold };
   });
-  return { groups, strips: strips.filter((s) => s.level || s.mute || s.solo || s.fold.length), rest: [...left.values()] };
+  return { groups, strips: strips.filter((s) => s.level || s.mute || s.solo || s.punch || s.fold.length), rest: [...left.values()] };
 }

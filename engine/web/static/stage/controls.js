@@ -304,8 +304,8 @@ export class Controls {
     return row;
   }
 
-  // A track or the player: how loud, silent or alone at once; where it stands, what it sounds like and its knobs in a fold.
-  strip({ name, level, mute, solo, fold }) {
+  // A track or the player: how loud, silent, alone or played by the musician at once; where it stands, what it sounds like and its knobs in a fold.
+  strip({ name, level, mute, solo, punch, fold }) {
     const box = el("div", "strip-of");
     const track = this.app.net.tracks.find((t) => t.name === name);
     const said = track ? trackName(track) : t("you");
@@ -321,6 +321,7 @@ export class Controls {
     }
     if (mute) row.append(this.toggle(mute, t("mute"), t("mute.of", { track: said })));
     if (solo) row.append(this.toggle(solo, t("solo"), t("solo.of", { track: said })));
+    if (punch) row.append(this.toggle(punch, t("punch"), t("punch.of", { track: said })));
     box.append(row);
     if (fold.length) {
       const nodes = fold.map((p) => this.control(p, knobName(p.id.slice(name.length + 1))));
