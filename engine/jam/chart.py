@@ -139,6 +139,10 @@ def _written(text: str, faults: list[str], where: str) -> list[Bar]:
                 faults.append(f"{where}{after!r} after bar {len(bars)}: repeat 2 to {MOST_TIMES} times")
                 times = 1
             bars[-1] = bars[-1]._replace(times=times)
+    for at, bar in enumerate(bars):
+        if bar.endings and min(bar.endings) > 1 and all(earlier.times == 1 for earlier in bars[:at]):
+            faults.append(f"{where}bar {at + 1} is ending {min(bar.endings)} of no repeat; write |1. ... :|2. ... |")
+            bars[at] = bar._replace(endings=frozenset())
     return _with_endings(bars)
 
 

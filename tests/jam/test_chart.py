@@ -50,6 +50,7 @@ def test_the_beats_are_those_of_the_metre():
         ("| C C C C C |", "bar 1 has 5 chords for 4 beats"),
         ("% | C", "bar 1 is %"),
         ("| - C |", "bar 1 goes on with a chord, and there is none before it"),
+        ("| C |2. G |", "bar 2 is ending 2 of no repeat"),
         ("|: C :|x99", "repeat 2 to 64 times"),
         ("|: " + "C | " * 200 + " :|x64", f"to {MOST_BARS} bars at most"),
     ],

@@ -139,6 +139,7 @@ def test_names_are_read_as_musicians_write_them():
     assert parse("Bbmaj7").tones == {10, 2, 5, 9}
     assert parse("F#m7b5/A").tones == {6, 9, 0, 4}
     assert parse("C-7") == parse("Cm7")
+    assert (parse("G7b9").name, parse("Fmaj7#11").name) == ("G7", "Fmaj7")  # what a band needs of it
     with pytest.raises(ValueError, match="'H7' is no chord that is known here; write a root"):
         parse("H7")
 
