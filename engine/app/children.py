@@ -15,14 +15,16 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from engine.core.errors import AlgoritmoError
-from engine.core.messages import ERROR, WARNING
+from engine.core.messages import ERROR, INFO, WARNING
 from engine.core.process import Spec, play, start, understudy
 from engine.core.roles import ROLES, role_of
 
-STOP_S = 0.8  # what a child has for ending; Ctrl-C is to be over within a second
+STOP_S = 0.8  # what a child has for ending; Ctrl-C is to be over within a second ...
+KEEP_S = 15.0  # ... but for the recorder, where the disk is slow or it has just been begun anew: nothing recorded is lost
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # before one that dies again and again is begun anew: twice as long each time
 UNDERSTUDY_S = 4.0  # after everything plays, or after it was needed, the next one is got ready
 UNDERSTUDIED = ("audio", "network")  # what is missed at once
+RECORDS = "feed"  # has the recorder
 READY_S = 60.0  # a provider that must compile its graph takes long
 
 
@@ -154,7 +156,7 @@ class Children:
             self._understudy_s = time.monotonic() + UNDERSTUDY_S
             with contextlib.suppress(OSError):
                 if process.is_alive():
-                    play(pipe, child.name, spec)
+                    play(process, pipe, child.name, spec)
                     child.process, child.pipe = process, pipe
                     return
             pipe.close()
@@ -189,6 +191,9 @@ class Children:
             with contextlib.suppress(OSError):
                 child.pipe.send(("stop",))
             child.process.join(STOP_S)
+            if child.process.is_alive() and name == RECORDS and self._spec.session is not None:
+                self._tell(INFO, "the recording is being completed")
+                child.process.join(KEEP_S)
             if child.process.is_alive():
                 self._tell(WARNING, f"the {name} process did not end in time and was killed")
                 child.process.kill()

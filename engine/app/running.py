@@ -37,7 +37,7 @@ class Running:
     session: str  # its folder; empty where it is not recorded
 
 
-def _folder() -> Path:
+def folder() -> Path:
     """Return where running jams are told, for this user alone."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
@@ -48,8 +48,8 @@ def tell(
     segment: str, networks: Sequence[Path], harmony: Path | None, stems: bool, exchange: int, session: Path | None
 ) -> Path:
     """Tell of the jam of this process; return the file, which is to be removed when it ends. What cannot be told is not."""
-    folder = _folder()
-    path = folder / f"{os.getpid()}.json"
+    where = folder()
+    path = where / f"{os.getpid()}.json"
     of = Running(
         os.getpid(),
         segment,
@@ -60,8 +60,8 @@ def tell(
         str(session or ""),
     )
     with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid():  # else what lies there is not to be trusted
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not hasattr(os, "getuid") or where.stat().st_uid == os.getuid():  # else what lies there is not to be trusted
             part = path.with_suffix(".part")
             part.write_text(json.dumps(asdict(of)))
             part.replace(path)
@@ -71,10 +71,10 @@ def tell(
 def running() -> list[Running]:
     """Return the jams that run now, the youngest last; files of those that were killed are removed."""
     found = []
-    folder = _folder()
-    if hasattr(os, "getuid") and folder.is_dir() and folder.stat().st_uid != os.getuid():
+    where = folder()
+    if hasattr(os, "getuid") and where.is_dir() and where.stat().st_uid != os.getuid():
         return []
-    for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime):
+    for path in sorted(where.glob("*.json"), key=lambda path: path.stat().st_mtime):
         try:
             of = Running(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):

@@ -90,9 +90,9 @@ def page(
     terminal that has no blocks.
     """
     block = "#" if plain else "█"
-    out: list[list[Styled]] = [*_head(jam, block), _beat(jam, plain), _clock(jam), _scene(jam)]
+    out: list[list[Styled]] = [*_head(jam, block), _beat(jam, plain), _scene(jam), []]
     out += [_track(number, track, live, plain) for number, track in tracks]
-    out += [[], _master(peak, plain), _machine(jam), []]
+    out += [_master(peak, plain), [], _source(jam), _devices(jam), _machine(jam), _care(jam)]
     out += [[(text[:WIDTH], {WARNING: WARNED, ERROR: WRONG}.get(level, DIM))] for level, text in notices[-2:]]
     out += [[] for _ in range(HEIGHT - 1 - len(out))]
     return [*out[: HEIGHT - 1], [(keys[:WIDTH], DIM)]]
@@ -125,12 +125,6 @@ def _beat(jam: Snapshot, plain: bool) -> list[Styled]:
     return [("".join(full if beat < place.beat else box for beat in range(beats))[:WIDTH], NETWORK if place.playing else DIM)]
 
 
-def _clock(jam: Snapshot) -> list[Styled]:
-    """Where the beat comes from, where it is another's."""
-    told = next(of_beat(jam), "")
-    return [(told[:WIDTH], DIM if jam.beat.locked else WARNED)] if told else []
-
-
 def _scene(jam: Snapshot) -> list[Styled]:
     """The scene that plays, and the one to come."""
     scenes = jam.scenes
@@ -160,13 +154,46 @@ def _master(peak: float, plain: bool) -> list[Styled]:
     return [("   out".ljust(12), BOLD), (meter(share, 24, plain), WRONG if peak >= 0.999 else NETWORK), (f" {said}", PLAIN)]
 
 
+def _source(jam: Snapshot) -> list[Styled]:
+    """Where the beat comes from, and how it is with that."""
+    beat = jam.beat
+    more = "  ".join(of_beat(jam))
+    alone = "" if beat.locked or not beat.followed else "; it goes on by itself"
+    found: list[Styled] = [("   beat".ljust(12), BOLD), (beat.source, PLAIN if beat.locked else WRONG)]
+    return [*found, (f"  {more}{alone}"[: WIDTH - 12 - len(beat.source)], PLAIN if beat.locked else WRONG)] if more else found
+
+
+def _devices(jam: Snapshot) -> list[Styled]:
+    """What sounds, what is played on, what plays along, and what is not there."""
+    devices, lost = jam.devices, jam.sound is not None and jam.sound.device_lost
+    found: list[Styled] = [("   devices".ljust(12), BOLD)]
+    waits = "".join(f"  no {name}!" for name in devices.waits)[:40]
+    left = WIDTH - 12 - len(waits) - (10 if lost else 0)
+    named = [("", devices.audio), ("in ", ", ".join(devices.inputs)), ("to ", ", ".join(devices.outputs))]
+    text = "  ".join(before + of for before, of in named if of)
+    found.append((text if len(text) <= left else text[: left - 1] + "~", PLAIN))
+    found += [(waits, WRONG)] if waits else []
+    return [*found, ("  OUT IS LOST", WRONG)] if lost else found
+
+
+def _care(jam: Snapshot) -> list[Styled]:
+    """Which processes are not well, and what is done without."""
+    care = jam.care
+    ailing = ", ".join(f"{name} {how}" for name, how in care.ailing.items())
+    spared = f"less of: {', '.join(care.spared)} ({care.why})" if care.spared else ""
+    found: list[Styled] = [("   care".ljust(12), BOLD)]
+    if ailing:
+        found.append((ailing[: WIDTH - 14] + "  ", WRONG))
+    if spared:
+        found.append((spared[: max(WIDTH - 14 - len(ailing), 0)], WARNED))
+    return found if ailing or spared else []
+
+
 def _machine(jam: Snapshot) -> list[Styled]:
     """The machine's figures; what is wrong stands out."""
-    found: list[Styled] = [("   ", PLAIN)]
+    found: list[Styled] = [("   machine".ljust(12), BOLD)]
     sound, network, feed = jam.sound, jam.network, jam.feed
     if sound is not None:
-        if sound.device_lost:
-            found.append(("DEVICE LOST  ", WRONG))
         found.append((f"DSP {100 * sound.dsp_mean:.0f} %  ", PLAIN))
         found.append((f"xruns {sound.xruns}  ", WARNED if sound.xruns else PLAIN))
     if network is not None:

@@ -138,8 +138,11 @@ def of_chords(jam: Snapshot) -> Iterator[str]:
 
 
 def of_machine(jam: Snapshot) -> Iterator[str]:
-    """Yield the machine's figures, the graver first: device, step time, DSP load, xruns, late steps, feed, recording."""
+    """Yield the machine's figures, the graver first: device, processes, step, DSP load, xruns, late steps, feed, recording."""
     sound, network, feed = jam.sound, jam.network, jam.feed
+    yield from (f"{name.upper()} {how.upper()}" for name, how in jam.care.ailing.items())
+    if jam.care.spared:
+        yield f"less of {', '.join(jam.care.spared)}"
     if sound is not None and sound.device_lost:
         yield "DEVICE LOST"
     if network is not None:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, TextIO
 
 # Ctrl-C; systemd's stop and `kill`; a terminal that is closed, a connection that is lost.
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+HANG_UP = getattr(signal, "SIGHUP", None)
 # A program in the background that reads keys or draws a line would be stopped.
 BACKGROUND = tuple(getattr(signal, name) for name in ("SIGTTIN", "SIGTTOU") if hasattr(signal, name))
 
@@ -32,7 +36,8 @@ class Endings:
 
     def __enter__(self) -> Endings:
         for number in ENDINGS:
-            self._before[number] = signal.signal(number, self._ask)
+            if number != HANG_UP or signal.getsignal(number) != signal.SIG_IGN:  # else begun with nohup
+                self._before[number] = signal.signal(number, self._ask)
         for number in BACKGROUND:
             self._before[number] = signal.signal(number, signal.SIG_IGN)
         if hasattr(signal, "SIGUSR1"):
@@ -74,24 +79,65 @@ class Pauses:
 
 # A disk or a reader that takes no more; a closed stream; a stream in the middle of a line, where a signal's handler writes.
 UNWRITTEN = (OSError, ValueError, RuntimeError)
+MOST_WAITING = 256_000  # bytes for a terminal that takes none; what comes then is left out
+FLUSH_S, LAST_S = 0.05, 1.0  # so long is waited for a terminal, and at the end
 
 
 class Steady:
-    """A text stream that is written to as long as somebody takes it: what cannot be written is left out."""
+    """A text stream that is written to as long as somebody takes it: what cannot be written is left out.
+
+    A thread of its own writes. So a terminal that is held (Ctrl-S), or whose connection is frozen, keeps nobody waiting.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._given: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # its put may be called in a signal's handler
+        self._bytes_given = self._bytes_done = 0
+        self._is_held = False  # it took nothing when it was waited for last
+        self._file: int | None = None
+        with contextlib.suppress(*UNWRITTEN):
+            stream.flush()
+            self._file = os.dup(stream.fileno())  # as the stream's own buffer would be locked while the terminal holds it
+            threading.Thread(target=self._write_all, args=(self._file,), name="terminal", daemon=True).start()
 
     def write(self, text: str) -> int:
         """Write, if that can be done."""
-        with contextlib.suppress(*UNWRITTEN):
-            self._stream.write(text)
+        if self._file is None:
+            with contextlib.suppress(*UNWRITTEN):
+                self._stream.write(text)
+            return len(text)
+        data = text.replace("\n", os.linesep).encode(self._stream.encoding or "utf-8", "replace")
+        if self._bytes_given - self._bytes_done + len(data) <= MOST_WAITING:
+            self._bytes_given += len(data)
+            self._given.put(data)
         return len(text)
 
     def flush(self) -> None:
-        """Write what waits, if that can be done."""
-        with contextlib.suppress(*UNWRITTEN):
-            self._stream.flush()
+        """Wait a moment for what was written, unless nothing of it is taken."""
+        if self._file is None:
+            with contextlib.suppress(*UNWRITTEN):
+                self._stream.flush()
+        elif not self._is_held or self._is_done:
+            self._is_held = not self._wait(FLUSH_S)
+
+    @property
+    def _is_done(self) -> bool:
+        return self._bytes_done >= self._bytes_given
+
+    def _wait(self, most_s: float) -> bool:
+        end_s = time.monotonic() + most_s
+        while not self._is_done and time.monotonic() < end_s:
+            time.sleep(0.001)
+        return self._is_done
+
+    def _write_all(self, file: int) -> None:
+        while (data := self._given.get()) is not None:
+            rest = memoryview(data)
+            with contextlib.suppress(OSError):
+                while rest:
+                    rest = rest[os.write(file, rest) :]
+            self._bytes_done += len(data)
+        os.close(file)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -101,6 +147,10 @@ class Steady:
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         """Let what could never be written not be an error when Python ends."""
+        if self._file is not None:
+            self._wait(LAST_S)
+            self._given.put(None)
+            return
         try:
             self._stream.flush()
         except (OSError, ValueError):

@@ -20,7 +20,7 @@ from engine.core.messages import CARE, INFO, WARNING
 from engine.core.roles import PROCESSES, SUPERVISOR, role_of
 
 MOST_S = 0.5  # of the time between two looks counts: what is longer, the watch itself stood still
-PAUSED_S = 2.0  # such a standstill is told
+PAUSED_S = 3.0  # such a standstill is told
 BUSY = 0.97  # share of the machine's processors in use, above which silence may be for want of one
 PATIENCE = 0.2  # so much of a silence counts while that is so
 COMPUTES = 0.5  # share of a core that one takes who goes round in a circle
@@ -80,7 +80,8 @@ class _Watched:
             count = link[ring].count
             is_new = count != self.counts.get(ring)
             self.counts[ring] = count
-            self.silent_s[ring] = 0.0 if is_new else self.silent_s[ring] + passed_s
+            # One that has given none yet does not know how; whether it gets ready at all is watched by who started it.
+            self.silent_s[ring] = 0.0 if is_new or not count else self.silent_s[ring] + passed_s
         return max(self.silent_s[ring] / factor for ring, factor in signs)
 
     def judge(self, silent_s: float, now: Condition, passed_s: float, is_busy: bool) -> None:
@@ -123,14 +124,15 @@ class Watchdog:
     ) -> None:
         self._link, self._now_s, self._examine, self._machine = link, now_s, examine, machine
         self._watched: dict[str, _Watched] = {}
-        self._looked_s = now_s()
+        self._looked_s: float | None = None
         self._published = b""
         machine()  # the first answer is of nothing
 
     def look(self, pids: Mapping[str, int], dead: Iterable[str] = ()) -> list[Word]:
         """Look at the processes that are ready; `dead`: those that are being begun anew. Return what there is to say."""
         now_s = self._now_s()
-        passed_s, self._looked_s = now_s - self._looked_s, now_s
+        passed_s = 0.0 if self._looked_s is None else now_s - self._looked_s
+        self._looked_s = now_s
         is_busy = self._machine() >= BUSY
         found: list[Word] = []
         if passed_s > PAUSED_S:

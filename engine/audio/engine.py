@@ -82,7 +82,7 @@ class AudioEngine:
         self._live = Live(registry, link.values)
         self.worker = Worker(link, self._live, config)
         controllers = Controllers(self._live, config, link["learn"].reader(), self._tell, self._keep_controller, link)
-        self.player = Player(controllers, config, rate_hz, self)
+        self.player = Player(controllers, config, rate_hz, self, self._tell)
         self.player.add(KeysInput(link["keys"].reader()))
         if source is not None:
             self.player.add(source)

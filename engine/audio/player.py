@@ -6,7 +6,7 @@ Runs on: audio process (audio callback; offline: whoever renders).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine.control.controllers import Controllers
@@ -19,6 +19,7 @@ from engine.midi.message import STATUS, TIMBRE, Kind, MidiMessage
 from engine.midi.zones import Zones
 
 _LEADS = frozenset((Kind.CLOCK, Kind.START, Kind.CONTINUE, Kind.STOP, Kind.SONG_POSITION))
+GUARD_S = 0.25  # how often held notes are looked at
 EVERY_PITCH = 255  # `pitch` of a PRESSURE that is not of one key
 
 
@@ -56,7 +57,15 @@ class PlayerSound(Protocol):
 class Player:
     """Takes what comes from any number of inputs, in their order; what `controllers` takes for itself is not played."""
 
-    def __init__(self, controllers: Controllers, config: Config, rate_hz: float, sound: PlayerSound) -> None:
+    def __init__(
+        self,
+        controllers: Controllers,
+        config: Config,
+        rate_hz: float,
+        sound: PlayerSound,
+        tell: Callable[[str], object] = lambda _text: None,
+    ) -> None:
+        """`tell` is told of notes that were held for too long."""
         self.notes_in = 0
         self.ports = PortInput()
         self._inputs: list[MidiInput] = [self.ports]
@@ -66,7 +75,9 @@ class Player:
         self._rate_hz = rate_hz
         self.loops: Loops | None = None  # what the MIDI output sends, where there is one
         self._zones = Zones(config.midi.zones)
-        self._channels = Channels([str(name) for name in config.midi.mpe])
+        self._channels = Channels([str(name) for name in config.midi.mpe], config.midi.longest_note_s)
+        self._tell = tell
+        self._guard_frame = 0  # when held notes are looked at next
 
     def add(self, source: MidiInput) -> None:
         """Listen to one more input; before the first block."""
@@ -92,6 +103,17 @@ class Player:
         for source in self._inputs:
             for message in source.due(frame, end):
                 self._hear(message, frame / self._rate_hz)
+        if self._channels.is_guarded and frame >= self._guard_frame:
+            self._guard_frame = frame + round(GUARD_S * self._rate_hz)
+            self._end_overdue(frame / self._rate_hz)
+
+    def _end_overdue(self, now_s: float) -> None:
+        overdue = self._channels.overdue(now_s)
+        for played in overdue:
+            self._play(played)
+        if pitches := [str(played.number) for played in overdue if played.kind == NOTE_OFF]:
+            notes = "note" if len(pitches) == 1 else "notes"
+            self._tell(f"{notes} {', '.join(pitches)}: held for longer than midi.longest_note_s allows, and ended")
 
     def _hear(self, message: MidiMessage, now_s: float) -> None:
         if message.kind in _LEADS:
@@ -102,7 +124,7 @@ class Player:
         if self._controllers.take(message, now_s):
             return
         for one in self._zones.take(message):
-            for played in self._channels.take(one):
+            for played in self._channels.take(one, now_s):
                 self._play(played)
         if self._zones.is_new:
             self._zones.is_new = False

@@ -46,11 +46,11 @@ BEGIN_ANEW = 3  # exit status: nothing failed, but a new process is needed
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the audio until told to stop. Raises DeviceError when the device or a port cannot be had."""
+    gc.disable()
     studio = Studio(spec)
     studio.open()
     gc.collect()
     gc.freeze()  # what was loaded stays: the collector never walks it again
-    gc.disable()
     sys.setswitchinterval(SWITCH_S)
     sys.excepthook = studio.tell_exception
     studio.start()

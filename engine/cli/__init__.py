@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] in ELSEWHERE:
             return _elsewhere(words[0], words[1:])
-        arguments = _parser().parse_args(words)
+        arguments = _parser().parse_args(words, argparse.Namespace(words=words))
         return int(arguments.run(arguments))
     except AlgoritmoError as error:
         print(f"algoritmo: {error}", file=sys.stderr)

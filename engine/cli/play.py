@@ -32,6 +32,7 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="a bundled performance plays the keyboard's part, for 40 s or, again and again, --duration",
     )
+    jam.add_argument("--detach", action="store_true", help="play on by itself, whatever becomes of this terminal")
     jam.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     jam.add_argument("--report", type=Path, metavar="FILE", help="write the figures of the jam here as well")
     jam.add_argument("--resume", action="store_true", help="begin as the last jam in this folder of sessions stood")
@@ -44,11 +45,16 @@ def add(commands: Commands) -> None:
 
     stage = commands.add_parser("stage", help="look into a jam that runs, from another terminal; closing it stops nothing")
     stage.add_argument("--pid", type=int, metavar="N", help="process id of the jam, where several run")
+    stage.add_argument("--end", action="store_true", help="end the jam, as Ctrl-C does")
     stage.add_argument("--plain", action="store_true", help="a line now and then, for a log")
     stage.set_defaults(run=_stage)
 
 
 def _jam(arguments: argparse.Namespace) -> int:
+    if arguments.detach:
+        from engine.app.detached import detach
+
+        return detach([word for word in arguments.words if word != "--detach"])
     from rich.console import Console
 
     from engine.app.beginning import split_set
@@ -94,5 +100,10 @@ def _stage(arguments: argparse.Namespace) -> int:
     from engine.app.running import choose
     from engine.app.stage import stage
 
+    if arguments.end:
+        from engine.app.detached import end
+
+        end(choose(arguments.pid))
+        return 0
     stage(choose(arguments.pid), arguments.plain)
     return 0

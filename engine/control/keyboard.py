@@ -53,13 +53,13 @@ class Keyboard:
         if termios is not None and sys.stdin is not None and sys.stdin.isatty() and is_before(sys.stdin.fileno()):
             with contextlib.suppress(termios.error):
                 self._before = termios.tcgetattr(sys.stdin)
-                tty.setcbreak(sys.stdin)
+                tty.setcbreak(sys.stdin, termios.TCSANOW)  # not when all is shown: that may take for ever
 
     def release(self) -> None:
         """Leave the terminal as it was."""
         if self._before is not None:
             with contextlib.suppress(termios.error, OSError):  # it may have been closed
-                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)  # type: ignore[arg-type]  # as tcgetattr gave it
+                termios.tcsetattr(sys.stdin, termios.TCSANOW, self._before)  # type: ignore[arg-type]  # as tcgetattr gave it
             self._before = None
 
     @property

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from engine.core.calibration import latency_of
 from engine.core.controllers import Controller, by_ids
-from engine.core.section import Names, Section
+from engine.core.section import ByName, Names, Section
 
 
 def _ports(value: object) -> object:
@@ -72,6 +72,7 @@ class Midi(Section):
     backend: Literal["auto", "alsa", "jack", "coremidi", "winmm", "none"] = "auto"
     inputs: Ports = ("virtual",)
     outputs: Ports = ()
+    longest_note_s: ByName = Field(default_factory=dict)
     mpe: Ports = ()  # inputs that are MPE keyboards from the start; most say so themselves
     output_latency_ms: float = Field(0, ge=-500, le=500)
     latencies: dict[str, Annotated[float, Field(ge=0, le=2000)]] = Field(default_factory=dict)  # measured, of single outputs

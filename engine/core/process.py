@@ -6,6 +6,7 @@ Runs on: supervisor (start) and every child (the wrapper around its main).
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import multiprocessing
 import os
@@ -61,7 +62,16 @@ _ALONE = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:
     """Start the child `name`; return it and the supervisor's end of its pipe."""
-    return _start(_child, name, name, spec)
+    child, ours = _start(_child, name, name, spec)
+    _hurry(child, name)
+    return child, ours
+
+
+def _hurry(child: BaseProcess, name: str) -> None:
+    """Give a child its priority, before it has learned anything: threads inherit it."""
+    with contextlib.suppress(OSError, AttributeError):  # only root may let one go before others; it plays without
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, child.pid or 0, max(own + role_of(name).nice, -20))
 
 
 def _start(main: Callable[..., None], called: str, *told: object) -> tuple[BaseProcess, Connection]:
@@ -81,8 +91,9 @@ def understudy(session: Path | None) -> tuple[BaseProcess, Connection]:
     return _start(_understudy, "understudy", session)
 
 
-def play(pipe: Connection, name: str, spec: Spec) -> None:
+def play(waiting: BaseProcess, pipe: Connection, name: str, spec: Spec) -> None:
     """Let the understudy at the other end of `pipe` be the child `name` from now on. Raises OSError where it is no more."""
+    _hurry(waiting, name)  # it may be learning still
     pipe.send(("play", name, spec))
 
 
@@ -93,6 +104,8 @@ def _understudy(session: Path | None, pipe: Connection) -> None:
     for role in ROLES:
         if not role.on_demand:
             importlib.import_module(role.main.partition(":")[0])
+    gc.collect()
+    gc.freeze()  # what it has learned stays: the collector need not walk it when time is short
     try:
         _, name, spec = pipe.recv()
     except (EOFError, OSError):
@@ -114,11 +127,8 @@ def _child(name: str, spec: Spec, pipe: Connection) -> None:
     _obey_the_pipe_alone()
     if spec.session is not None:
         _keep_quiet(spec.session / LOG)
-    role = role_of(name)
-    with contextlib.suppress(OSError, AttributeError):  # only root may go before others; it plays without
-        os.nice(role.nice)  # first of all: threads inherit it
     try:
-        module, _, function = role.main.partition(":")
+        module, _, function = role_of(name).main.partition(":")
         getattr(importlib.import_module(module), function)(spec, pipe)
     except AlgoritmoError as error:
         _report(pipe, str(error))

@@ -6,7 +6,8 @@ MPE: "MIDI Polyphonic Expression", The MIDI Association, M1-100-UM, version 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PRESSURE
@@ -39,6 +40,7 @@ RANGE_SEMITONES, MEMBER_RANGE_SEMITONES = 2.0, 48.0  # whole way of a wheel, of 
 LOWER, UPPER = 0, 15  # master channels of the two zones
 TIMBRE_MIDDLE = 64
 EVERY_NOTE = -1  # `number` of a pressure that is not of one key
+NO_LIMIT: Mapping[str, float] = MappingProxyType({})
 # What a controller that is held goes back to when its device is gone (RP-015, and MPE's timbre).
 NEUTRAL = {MODULATION: 0, EXPRESSION: 127, PORTAMENTO: 0, SOSTENUTO: 0, SOFT: 0}
 
@@ -59,6 +61,8 @@ class Lane:
         self.controls: dict[int, int] = {}  # those that go back to NEUTRAL, and the timbre
         self.range = RANGE_SEMITONES if master is None else MEMBER_RANGE_SEMITONES
         self.parameter = NO_PARAMETER  # the registered one that data entry means
+        self.longest_s = 0.0  # a note that is held for longer is ended; 0: none is
+        self.since: dict[int, float] = {}  # when each was struck last, in s
 
     @property
     def semitones(self) -> float:
@@ -101,18 +105,21 @@ class Played(NamedTuple):
 class Channels:
     """All lanes of a player. The same note held on two of them ends with the second.
 
-    The sustain pedal is resolved: a key that is let go while the pedal is down ends when the pedal does.
+    The sustain pedal is resolved: a key that is let go while the pedal is down ends when the pedal does. A note whose end was
+    lost on the way ends when its key is struck again and let go, or when it is `overdue`.
     """
 
-    def __init__(self, mpe: Sequence[str] = ()) -> None:
-        """`mpe`: parts of names of ports that are MPE keyboards without saying so, all channels one zone."""
+    def __init__(self, mpe: Sequence[str] = (), longest_s: Mapping[str, float] = NO_LIMIT) -> None:
+        """`mpe`: parts of names of ports that are MPE keyboards without saying so, all channels one zone. `longest_s`: by parts
+        of names of ports, how long a note may be held there."""
         self._mpe = [name.casefold() for name in mpe]
+        self._longest_s = {name.casefold(): seconds for name, seconds in longest_s.items() if seconds > 0}
         self._ports: dict[str, dict[int, Lane]] = {}
         self._zones: dict[tuple[str, int], int] = {}  # (port, master channel) -> members
         self._begun_by: dict[int, Lane] = {}  # pitch -> the lane that has it in its `pitches`
 
-    def take(self, message: MidiMessage) -> list[Played]:
-        """Take one message; return what it does."""
+    def take(self, message: MidiMessage, now_s: float = 0.0) -> list[Played]:
+        """Take one message; return what it does. `now_s`: of any clock, for `overdue`."""
         if message.kind is Kind.GONE:
             return self._lose(message.port)
         found: list[Played] = []
@@ -121,7 +128,7 @@ class Channels:
         lane = self._lane(message.port, message.channel)
         number, value = message.number, int(message.value)
         if message.kind is Kind.NOTE_ON:
-            self._key_down(lane, number)
+            self._key_down(lane, number, now_s)
             found.append(Played(NOTE_ON, lane, number, value))
         elif message.kind is Kind.NOTE_OFF:
             self._key_up(lane, number, found)
@@ -140,6 +147,22 @@ class Channels:
     def release(self) -> list[Played]:
         """Let go of everything, as if every port were gone (panic); return what that does."""
         return [played for lanes in self._ports.values() for played in self._let_go(lanes.values())]
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether a note can be overdue."""
+        return bool(self._longest_s)
+
+    def overdue(self, now_s: float) -> list[Played]:
+        """End what is held for longer than its port allows; return that."""
+        found: list[Played] = []
+        for lane in self._all():
+            late = [pitch for pitch, since_s in lane.since.items() if now_s - since_s > lane.longest_s > 0]
+            for pitch in late:
+                lane.down.discard(pitch)
+                lane.sustained.discard(pitch)
+                self._end(lane, pitch, found)
+        return found
 
     def held(self) -> set[int]:
         """Pitches that sound because somebody holds them."""
@@ -164,6 +187,7 @@ class Channels:
             taken = {other.number for other in self._all()}
             free = next(number for number in range(len(taken) + 1) if number not in taken)
             lane = lanes[channel] = Lane(free, master)
+            lane.longest_s = next((limit for name, limit in self._longest_s.items() if name in port.casefold()), 0.0)
         return lane
 
     def _master(self, port: str, channel: int) -> int | None:
@@ -216,8 +240,9 @@ class Channels:
 
     # --- keys and pedals ---------------------------------------------------------------------------------------------------
 
-    def _key_down(self, lane: Lane, pitch: int) -> None:
+    def _key_down(self, lane: Lane, pitch: int, now_s: float) -> None:
         lane.down.add(pitch)
+        lane.since[pitch] = now_s
         lane.sustained.discard(pitch)
         if lane.master is not None:  # a new finger does not bend what the one before it left ringing
             for ringing in lane.pitches - lane.down - lane.sustained:
@@ -244,6 +269,7 @@ class Channels:
 
     def _end(self, lane: Lane, pitch: int, found: list[Played]) -> None:
         """Report a note's end; where another lane still holds it, it is that one's."""
+        lane.since.pop(pitch, None)
         holder = next((other for other in self._all() if other.holds(pitch)), None)
         if holder is None:
             found.append(Played(NOTE_OFF, lane, pitch))

@@ -15,7 +15,19 @@ from engine.app import big, running
 from engine.app.running import Running, choose, tell
 from engine.app.stage import KEYS, Screen, _text
 from engine.app.stage_view import HEIGHT, WIDTH, Tracks, meter, note_name, page
-from engine.control.status import Chords, FeedFigures, NetworkFigures, Place, Snapshot, SoundFigures, Spread
+from engine.control.status import (
+    Beat,
+    Care,
+    Chords,
+    Devices,
+    FeedFigures,
+    NetworkFigures,
+    Outside,
+    Place,
+    Snapshot,
+    SoundFigures,
+    Spread,
+)
 from engine.core.errors import AlgoritmoError
 from engine.core.link import Layout, Link
 from engine.core.messages import ALL_OFF, ERROR, EVENT, NOTE_OFF, NOTE_ON, PLAYER
@@ -101,10 +113,33 @@ def test_what_is_wrong_stands_out(live: Live):
     sound = cast(SoundFigures, jam().sound)
     lost = replace(jam(), sound=replace(sound, device_lost=True))
     styled = [piece for line in page(lost, Tracks(live.registry.tracks), live, 1.0, [(ERROR, "a fault")], "") for piece in line]
-    assert ("DEVICE LOST  ", "31;1") in styled
+    assert ("  OUT IS LOST", "31;1") in styled
     assert ("a fault", "31;1") in styled
     nothing = Snapshot("accompany", False, 112.0, 1, None, None, None, None)
     assert "STARTING" in "\n".join(shown(page(nothing, Tracks(live.registry.tracks), live, 0.0, [], "")))
+
+
+def test_where_the_beat_comes_from_what_is_plugged_in_and_what_is_the_matter_are_told_and_fit(live: Live):
+    devices = Devices("Scarlett 2i2 USB, ALSA" * 3, ("Keystation 61 MK3",) * 4, ("TR-8",), ("Launch Control XL",))
+    care = Care({"network": "hung", "feed": "begun anew"}, ("page", "booth", "feed"), "12 steps came too late")
+    beat = Beat("link", locked=False, waits=False, outside=(Outside("link", there=False),))
+    full = replace(jam(), devices=devices, care=care, beat=beat)
+    lines = shown(page(full, Tracks(live.registry.tracks), live, 0.5, [(ERROR, "x" * 99)] * 3, KEYS))
+    assert len(lines) == HEIGHT
+    assert max(map(len, lines)) <= WIDTH
+    text = "\n".join(lines)
+    for wanted in (
+        "link  Link: no session; it goes on by itself",
+        "Scarlett",
+        "no Launch Control XL!",
+        "network hung, feed begun anew",
+        "less of: page",
+    ):
+        assert wanted in text, wanted
+    following = replace(jam(), beat=Beat("follow", locked=True, waits=False, heard_bpm=118.2, confidence=0.93))
+    text = "\n".join(shown(page(following, Tracks(live.registry.tracks), live, 0.5, [], KEYS)))
+    assert "follow  your 118 bpm, 93 % sure" in text
+    assert "care" not in text
 
 
 def test_letters_are_large_where_there_is_room():

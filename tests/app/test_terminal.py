@@ -2,14 +2,16 @@
 
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from rich.console import Console
 
-from engine.app.terminal import ENDINGS, Endings, Steady
+from engine.app.terminal import ENDINGS, HANG_UP, MOST_WAITING, Endings, Steady
 from engine.control.keyboard import Keyboard
 
 
@@ -39,6 +41,34 @@ def test_a_reader_that_quits_stops_nothing():
 def test_a_full_disk_stops_nothing():
     with open("/dev/full", "w") as stream, Steady(stream) as out:
         Console(file=out).print("bar 1.1" * 10_000)
+
+
+def test_a_terminal_that_takes_nothing_keeps_nobody_waiting():
+    main, end = os.openpty()
+    with open(end, "w") as stream:
+        begun_s = time.monotonic()
+        with Steady(stream) as out:
+            for _ in range(200):
+                out.write("bar 1.1" * 400 + "\n")  # more than any terminal keeps for who does not read it
+                out.flush()
+            assert time.monotonic() - begun_s < 20
+        seen = b""
+        while select.select([main], [], [], 0.5)[0]:
+            seen += os.read(main, 65536)
+        assert seen.startswith(b"bar 1.1")
+        assert MOST_WAITING / 2 < len(seen) < 2 * MOST_WAITING, "what waited came, and what was too much was left out"
+    os.close(main)
+
+
+@pytest.mark.skipif(HANG_UP is None, reason="no SIGHUP here")
+def test_what_was_begun_with_nohup_is_not_ended_by_a_terminal_that_closes():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Endings() as endings:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not endings.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 class Interrupted(io.RawIOBase):

@@ -326,3 +326,30 @@ def test_any_bytes_survive_and_leave_no_note_hanging(chunks: list[bytes]) -> Non
             elif kind == NOTE_OFF:
                 on.remove(number)
     assert not on
+
+
+# --- notes whose end was lost ----------------------------------------------------------------------------------------------
+
+
+def test_a_note_whose_end_was_lost_ends_when_its_key_is_struck_again_and_let_go() -> None:
+    stage = Stage()
+    stage.play(0x90, 60, 100)
+    assert stage.play(0x90, 60, 90) == [(NOTE_ON, 60, 90)]
+    assert stage.play(0x80, 60, 0) == [(NOTE_OFF, 60, 0)]
+    assert stage.channels.held() == set()
+
+
+def test_a_note_that_is_held_for_longer_than_its_port_allows_is_ended() -> None:
+    channels = Channels(longest_s={"Old": 30.0, "": 100.0})
+    parser, other = Parser("old keys"), Parser("organ")
+    for message in (*parser.feed(bytes((0x90, 60, 100, 0xB0, 64, 127, 0x80, 60, 0))), *other.feed(bytes((0x90, 72, 100)))):
+        channels.take(message, 5.0)  # the first is held by a pedal that nobody lets go
+    assert channels.overdue(34.9) == []
+    assert [(played.kind, played.number) for played in channels.overdue(35.1)] == [(NOTE_OFF, 60)]
+    assert channels.held() == {72}
+    for message in other.feed(bytes((0x90, 72, 100))):
+        channels.take(message, 90.0)
+    assert channels.overdue(189.0) == [], "a key that is struck again begins anew"
+    assert [played.number for played in channels.overdue(191.0)] == [72]
+    assert channels.overdue(1e6) == []
+    assert not Channels().is_guarded

@@ -114,15 +114,15 @@ def _free_name() -> tuple[str, int]:
 class JackServer:
     """`jackd` with the dummy driver under a name of its own, so that no other server is touched; it begins at once."""
 
-    def __init__(self, log: Path, urgent: bool = False) -> None:
-        """`urgent`: real-time, as on a stage, where this user may."""
+    def __init__(self, log: Path, urgent: bool = False, period: int = BLOCK) -> None:
+        """`urgent`: real-time, as on a stage, where this user may. `period`: frames."""
         self._program = need("jackd", "apt install jackd2")
         self._schedule = ["-R", "-P", "10"] if urgent else ["-r"]
         need_portaudio()
         self.name, self._lock = _free_name()
         self.env = {"JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
         self.log = log
-        self.begin()
+        self.begin(period=period)
 
     def begin(self, rate_hz: int = RATE, period: int = BLOCK) -> None:
         """Begin, for the first time or again after `kill`, then perhaps at another rate and with other periods."""

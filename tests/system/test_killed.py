@@ -81,7 +81,7 @@ def test_a_process_is_killed_while_a_chord_sounds(
     assert_whole_midi(jam.session / "session.mid", CHORD)
 
 
-def assert_whole_midi(path: Path, played: tuple[int, ...]) -> None:
+def assert_whole_midi(path: Path, played: tuple[int, ...], any_pitch: bool = False) -> None:
     """Every note of the file begins once and ends once; the player's are of these pitches."""
     for track in mido.MidiFile(path).tracks:
         sounding: set[tuple[int, int]] = set()
@@ -96,7 +96,7 @@ def assert_whole_midi(path: Path, played: tuple[int, ...]) -> None:
                 assert key in sounding
                 sounding.remove(key)
         assert not sounding, f"{track.name} hangs"
-        if track.name == "player":
+        if track.name == "player" and not any_pitch:
             assert {m.note for m in track if m.type == "note_on" and m.velocity} == set(played)
 
 

@@ -61,7 +61,9 @@ export class Header {
 
   // How it goes, as the engine tells twice a second.
   take(status) {
+    const spared = String(this.status.spared ?? "");
     this.status = status;
+    if (status.spared?.length && String(status.spared) !== spared) this.app.note(this.less());
     this.listening = status.listening;
     this.waits = status.clock?.waits;
     this.app.controls.showClock(status.clock);
@@ -75,11 +77,17 @@ export class Header {
     this.explain();
   }
 
+  // What is done without, because the computer is short of time.
+  less() {
+    return t("note.less", { what: this.status.spared.map((what) => t(`spared.${what}`)).join(", ") });
+  }
+
   explain() {
     const { step_p50_ms: ms, provider, late_steps: late } = this.status;
     const parts = [t("network.plays"), this.app.net?.card.description ?? ""];
     if (ms !== undefined) parts.push(t("network.needs", { ms, provider }));
     if (late) parts.push(t("network.late", { late }));
+    if (this.status.spared?.length) parts.push(this.less());
     $("network-name").dataset.why = parts.filter(Boolean).join(" ");
   }
 
