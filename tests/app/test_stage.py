@@ -182,7 +182,7 @@ def test_running_jams_are_told_and_forgotten(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with pytest.raises(AlgoritmoError, match="no jam runs"):
         choose()
-    path = tell("segment", tmp_path / "n.onnx", None, False, 0, None)
+    path = tell("segment", [tmp_path / "n.onnx"], None, False, 0, None)
     assert path.stat().st_mode & 0o77 == 0 or path.parent.stat().st_mode & 0o77 == 0, "others cannot read it"
     assert choose().segment == "segment"
     with pytest.raises(AlgoritmoError, match="no jam runs as process 1;"):
