@@ -25,6 +25,7 @@ ROOMS = (
     "host",
     "audio",
     "web",
+    "booth",
     "app",
     "cli",
 )

@@ -112,15 +112,15 @@ def choose(pid: int | None = None) -> Running:
     return there[0]
 
 
-def attach(of: Running) -> tuple[Link, Live]:
-    """Return a jam's channels, to look at, and its parameters. Raises AlgoritmoError when it is over."""
+def attach(of: Running, process: str = VIEWER) -> tuple[Link, Live]:
+    """Return a jam's channels, with what `process` may write, and its parameters. Raises AlgoritmoError when it is over."""
     cards = [contract.read_card(Path(path)) for path in of.networks]
     card = together(cards)
     harmony = contract.read_card(Path(of.harmony)) if of.harmony else None
     registry = registry_of(card)
     layout = Layout.of(card, len(registry), harmony, of.stems, of.exchange, cards)
     try:
-        link = Link.attach(layout, of.segment, VIEWER)
+        link = Link.attach(layout, of.segment, process)
     except (OSError, ValueError) as error:
         raise AlgoritmoError(f"the jam of process {of.pid} is over, or was begun by another version") from error
     # Python would remove the memory of the jam when this program, which only looked, ends.

@@ -32,7 +32,7 @@ from engine.core.messages import INFO, NOTE_ON, PLAYER, WARNING
 from engine.core.parameters import Live
 from engine.core.process import Spec
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
-from engine.core.roles import CLOCK, HOST, HOSTS, OF_SOURCE, PROCESSES, ROLES, SUPERVISOR, SURFACE
+from engine.core.roles import BOOTH, CLOCK, HOST, HOSTS, OF_SOURCE, PROCESSES, ROLES, SUPERVISOR, SURFACE
 from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
@@ -215,6 +215,7 @@ class Supervisor:
         hosts = 0 if latest is None else int(latest["hosts"])
         wanted = [f"{HOST}{number}" for number in range(HOSTS) if hosts >> number & 1]
         wanted += OF_SOURCE.get(self.snapshot().beat.source, ())
+        wanted += [BOOTH] if self.config.booth.enabled else []
         for name in wanted:
             if not self._stop and name not in self._children:
                 self._children.begin(name)

@@ -39,7 +39,7 @@ from engine.core.messages import (
 )
 from engine.core.parameters import Live, Registry
 from engine.jam.chords import made_of
-from engine.midi.inputs import KeysInput, MidiInput
+from engine.midi.inputs import DrawnInput, KeysInput, MidiInput
 from engine.midi.output import AT_ONCE
 from engine.midi.schedule import Event
 from engine.transport import sources
@@ -54,7 +54,7 @@ FADE_S = 0.03  # from `release_all` until there is silence: the glide of the lev
 class AudioEngine:
     """Renders the player's and the network's notes; `frame` is the first frame of the next block.
 
-    Channels: reads `notes`, `keys` and the parameters; writes `events`, `wave`, and `stems` where there is such a ring.
+    Channels: reads `notes`, `keys`, `booth` and the parameters; writes `events`, `wave`, and `stems` where there is one.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class AudioEngine:
         controllers = Controllers(self._live, config, link["learn"].reader(), self._tell, self._keep_controller, link)
         self.player = Player(controllers, config, rate_hz, self, self._tell)
         self.player.add(KeysInput(link["keys"].reader()))
+        self.player.add(DrawnInput(link["booth"].reader()))
         if source is not None:
             self.player.add(source)
         self.mixer = Mixer(

@@ -40,6 +40,7 @@ def add(commands: Commands) -> None:
         "--controllers", action="append", default=[], metavar="NAME", help="a map of a controller: a bundled one, or a file"
     )
     jam.add_argument("--session", type=Path, metavar="DIR", help="make the session's folder in DIR")
+    jam.add_argument("--booth", action="store_true", help="with the booth beside it, where visitors draw, compose and vote")
     add_chart(jam)
     jam.set_defaults(run=_jam)
 
@@ -62,6 +63,7 @@ def _jam(arguments: argparse.Namespace) -> int:
 
     extra = [f"session.dir={json.dumps(str(arguments.session))}"] if arguments.session else []
     extra += chart_setting(arguments)
+    extra += ["booth.enabled=true"] if arguments.booth else []
     arguments.set, scenes = split_set(arguments.set)
     extra += [f"midi.maps={json.dumps(arguments.controllers)}"] if arguments.controllers else []
     config = configuration(arguments, extra, plays=True)

@@ -6,6 +6,7 @@ Runs on: main process. What a command needs is imported when it is called.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from engine.cli.common import add_chart, add_config, chart_setting, configuratio
 
 if TYPE_CHECKING:
     from engine.cli.common import Commands
+    from engine.core.config import Config
 
 
 class _Modes:
@@ -32,7 +34,12 @@ def add(commands: Commands) -> None:
     """Add the commands of this file to the parser."""
     render = commands.add_parser("render", help="the same engine on a MIDI file, faster than real time")
     add_config(render)
-    render.add_argument("input", type=Path, metavar="IN.mid", help="what the player plays")
+    render.add_argument(
+        "input",
+        type=Path,
+        metavar="IN.mid",
+        help="what the player plays; or IN.json, a clip of the booth, which is played as it is",
+    )
     render.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for session.wav, session.mid and the feed"
     )
@@ -111,6 +118,8 @@ def _render(arguments: argparse.Namespace) -> int:
     # The file's own tempo, unless one is asked for on the command line.
     tempo = any(setting.startswith("clock.tempo=") for setting in arguments.set)
     config = configuration(arguments, extra, plays=True)
+    if arguments.input.suffix == ".json":
+        return _render_given(arguments, config)
     look_for_plugins(config, print)
     tempo_bpm = config.clock.tempo if tempo else None
     if arguments.futures is not None:
@@ -133,6 +142,20 @@ def _render(arguments: argparse.Namespace) -> int:
     for remark in report["remarks"]:
         print(f"{arguments.input}: {remark}")
     print(f"{report['bars']} bars in {arguments.out}: {sum(report['notes_out'].values())} notes of the network")
+    return 0
+
+
+def _render_given(arguments: argparse.Namespace, config: Config) -> int:
+    """A clip: its notes are played as they are."""
+    from engine.audio.given import write
+    from engine.store.clip import ClipError, music_of_json
+
+    try:
+        music = music_of_json(json.loads(arguments.input.read_text()))
+    except (OSError, ValueError) as error:
+        raise ClipError(f"{arguments.input}: is no clip ({error}); get one at /clip/NUMBER.json of a booth") from error
+    path = arguments.out / f"{arguments.input.stem}.wav"
+    print(f"{path}: {write(music, config, path):.1f} s, {len(music.notes)} notes")
     return 0
 
 

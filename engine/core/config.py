@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
+from engine.core.booth import Booth
 from engine.core.calibration import laid_under
 from engine.core.controllers import by_ids
 from engine.core.errors import ConfigError
@@ -192,6 +193,7 @@ class Config(Section):
     patches: dict[str, str] = Field(default_factory=_default_patches)
     parameters: Annotated[dict[str, float | bool | str], BeforeValidator(by_ids)] = Field(default_factory=dict)
     rack: Rack = Rack()
+    booth: Booth = Booth()
     session: Session = Session()
     scenes: SceneSettings = SceneSettings()
 
@@ -256,6 +258,7 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     data = {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}
     for section, keys in {
         "session": ("dir",),
+        "booth": ("store",),
         "midi": ("controllers",),
         "scenes": ("set",),
         "network": ("name", "harmony"),
@@ -269,9 +272,8 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
             found["maps"] = [str(folder / _home(v)) if isinstance(v, str) and v.endswith(".toml") else v for v in maps]
         for key in keys or tuple(found):
             value = found.get(key)
-            if isinstance(value, str) and (
-                section in ("session", "midi", "scenes") or value.endswith((".onnx", ".py")) or "/" in value
-            ):
+            of_path = section not in ("network", "patches") or str(value).endswith((".onnx", ".py")) or "/" in str(value)
+            if isinstance(value, str) and "://" not in value and of_path:
                 found[key] = str(folder / _home(value))
     return data
 

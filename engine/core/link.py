@@ -223,6 +223,7 @@ CHANNELS = (
     Channel("learn", "feed", messages.LEARN, 8),  # the parameter that waits for a MIDI control
     Channel("shown", "surface", messages.SHOWN, 1024),  # what devices with lights and motors were shown
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
+    Channel("booth", "booth", messages.DUE, 1024),  # what visitors drew, at its frames
     Channel("devices", "audio", messages.DEVICES, 8),
     *(Channel(f"alive.{process}", process, messages.ALIVE, 2) for process in PROCESSES),  # each time round its loop
     Channel("care", SUPERVISOR, messages.CARE, 8),  # how each process is

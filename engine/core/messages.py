@@ -145,6 +145,9 @@ KEY = np.dtype(
     ]
 )
 
+# One short MIDI message that sounds at a frame; they come in order of their frames, but for the ends of notes.
+DUE = np.dtype([("frame", "<i8"), ("size", "u1"), ("data", "u1", (3,))])
+
 CHART_BYTES = 49152  # of a chart as text, with its repeats written out
 CONFIGURED, TYPED, KEPT, NOTHING_TO_KEEP = range(4)  # where the chart comes from; the last: it stays, for nothing came round
 CHART = np.dtype(

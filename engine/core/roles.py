@@ -43,6 +43,7 @@ class Role:
 HOST = "host"
 HOSTS = 8
 CLOCK = "clock"  # MIDI clock out
+BOOTH = "booth"  # visitors draw, compose and vote
 ABLETON = "ableton"  # takes part in a session of Ableton Link
 PRODJ = "prodj"  # listens to the players of a Pro DJ Link network
 SURFACE = "surface"  # shows controllers with lights and motors how the parameters stand
@@ -61,6 +62,8 @@ ROLES = (
     Role(ABLETON, "engine.control.ableton_process:main", nice=-13, ends=5, on_demand=True),
     Role(SURFACE, "engine.control.surface_process:main", nice=-6, ends=5, on_demand=True),
     Role(PRODJ, "engine.control.prodj_process:main", nice=-13, ends=5, on_demand=True),
+    # It may wait for a disk, and goes after every other: slowness alone is no reason to begin it anew.
+    Role(BOOTH, "engine.booth.process:main", nice=19, ends=0, on_demand=True, silent_s=10.0, hung_s=30.0),
     # A plugin may take long to load; one that hangs while it plays is ended by the audio process.
     *(
         Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True, silent_s=10, hung_s=None)

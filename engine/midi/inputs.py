@@ -6,6 +6,7 @@ and one line where the audio process (or the render) gives it to `Player.add`.
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,6 +18,8 @@ from engine.transport.sample_clock import SampleClock
 
 MOST_AT_ONCE = 16  # arrivals that one block takes, 12,000 a second: a device that floods does not cost the sound its block
 PAGE = "page"  # ports of the page's visitors are named so, with the number of the visitor
+DRAWN = "booth"  # the port of what visitors of the booth drew
+MOST_WAITING = 1024  # messages that are due later
 Arrival = tuple[int, str, Sequence[int] | None]  # (time_ns, name of the port, bytes; None when the port is gone)
 
 
@@ -117,4 +120,34 @@ class KeysInput:
             else:
                 for port in [f"{PAGE} {visitor}"] if visitor else self._parsers.ports():
                     found += self._parsers.feed(time_ns, port, None)
+        return found
+
+
+class DrawnInput:
+    """What visitors of the booth drew, which comes ahead of time and each at its frame. Reads the ring `booth`."""
+
+    def __init__(self, drawn: Reader) -> None:
+        self._drawn = drawn
+        self._waiting: list[tuple[int, int, int, list[int]]] = []  # frame, order of arrival, size, bytes
+        self._count = 0
+        self._parsers = _Parsers()
+
+    @property
+    def ignored(self) -> int:
+        """Bytes that were no MIDI."""
+        return self._parsers.ignored
+
+    def due(self, first_frame: int, end_frame: int) -> Sequence[MidiMessage]:  # noqa: ARG002  (as the protocol has it)
+        """Return what is to sound before `end_frame`."""
+        if self._drawn.is_behind():
+            for frame, size, data in self._drawn.read().tolist():
+                self._count += 1
+                if len(self._waiting) < MOST_WAITING:
+                    heapq.heappush(self._waiting, (frame, self._count, size, data))
+        if not self._waiting or self._waiting[0][0] >= end_frame:
+            return ()
+        found: list[MidiMessage] = []
+        while self._waiting and self._waiting[0][0] < end_frame:
+            _, _, size, data = heapq.heappop(self._waiting)
+            found += self._parsers.feed(0, DRAWN, data[:size])
         return found

@@ -23,8 +23,9 @@ RIDGE = 0.05  # weight of the belief that strengths are near 0: a clip without a
 STEPS = 12
 CLOSE = 1e-6
 VISITOR_VOTES = 8.0  # all the votes of one visitor together weigh no more than so many
-CROWD_SHARE = 0.05  # ... and those of one address no more than this share of all, where there are several addresses
-CROWD_VOTES = 24.0  # which many addresses at least have
+CROWD_VOTES = 24.0  # ... and those of one address no more than so many, where phones come from several
+MANY, MANY_WEIGH = 8, 1.0  # an address of more visitors than this, among many addresses, is one that makes them up: one vote
+ADDRESSES = 12  # so many are many
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,15 @@ def weights(votes: Sequence[Vote]) -> np.ndarray:
     """Return what each vote weighs, (n,) in 0..1: one visitor, or one address, cannot outweigh the others by asking often."""
     by_visitor = Counter(vote.visitor for vote in votes)
     own: np.ndarray = np.array([min(1.0, VISITOR_VOTES / by_visitor[vote.visitor]) for vote in votes])
-    by_crowd: dict[int, float] = {}
+    visitors: dict[int, set[str]] = {}
+    of_crowd: dict[int, float] = {}
     for vote, weight in zip(votes, own.tolist(), strict=True):
-        by_crowd[vote.crowd] = by_crowd.get(vote.crowd, 0.0) + weight
-    most = max(CROWD_VOTES, CROWD_SHARE * float(own.sum()))
-    if len(by_crowd) < 2:  # a venue whose router hides all phones behind one address
+        visitors.setdefault(vote.crowd, set()).add(vote.visitor)
+        of_crowd[vote.crowd] = of_crowd.get(vote.crowd, 0.0) + weight
+    if len(of_crowd) < ADDRESSES:  # a venue whose router hides phones behind one address, or a few
         return own
-    shares = np.array([min(1.0, most / by_crowd[vote.crowd]) for vote in votes])
+    most = {crowd: MANY_WEIGH if len(who) > MANY else CROWD_VOTES for crowd, who in visitors.items()}
+    shares = np.array([min(1.0, most[vote.crowd] / of_crowd[vote.crowd]) for vote in votes])
     return np.asarray(own * shares)
 
 

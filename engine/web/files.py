@@ -12,6 +12,7 @@ from pathlib import Path
 
 STATIC = Path(__file__).parent / "static"
 LIB = "lib"  # folder that every page shares; it is no page
+ELSEWHERE = frozenset({"booth"})  # pages that a server of their own serves
 HOME = "stage"  # page that an address without a name shows
 INDEX = "index.html"
 # Networks that pages play by themselves: they lie elsewhere and are served as if they were shared.
@@ -69,16 +70,17 @@ class File:
 class Files:
     """Everything that is served, by the path of its address."""
 
-    def __init__(self, folder: Path = STATIC, only: str | None = None) -> None:
-        """`only`: the one page that is served; an address without a name shows it."""
+    def __init__(self, folder: Path = STATIC, only: str | None = None, networks: bool = True) -> None:
+        """`only`: the one page that is served, an address without a name shows it; `networks`: those that pages play, too."""
         self.home = only or HOME
-        rooms = {LIB, only} if only else {path.name for path in folder.iterdir()}
+        rooms = {LIB, only} if only else {path.name for path in folder.iterdir()} - ELSEWHERE
         self._files = {
             f"/{name.as_posix()}": File(path)
             for path in sorted(folder.rglob("*"))
             if path.suffix in TYPES and (name := path.relative_to(folder)).parts[0] in rooms
         }
-        self._files |= {address: File(path) for address, path in NETWORKS.items()}
+        if networks:
+            self._files |= {address: File(path) for address, path in NETWORKS.items()}
         self.pages = sorted(path.parent.name for path in folder.glob(f"*/{INDEX}") if path.parent.name in rooms - {LIB})
 
     def at(self, path: str) -> File | None:

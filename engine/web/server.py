@@ -18,6 +18,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -29,14 +30,37 @@ from engine.net.sockets import send_newest
 from engine.web.files import HOME, ORT, SERVED, File, Files
 from engine.web.pages import Page
 
-MESSAGE_BYTES = 4096  # largest order a browser may send
 SILENT_S = 10.0  # a connection that has not asked for anything by then is closed
 PING_S = 20.0
-REQUESTS_HZ, REQUESTS_BURST = 100.0, 800.0  # asked for from one address; a page is some 40 of them
 ADDRESSES = 512  # whose requests are counted
-JOINS_HZ, JOINS = 4.0, 250.0  # pages opened: each may be sent the past
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server takes."""
+
+    message_bytes: int = 4096  # largest order a browser may send
+    requests_hz: float = 100.0  # asked for from one address; a page is some 40 of them
+    requests_burst: float = 800.0
+    joins_hz: float = 4.0  # pages opened: each may be sent the past
+    joins_burst: float = 250.0
+    connections: int = 0  # 0: four for each client that the configuration allows, and a few
+    backlog: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An answer that is no file: made while the server runs, and the same for ever where it is `lasting`."""
+
+    body: bytes
+    type: str
+    packed: bool = False  # in gzip's format
+    lasting: bool = False
+
+
+Maker = Callable[[str], Awaitable[Made | None]]  # of a path
 
 
 class Served(Protocol):
@@ -58,16 +82,20 @@ class Served(Protocol):
 class Server:
     """Serves one Site, or what is like one."""
 
-    def __init__(self, site: Served, files: Files | None = None) -> None:
-        """`files`: those that are served; all of them unless given."""
+    def __init__(
+        self, site: Served, files: Files | None = None, limits: Limits | None = None, maker: Maker | None = None
+    ) -> None:
+        """`files`: those that are served, all of them unless given; `maker`: is asked before them."""
         self._site = site
+        self._limits = limits or Limits()
+        self._maker = maker
         self._files = files or Files()
         # What compiles WebAssembly has to be allowed to; nothing of ours does.
         self._scripts = "'self' 'wasm-unsafe-eval'" if self._files.at(ORT) else "'self'"
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}  # connections that have not asked for anything yet
         self._sockets: set[web.WebSocketResponse] = set()
         self._rates: dict[str, Bucket] = {}
-        self._joins = Bucket(JOINS_HZ, JOINS)
+        self._joins = Bucket(self._limits.joins_hz, self._limits.joins_burst)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
@@ -84,7 +112,9 @@ class Server:
         )
         await runner.setup()
         self._runner = runner
-        self._listener = await asyncio.get_running_loop().create_server(self._accept, sock=listening, backlog=64)
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._accept, sock=listening, backlog=self._limits.backlog
+        )
 
     async def stop(self) -> None:
         """Say goodbye to every browser and close."""
@@ -101,7 +131,7 @@ class Server:
         assert self._runner is not None
         assert self._runner.server is not None
         server = self._runner.server
-        if len(server.connections) >= 4 * self._site.config.max_clients + 16:
+        if len(server.connections) >= (self._limits.connections or 4 * self._site.config.max_clients + 16):
             return _Refusal()
         connection = server()
         self._silent[connection] = asyncio.get_running_loop().call_later(SILENT_S, self._hang_up, connection)
@@ -128,7 +158,7 @@ class Server:
     def _rate(self, address: str) -> Bucket:
         if address not in self._rates and len(self._rates) >= ADDRESSES:
             self._rates.pop(next(iter(self._rates)))
-        return self._rates.setdefault(address, Bucket(REQUESTS_HZ, REQUESTS_BURST))
+        return self._rates.setdefault(address, Bucket(self._limits.requests_hz, self._limits.requests_burst))
 
     async def _told(self, _request: web.Request) -> web.StreamResponse:
         """What serves the pages: a code on one of them has to lead where others can follow."""
@@ -137,6 +167,8 @@ class Server:
         return web.json_response({"jam": bool(self._site.pages), "address": address}, headers=headers)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
+        if self._maker is not None and (made := await self._maker(request.path)) is not None:
+            return _answer(made)
         file = self._files.at(f"/{self._files.home}/" if request.path == "/" else request.path)
         if file is None:
             if (page := self._files.page_without_slash(request.path)) is not None:
@@ -154,14 +186,16 @@ class Server:
         page = self._site.pages.get(request.match_info.get("page", HOME))
         if page is None:
             raise web.HTTPNotFound(text="This page has nothing to say.\n")
-        ws = web.WebSocketResponse(compress=False, heartbeat=PING_S, max_msg_size=MESSAGE_BYTES, timeout=0.5, writer_limit=0)
+        ws = web.WebSocketResponse(
+            compress=False, heartbeat=PING_S, max_msg_size=self._limits.message_bytes, timeout=0.5, writer_limit=0
+        )
         if not ws.can_prepare(request).ok:
             raise web.HTTPBadRequest(text="Here a WebSocket is spoken.\n")
         await ws.prepare(request)
         if self._site.full or not self._joins.take(time.monotonic()):
             await ws.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"the house is full")
             return ws
-        client = page.join(request.query)
+        client = page.join(request.query, request.remote or "")
         self._sockets.add(ws)
         sender = asyncio.create_task(send_newest(client, ws, request.transport))
         try:
@@ -181,6 +215,14 @@ class _Refusal(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         transport.abort()
+
+
+def _answer(made: Made) -> web.Response:
+    lasting = "max-age=31536000, immutable" if made.lasting else "no-store"
+    headers = {"Cache-Control": lasting, "Content-Type": made.type, "X-Content-Type-Options": "nosniff"}
+    if made.packed:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=made.body, headers=headers)
 
 
 def _takes_gzip(request: web.Request) -> bool:

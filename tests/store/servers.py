@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.system.rig import _missing
+from tests.system.rig import _missing, wait_for
 
 INSTALLED = Path("/usr/lib/postgresql")  # Debian keeps its programs out of the path
 
@@ -45,7 +45,12 @@ class Postgres:
 
     def stop(self) -> None:
         """End at once, as when the machine goes down."""
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "fast", "-w", "stop")
+        wait_for(lambda: not self._listens(), 10, "the server's end")
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def url(self, name: str) -> str:
         """Make a database; return its address."""

@@ -42,7 +42,7 @@ class Page(Protocol):
     def clients(self) -> Mapping[int, Waiting]:
         """The browsers that look at it."""
 
-    def join(self, query: Mapping[str, str]) -> Waiting:
+    def join(self, query: Mapping[str, str], address: str = "") -> Waiting:
         """Take in a browser that opened the WebSocket with this query."""
 
     def order(self, client: Any, text: str) -> None:

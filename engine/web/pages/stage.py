@@ -168,7 +168,7 @@ class Stage:
 
     # Who looks.
 
-    def join(self, query: Mapping[str, str]) -> Client:
+    def join(self, query: Mapping[str, str], address: str = "") -> Client:  # noqa: ARG002  (as the protocol has it)
         """Take in a browser: `fmt` and `fps` of its query say what it takes."""
         fmt = _format(query.get("fmt")) or ("u8" if self._encoder.size > LARGE else "f32")
         client = Client(next(self._numbers), fmt, _fps(query.get("fps")), self.guard.open_to_all and not self.recorded)

@@ -1,0 +1,256 @@
+"""The booth as a whole: store, votes, phones, walls, drawings, and the server that they come to.
+
+Runs on: booth process, event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from engine.booth.crowd import Crowd, day_began_ms
+from engine.booth.gallery import Gallery
+from engine.booth.phones import VISITORS_MOST, Phones
+from engine.booth.room import Room
+from engine.booth.sampling import first_clips
+from engine.booth.sounds import Sounds
+from engine.booth.stage import Stage
+from engine.booth.studio import Studio
+from engine.booth.voting import Voting
+from engine.booth.wall import Wall, tree
+from engine.core.config import Config, Web
+from engine.core.errors import AlgoritmoError
+from engine.core.messages import INFO, WARNING
+from engine.net.guard import Guard
+from engine.net.sockets import listen
+from engine.store.keeping import forget_visitors
+from engine.store.store import Generation, Store
+from engine.store.writer import Writer
+from engine.web.files import Files
+from engine.web.pages import Page
+from engine.web.server import Limits, Made, Server
+from engine.web.site import address_of
+
+PAGE = "booth"
+LIMITS = Limits(
+    message_bytes=65_536,
+    requests_hz=2000.0,  # a venue's router may hide everybody behind one address
+    requests_burst=30_000.0,
+    joins_hz=500.0,
+    joins_burst=4000.0,
+    connections=2 * VISITORS_MOST,
+    backlog=2048,
+)
+RANK_S = 2.0  # how often the clips are ranked anew, where votes came
+SPARING = 8  # times seldomer where the jam is short of time
+LOOK_S = 2.0  # how often it is looked for another generation
+FORGET_S = 3600.0
+CLIP = re.compile(r"/clip/([0-9]{1,9})\.(json|mp3)")
+
+
+class Booth:
+    """Everything of the booth around one store. `stage` tells the jam beside it, None where there is none."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        tell: Callable[[int, str], None],
+        stage: Callable[[], Stage | None],
+        spares: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`spares`: whether the jam is short of time, and the booth does only what it must."""
+        self._booth = config.booth
+        self.config = Web(host=config.booth.host, port=config.booth.port, token=config.booth.token, max_clients=1000)
+        self.guard = Guard(config.booth.host, config.booth.token)
+        self._spares = spares
+        self._tempo_bpm = config.clock.tempo
+        self._network = config.network_path()
+        self._seed = config.jam.seed
+        self._store, self._tell, self._stage = store, tell, stage
+        self._writer = Writer(store.engine, asyncio.get_running_loop())
+        self.voting = Voting(store, self._writer)
+        self._studio = Studio(self._network)
+        self._sounds = Sounds(config)
+        self.wall = Wall(self.voting, self.guard, self._about)
+        self._gallery = Gallery(store, self._studio, stage, self.wall.tell, self._tell_visitor, config.booth.hold)
+        self.phones = Phones(self.voting, Crowd(), self._studio, self._gallery, self._about)
+        self._room = Room(self.voting, self._tell_room)
+        self._room.on = config.booth.room
+        self.phones.counted = lambda ballot, choice: self._room.counted(ballot.room, choice)
+        self.pages: Mapping[str, Page] = {PAGE: self.phones, "wall": self.wall}
+        self._server: Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._fault = ""
+        gallery = self._gallery
+        self.wall.does |= {
+            "hide": self._hide,
+            "show": lambda of: gallery.show_again(of) if type(of) is int else None,
+            "let": lambda of: gallery.let(of) if type(of) is int else None,
+            "hide-clip": self._hide_clip,
+            "room": self._set_room,
+        }
+
+    # --- what a Server asks of it ------------------------------------------------------------------------------------------
+
+    @property
+    def full(self) -> bool:
+        """Whether as many are here as there is room for."""
+        return len(self.phones.clients) >= VISITORS_MOST
+
+    @property
+    def address(self) -> str:
+        """Where it is found; open to the network: from elsewhere too."""
+        return address_of(self.config)
+
+    async def make(self, path: str) -> Made | None:
+        """Answer with a clip's notes, or with its sound."""
+        found = CLIP.fullmatch(path)
+        if found is None:
+            return None
+        if found[2] == "mp3":
+            clip = self.voting.clips.get(int(found[1]))
+            sound = None if clip is None else await self._sounds.of(int(found[1]), clip.music)
+            return None if sound is None else Made(sound, "audio/mpeg", lasting=True)
+        packed = self.voting.packed(int(found[1]))
+        return None if packed is None else Made(packed, "application/json", packed=True, lasting=True)
+
+    # --- life --------------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take the port, serve, and begin with a first generation where there is none. Raises AlgoritmoError."""
+        listening = listen("booth", self._booth.host, self._booth.port)
+        await self.voting.look()
+        if self.voting.generation is None:
+            self._tell(INFO, f"the first generation is sampled: {self._booth.clips} clips")
+            await self._first()
+        self._server = Server(self, Files(only=PAGE, networks=False), LIMITS, self.make)
+        await self._server.start(listening)
+        works = (self._ranking(), self._looking(), self._forgetting(), self._hearing(), self._gallery.run(), self._room.run())
+        for work in works:
+            self._tasks.append(asyncio.ensure_future(self._forever(work)))
+        self._told_walls(await self._tree())
+
+    async def _first(self) -> None:
+        clips = await asyncio.to_thread(
+            first_clips, self._network, self._booth.clips, self._booth.bars, self._seed, self._tempo_bpm
+        )
+        generation = Generation("first", str(self._network), seed=self._seed)
+        number = await asyncio.to_thread(self._store.add_generation, generation, clips)
+        await asyncio.to_thread(self._store.open_generation, number)
+        await self.voting.look()
+
+    async def _forever(self, work: Coroutine[Any, Any, None]) -> None:
+        """See to it that what goes wrong in one of the booth's works is told."""
+        try:
+            await work
+        except AlgoritmoError as error:
+            self._tell(WARNING, str(error))
+
+    async def stop(self) -> None:
+        """Say goodbye to everybody; what waits is committed."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.phones.close()
+        if self._server is not None:
+            await self._server.stop()
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._studio.close)
+        self._sounds.close()
+
+    # --- what goes on beside the votes --------------------------------------------------------------------------------------
+
+    async def _ranking(self) -> None:
+        while True:
+            await asyncio.sleep(RANK_S * (SPARING if self._spares() else 1))
+            with contextlib.suppress(AlgoritmoError):  # a store that is gone is told by the votes that it refuses
+                if await self.voting.rank_now():
+                    self.phones.ranked()
+                    if self.wall.clients:
+                        self.wall.tell("board", **self.wall.board(self._booth.votes))
+            if self._writer.fault != self._fault:
+                self._fault = self._writer.fault
+                self._tell(WARNING, f"votes are refused: {self._fault}" if self._fault else "votes are kept again")
+
+    async def _looking(self) -> None:
+        told_s = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            with contextlib.suppress(AlgoritmoError):
+                if await self.voting.look():
+                    self.phones.tell_all("generation", **self.phones.hello())
+                    self._told_walls(await self._tree())
+                elif self.wall.clients and time.monotonic() - told_s > 5 * LOOK_S:
+                    told_s = time.monotonic()
+                    self._told_walls(await self._tree())
+
+    def _told_walls(self, found: dict[str, Any]) -> None:
+        self.wall.tell("tree", **found)
+        self.wall.tell("board", **self.wall.board(self._booth.votes))
+
+    async def _tree(self) -> dict[str, Any]:
+        generations = await asyncio.to_thread(self._store.generations)
+        votes = await asyncio.to_thread(self._store.votes)
+        return await asyncio.to_thread(tree, generations, dict(self.voting.clips), votes)
+
+    async def _forgetting(self) -> None:
+        while True:
+            with contextlib.suppress(AlgoritmoError):
+                await asyncio.to_thread(forget_visitors, self._store, day_began_ms())
+            await asyncio.sleep(FORGET_S)
+
+    async def _hearing(self) -> None:
+        while True:
+            if (stage := self._stage()) is not None:
+                stage.hear()
+            await asyncio.sleep(1)
+
+    # --- what others ask of it ----------------------------------------------------------------------------------------------
+
+    def _about(self) -> dict[str, Any]:
+        stage = self._stage()
+        plays = stage is not None and stage.plays
+        return {
+            "key": stage.key if stage is not None else 0,
+            "bpm": round(stage.tempo_bpm if stage is not None and plays else self._tempo_bpm, 2),
+            "jam": plays,
+            "wanted": self._booth.votes,
+            "address": f"{self.address}{PAGE}/",
+            "wifi": self._wifi(),
+        }
+
+    def _wifi(self) -> dict[str, str] | None:
+        if not self._booth.wifi:
+            return None
+        return {"name": self._booth.wifi, "password": self._booth.wifi_password}
+
+    def _tell_visitor(self, visitor: str, kind: str, **content: Any) -> None:
+        for guest in self.phones.clients.values():
+            if guest.visitor == visitor:
+                guest.tell(kind, **content)
+
+    def _tell_room(self, content: dict[str, Any]) -> None:
+        self.phones.room = None if content["phase"] == "off" else content
+        self.phones.tell_all("room", **content)
+        self.wall.tell("room", **content)
+        pair = self._room.pair
+        if content["phase"] == "vote" and pair is not None:
+            for guest in self.phones.clients.values():
+                ballot = self.voting.ask_in_room(guest.visitor, guest.crowd, pair, self._room.round)
+                if ballot is not None:
+                    self.phones.ask_in_room(guest, ballot)
+
+    def _hide(self, of: object) -> None:
+        self._gallery.hide(of if type(of) is int else None)
+
+    def _set_room(self, on: object) -> None:
+        self._room.on = bool(on)
+
+    def _hide_clip(self, of: object) -> None:
+        if type(of) is int and of in self.voting.clips:
+            self._tasks.append(asyncio.ensure_future(self._forever(self.voting.hide(of))))

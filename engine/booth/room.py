@@ -1,0 +1,67 @@
+"""In the room: the loudspeaker plays A, then B, and the phones only vote.
+
+Runs on: booth process, event loop. The wall, which has the loudspeaker, plays what it is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from engine.booth.pairs import Pair
+from engine.booth.voting import Voting
+
+VOTE_S = 8.0
+SHOWN_S = 4.0
+LONGEST_S = 12.0  # of a clip
+IDLE_S = 1.0
+
+
+class Room:
+    """Rounds without end, as long as it is `on`; `tell` has everybody told the phase of a round."""
+
+    def __init__(self, voting: Voting, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._voting, self._tell = voting, tell
+        self.on = False
+        self.round = 0
+        self.pair: Pair | None = None
+        self.votes = [0, 0]
+
+    def counted(self, room: int | None, choice: int) -> None:
+        """A vote of a round was counted."""
+        if room == self.round and self.pair is not None:
+            self.votes[choice] += 1
+
+    async def run(self) -> None:
+        """Go from round to round, for ever."""
+        while True:
+            if not self.on or (pair := self._voting.pairs.take()) is None:
+                await asyncio.sleep(IDLE_S)
+                continue
+            self.pair, self.votes = pair, [0, 0]
+            # Counted on over a restart, and never twice the same.
+            self.round = max(self.round + 1, int(time.time()) - 1_600_000_000)
+            for phase, clip in (("first", pair.first), ("second", pair.second)):
+                seconds = min(self._voting.clips[clip].music.seconds, LONGEST_S) if clip in self._voting.clips else 0.0
+                await self._phase(phase, seconds)
+            await self._phase("vote", VOTE_S)
+            await self._phase("result", SHOWN_S)
+            self.pair = None
+            self._end()
+
+    def _end(self) -> None:
+        if not self.on:
+            self._tell({"phase": "off"})
+
+    async def _phase(self, phase: str, seconds: float) -> None:
+        pair = self.pair
+        if pair is None or not self.on:
+            return
+        content: dict[str, Any] = {"round": self.round, "phase": phase, "first": pair.first, "second": pair.second}
+        if phase == "result":
+            content["votes"] = list(self.votes)
+            content["names"] = [self._voting.clips[clip].name for clip in pair[:2] if clip in self._voting.clips]
+        self._tell(content | {"seconds": round(seconds, 2)})
+        await asyncio.sleep(seconds)

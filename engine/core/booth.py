@@ -1,0 +1,27 @@
+"""The booth's section of the configuration.
+
+Runs on: supervisor.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from engine.core.section import Section
+
+
+class Booth(Section):
+    """Where visitors draw, compose and vote."""
+
+    enabled: bool = False
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8010, ge=1, le=65535)
+    token: str = ""
+    store: str = Field("booth.db", min_length=1)  # a file, or postgresql://USER@HOST/NAME
+    clips: int = Field(64, ge=2, le=512)  # of a generation
+    bars: int = Field(4, ge=1, le=32)  # of a clip
+    votes: int = Field(512, ge=1)  # after which the next generation is bred
+    room: bool = False  # the loudspeaker plays and the phones only vote
+    hold: bool = False  # a drawing waits until somebody at the wall has let it
+    wifi: str = ""
+    wifi_password: str = ""
