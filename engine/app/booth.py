@@ -23,6 +23,7 @@ from engine.booth.process import begin, ended_by_signals, serve, told
 from engine.booth.stage import Stage
 from engine.core import contract
 from engine.core.config import Config
+from engine.core.ensemble import together
 from engine.core.errors import AlgoritmoError
 from engine.core.messages import INFO
 from engine.core.roles import BOOTH, role_of
@@ -60,7 +61,7 @@ class Beside:
             with contextlib.suppress(AlgoritmoError):
                 link, live = running.attach(of, BOOTH)
 
-                card = contract.read_card(Path(of.network))
+                card = together([contract.read_card(Path(path)) for path in of.networks])
                 self._stage = Stage(link, live, card, track_of(self._config, card))
                 self._of = of
                 self._tell(INFO, f"beside the jam of process {of.pid}")

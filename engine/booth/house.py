@@ -10,8 +10,10 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from engine.booth.breeding import breed
 from engine.booth.crowd import Crowd, day_began_ms
 from engine.booth.gallery import Gallery
 from engine.booth.phones import VISITORS_MOST, Phones
@@ -131,7 +133,7 @@ class Booth:
         self._server = Server(self, Files(only=PAGE, networks=False), LIMITS, self.make)
         await self._server.start(listening)
         works = (self._ranking(), self._looking(), self._forgetting(), self._hearing(), self._gallery.run(), self._room.run())
-        for work in works:
+        for work in (*works, self._breeding()):
             self._tasks.append(asyncio.ensure_future(self._forever(work)))
         self._told_walls(await self._tree())
 
@@ -197,6 +199,25 @@ class Booth:
         generations = await asyncio.to_thread(self._store.generations)
         votes = await asyncio.to_thread(self._store.votes)
         return await asyncio.to_thread(tree, generations, dict(self.voting.clips), votes)
+
+    async def _breeding(self) -> None:
+        """Breed the next generation when there are votes enough, in a process of its own."""
+        asked: int | None = None
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now, votes = self.voting.generation, self.voting.votes
+            if now is None or now.id is None or votes < self._booth.votes or asked == now.id or not self._booth.breed:
+                continue
+            asked = now.id
+            self._tell(INFO, f"generation {now.id} has its {votes} votes: the next one is bred")
+            try:
+                where = self._store.url.render_as_string(hide_password=False)
+                number = await self._sounds.run(breed, where, self._network, votes)
+            except (AlgoritmoError, OSError, BrokenProcessPool) as error:
+                self._tell(WARNING, f"the next generation could not be bred ({error}); votes go on")
+                continue
+            said = f"generation {number} is open" if number else "the next generation did not pass; this one goes on"
+            self._tell(INFO, said)
 
     async def _forgetting(self) -> None:
         while True:

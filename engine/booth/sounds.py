@@ -9,8 +9,10 @@ import asyncio
 import multiprocessing
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
 from engine.audio.given import mp3
 from engine.core.config import Config
@@ -20,6 +22,7 @@ from engine.store.clip import Music
 KEPT = 128  # clips whose sound is kept: some 20 MB
 WAITING = 64  # more than so many at once are turned away
 NICE = 19
+T = TypeVar("T")
 
 
 def _step_back() -> None:
@@ -56,13 +59,17 @@ class Sounds:
             self._kept.pop(clip, None)
             return None
 
-    async def _rendered(self, music: Music) -> bytes:
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run a function in the process, after what is under way there."""
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(1, context, _step_back)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def _rendered(self, music: Music) -> bytes:
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, mp3, music, self._config)
+            return await self.run(mp3, music, self._config)
         except BrokenProcessPool:
             self._pool = None
             raise

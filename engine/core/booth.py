@@ -21,6 +21,7 @@ class Booth(Section):
     clips: int = Field(64, ge=2, le=512)  # of a generation
     bars: int = Field(4, ge=1, le=32)  # of a clip
     votes: int = Field(512, ge=1)  # after which the next generation is bred
+    breed: bool = True  # the next generation by itself, from what was chosen
     room: bool = False  # the loudspeaker plays and the phones only vote
     hold: bool = False  # a drawing waits until somebody at the wall has let it
     wifi: str = ""

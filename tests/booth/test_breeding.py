@@ -1,0 +1,88 @@
+"""Children are of their parents, a control arm is not of winners, and a generation that does not pass is not opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.booth import breeding
+from engine.booth.breeding import beginning, breed, crossed, winners
+from engine.store import schema
+from engine.store.clip import Music
+from engine.store.ranking import rank
+from engine.store.store import Generation, Store, Vote
+from engine.store.writer import Row, Writer
+from tests.store.made_up import clips, music
+from tests.store.test_store import ballot, vote
+
+
+def test_a_primer_has_each_track_from_one_of_its_parents() -> None:
+    one, other = beginning(music(1)), beginning(music(2))
+    assert one.bars == 2
+    child = crossed(one, other, np.random.default_rng(3))
+    for track in range(len(one.tracks)):
+        mine = [note for note in child.notes if note.track == track]
+        assert mine in ([n for n in one.notes if n.track == track], [n for n in other.notes if n.track == track])
+    assert child.notes not in (one.notes, other.notes)
+
+
+def test_a_winner_that_is_silent_has_no_children() -> None:
+    made = [replace(clip, id=number) for number, clip in enumerate(clips(8))]
+    made[0] = replace(made[0], music=Music((), 64, made[0].music.tracks))
+    votes = [Vote(0, other, 0, f"v{other}", other, False) for other in range(1, 8)]
+    ranking = rank(range(8), votes)
+    assert ranking.standings[0].clip == 0
+    assert 0 not in [clip.id for clip in winners(ranking, made)]
+
+
+@pytest.fixture
+def voted(tmp_path: Path) -> str:
+    """A store in which clips 1 and 2 always won."""
+    where = str(tmp_path / "booth.db")
+    with Store(where) as store:
+        store.open_generation(store.add_generation(Generation("first", "tiny.onnx"), clips(8)))
+        writer = Writer.__new__(Writer)
+        writer._engine, writer._statements = store.engine, {}
+        rows = []
+        for number in range(40):
+            key, first, second = f"b{number}", 1 + number % 2, 3 + number % 6
+            rows += [
+                Row(schema.ballots, ballot(key, first, second, 1, f"v{number}", crowd=number), None),
+                Row(schema.votes, vote(key, 0), None),
+            ]
+        writer._written(rows)
+    return where
+
+
+def test_a_generation_is_bred_with_its_control_arm_and_opened(
+    voted: str, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breeding, "is_enough", lambda music: bool(music.notes))
+    monkeypatch.setattr(breeding, "LEAST_KEY", 1.0)
+    number = breed(voted, tiny_onnx, 5)
+    with Store(voted) as store:
+        now = store.current()
+        assert now is not None
+        assert (now.id, now.parent, now.method) == (number, 1, "conditions")
+        bred = store.clips(number)
+        assert sorted(clip.arm for clip in bred) == ["control"] * 2 + ["winners"] * 6
+        assert {parent for clip in bred if clip.arm == "winners" for parent in clip.parents} == {1, 2}
+        assert all("primer" in clip.conditions for clip in bred)
+        assert store.generation(1).state == schema.CLOSED
+        assert now.figures["votes"] == 40
+
+
+def test_one_that_does_not_pass_is_kept_as_discarded_and_the_old_one_goes_on(
+    voted: str, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breeding, "is_enough", lambda music: len(music.notes) > 10_000)
+    assert breed(voted, tiny_onnx, 5) is None
+    with Store(voted) as store:
+        now = store.current()
+        assert now is not None
+        assert now.id == 1
+        assert [one.state for one in store.generations()] == [schema.OPEN, schema.DISCARDED]
+        assert len(store.clips()) == 8
