@@ -92,7 +92,6 @@ class _Process:
     async def _publish(self) -> None:
         """Publish until told to stop."""
         while self._link["clock"].count == 0 and not self._stopped.is_set():
-            self._link.beat("feed")
             await asyncio.sleep(SOUND_S)
         if not self._stopped.is_set():
             self._begin()

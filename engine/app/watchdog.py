@@ -23,6 +23,7 @@ MOST_S = 0.5  # of the time between two looks counts: what is longer, the watch 
 PAUSED_S = 3.0  # such a standstill is told
 BUSY = 0.97  # share of the machine's processors in use, above which silence may be for want of one
 PATIENCE = 0.2  # so much of a silence counts while that is so
+BEGINNING = 0.02  # so much of a silence counts before the first sign of life
 COMPUTES = 0.5  # share of a core that one takes who goes round in a circle
 
 
@@ -67,6 +68,7 @@ class _Watched:
     pid: int
     counts: dict[str, int] = field(default_factory=dict)  # signs of life so far, by ring
     silent_s: dict[str, float] = field(default_factory=dict)  # since the last
+    begun: set[str] = field(default_factory=set)  # rings that it has told something in
     state: int = WELL
     told: int = WELL
     first: Condition | None = None  # when it was first missed ...
@@ -77,11 +79,15 @@ class _Watched:
     def hear(self, link: Link, signs: Iterable[tuple[str, float]], passed_s: float) -> float:
         """Look for signs of life; return for how long there was none."""
         for ring, _ in signs:
-            count = link[ring].count
-            is_new = count != self.counts.get(ring)
+            count, before = link[ring].count, self.counts.get(ring)
             self.counts[ring] = count
-            # One that has given none yet does not know how; whether it gets ready at all is watched by who started it.
-            self.silent_s[ring] = 0.0 if is_new or not count else self.silent_s[ring] + passed_s
+            if before is None:
+                self.silent_s[ring] = 0.0
+            elif count != before:
+                self.begun.add(ring)
+                self.silent_s[ring] = 0.0
+            else:
+                self.silent_s[ring] += passed_s
         return max(self.silent_s[ring] / factor for ring, factor in signs)
 
     def judge(self, silent_s: float, now: Condition, passed_s: float, is_busy: bool) -> None:
@@ -147,6 +153,8 @@ class Watchdog:
 
     def _look_at(self, name: str, watched: _Watched, passed_s: float, is_busy: bool) -> Iterator[Word]:
         role = role_of(name)
+        if len(watched.begun) < len(role.signs):  # it may have hours of a recording to look through before it gives the first
+            passed_s *= BEGINNING
         silent_s = watched.hear(self._link, role.signs, passed_s)
         if silent_s < role.silent_s:
             if watched.told != WELL:

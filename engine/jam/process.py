@@ -54,7 +54,6 @@ def main(spec: Spec, pipe: Connection) -> None:
     gc.disable()
     be_urgent(BEAT)
     while link["clock"].count == 0:
-        link.beat("network")
         if stop_requested(pipe, 0.005):
             return
     driver = LiveDriver(spec, link, live, seats, seat, pipe)

@@ -113,6 +113,19 @@ def test_one_that_took_the_place_of_another_begins_with_all_its_time(stand: Stan
     assert stand.ailing == {}
 
 
+def test_one_that_has_just_begun_has_much_time_until_its_first_sign_of_life(stand: Stand):
+    stand.condition = Condition(psutil.STATUS_RUNNING, 0.0)
+    begun = [word for _ in range(round(10 * HUNG_S / STEP_S)) for word in look_again(stand)]
+    assert begun == [], "it loads a network, or looks through the recording of hours"
+    assert any(word.end for _ in range(round(60 * HUNG_S / STEP_S)) for word in look_again(stand))
+
+
+def look_again(stand: Stand) -> list[Word]:
+    """Let a step of time pass for a process that took the place of the one before."""
+    stand.now_s += STEP_S
+    return stand.dog.look({"network": 8})
+
+
 def test_a_dead_one_is_the_systems_to_tell(stand: Stand):
     stand.condition = None
     assert stand.pass_by(60) == []
