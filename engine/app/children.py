@@ -16,8 +16,8 @@ from typing import Any
 
 from engine.core.errors import AlgoritmoError
 from engine.core.messages import ERROR, INFO, WARNING
-from engine.core.process import Spec, play, start, understudy
-from engine.core.roles import ROLES, role_of
+from engine.core.process import Spec, Starter, play, understudy
+from engine.core.roles import HOST, ROLES, role_of
 
 STOP_S = 0.8  # what a child has for ending; Ctrl-C is to be over within a second ...
 KEEP_S = 15.0  # ... but for the recorder, where the disk is slow or it has just been begun anew: nothing recorded is lost
@@ -55,6 +55,7 @@ class Children:
     def __init__(self, spec: Spec, tell: Callable[[int, str], None], log: str) -> None:
         self._spec, self._tell, self._log = spec, tell, log
         self._all: dict[str, Child] = {}
+        self._starter = Starter(spec)
         self._understudy: tuple[BaseProcess, Connection] | None = None
         self._understudy_s = float("inf")  # when one is to be got ready
         self.changed_s = float("-inf")  # when one was begun anew last
@@ -70,7 +71,7 @@ class Children:
 
     def begin(self, name: str) -> None:
         """Start one for the first time."""
-        process, pipe = start(name, self._spec)
+        process, pipe = self._starter.start(name)
         self._all[name] = Child(name, process, pipe, time.monotonic())
 
     def first_word(self, child: Child) -> None:
@@ -160,7 +161,7 @@ class Children:
                     child.process, child.pipe = process, pipe
                     return
             pipe.close()
-        child.process, child.pipe = start(child.name, spec)
+        child.process, child.pipe = self._starter.start(child.name, restarted=True)
 
     def tick(self) -> None:
         """Do what is due; to be called several times a second."""
@@ -171,6 +172,8 @@ class Children:
             elif child.runs and not child.is_ready and now - child.begun_s > READY_S:
                 child.begun_s = now
                 self.end_one(child.name, f"was not ready after {READY_S:.0f} s")
+        if any(role_of(child.name).ahead for child in self):
+            self._starter.prepare(HOST)
         if self._understudy is not None and not self._understudy[0].is_alive():
             self._understudy[1].close()
             self._understudy, self._understudy_s = None, now + UNDERSTUDY_S
@@ -179,6 +182,7 @@ class Children:
 
     def end(self) -> None:
         """Stop them, in the order of the table."""
+        self._starter.close()
         if self._understudy is not None:
             self._understudy[0].kill()
             self._understudy[1].close()

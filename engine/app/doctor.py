@@ -7,6 +7,7 @@ with any fault.
 from __future__ import annotations
 
 import ctypes.util
+import importlib.util
 import os
 import platform
 import re
@@ -28,6 +29,7 @@ from engine.core.link import Layout, Link
 from engine.core.parameters import Live
 from engine.core.realtime import AWAKE_REMEDY, CPU_DMA_LATENCY
 from engine.host.catalogue import Catalogue
+from engine.host.display import has_display
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults, track_of
 from engine.midi.ports import VIRTUAL, backend_of, find
@@ -124,11 +126,23 @@ def packages(requirements: Sequence[str], version_of: Callable[[str], str | None
 
 
 def plugins(find: Callable[[str], str | None]) -> Finding:
-    """Say which plugins can be hosted; `find` looks for a library. VST3 is told with the extra that it needs."""
-    if find("lilv-0") is None:
-        return Finding(NOTE, "plugins", "CLAP; LV2 needs liblilv", "sudo apt install liblilv-0-0, on macOS: brew install lilv")
-    known = len(Catalogue().plugins)
-    return Finding(OK, "plugins", f"CLAP and LV2; {known} known, see `algoritmo plugins`")
+    """Say which plugins can be hosted here, and whether their windows can be shown; `find` looks for a library."""
+    kinds, remedies = ["CLAP"], []
+    for kind, here, remedy in (
+        ("LV2", find("lilv-0") is not None, "LV2: sudo apt install liblilv-0-0, on macOS: brew install lilv"),
+        ("VST3", importlib.util.find_spec("pedalboard") is not None, f"VST3: {sys.executable} -m pip install -e '.[vst]'"),
+    ):
+        if here:
+            kinds.append(kind)
+        else:
+            remedies.append(remedy)
+    catalogue = Catalogue()
+    known, failed = catalogue.plugins, sum(bool(found.fault) for found in catalogue.found)
+    count = ", ".join(f"{n} {kind}" for kind in kinds if (n := sum(about.format == kind.lower() for about in known)))
+    said = f"{' and '.join(kinds)}; {count or 'none'} known"
+    said += f", {failed} files cannot be hosted (algoritmo plugins --all)" if failed else ", see `algoritmo plugins`"
+    said += "" if has_display() else "; no display for their windows"
+    return Finding(NOTE, "plugins", said, "; ".join(remedies)) if remedies else Finding(OK, "plugins", said)
 
 
 def _requirements() -> list[str]:

@@ -6,14 +6,21 @@ Runs on: main process.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
+from engine.app.running import choose
 from engine.core.config import Config
 from engine.core.errors import PluginError
 from engine.core.knobs import is_plugin
+from engine.host import wire
 from engine.host.catalogue import Catalogue
+from engine.host.display import has_display
 from engine.host.plugin import About
+from engine.host.x11 import NO_DISPLAY
 
 _NOTHING = "there is no plugin in it"  # a bundle that only describes something
 
@@ -66,6 +73,33 @@ def _one(catalogue: Catalogue, name: str, as_json: bool) -> Iterator[str]:
         yield f"  limits  {'; '.join(about.limits)}"
     key = "patches.bass" if about.is_instrument else "rack.inserts.bass"
     yield f'  {key} = "{_written(about)}"'
+
+
+def edit(where: str, word: str = "", pid: int | None = None) -> Iterator[str]:
+    """Open the window of the plugin that plays a track of a jam, or that its insert `word` is; yield what there is to say.
+
+    Raises AlgoritmoError.
+    """
+    of = choose(pid)
+    if not has_display():
+        raise PluginError(NO_DISPLAY)
+    address = wire.editors(of.segment).replace("\0", "@", 1)
+    command = [sys.executable, "-m", "engine.host.editor", address, where, word]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as editor:
+        assert editor.stdout is not None
+        try:
+            for line in editor.stdout:
+                if line.startswith(wire.SAYS):
+                    yield line.removeprefix(wire.SAYS).strip()
+            _, said = editor.communicate()
+        except KeyboardInterrupt:
+            editor.terminate()
+            return
+    if editor.returncode < 0:
+        yield f"the window crashed (signal {-editor.returncode}); the plugin that plays is another one, and goes on"
+    elif editor.returncode:
+        raise PluginError((said.strip().splitlines() or ["its window was closed"])[-1])
 
 
 def _written(about: About) -> str:

@@ -96,7 +96,7 @@ class AudioEngine:
         )
         if "stems" in link:
             self.mixer.record_stems(link.writer("stems"))
-        self.rack = Rack(self.mixer, self.mixer.hosts, self._live, config, rate_hz, self.worker.tell)
+        self.rack = Rack(self.mixer, link, self._live, config, rate_hz, self.worker.tell)
         self._switcher = Switcher(link, self._live, self.worker, card.steps_per_beat)
         self.worker.begin(self.mixer, self.rack, self._switcher)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data

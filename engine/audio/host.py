@@ -9,12 +9,13 @@ Runs on: audio process. `post`, `collect` and `is_heard` belong to the audio cal
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 from dataclasses import dataclass, field
 
 from engine.host import wire
-from engine.host.exchange import MOST_EVENTS, Exchange
+from engine.host.exchange import MOST_EVENTS, NOBODY, Exchange
 from engine.host.plugin import About, Event, Knob, Moment
 
 WAIT_S = 0.8e-3  # the longest wait of a block for all processes together
@@ -31,16 +32,26 @@ class Unit:
     prompt: bool = False  # is heard in the block that it is played in
     values: dict[str, float] = field(default_factory=dict)  # of its knobs, by their keys
     state: bytes = b""
+    presets: int = 0  # taken on so far, with a state of each
+    is_preset_due: bool = False  # the state of one is to come
     source: Unit | None = None  # whose output it takes, within the same process
     host: Host | None = None
     slot: int = -1
     is_loaded: bool = False
     is_bypassed: bool = False  # left out, by a person or for what it did
     crashes: int = 0
+    failed_s: float = -math.inf  # when it failed last, as time.monotonic() counts
+    pause_s: float = 0.0  # before it is loaded again
+    due_s: float = 0.0  # when it is to be loaded; 0: nothing is due
     latency_frames: int = 0
     knobs: tuple[Knob, ...] = ()
     fault: str = ""
     events: list[Event] = field(default_factory=list)  # for the next block; belongs to the audio callback
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it is still to come."""
+        return not (self.is_loaded or self.is_bypassed or self.fault)
 
     @property
     def is_heard(self) -> bool:
@@ -64,6 +75,7 @@ class Host:
         self.is_posted = False  # an answer for this block is to be waited for
         self.waited = 0  # blocks that a wait for it was cut short
         self._loaded: tuple[Unit, ...] = ()
+        self._served = (NOBODY, 0.0)  # whose turn it is in its main thread, and since when
         self._is_owed = False  # it has not answered an earlier block
         self._missed = 0  # blocks since then
         self._count = 0
@@ -72,6 +84,24 @@ class Host:
     def is_prompt(self) -> bool:
         """Whether its answer is for the block that it is rung for in, not for the one after it."""
         return any(unit.prompt for unit in self.units.values())
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others can be put to the plugins that are in it."""
+        return self.number == 0 or (bool(self.units) and not any(unit.own or unit.prompt for unit in self.units.values()))
+
+    @property
+    def at_work(self) -> Unit | None:
+        """Whose turn it is, or was when the process died: what is being loaded, else what is processed, else what is served."""
+        served, processed = self.units.get(self.exchange.served), self.units.get(self.exchange.at_work)
+        return served if served is not None and not served.is_loaded else processed or served
+
+    def served_for(self, now_s: float) -> tuple[float, Unit | None]:
+        """Return for how long, in s, its main thread has been at one plugin, and which; to be called often. Control thread."""
+        number = self.exchange.served
+        if number != self._served[0] or number not in self.units:
+            self._served = (number, now_s)
+        return now_s - self._served[1], self.units.get(number)
 
     @property
     def hangs(self) -> bool:
@@ -154,6 +184,7 @@ class Host:
         """A process has come. Control thread."""
         bell.setblocking(False)
         self.words, self.pid = words, pid
+        self.exchange.at_work = NOBODY
         self._is_owed, self._missed = False, 0
         self.bell = bell
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,11 @@ from engine.host.plugin import About, Knob, Moment
 
 MOST_CRASHES = 3  # a plugin that took its process down so often is left out from there on
 SHARED = 0  # number of the process that plugins share
+FORGIVEN_S = 300.0  # after so long what it did before does not count
+SOON_S, PAUSE_S = 10.0, 1.0  # one that fails again so soon is loaded only after a pause
+PATIENCE_S = 1.5  # a plugin that takes longer to load keeps others waiting no longer: they go to another process
+LOAD_S = 120.0  # one that takes longer never will be
+SERVED_S = 20.0  # what a plugin may take for anything else: a preset, its state
 
 
 class Hosts:
@@ -100,20 +106,22 @@ class Hosts:
     def preset(self, unit: Unit, name: str) -> None:
         """Let a plugin take on one of its presets."""
         if unit.host is not None:
+            unit.is_preset_due = True
             self._say(unit.host, {"do": "preset", "slot": unit.slot, "name": name})
+
+    def restore(self, unit: Unit, state: bytes) -> None:
+        """Let a plugin take on a state."""
+        unit.state = state
+        if unit.host is not None:
+            self._say(unit.host, {"do": "restore", "slot": unit.slot}, state)
 
     def poll(self) -> None:
         """Take who has come and what was said, and look who is gone. To be called often: 20 times a second and more."""
-        for number, door in self._doors.items():
-            with contextlib.suppress(BlockingIOError):
-                caller, _ = door.accept()
-                if wire.is_ours(caller):
-                    caller.settimeout(0.2)
-                    self._admit(self._hosts[number], caller)
-                else:
-                    caller.close()
-        for host in self._hosts.values():
-            self._look_after(host)
+        for host in list(self._hosts.values()):
+            self._look_after(host)  # before another takes the place of one that died: it is known then who is to blame
+            if self._let_in(host):
+                self._look_after(host)
+            self._keep_time(host)
 
     def close(self) -> None:
         """Close every door."""
@@ -121,6 +129,11 @@ class Hosts:
             host.drop()
         for door in self._doors.values():
             door.close()
+
+    @property
+    def segment(self) -> str:
+        """Names the run; empty where it is nobody else's."""
+        return "" if self._link is None else self._link.name
 
     @property
     def units(self) -> list[Unit]:
@@ -133,8 +146,11 @@ class Hosts:
             number = unit.source.host.number
         elif not (unit.own or unit.prompt):
             number = SHARED
+            if SHARED in self._hosts and self._is_slow(self._hosts[SHARED]):
+                others = [n for n, host in self._hosts.items() if host.is_shared and not self._is_slow(host)]
+                number = next(iter([*others, *self._free()]), SHARED)
         else:
-            free = [n for n in range(1, HOSTS) if n not in self._hosts or not self._hosts[n].units]
+            free = self._free()
             number = free[0] if free else SHARED
             if not free:
                 self._tell(f"{unit.label}: no more than {HOSTS - 1} plugins can have a process for themselves; it shares one")
@@ -147,10 +163,61 @@ class Hosts:
             raise PluginError(f"{unit.label}: a process hosts {SLOTS} plugins at most; give it one of its own (host = own)")
         return host
 
+    def _free(self) -> list[int]:
+        """Return the processes that no plugin is in, but for the one that they share."""
+        return [n for n in range(1, HOSTS) if n not in self._hosts or not self._hosts[n].units]
+
+    def _is_slow(self, host: Host) -> bool:
+        """Whether a process has been loading one plugin for long."""
+        return host.served_for(time.monotonic())[0] > PATIENCE_S
+
     def _want(self) -> None:
         assert self._link is not None
         wanted = sum(1 << number for number in self._hosts)
         self._link.writer("hosts").push((wanted,))
+
+    def _let_in(self, host: Host) -> bool:
+        """Take who has come to the door of a process; return whether anyone has."""
+        door, came = self._doors[host.number], False
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                caller, _ = door.accept()
+                if wire.is_ours(caller):
+                    caller.settimeout(0.2)
+                    self._admit(host, caller)
+                    came = True
+                else:
+                    caller.close()
+        return came
+
+    def _keep_time(self, host: Host) -> None:
+        """Look how long a process has been at one plugin: others do not wait for it, and some day nobody does."""
+        long_s, unit = host.served_for(time.monotonic())
+        if unit is None or not host.pid:
+            return
+        if long_s > (SERVED_S if unit.is_loaded else LOAD_S):
+            self._tell(f"{unit.label} is not done after {long_s:.0f} s; its process is ended and begun anew")
+            unit.crashes, unit.failed_s = MOST_CRASHES - 1, time.monotonic()  # once is enough
+            self._end(host)
+        elif long_s > PATIENCE_S and not unit.is_loaded:
+            for other in list(host.units.values()):
+                if other is not unit and not other.is_loaded and not other.is_bypassed and other.source is None:
+                    self._move(other)
+
+    def _move(self, unit: Unit) -> None:
+        """Load a plugin in another process than the one in which it waits."""
+        if not self._free():
+            return
+        self.unload(unit)
+        self.load(unit)
+
+    def _end(self, host: Host) -> None:
+        """End a process that will not go on."""
+        self._blame(host)
+        with contextlib.suppress(OSError):
+            os.kill(host.pid, signal.SIGKILL)
+        host.pid = 0
+        host.drop()
 
     def _admit(self, host: Host, caller: socket.socket) -> None:
         """A host process has called: first for the bell, then for words."""
@@ -170,11 +237,7 @@ class Hosts:
     def _look_after(self, host: Host) -> None:
         if host.hangs and host.pid:
             self._tell(f"{self._culprit(host)} hangs; its process is ended and begun anew")
-            self._blame(host)
-            with contextlib.suppress(OSError):
-                os.kill(host.pid, signal.SIGKILL)
-            host.pid = 0
-            host.drop()
+            self._end(host)
             return
         if host.words is None:
             return
@@ -193,18 +256,22 @@ class Hosts:
             if unit.crashes >= MOST_CRASHES and not unit.is_bypassed and host.pid:  # somebody wants to try it again
                 unit.crashes = 0
                 self._order_load(unit)
+            self._load_due(unit)
 
     def _culprit(self, host: Host) -> str:
         """Return who was at work."""
-        unit = host.units.get(host.exchange.at_work)
+        unit = host.at_work
         return unit.label if unit is not None else f"the {HOST}{host.number} process"
 
     def _blame(self, host: Host) -> None:
-        unit = host.units.get(host.exchange.at_work)
-        host.exchange.at_work = NOBODY
+        unit = host.at_work
+        host.exchange.at_work = host.exchange.served = NOBODY
         if unit is None:
             return
-        unit.crashes += 1
+        now_s = time.monotonic()
+        unit.crashes = unit.crashes + 1 if now_s - unit.failed_s < FORGIVEN_S else 1
+        unit.pause_s = PAUSE_S if now_s - unit.failed_s < SOON_S else 0.0
+        unit.failed_s = now_s
         if unit.crashes >= MOST_CRASHES:
             unit.is_bypassed = True
             unit.fault = f"failed {MOST_CRASHES} times"
@@ -220,7 +287,8 @@ class Hosts:
             self._say(host, {"do": "rate", "rate_hz": self._rate_hz})
             for unit in sorted(host.units.values(), key=lambda unit: unit.slot):
                 if not unit.is_bypassed:
-                    self._order_load(unit)
+                    unit.due_s = time.monotonic() + unit.pause_s
+                    self._load_due(unit)
             return
         of = host.units.get(int(message.get("slot", -1)))
         if of is not None:
@@ -240,6 +308,8 @@ class Hosts:
             self.on_loaded(unit, [float(value) for value in message["values"]])
         elif said == "state":
             unit.state = behind
+            unit.presets += unit.is_preset_due
+            unit.is_preset_due = False
         elif said == "values":
             self.on_values(unit, [float(value) for value in message["values"]])
         elif said == "muted":
@@ -249,6 +319,11 @@ class Hosts:
         elif said == "failed":
             unit.fault = str(message["why"])
             self._tell(unit.fault)
+
+    def _load_due(self, unit: Unit) -> None:
+        if unit.due_s and time.monotonic() >= unit.due_s:
+            unit.due_s = 0.0
+            self._order_load(unit)
 
     def _order_load(self, unit: Unit) -> None:
         assert unit.host is not None

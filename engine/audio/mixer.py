@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Send:
 
     def add_to(self, out: np.ndarray, buses: np.ndarray) -> None:
         """Add what returns; nothing while there is no effect."""
-        if self.chain.processors:
+        if not self.chain.is_idle:
             self.faders.mix(buses, self._block)
             self.chain.process(self._block)
             out += self._block
@@ -158,15 +158,17 @@ class Mixer:
         self._inserts[self[track].bus].processors.append(processor)
         self.compensate()
 
-    def insert_at(self, where: str, processor: Processor) -> None:
-        """The same by name: of a track, "player", "send1", "send2" or "master"."""
+    def chain(self, where: str) -> Chain:
+        """Return what a track, "player", "send1", "send2" or "master" goes through."""
         if where == "master":
-            self.master.processors.append(processor)
-        elif where in ("send1", "send2"):
-            self.sends[int(where[-1]) - 1].chain.processors.append(processor)
-        else:
-            bus = next(track.bus for track in self if track.name == where)
-            self._inserts[bus].processors.append(processor)
+            return self.master
+        if where in ("send1", "send2"):
+            return self.sends[int(where[-1]) - 1].chain
+        return self._inserts[next(track.bus for track in self if track.name == where)]
+
+    def arrange(self, where: str, processors: Sequence[Processor]) -> None:
+        """Let something go through these, in this order."""
+        self.chain(where).arrange(processors)
         self.compensate()
 
     def bus(self, name: str) -> np.ndarray:
@@ -184,7 +186,7 @@ class Mixer:
         }
         slowest = max(late.values())
         for bus, frames in late.items():
-            self._inserts[bus].wait(slowest - frames)
+            self._inserts[bus].wait(slowest - frames, at_once=not self._turn)
         self._inserted = [
             (self._buses[:, OUTPUTS * bus : OUTPUTS * (bus + 1)], chain)
             for bus, chain in enumerate(self._inserts)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from engine.audio.delay import Delay
 from engine.audio.host import Unit
 from engine.audio.voices import GLIDE_S, SILENT
 from engine.core.messages import BLOCK, OUTPUTS
@@ -56,7 +57,9 @@ class PluginInsert:
         self._wet = Ramp(0.0, rate_hz)
         self._silence = np.zeros((BLOCK, OUTPUTS), np.float32)
         self.latency_frames = self.declared_frames
-        self._line = np.zeros((self.latency_frames + BLOCK, OUTPUTS), np.float32)
+        self._dry = Delay()
+        self._dry.aim(self.latency_frames)
+        self._passing = np.zeros((BLOCK, OUTPUTS), np.float32)
 
     @property
     def declared_frames(self) -> int:
@@ -64,16 +67,16 @@ class PluginInsert:
         return BLOCK + sum(unit.latency_frames for unit in self.units)
 
     def settle(self) -> None:
-        """Be as late as the plugins say that they are; the input that waits is begun anew."""
-        if self.declared_frames != self.latency_frames:
-            self.latency_frames = self.declared_frames
-            self._line = np.zeros((self.latency_frames + BLOCK, OUTPUTS), np.float32)
+        """Be as late as the plugins say that they are."""
+        self.latency_frames = self.declared_frames
+        self._dry.aim(self.latency_frames)
 
     def process(self, block: np.ndarray) -> None:
         """See Processor."""
         first, last = self._first, self._last
-        line, late = self._line, self.latency_frames
-        line[late:] = block
+        dry = self._passing
+        dry[:] = block
+        self._dry.process(dry)
         here = all(unit.is_loaded and not unit.is_bypassed for unit in self.units)
         self._wet.aim = float(here)
         if here and first.host is not None:
@@ -84,12 +87,11 @@ class PluginInsert:
         if self._wet.is_moving:
             share = self._wet.next()
             np.multiply(wet, share, out=block)
-            block += line[:BLOCK] * (1 - share)
+            block += dry * (1 - share)
         elif self._wet.value:
             block[:] = wet
         else:
-            block[:] = line[:BLOCK]
-        line[:late] = line[BLOCK:]
+            block[:] = dry
 
     def set(self, parameter_id: str, value: float) -> None:
         """See Processor; knobs are turned by `turner`."""

@@ -10,8 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.core.messages import BLOCK, OUTPUTS
+from engine.audio.delay import Delay
+from engine.core.messages import BLOCK
 from engine.core.parameters import Parameter
+
+DIP_BLOCKS = 4  # from what is heard to silence, when others take its place
 
 
 class Processor(Protocol):
@@ -42,37 +45,49 @@ class Chain:
 
     def __init__(self, on_fault: Callable[[str, Exception], None]) -> None:
         self.processors: list[Processor] = []
+        self._next: list[Processor] | None = None  # others, that are to take their place
+        self._blocks = 0  # of a change: down to silence, and up again
         self._on_fault = on_fault
-        self._delay_frames = 0
-        self._line = np.zeros((BLOCK, OUTPUTS), np.float32)
+        self._delay = Delay()
 
     @property
     def latency_frames(self) -> int:
         """What all of them together delay."""
-        return sum(processor.latency_frames for processor in self.processors)
+        return sum(processor.latency_frames for processor in (self.processors if self._next is None else self._next))
 
     @property
     def is_idle(self) -> bool:
         """Whether a block would pass as it is."""
-        return not self.processors and not self._delay_frames
+        return not self.processors and self._delay.is_idle and not self._blocks
 
-    def wait(self, frames: int) -> None:
-        """Put out everything so many frames later than the processors do."""
-        if frames != self._delay_frames:
-            self._delay_frames = frames
-            self._line = np.zeros((frames + BLOCK, OUTPUTS), np.float32)
+    def wait(self, frames: int, at_once: bool = False) -> None:
+        """Put out everything so many frames later than the processors do; `at_once`: nothing has sounded yet."""
+        self._delay.aim(frames, at_once)
+
+    def arrange(self, processors: Sequence[Processor]) -> None:
+        """Let these take the place of those there: what is heard dips for some milliseconds, so that nothing clicks."""
+        self._next = list(processors)
+        self._blocks = self._blocks or 2 * DIP_BLOCKS
 
     def process(self, block: np.ndarray) -> None:
         """Run one block through in place; float32 (BLOCK, OUTPUTS)."""
+        if self._next is not None and self._blocks <= DIP_BLOCKS:
+            self.processors, self._next, self._blocks = self._next, None, DIP_BLOCKS
         for processor in self.processors:
             try:
                 processor.process(block)
             except Exception as error:  # whatever an effect does wrong must not end the sound
                 self.drop(processor, error)
-        if self._delay_frames:
-            self._line[self._delay_frames :] = block
-            block[:] = self._line[:BLOCK]
-            self._line[: self._delay_frames] = self._line[BLOCK:]
+        if self._blocks:
+            self._dip(block)
+        if not self._delay.is_idle:
+            self._delay.process(block)
+
+    def _dip(self, block: np.ndarray) -> None:
+        """Go down to silence while what is to be replaced is still there, and up again behind what has replaced it."""
+        done = 2 * DIP_BLOCKS - self._blocks
+        block *= np.abs(1 - (np.arange(1, BLOCK + 1, dtype=np.float32)[:, None] / BLOCK + done) / DIP_BLOCKS)
+        self._blocks -= 1
 
     def drop(self, processor: Processor, error: Exception) -> None:
         """Leave a processor out because of what it did."""

@@ -5,73 +5,64 @@ Runs on: audio process. Everything is done by the control thread, but `turn`, wh
 
 from __future__ import annotations
 
-import re
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from engine.audio import effects
+from engine.audio.desk import Desk, Order
+from engine.audio.editors import Editors
 from engine.audio.host import Unit
-from engine.audio.hosts import MOST_CRASHES, Hosts
+from engine.audio.hosts import MOST_CRASHES
 from engine.audio.messages import Change, ReplaceInstrument
 from engine.audio.mixer import Mixer
+from engine.audio.place import Place, bypass_of, parameter_of, slug, unit_at
 from engine.audio.plugins import PluginInsert, PluginStrip, turner
 from engine.audio.processor import Processor
 from engine.audio.track import Track
 from engine.core.config import Config
 from engine.core.errors import PluginError
 from engine.core.knobs import is_plugin
-from engine.core.parameters import Live, Parameter, choice, switch
+from engine.core.link import Link
+from engine.core.parameters import Live, Parameter, choice
 from engine.core.rack import Insert
 from engine.host.catalogue import Catalogue
-from engine.host.plugin import Knob
 
 MASTER = "master"
 SHOWN = 64  # knobs of one plugin that become live parameters, the first it has
 NO_PRESET = "-"
+MOST_INSERTS = 8  # that one thing can go through, as far as the page puts them there
+LEAVE_S = 0.3  # what is taken out is let go of so long after it
 MOST_OFFERED = 64  # plugins among the choices of what plays a track
 Reply = ReplaceInstrument | Change
-
-
-@dataclass(slots=True, eq=False)
-class Place:
-    """One plugin or effect where it stands."""
-
-    where: str  # track, "player", "send1", "send2" or "master"
-    word: str  # what its parameters begin with, behind the track's name
-    insert: Insert
-    unit: Unit | None = None  # of a plugin
-    processor: Processor | None = None
-    track: Track | None = None  # of an instrument: what it plays
-    units: list[Unit] = field(default_factory=list)  # of an instrument: it and those it goes through in its process
-    is_in: bool = False  # it is heard, or passes sound through
-    is_out: bool = False  # it was left out for what it did
-    turned: list[tuple[int, Callable[[float], None]]] = field(default_factory=list)  # place in the table, and what it turns
-    preset: int = -1  # place of the parameter that chooses one
-    preset_seen: float = 0.0
-
-    @property
-    def owner(self) -> str:
-        """Under which its parameters are declared."""
-        return f"rack {self.where} {self.word}"
 
 
 class Rack:
     """What stands where. `begin` builds what the configuration asks for; plugins come when their process has loaded them."""
 
     def __init__(
-        self, mixer: Mixer, hosts: Hosts, live: Live, config: Config, rate_hz: float, tell: Callable[[str], None]
+        self, mixer: Mixer, link: Link, live: Live, config: Config, rate_hz: float, tell: Callable[[str], None]
     ) -> None:
         self.replies: deque[Reply] = deque()
+        """Channels: reads `rack_orders`, writes `rack`; and `hosts` by the mixer's hosts."""
+        hosts = mixer.hosts
         self._mixer, self._hosts, self._live, self._config = mixer, hosts, live, config
         self._rate_hz = rate_hz
         self._tell = tell
         self._places: list[Place] = []
         self._turned: tuple[np.ndarray, list[Callable[[float], None]]] = (np.zeros(0, int), [])
         self._seen = np.zeros(0)
+        self.editors = Editors(hosts.segment, hosts, lambda where, word: unit_at(self._places, where, word), self._turn_knob)
+        self._has_begun = False
+        self._leaving: deque[tuple[float, Place]] = deque()  # when, and what
+        does: dict[str, Order] = {"add": self._order_add, "remove": self._order_remove, "move": self._order_move}
+        names = [*(track.name for track in mixer), *(f"send{n + 1}" for n in range(len(mixer.sends))), MASTER]
+        self._desk = Desk(link["rack_orders"].reader(), link.writer("rack"), names, does, tell)
         hosts.on_loaded = self._take
         hosts.on_values = self._take_values
 
@@ -112,6 +103,7 @@ class Rack:
                 self._add(f"send{number}", insert)
         for number in {int(p.where[-1]) for p in self._places if p.where.startswith("send")}:
             self._declare_send(number)
+        self._has_begun = True
         for track in self._mixer:
             if is_plugin(track.wanted):
                 self.play(track, track.wanted)
@@ -127,7 +119,7 @@ class Rack:
             return False
         for old in [p for p in self._places if p.track is track and not p.is_in]:
             self._remove(old)
-        place = Place(track.name, _slug(about.name), Insert(effect=name), track=track)
+        place = Place(track.name, slug(about.name), Insert(effect=name), track=track)
         place.unit = Unit(f"{track.name}: {about.name}", about, track.name in self._config.rack.own)
         place.unit.prompt = track is self._mixer.player
         place.units = [place.unit]
@@ -150,10 +142,11 @@ class Rack:
             else:
                 place.processor = effects.make(insert.effect, self._rate_hz)
                 self._places.append(place)
-                self._mixer.insert_at(where, place.processor)
                 place.is_in = True
+                self._arrange(where)
                 self._declare(place, [(p, None, p.default) for p in place.processor.parameters])
         except PluginError as error:
+            place.fault = str(error)
             self._places.append(place)  # what is missing keeps its place, and sound passes
             self._tell(f"rack.inserts.{where}: {error}; sound passes in its place")
 
@@ -165,13 +158,57 @@ class Rack:
             self._tell(str(error))
             return False
         self._places.append(place)
+        self._declare(place, [(bypass_of(place, place.unit), _bypasser(place.unit), 0.0)])  # its knobs come with it
         return True
 
     def _free_word(self, where: str, name: str) -> str:
         """Return the word for the parameters of something: of two alike the second gets a number."""
-        word = _slug(name)
+        word = slug(name)
         taken = {place.word for place in self._places if place.where == where}
         return next(w for w in (word, *(f"{word}{n}" for n in range(2, 100))) if w not in taken)
+
+    def _arrange(self, where: str) -> None:
+        """Let something go through what stands there, in the order of the places."""
+        through = [p.processor for p in self._places if p.where == where and p.processor is not None and p.is_in]
+        if self._has_begun:
+            self.replies.append(Change(lambda: self._mixer.arrange(where, through)))
+        else:
+            self._mixer.chain(where).processors = through
+            self._mixer.compensate()
+
+    def _order_add(self, order: dict[str, Any]) -> None:
+        """Put an effect behind those that are there."""
+        where = str(order["where"])
+        if sum(place.where == where and place.track is None for place in self._places) >= MOST_INSERTS:
+            raise PluginError(f"rack.inserts.{where}: {MOST_INSERTS} effects stand there, and no more can")
+        self._add(where, Insert(effect=str(order["effect"])))
+        if where.startswith("send") and f"{self._mixer.player.name}.{where}" not in self._live.registry:
+            self._declare_send(int(where[-1]))
+
+    def _order_remove(self, order: dict[str, Any]) -> None:
+        """Take an effect out; its plugin is let go of when it is not heard any more."""
+        place = self._insert_of(order)
+        self._places.remove(place)
+        self._live.withdraw(place.owner)
+        self._collect_turns()
+        self._arrange(place.where)
+        self._leaving.append((time.monotonic() + LEAVE_S, place))
+
+    def _order_move(self, order: dict[str, Any]) -> None:
+        """Move an effect before or behind its neighbour."""
+        place = self._insert_of(order)
+        those = [p for p in self._places if p.where == place.where and p.track is None]
+        to = those.index(place) + (1 if float(order["by"]) > 0 else -1)
+        if 0 <= to < len(those):
+            here, there = self._places.index(place), self._places.index(those[to])
+            self._places[here], self._places[there] = self._places[there], self._places[here]
+            self._arrange(place.where)
+
+    def _insert_of(self, order: dict[str, Any]) -> Place:
+        for place in self._places:
+            if place.where == order["where"] and place.word == order["word"] and place.track is None:
+                return place
+        raise PluginError(f"there is no {order['word']} on {order['where']}")
 
     def _remove(self, place: Place) -> None:
         """Take something out for good."""
@@ -185,6 +222,10 @@ class Rack:
     def poll(self) -> None:
         """Look what the host processes say, and what a person asks for; to be called often."""
         self._hosts.poll()
+        self.editors.poll()
+        self._desk.poll(self._places)
+        while self._leaving and time.monotonic() >= self._leaving[0][0]:
+            self._remove(self._leaving.popleft()[1])
         numbers = self._live.values.numbers
         for place in self._places:
             unit = place.unit
@@ -217,10 +258,10 @@ class Rack:
                 if place.insert.side:
                     processor.side = self._mixer.bus(place.insert.side)
                 place.processor = processor
-                self.replies.append(Change(lambda: self._mixer.insert_at(place.where, processor)))
+                self._arrange(place.where)
             self._tell_of(unit)
             return
-        if len(unit.knobs) != len(place.turned) - 1:
+        if min(len(unit.knobs), SHOWN) != len(place.turned) - 1:
             self._declare_knobs(place, unit, values)
         self.replies.append(Change(self._settle))
 
@@ -248,17 +289,27 @@ class Rack:
         if place is None:
             return
         for index, (knob, value) in enumerate(zip(unit.knobs[:SHOWN], values, strict=False)):
-            parameter, _, to_number = _parameter(place, index, knob)
+            parameter, _, to_number = parameter_of(place, index, knob)
             unit.values[knob.key] = value
             self._live.set(parameter.id, to_number(value))
+
+    # --- editors ---
+
+    def _turn_knob(self, unit: Unit, index: int, value: float) -> None:
+        """Turn a knob as its editor was: by its parameter, where it has one."""
+        place = next(p for p in self._places if p.unit is unit)
+        if index < SHOWN:
+            parameter, _, to_number = parameter_of(place, index, unit.knobs[index])
+            self._live.set(parameter.id, to_number(value))
+        else:
+            self.replies.append(Change(lambda: turner(unit, index)(value)))
 
     # --- parameters -------------------------------------------------------------------------------------------------------
 
     def _declare_knobs(self, place: Place, unit: Unit, values: list[float]) -> None:
-        bypass = switch(f"{place.where}.{place.word}.bypass", f"Leave {unit.about.name} out; sound passes")
-        wanted: list[tuple[Parameter, Callable[[float], None] | None, float]] = [(bypass, _bypasser(unit), 0.0)]
+        wanted: list[tuple[Parameter, Callable[[float], None] | None, float]] = [(bypass_of(place, unit), _bypasser(unit), 0.0)]
         for index, (knob, value) in enumerate(zip(unit.knobs[:SHOWN], values, strict=False)):
-            parameter, to_value, to_number = _parameter(place, index, knob)
+            parameter, to_value, to_number = parameter_of(place, index, knob)
             wanted.append((parameter, _turn(turner(unit, index), to_value), to_number(value)))
         if unit.about.presets:
             words = (NO_PRESET, *unit.about.presets)
@@ -275,7 +326,7 @@ class Rack:
         for parameter, turn, value in wanted:
             if turn is None and place.processor is not None:
                 processor, inner = place.processor, parameter.id
-                parameter = _renamed(parameter, f"{place.where}.{place.word}.{inner}")
+                parameter = replace(parameter, id=f"{place.where}.{place.word}.{inner}")
                 turn = _setter(processor, inner)
             named.append((parameter, turn, value))
         try:
@@ -324,15 +375,6 @@ class Rack:
         self._collect_turns()
 
 
-def _slug(name: str) -> str:
-    """Return a name as it stands in an address: small letters, digits and underscores."""
-    return re.sub(r"[^a-z0-9]+", "_", name.removeprefix("plugin:").casefold()).strip("_") or "plugin"
-
-
-def _renamed(parameter: Parameter, new_id: str) -> Parameter:
-    return replace(parameter, id=new_id)
-
-
 def _turn(turn: Callable[[float], None], to_value: Callable[[float], float]) -> Callable[[float], None]:
     return lambda number: turn(to_value(number))
 
@@ -355,27 +397,3 @@ def _sender(track: Track, index: int) -> Callable[[float], None]:
         track.set_sends(shares[0], shares[1])
 
     return turn
-
-
-def _parameter(place: Place, index: int, knob: Knob) -> tuple[Parameter, Callable[[float], float], Callable[[float], float]]:
-    """Return the live parameter of a knob, what makes its number the plugin's value, and what makes that a number."""
-    word = _slug(knob.name)
-    if any(_slug(other.name) == word for other in (place.unit.knobs[:index] if place.unit else ())):
-        word = f"{word}_{index}"
-    name, doc = f"{place.where}.{place.word}.{word}", f"{knob.name} of {place.unit.about.name if place.unit else ''}"
-    span = knob.maximum - knob.minimum
-    if 2 <= knob.steps <= 128:
-
-        def to_value(number: float) -> float:
-            return knob.minimum + span * number / (knob.steps - 1)
-
-        def to_number(value: float) -> float:
-            return float(round((value - knob.minimum) / span * (knob.steps - 1)))
-
-        if knob.labels and len(set(knob.labels)) == knob.steps:
-            texts = tuple(label.strip() or str(n) for n, label in enumerate(knob.labels))
-            return choice(name, texts, texts[int(to_number(knob.default))], doc), to_value, to_number
-        if knob.steps == 2:
-            return switch(name, doc, to_number(knob.default)), to_value, to_number
-        return Parameter(name, 0, knob.steps - 1, to_number(knob.default), doc, knob.unit, "integer"), to_value, to_number
-    return Parameter(name, knob.minimum, knob.maximum, knob.default, doc, knob.unit), lambda number: number, lambda value: value

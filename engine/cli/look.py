@@ -50,7 +50,14 @@ def add(commands: Commands) -> None:
         listing.set_defaults(run=_lister(module))
 
     plugins = commands.add_parser("plugins", help="the plugins that can be hosted here; scans what is new")
-    plugins.add_argument("name", nargs="?", metavar="NAME", help="one of them in full: its name, its id or its file")
+    plugins.add_argument(
+        "name",
+        nargs="*",
+        metavar="NAME",
+        help="one of them in full: its name, its id or its file. `edit TRACK [INSERT]`: the window of the plugin that plays a "
+        "track, or of an insert, of the jam that runs",
+    )
+    plugins.add_argument("--pid", type=int, metavar="N", help="with edit: process id of the jam, where several run")
     plugins.add_argument("--again", action="store_true", help="scan everything anew, what failed too")
     plugins.add_argument("--all", action="store_true", help="those that cannot be hosted too, with the reason")
     plugins.add_argument("--json", action="store_true")
@@ -90,10 +97,15 @@ def _lister(module: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _plugins(arguments: argparse.Namespace) -> int:
-    from engine.app.plugins import show
+    from engine.app.plugins import edit, show
 
-    for line in show(arguments.name, arguments.again, arguments.all, arguments.json):
-        print(line)
+    words = arguments.name
+    if words[:1] == ["edit"] and len(words) in (2, 3):
+        lines = edit(words[1], words[2] if len(words) > 2 else "", arguments.pid)
+    else:
+        lines = show(" ".join(words) or None, arguments.again, arguments.all, arguments.json)
+    for line in lines:
+        print(line, flush=True)
     return 0
 
 

@@ -6,6 +6,7 @@ quick enough for a block). Each front end says by itself what became of an order
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from engine.control.scene_view import scene_view
 from engine.core.errors import nearest
 from engine.core.link import Link
-from engine.core.messages import CHART, LEARN
+from engine.core.messages import CHART, LEARN, RACK_ORDER
 from engine.core.metre import Metre
 from engine.core.parameters import SCENE_WORDS, TRANSPORT, Live, Parameter
 from engine.jam.chart import read
@@ -71,6 +72,7 @@ class Commands:
             "chart": self._chart,
             "learn": self._learn,
             "scene": self._scene,
+            "rack": self._rack,
         }
         self._high: dict[tuple[str, str], bool] = {}  # by control and trigger: whether it was past the middle
         self._guesses = Bucket(GUESSES_HZ, GUESSES_BURST)
@@ -81,7 +83,8 @@ class Commands:
 
         `kind`: set (parameter `name` to `value`), trigger (pull `name`), transport (a word of TRANSPORT, or nudge), chart (the
         text `value` is played by; an empty one: by ear again), learn (the MIDI control that is moved next moves `name`; empty:
-        none), scene (next, previous, undo, ab; go to the scene `value`, its number or name; keep what is now as number
+        none), rack (`value` is a table of what to do at `name`: add, remove, move), scene (next, previous,
+        undo, ab; go to the scene `value`, its number or name; keep what is now as number
         `value`; bars). `value`: a number; a text as a person writes it ("0.5", "on", "trade", "120 bpm"); a Share of the
         range. For a trigger also anything else, or nothing.
 
@@ -180,6 +183,19 @@ class Commands:
         if len(name.encode()) > LEARN["id"].itemsize:
             return Outcome("refused", name, reason="its name is too long to be learned")
         self._link.writer("learn").push((name.encode(),))
+        return Outcome("done", name)
+
+    def _rack(self, name: str, value: object, _source: str) -> Outcome:
+        if self._link is None:
+            return Outcome("refused", name, reason="the rack cannot be changed here")
+        if not isinstance(value, dict):
+            return Outcome("refused", name, reason="say what to do: add, remove or move")
+        text = json.dumps(value | {"where": name}).encode()
+        if len(text) > RACK_ORDER["text"].itemsize:
+            return Outcome("refused", name, reason="what the rack is to do is too long")
+        if not self._charts.take(time.monotonic()):
+            return Outcome("refused", name, reason="too much at once for the rack")
+        self._link.writer("rack_orders").push((text,))
         return Outcome("done", name)
 
     def _pull(self, parameter: Parameter, value: object, source: str) -> Outcome:

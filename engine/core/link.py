@@ -200,6 +200,7 @@ CHANNELS = (
     Channel("learned", "audio", messages.LEARNED, 8),  # a MIDI control that moves a parameter now
     Channel("switched", "audio", messages.SWITCHED, 8),  # what became of a scene
     Channel("takeover", "audio", messages.TAKEOVER, 256),  # where MIDI controls stand
+    Channel("rack", "audio", messages.RACK, 4),  # what stands in the rack
     Channel("hosts", "audio", messages.HOSTS_WANTED, 8),  # which processes it wants for its plugins
     Channel("clock", "audio", messages.CLOCK, 8),  # the sample clock as a line over host time, and the audio counters
     # Notes to sound, stamped with their frame; what comes again for its timestep replaces what came for it before.
@@ -222,6 +223,7 @@ CHANNELS = (
     Channel("charts", "feed", messages.CHART, 8),  # a chart that somebody typed
     Channel("learn", "feed", messages.LEARN, 8),  # the parameter that waits for a MIDI control
     Channel("shown", "surface", messages.SHOWN, 1024),  # what devices with lights and motors were shown
+    Channel("rack_orders", "feed", messages.RACK_ORDER, 32),  # what the page changes in the rack
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
     Channel("booth", "booth", messages.DUE, 1024),  # what visitors drew, at its frames
     Channel("devices", "audio", messages.DEVICES, 8),

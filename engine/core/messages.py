@@ -170,6 +170,8 @@ LEARNED = np.dtype([("id", "S128"), ("port", "S128"), ("channel", "u1"), ("contr
 TAKEOVER = np.dtype([("id", "S128"), ("port", "S64"), ("at", "<f4"), ("to", "<f4"), ("waits", "u1")])
 # What a device with LEDs or motor faders was shown: status byte, number, value (a wheel's of 14 bits).
 SHOWN = np.dtype([("time_ns", "<i8"), ("status", "u1"), ("number", "u1"), ("value", "<i4")])
+RACK = np.dtype([("text", "S16384")])  # which plugins and effects stand where, and how it is with each, as JSON
+RACK_ORDER = np.dtype([("text", "S1024")])  # as JSON: what to `do` (add, remove, move) and `where`
 # The chords as they were told last, each as root and 1 + index of the quality: heard, expected, played.
 CHORDS = np.dtype([("step", "<i8"), ("heard", "u1", (2,)), ("expected", "u1", (2,)), ("played", "u1", (2,))])
 

@@ -12,9 +12,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -56,11 +57,16 @@ class Spec:
         return Link.attach(self.layout, self.segment, process)
 
 
+SETTLE_S = 1.0  # after a child was started another is started ahead
+
 # Small products shared out among threads cost more than they save, and a real-time thread then waits for ordinary ones.
 _ALONE = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-def start(name: str, spec: Spec) -> tuple[BaseProcess, Connection]:
+Started = tuple[BaseProcess, Connection]
+
+
+def start(name: str, spec: Spec) -> Started:
     """Start the child `name`; return it and the supervisor's end of its pipe."""
     child, ours = _start(_child, name, name, spec)
     _hurry(child, name)
@@ -74,7 +80,7 @@ def _hurry(child: BaseProcess, name: str) -> None:
         os.setpriority(os.PRIO_PROCESS, child.pid or 0, max(own + role_of(name).nice, -20))
 
 
-def _start(main: Callable[..., None], called: str, *told: object) -> tuple[BaseProcess, Connection]:
+def _start(main: Callable[..., None], called: str, *told: object) -> Started:
     for variable in _ALONE:
         os.environ.setdefault(variable, "1")  # read when numpy is loaded, which a child does anew
     context = multiprocessing.get_context("spawn")  # fork would copy threads' locks and the audio library's state
@@ -86,9 +92,12 @@ def _start(main: Callable[..., None], called: str, *told: object) -> tuple[BaseP
     return child, ours
 
 
-def understudy(session: Path | None) -> tuple[BaseProcess, Connection]:
-    """Start a process that learns what the others need, and waits: told to `play` one of them it begins at once."""
-    return _start(_understudy, "understudy", session)
+def understudy(session: Path | None, kind: str = "") -> Started:
+    """Start a process that learns what the others need, and waits: told to `play` one of them it begins at once.
+
+    `kind`: of those that are started on demand, how the names of theirs begin that it can play; none: those of every run.
+    """
+    return _start(_understudy, "understudy", session, kind)
 
 
 def play(waiting: BaseProcess, pipe: Connection, name: str, spec: Spec) -> None:
@@ -97,13 +106,62 @@ def play(waiting: BaseProcess, pipe: Connection, name: str, spec: Spec) -> None:
     pipe.send(("play", name, spec))
 
 
-def _understudy(session: Path | None, pipe: Connection) -> None:
+class Starter:
+    """Starts children that are begun on demand. Of a kind whose role says so one waits, ready but for its name: what would take
+    half a second is done when the place of one that died is to be taken.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._waiting: Started | None = None
+        self._next_s = 0.0  # when another may be started ahead
+
+    def start(self, name: str, restarted: bool = False) -> Started:
+        """Start the child `name`, in the place of one that died where `restarted`; return it and this end of its pipe."""
+        spec = replace(self._spec, restarted=restarted)
+        if role_of(name).ahead:
+            self._next_s = time.monotonic() + SETTLE_S  # what was started now has the processor to itself
+            found, self._waiting = self._waiting, None
+            if found is not None:
+                with contextlib.suppress(OSError):
+                    play(*found, name, spec)
+                    if found[0].is_alive():
+                        return found
+                found[1].close()
+        return start(name, spec)
+
+    def prepare(self, kind: str) -> None:
+        """Start one of this kind ahead, unless one waits already. To be called now and then while there are such children."""
+        if self._waiting is not None and not self._waiting[0].is_alive():
+            self._waiting[1].close()
+            self._waiting = None
+        if self._waiting is None and time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + SETTLE_S
+            self._waiting = understudy(self._spec.session, kind)
+
+    def close(self) -> None:
+        """End the one that waits."""
+        if self._waiting is not None:
+            self._waiting[0].kill()  # it has nothing to lose
+            self._waiting[0].join(1)
+            self._waiting[1].close()
+            self._waiting = None
+
+
+def number_of(kind: str) -> int:
+    """Return which of several of a kind this process is: 3 for host3."""
+    return int(multiprocessing.current_process().name.removeprefix(f"algoritmo-{kind}"))
+
+
+def _understudy(session: Path | None, kind: str, pipe: Connection) -> None:
     _obey_the_pipe_alone()
     if session is not None:
         _keep_quiet(session / LOG)
-    for role in ROLES:
-        if not role.on_demand:
-            importlib.import_module(role.main.partition(":")[0])
+    wanted = [role for role in ROLES if (role.name.startswith(kind) if kind else not role.on_demand)]
+    for name in dict.fromkeys(role.main.partition(":")[0] for role in wanted):
+        module = importlib.import_module(name)
+        with contextlib.suppress(AlgoritmoError):  # what is missing is told by whoever needs it
+            getattr(module, "warm", lambda: None)()
     gc.collect()
     gc.freeze()  # what it has learned stays: the collector need not walk it when time is short
     try:

@@ -28,6 +28,7 @@ class Role:
     restarts: int = 5
     within_s: float = 60.0
     on_demand: bool = False  # not started with every run: when the configuration or the audio process wants it
+    ahead: bool = False  # while there are such children another one waits, to take the place of one that died at once
     silent_s: float = 2.0
     hung_s: float | None = 5.0
     pulses: tuple[tuple[str, float], ...] = ()
@@ -66,7 +67,17 @@ ROLES = (
     Role(BOOTH, "engine.booth.process:main", nice=19, ends=0, on_demand=True, silent_s=10.0, hung_s=30.0),
     # A plugin may take long to load; one that hangs while it plays is ended by the audio process.
     *(
-        Role(f"{HOST}{n}", "engine.host.process:main", nice=-12, ends=4, restarts=60, on_demand=True, silent_s=10, hung_s=None)
+        Role(
+            f"{HOST}{n}",
+            "engine.host.process:main",
+            nice=-12,
+            ends=4,
+            restarts=60,
+            on_demand=True,
+            ahead=True,
+            silent_s=10,
+            hung_s=None,
+        )
         for n in range(HOSTS)
     ),
 )

@@ -18,6 +18,7 @@ import numpy as np
 from engine.core.errors import PluginError
 from engine.host import clap_abi as abi
 from engine.host.clap_events import Events
+from engine.host.clap_gui import ClapEditor
 from engine.host.clap_host import Bus, Host, Library, spread
 from engine.host.clap_knobs import Knobs
 from engine.host.plugin import About, Event, Knob, Moment
@@ -66,6 +67,7 @@ class ClapPlugin:
         self._state = self._extension(b"clap.state", abi.State)
         self._latency = self._extension(b"clap.latency", abi.Latency)
         self._timer = self._extension(b"clap.timer-support", abi.TimerSupport)
+        self._files = self._extension(b"clap.posix-fd-support", abi.FdSupport)
         self._ports = self._extension(b"clap.audio-ports", abi.AudioPorts)
         self._knobs = Knobs(self._plugin, self._extension(b"clap.params", abi.Params))
         self._events = Events(self._knobs, *self._dialects())
@@ -199,6 +201,9 @@ class ClapPlugin:
             if now >= due_s and self._timer is not None:
                 host.timers[timer] = (period_s, now + period_s)
                 self._timer.on_timer(self._plugin, timer)
+        if host.files and self._files is not None:
+            for file, what in host.ready():
+                self._files.on_fd(self._plugin, file, what)
         if host.rescan:
             host.rescan = False
             self._knobs.read()
@@ -219,6 +224,19 @@ class ClapPlugin:
         if self._is_active:
             self.activate(self._rate_hz, self._frames)
             self.changed = True
+
+    def open_editor(self, title: str) -> ClapEditor:
+        """See Plugin."""
+        gui = self._extension(b"clap.gui", abi.Gui)
+        if gui is None:
+            raise PluginError(f"{self.about.name}: has no window of its own; its knobs are on the page")
+        return ClapEditor(self._plugin, gui, self._host, title)
+
+    @property
+    def is_dirty(self) -> bool:
+        """See Plugin."""
+        found, self._host.dirty = self._host.dirty, False
+        return found
 
     def state(self) -> bytes:
         """See Plugin."""

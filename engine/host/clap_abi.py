@@ -191,6 +191,10 @@ HostAskFlags = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_uint32)
 HostCount = c.CFUNCTYPE(c.c_uint32, c.c_void_p)
 HostClear = c.CFUNCTYPE(None, c.c_void_p, c.c_uint32, c.c_uint32)
 HostTimer = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_uint32, c.POINTER(c.c_uint32))
+HostSize = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_uint32, c.c_uint32)
+HostFd = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_int, c.c_uint32)
+HostNoFd = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_int)
+HostClosed = c.CFUNCTYPE(None, c.c_void_p, c.c_bool)
 HostLog = c.CFUNCTYPE(None, c.c_void_p, c.c_int32, c.c_char_p)
 
 
@@ -329,3 +333,37 @@ class TimerSupport(c.Structure):
     """clap_plugin_timer_support."""
 
     _fields_ = (("on_timer", _of_plugin(None, c.c_uint32)),)
+
+
+class FdSupport(c.Structure):
+    """clap_plugin_posix_fd_support."""
+
+    _fields_ = (("on_fd", _of_plugin(None, c.c_int, c.c_uint32)),)
+
+
+class Window(c.Structure):
+    """clap_window."""
+
+    _fields_ = (("api", c.c_char_p), ("handle", c.c_void_p))
+
+
+class Gui(c.Structure):
+    """clap_plugin_gui."""
+
+    _fields_ = (
+        ("is_api_supported", _of_plugin(c.c_bool, c.c_char_p, c.c_bool)),
+        ("get_preferred_api", _of_plugin(c.c_bool, c.c_void_p, c.c_void_p)),
+        ("create", _of_plugin(c.c_bool, c.c_char_p, c.c_bool)),
+        ("destroy", _of_plugin(None)),
+        ("set_scale", _of_plugin(c.c_bool, c.c_double)),
+        ("get_size", _of_plugin(c.c_bool, c.POINTER(c.c_uint32), c.POINTER(c.c_uint32))),
+        ("can_resize", _of_plugin(c.c_bool)),
+        ("get_resize_hints", _of_plugin(c.c_bool, c.c_void_p)),
+        ("adjust_size", _of_plugin(c.c_bool, c.POINTER(c.c_uint32), c.POINTER(c.c_uint32))),
+        ("set_size", _of_plugin(c.c_bool, c.c_uint32, c.c_uint32)),
+        ("set_parent", _of_plugin(c.c_bool, c.POINTER(Window))),
+        ("set_transient", _of_plugin(c.c_bool, c.POINTER(Window))),
+        ("suggest_title", _of_plugin(None, c.c_char_p)),
+        ("show", _of_plugin(c.c_bool)),
+        ("hide", _of_plugin(c.c_bool)),
+    )

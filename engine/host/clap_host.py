@@ -6,6 +6,9 @@ Runs on: host process.
 from __future__ import annotations
 
 import ctypes as c
+import os
+import select
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ import numpy as np
 from engine import __version__
 from engine.core.errors import PluginError
 from engine.host import clap_abi as abi
+from engine.host.binary import fault_of
 from engine.host.plugin import CHANNELS
 
 
@@ -28,8 +32,10 @@ class Library:
         file = path
         if path.is_dir():  # macOS: a bundle
             file = next(iter(sorted((path / "Contents/MacOS").glob("*"))), path)
+        if fault := fault_of(file):
+            raise PluginError(f"{path}: {fault}; it is no CLAP plugin for this machine")
         try:
-            self._library = c.CDLL(str(file))
+            self._library = _open(file)
             self._entry = abi.Entry.in_dll(self._library, "clap_entry")
         except (OSError, ValueError) as error:
             raise PluginError(f"{path}: is no CLAP plugin for this machine ({error})") from error
@@ -50,11 +56,28 @@ class Library:
                 yield descriptor.contents
 
 
+def _open(file: Path) -> c.CDLL:
+    """Open a library. What it does as it is opened may take long; ctypes' own way would keep the sound waiting for it."""
+    if sys.platform == "win32":
+        return c.CDLL(str(file))
+    this = c.CDLL(None)
+    this.dlopen.restype, this.dlopen.argtypes = c.c_void_p, (c.c_char_p, c.c_int)
+    this.dlerror.restype = c.c_char_p
+    handle = this.dlopen(os.fsencode(file), os.RTLD_NOW | os.RTLD_LOCAL)
+    if not handle:
+        raise OSError((this.dlerror() or b"?").decode(errors="replace"))
+    return c.CDLL(str(file), handle=handle)
+
+
 class Host:
     """What a plugin may ask of us. Everything is noted; ClapPlugin.idle does it."""
 
     def __init__(self) -> None:
         self.callback = self.restart = self.rescan = self.latency = False
+        self.dirty = False  # its state has changed by more than its knobs
+        self.gui_closed = False
+        self.wanted_size: tuple[int, int] | None = None  # of its window
+        self.files: dict[int, int] = {}  # file descriptors that it waits for -> for what
         self.audio_thread = 0
         self.timers: dict[int, tuple[float, float]] = {}  # id -> period in s, due at
         main = threading.get_ident()
@@ -66,7 +89,15 @@ class Host:
         self._extensions: dict[bytes, Any] = {
             b"clap.latency": (abi.HostCall(note("latency")),),
             b"clap.params": (abi.HostFlags(note("rescan")), abi.HostClear(lambda *_: None), nothing),
-            b"clap.state": (nothing,),
+            b"clap.state": (abi.HostCall(note("dirty")),),
+            b"clap.gui": (
+                nothing,
+                abi.HostSize(self._resize),
+                abi.HostAsk(lambda _: True),
+                abi.HostAsk(lambda _: True),
+                abi.HostClosed(note("gui_closed")),
+            ),
+            b"clap.posix-fd-support": (abi.HostFd(self._watch), abi.HostFd(self._watch), abi.HostNoFd(self._leave)),
             b"clap.audio-ports": (abi.HostAskFlags(lambda *_: True), abi.HostFlags(note("restart"))),
             b"clap.note-ports": (abi.HostCount(lambda _: abi.DIALECT_CLAP | abi.DIALECT_MIDI), abi.HostFlags(lambda *_: None)),
             b"clap.thread-check": (
@@ -85,6 +116,27 @@ class Host:
     def _get(self, _host: int, name: bytes) -> int | None:
         table = self._tables.get(name)
         return None if table is None else c.addressof(table)
+
+    def _resize(self, _host: int, width: int, height: int) -> bool:
+        self.wanted_size = (width, height)
+        return True
+
+    def _watch(self, _host: int, file: int, flags: int) -> bool:
+        self.files[file] = flags
+        return True
+
+    def _leave(self, _host: int, file: int) -> bool:
+        return self.files.pop(file, None) is not None
+
+    def ready(self) -> list[tuple[int, int]]:
+        """Return the files that something can be read from or written to, each with what (1, 2)."""
+        waiting = [file for file, flags in self.files.items() if flags & 1], [f for f, flags in self.files.items() if flags & 2]
+        try:
+            here, there, _ = select.select(*waiting, [], 0)
+        except (OSError, ValueError):  # one that was closed without a word
+            self.files.clear()
+            return []
+        return [(file, (1 if file in here else 0) | (2 if file in there else 0)) for file in {*here, *there}]
 
     def _register(self, _host: int, period_ms: int, timer: Any) -> bool:
         number = max(self.timers, default=0) + 1

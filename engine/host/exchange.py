@@ -15,12 +15,12 @@ from engine.host.plugin import CHANNELS, EVENT, Event, Moment
 
 SLOTS = 16  # plugins that one host process can have
 MOST_EVENTS = 256  # of one plugin in one block; more wait for the next
-NOBODY = 255  # in `at_work`
+NOBODY = 255  # in `at_work` and `served`
 _MOMENT = struct.Struct("<qBxxxdddiii")
 _SOUND = SLOTS * CHANNELS * BLOCK * 4
 _EVENTS = SLOTS * MOST_EVENTS * EVENT.itemsize
 # Places in the memory, each on a cache line of its own.
-_AT_MOMENT, _AT_COUNTS, _AT_WORK = 0, 128, 256
+_AT_MOMENT, _AT_COUNTS, _AT_WORK, _AT_SERVED = 0, 128, 256, 320
 _AT_IN = 512
 _AT_SIDE = _AT_IN + _SOUND
 _AT_OUT = _AT_SIDE + _SOUND
@@ -36,6 +36,7 @@ class Exchange:
         self._moment = memory[_AT_MOMENT : _AT_MOMENT + _MOMENT.size]
         self._counts = memory[_AT_COUNTS : _AT_COUNTS + 2 * SLOTS].cast("H")  # events of each slot in this block
         self._at_work = memory[_AT_WORK : _AT_WORK + 1]
+        self._served = memory[_AT_SERVED : _AT_SERVED + 1]
         shape = (SLOTS, CHANNELS, BLOCK)
         size = SLOTS * CHANNELS * BLOCK
         self.inputs = np.frombuffer(memory, np.float32, size, _AT_IN).reshape(shape)
@@ -76,3 +77,12 @@ class Exchange:
     @at_work.setter
     def at_work(self, slot: int) -> None:
         self._at_work[0] = slot
+
+    @property
+    def served(self) -> int:
+        """The slot that the host's main thread loads, or does something for; NOBODY while it waits."""
+        return self._served[0]
+
+    @served.setter
+    def served(self, slot: int) -> None:
+        self._served[0] = slot

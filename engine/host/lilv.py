@@ -81,6 +81,15 @@ _FUNCTIONS = {  # name: what it returns, what it takes; p is a pointer, s a text
     "state_to_string": "p:ppppss",
     "state_restore": "-:ppppup",
     "state_free": "-:p",
+    "plugin_get_uis": "p:p",
+    "uis_begin": "p:p",
+    "uis_next": "p:pp",
+    "uis_is_end": "b:pp",
+    "uis_get": "p:pp",
+    "ui_is_a": "b:pp",
+    "ui_get_uri": "p:p",
+    "ui_get_binary_uri": "p:p",
+    "ui_get_bundle_uri": "p:p",
     "free": "-:p",
 }
 _TYPES: dict[str, Any] = {
@@ -216,7 +225,7 @@ class Lilv:
         return found
 
     def each(self, kind: str, of: int | None) -> list[int]:
-        """Return the members of a collection; `kind` is nodes, plugins or scale_points."""
+        """Return the members of a collection; `kind` is nodes, plugins, scale_points or uis."""
         found = []
         if of:
             at = getattr(self, f"{kind}_begin")(of)

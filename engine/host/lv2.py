@@ -21,11 +21,17 @@ from engine.host.lilv import ATOM, LV2, lilv
 from engine.host.lv2_events import Events
 from engine.host.lv2_features import KNOWN, Features, Worker
 from engine.host.lv2_ports import Ports
+from engine.host.lv2_ui import Lv2Editor
 from engine.host.plugin import CHANNELS, About, Event, Moment
 
 FORMAT = "lv2"
 SUFFIX = ".lv2"
 _INSTRUMENTS = {LV2 + "InstrumentPlugin", LV2 + "OscillatorPlugin", LV2 + "GeneratorPlugin"}
+
+
+def warm() -> None:
+    """Read, ahead of time, what all bundles say of themselves. Raises PluginError where the library is missing."""
+    _plugins()
 
 
 def scan(path: Path) -> list[About]:
@@ -202,6 +208,15 @@ class Lv2Plugin:
 
     def restart(self) -> None:
         """LV2 plugins do not ask for it."""
+
+    def open_editor(self, title: str) -> Lv2Editor:
+        """See Plugin."""
+        return Lv2Editor(self._lv2, self._handle, self._ports, self._rate_hz, title)
+
+    @property
+    def is_dirty(self) -> bool:
+        """See Plugin."""
+        return False  # what a window sends beside knobs is for an instance that plays; the state has what it makes of it
 
     # --- its state -----------------------------------------------------------------------------------------------------------
 

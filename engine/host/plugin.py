@@ -80,6 +80,16 @@ class About:
         return cls(**found)
 
 
+class Editor(Protocol):
+    """The window of a plugin, in the process of an editor. Everything belongs to the main thread."""
+
+    def idle(self) -> bool:
+        """Do what the window needs, some thirty times a second; return whether it is still open."""
+
+    def close(self) -> None:
+        """Take it away."""
+
+
 class Plugin(Protocol):
     """One plugin that was loaded. A backend is a file that defines a class with these members, and `scan` and `load`.
 
@@ -118,6 +128,13 @@ class Plugin(Protocol):
 
     def load_preset(self, name: str) -> None:
         """Take on one of `about.presets`. Raises PluginError."""
+
+    def open_editor(self, title: str) -> Editor:
+        """Show its window. Raises PluginError where it has none, or none can be shown here."""
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether its state has changed by more than its knobs since this was read; as far as its format tells."""
 
     def idle(self) -> None:
         """Do what the plugin asked its main thread for; to be called some twenty times a second."""

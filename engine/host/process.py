@@ -14,17 +14,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.core.errors import PluginError
 from engine.core.messages import BLOCK
-from engine.core.process import Spec
+from engine.core.process import Spec, number_of
 from engine.core.realtime import SOUND, be_urgent
 from engine.core.roles import HOST
-from engine.host import backends, wire
+from engine.host import backends, lv2, vst3, wire
+from engine.host.display import ignore_errors
 from engine.host.exchange import NOBODY, Exchange
 from engine.host.guard import Guard
 from engine.host.plugin import PARAMETER, About, Event, Moment, Plugin
@@ -33,13 +34,15 @@ SWITCH_S = 1e-4  # what another thread may keep the sound waiting
 IDLE_S = 0.04  # how often plugins are asked what they want done
 CALL_S = 0.1  # how often the audio process is called while it is not there
 STATE_S = 3.0  # how often states are kept ...
+MOST_PRINTED = 4 << 20  # bytes of the session's log that plugins may fill
 STATE_SHARE = 0.02  # ... and the share of the time that this may take
 
 
 def main(spec: Spec, pipe: Connection) -> None:
     """Host plugins until told to stop."""
-    number = int(multiprocessing.current_process().name.removeprefix(f"algoritmo-{HOST}"))
+    number = number_of(HOST)
     link = spec.link(f"{HOST}{number}")
+    ignore_errors()
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
     pipe.send(("ready", {"pid": os.getpid()}))
@@ -49,7 +52,39 @@ def main(spec: Spec, pipe: Connection) -> None:
         return pipe.poll()
 
     with contextlib.suppress(EOFError, OSError):
-        HostProcess(Exchange(link.exchange(number)), wire.address(link.name, number), is_over).run()
+        prints = Prints(spec.session is not None)
+        HostProcess(Exchange(link.exchange(number)), wire.address(link.name, number), is_over, prints).run()
+
+
+def warm() -> None:
+    """Load, ahead of time, what any plugin would need first. Raises PluginError where a library is missing."""
+    vst3.warm()
+    lv2.warm()
+
+
+class Prints:
+    """What plugins print: in the session's log, where there is one, and no more of it than anyone would read."""
+
+    def __init__(self, is_kept: bool) -> None:
+        self._is_kept = is_kept
+        self._begin = os.fstat(1).st_size
+        if not is_kept:
+            self._drop()
+
+    def look(self) -> None:
+        """See that it does not become too much; to be called now and then."""
+        if self._is_kept and os.fstat(1).st_size - self._begin > MOST_PRINTED:
+            log = os.dup(1)
+            self._drop()
+            os.write(log, b"\na plugin prints without end; what it prints from here on is left out\n")
+            os.close(log)
+
+    def _drop(self) -> None:
+        self._is_kept = False
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
 
 
 class Slot:
@@ -89,8 +124,9 @@ class Slot:
 class HostProcess:
     """The plugins of one process."""
 
-    def __init__(self, exchange: Exchange, where: str, is_over: Callable[[], bool]) -> None:
+    def __init__(self, exchange: Exchange, where: str, is_over: Callable[[], bool], prints: Prints) -> None:
         """`where`: address of the audio process. `is_over`: whether the order to stop, or the end of the pipe, has come."""
+        self._prints = prints
         self._exchange = exchange
         self._where = where
         self._is_over = is_over
@@ -121,7 +157,6 @@ class HostProcess:
                 slot.plugin.close()
 
     def _connect(self) -> None:
-        self._exchange.at_work = NOBODY
         bell = _call(self._where, wire.BELL)
         words = _call(self._where, wire.WORDS)
         self._words = wire.Words(words)
@@ -148,12 +183,30 @@ class HostProcess:
     def _serve(self) -> None:
         assert self._words is not None
         self._words.wait(IDLE_S)
-        for message, behind in self._words.heard():
-            self._obey(message, behind)
+        heard = self._words.heard()
+        for place, (message, behind) in enumerate(heard):
+            if message.get("do") == "load" and _is_undone(message, heard[place + 1 :]):
+                continue
+            with self._serving(int(message.get("slot", NOBODY))):
+                self._obey(message, behind)
         for slot in list(self._slots.values()):
-            self._look_after(slot)
+            try:
+                with self._serving(slot.number):
+                    self._look_after(slot)
+            except PluginError as error:
+                self._say({"said": "failed", "slot": slot.number, "do": "restart", "why": str(error)})
         if time.monotonic() >= self._next_state_s:
             self._keep_states()
+            self._prints.look()
+
+    @contextlib.contextmanager
+    def _serving(self, number: int) -> Iterator[None]:
+        """Say whose plugin is at fault where the process dies of this, or is long about it."""
+        self._exchange.served = number
+        try:
+            yield
+        finally:
+            self._exchange.served = NOBODY
 
     def _obey(self, message: dict[str, Any], behind: bytes) -> None:
         do, number = str(message.get("do")), int(message.get("slot", -1))
@@ -172,6 +225,12 @@ class HostProcess:
                     with slot.lock:
                         slot.plugin.load_preset(str(message["name"]))
                     self._tell_values(slot)
+                    self._next_state_s = 0.0  # now
+                elif do == "restore":
+                    with slot.lock:
+                        slot.plugin.restore(behind)
+                    slot.kept = behind
+                    self._tell_values(slot)
         except PluginError as error:
             self._say({"said": "failed", "slot": number, "do": do, "why": str(error)})
 
@@ -187,7 +246,6 @@ class HostProcess:
             return
         if there is not None:
             self._unload(there)
-        self._exchange.at_work = number
         plugin = backends.load(about)
         plugin.activate(self._rate_hz, BLOCK)
         refused = ""
@@ -204,7 +262,6 @@ class HostProcess:
             if knob.key in values
         ]
         self._exchange.out[number].fill(0.0)
-        self._exchange.at_work = NOBODY
         self._slots[number] = slot
         self._order = (*self._order, slot)  # before it is told: what is played from then on is heard
         self._tell_loaded(slot)
@@ -262,13 +319,18 @@ class HostProcess:
     def _keep_states(self) -> None:
         begun_s = time.monotonic()
         for slot in self._slots.values():
-            with contextlib.suppress(PluginError):
+            with contextlib.suppress(PluginError), self._serving(slot.number):
                 state = slot.plugin.state()
                 if state and state != slot.kept:
                     slot.kept = state
                     self._say({"said": "state", "slot": slot.number}, state)
         took_s = time.monotonic() - begun_s
         self._next_state_s = begun_s + max(STATE_S, took_s / STATE_SHARE)
+
+
+def _is_undone(load: dict[str, Any], later: Sequence[wire.Message]) -> bool:
+    """Whether what is to be loaded is not wanted any more."""
+    return any(message.get("do") == "unload" and message.get("slot") == load.get("slot") for message, _ in later)
 
 
 def _call(where: str, what: bytes) -> socket.socket:

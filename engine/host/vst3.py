@@ -8,14 +8,17 @@ written by the same interface and untried: there was no Mac.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.core.errors import PluginError
+from engine.host.binary import bundle_fault
 from engine.host.plugin import CHANNELS, MIDI, NOTE_ON, PARAMETER, About, Event, Knob, Moment, strength
 
 FORMAT = "vst3"
@@ -26,6 +29,12 @@ LIMITS = ("hears no tempo", "an effect gets no MIDI", "no side-chain")
 MOST_STEPS = 1000  # a knob with more is continuous
 MOST_KNOBS = 4096
 _OF_MIDI = re.compile(r"MIDI (CC |Ch\. ?\d+ )")  # parameters that stand for controllers; the instrument hears those as MIDI
+
+
+def warm() -> None:
+    """Load pedalboard ahead of time, where it is."""
+    with contextlib.suppress(ImportError):
+        import pedalboard  # noqa: F401  # it is needed by the first plugin
 
 
 def _backend(path: Path) -> Any:
@@ -68,6 +77,8 @@ def load(path: Path, plugin_id: str = "") -> Vst3Plugin:
 
 
 def _names(path: Path) -> list[str]:
+    if path.suffix == SUFFIX and (fault := bundle_fault(path)):
+        raise PluginError(f"{path}: {fault}; it is no VST3 plugin for this machine")
     backend = _backend(path)
     try:
         return list(backend.get_plugin_names_for_file(str(path)))
@@ -90,6 +101,7 @@ class Vst3Plugin:
         self._rate_hz = 48000.0
         self._width = CHANNELS  # a mono plugin hears the mean, and is heard on both sides
         self._waiting = np.zeros((CHANNELS, 0), np.float32)  # came out of it, and is not played yet
+        self._raw: dict[int, float] = {}  # what pedalboard read last of each knob
         self._read_knobs()
         kind = "au" if path.suffix == AUDIO_UNIT else FORMAT
         self.about = About(
@@ -130,6 +142,7 @@ class Vst3Plugin:
 
     def _find_parameters(self) -> None:
         """pedalboard makes them anew when it resets a plugin or restores a state; those of before are no more."""
+        self._raw.clear()
         known = self._plugin._parameters
         self._parameters = [known[place] for place in self._numbers]
 
@@ -184,7 +197,10 @@ class Vst3Plugin:
         self._waiting = waiting[:, frames - left_out :]
 
     def value(self, index: int) -> float:
-        """See Plugin. What was set last: after a state was restored pedalboard reads 0."""
+        """See Plugin. What was set last, or moved by its own window: after a state was restored pedalboard reads 0."""
+        raw = float(self._parameters[index].raw_value)
+        if raw != self._raw.setdefault(index, raw):
+            self._raw[index] = self._values[index] = raw
         return self._values[index]
 
     def text(self, index: int, value: float) -> str:
@@ -215,6 +231,15 @@ class Vst3Plugin:
         except Exception as error:
             raise PluginError(f"{self.about.name}: {name}: {error}") from error
 
+    def open_editor(self, title: str) -> Vst3Editor:
+        """See Plugin."""
+        return Vst3Editor(self._plugin, title)
+
+    @property
+    def is_dirty(self) -> bool:
+        """See Plugin."""
+        return False  # pedalboard does not tell
+
     def idle(self) -> None:
         """pedalboard has nothing to be done."""
 
@@ -227,3 +252,39 @@ class Vst3Plugin:
         """See Plugin."""
         self._parameters.clear()
         self._plugin = None
+
+
+class Vst3Editor:
+    """See `Editor`. pedalboard shows the window and returns only when it is closed: until then `between` is called on another
+    thread.
+    """
+
+    def __init__(self, plugin: Any, title: str) -> None:
+        self._plugin, self._title = plugin, title
+        self._closes = threading.Event()
+
+    def run(self, between: Callable[[], bool], every_s: float) -> None:
+        """Show it until it is closed, or `between`, which is called again and again, returns False. Raises PluginError."""
+
+        def serve() -> None:
+            while not self._closes.wait(every_s) and between():
+                pass
+            self._closes.set()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            self._plugin.show_editor(self._closes)
+        except Exception as error:
+            raise PluginError(f"{self._title}: its window does not show ({error})") from error
+        finally:
+            self._closes.set()
+            thread.join(1)
+
+    def idle(self) -> bool:
+        """See Editor."""
+        return not self._closes.is_set()
+
+    def close(self) -> None:
+        """See Editor."""
+        self._closes.set()

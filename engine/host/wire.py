@@ -21,15 +21,24 @@ from engine.core.errors import PluginError
 
 MOST_BYTES = 128 << 20  # of one message
 _HEAD = struct.Struct("<II")  # bytes of the JSON, bytes behind it
+SAYS = "algoritmo-editor: "  # before what an editor's process says: plugins print what they like
 BELL, WORDS = b"bell", b"word"  # what a connection is for
 _CREDENTIALS = struct.Struct("3i")
 
 Message = tuple[dict[str, Any], bytes]
 
 
+def editors(segment: str) -> str:
+    """Return where the audio process waits for editors of plugins."""
+    return _address(f"{segment}-editors")
+
+
 def address(segment: str, host: int) -> str:
     """Return where the audio process waits for a host process; `segment` names the run."""
-    name = f"{segment}-host{host}"
+    return _address(f"{segment}-host{host}")
+
+
+def _address(name: str) -> str:
     has_names = sys.platform.startswith("linux")  # that go with the process, and leave no file
     return f"\0{name}" if has_names else str(Path(tempfile.gettempdir()) / name)
 

@@ -2,137 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.audio.engine import AudioEngine
-from engine.core.config import load
-from engine.core.link import Layout, Link
-from engine.core.messages import BLOCK, EVENT, NOTE_OFF, NOTE_ON
-from engine.core.parameters import Live
-from engine.core.process import Spec, start
-from engine.core.roles import HOST, HOSTS
+from engine.core.messages import BLOCK, NOTE_OFF
 from engine.host.catalogue import Catalogue
-from engine.host.exchange import SIZE
-from engine.jam.parameters import registry_of
-from tests.audio.conftest import RATE, card
+from tests.audio.rack_rig import Rig, onsets
+from tests.audio.rack_rig import rig as rig
 from tests.host.conftest import fixtures as fixtures
 from tests.host.conftest import missing  # for the tests here
-
-LIMIT_S = 30.0
-
-
-class Rig:
-    """An engine, and its host processes as a supervisor would start them."""
-
-    def __init__(self, *settings: str) -> None:
-        self.config = load(None, settings)
-        self.card = card()
-        self.registry = registry_of(self.card)
-        self.link = Link.create(Layout.of(self.card, len(self.registry), exchange=SIZE))
-        view = Link.attach(self.link.layout, self.link.name, "audio")
-        self.live = Live(self.registry, view.values)
-        self.live.reset_to_defaults()
-        self._view = view
-        self._network = self.link.view("network")
-        self._notices = self.link["notices.audio"].reader(0)
-        self._spec = Spec(self.link.layout, self.link.name, self.config, self.card, Path("none"))
-        self._children: dict[int, tuple[BaseProcess, object]] = {}
-        # Here a block waits for as long as it takes: nothing is heard in real time.
-        self.engine = AudioEngine(view, self.registry, self.card, self.config, RATE, plugins_wait_s=2.0)
-        self.heard: list[np.ndarray] = []
-
-    def pid(self, number: int = 0) -> int:
-        """The process id of a host."""
-        pid = self._children[number][0].pid
-        assert pid is not None
-        return pid
-
-    def step(self) -> None:
-        """Render a block, as the callback, the control thread and the supervisor do together."""
-        self.heard.append(np.frombuffer(self.engine.render_block(), np.float32).reshape(-1, 2).copy())
-        self.engine.rack.poll()
-        latest = self.link["hosts"].latest()
-        for number in range(HOSTS):
-            child = self._children.get(number)
-            is_dead = child is not None and not child[0].is_alive()
-            if latest is not None and int(latest["hosts"]) >> number & 1 and (child is None or is_dead):
-                self._children[number] = start(f"{HOST}{number}", self._spec)
-
-    def blocks(self, count: int) -> np.ndarray:
-        """Render so many blocks; return what is heard of them, float32 (n, 2)."""
-        first = len(self.heard)
-        for _ in range(count):
-            self.step()
-        return np.concatenate(self.heard[first:])
-
-    def until(self, what: Callable[[], object], name: str) -> None:
-        """Render until something is true."""
-        end = time.monotonic() + LIMIT_S
-        while not what():
-            assert time.monotonic() < end, f"{name}: not within {LIMIT_S:g} s; told: {self.told()}"
-            self.step()
-
-    def wait_loaded(self, count: int) -> None:
-        """Return when so many plugins are heard."""
-        units = self.engine.mixer.hosts
-        self.until(lambda: sum(unit.is_loaded for unit in units.units) == count, f"{count} plugins loaded")
-        self.blocks(40)
-
-    def told(self) -> list[str]:
-        """What a person was told so far."""
-        self._lines = [*getattr(self, "_lines", []), *(n["text"].decode() for n in self._notices.read())]
-        return self._lines
-
-    def note(self, frame: int, pitch: int, track: int = 1, kind: int = NOTE_ON, step: int = 0) -> None:
-        """Send what the network sends."""
-        record = np.zeros(1, EVENT)[0]
-        record["frame"], record["kind"], record["track"], record["pitch"], record["velocity"] = frame, kind, track, pitch, 127
-        record["step"] = step
-        self._network.writer("notes").push(record)
-
-    def set(self, parameter_id: str, value: float) -> None:
-        """Turn a parameter."""
-        self.live.refresh()
-        self.live.set(parameter_id, value)
-
-    def close(self) -> None:
-        """End everything."""
-        self.engine.mixer.hosts.close()
-        self.engine.close()
-        for child, _ in self._children.values():
-            child.kill()
-            child.join()
-        self._view.close()
-        self.link.close(unlink=True)
-
-
-@pytest.fixture
-def rig() -> Iterator[Callable[..., Rig]]:
-    """Return what makes a rig; one a test."""
-    made: list[Rig] = []
-
-    def make(*settings: str) -> Rig:
-        made.append(Rig("clock.count_in=0", "parameters.bass.level=1", "parameters.lead.level=1", *settings))
-        for track in ("bass", "lead", "drums"):
-            made[-1].live.set(f"{track}.level", 1.0)
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-def onsets(sound: np.ndarray) -> list[int]:
-    """Frames at which the fixture's notes begin: one sample far louder than its tone."""
-    return np.flatnonzero(sound[:, 0] > 0.5).tolist()
 
 
 def test_a_plugin_plays_a_track_at_the_exact_frames(fixtures: Path, rig: Callable[..., Rig]):
@@ -281,3 +165,52 @@ def test_what_plays_a_track_is_chosen_while_it_plays(
     assert not onsets(one.blocks(20)), "a patch plays again"
     one.live.refresh()
     assert "bass.cutoff" in one.live.registry
+
+
+def test_the_rack_is_changed_while_it_plays(fixtures: Path, rig: Callable[..., Rig]):
+    one = rig(f"patches.bass={fixtures}/synth.clap", 'rack.inserts.bass=["gain"]')
+    one.wait_loaded(1)
+
+    def order(**words: object) -> None:
+        one.link.view("feed").writer("rack_orders").push((json.dumps(words).encode(),))
+
+    def stands() -> list[tuple[str, str]]:
+        said = json.loads(one.link["rack"].latest()["text"])["places"]
+        return [(place["word"], place["state"]) for place in said if place["where"] == "bass" and not place["plays"]]
+
+    def through() -> list[str]:
+        return [processor.name for processor in one.engine.mixer.chain("bass").processors]
+
+    order(do="add", where="bass", effect=f"{fixtures}/effect.clap")
+    order(do="add", where="bass", effect="filter")
+    order(do="add", where="bass", effect="plugin:Nowhere")
+    one.until(lambda: ("fixture_effect", "on") in stands(), "the plugin there")
+    one.blocks(20)
+    assert stands() == [("gain", "on"), ("fixture_effect", "on"), ("filter", "on"), ("nowhere", "missing")]
+    assert through() == ["gain", "Fixture Effect", "filter"], "in the order in which they stand, whenever they came"
+    order(do="move", where="bass", word="fixture_effect", by=-1)
+    one.blocks(20)
+    assert through() == ["Fixture Effect", "gain", "filter"]
+    one.live.refresh()
+    assert "bass.fixture_effect.gain" in one.live.registry
+    order(do="remove", where="bass", word="fixture_effect")
+    one.until(lambda: len(one.engine.mixer.hosts.units) == 1, "its plugin let go of")
+    assert through() == ["gain", "filter"]
+    one.live.refresh()
+    assert "bass.fixture_effect.gain" not in one.live.registry
+    order(do="add", where="send1", effect="delay")
+    one.blocks(20)
+    one.live.refresh()
+    assert "bass.send1" in one.live.registry
+    for wrong in (
+        {"do": "add", "where": "nowhere"},
+        {"do": "burn", "where": "bass"},
+        {"do": "remove", "where": "bass", "word": 7},
+    ):
+        order(**wrong)
+    for _ in range(12):
+        order(do="add", where="lead", effect="gain")
+    one.blocks(40)
+    assert len(one.engine.mixer.chain("lead").processors) == 8
+    one.note(one.engine.frame + 640, 50)
+    assert len(onsets(one.blocks(30))) == 1

@@ -47,7 +47,8 @@ def build(folder: Path) -> None:
     compiler = need("g++", "apt install g++")
     if not DPF.is_dir():
         missing("DPF is not here: apt install dpf-source")
-    jobs = []
+    odd = [f"-I{DPF / 'src'}", str(SOURCE / "odd.cpp"), "-o", str(folder / "odd.clap"), *LIBRARIES]
+    jobs = [subprocess.Popen([compiler, *FLAGS, *odd])]
     for name, is_synth in (("synth", 1), ("effect", 0)):
         bundle = folder / f"{name}.vst3" / "Contents" / "x86_64-linux"
         bundle.mkdir(parents=True)
@@ -61,7 +62,7 @@ def build(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
-    """Return the folder with synth.clap, synth.vst3, effect.clap, effect.vst3."""
+    """Return the folder with synth.clap, synth.vst3, effect.clap, effect.vst3, and odd.clap, whose plugins behave badly."""
     source = b"".join(path.read_bytes() for path in sorted(SOURCE.iterdir())) + " ".join(FLAGS).encode()
     folder = Path(tempfile.gettempdir()) / f"algoritmo-fixtures-{hashlib.sha256(source).hexdigest()[:12]}"
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:

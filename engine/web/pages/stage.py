@@ -16,6 +16,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `refused` | a chart that cannot be read: `text` says what is wrong |
 | JSON `scenes` | the set: `names`, `now` and `next` (numbers from 1, 0: none), the bar where that `begins`, `other`, `undo` |
 | JSON `takeover` | where a MIDI control stands: `id` of its parameter, shares `at` and `to` of both, and whether it `waits` |
+| JSON `rack` | what stands in the rack: `places`, and what can be put there: `effects`, `plugins` |
 | JSON `learned` | a MIDI control was learned: `id`, `port`, `channel`, `control`, and what it moved `before` |
 | JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
 | binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
@@ -28,6 +29,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | `{"chart": "| C | G7 | Am F |"}` | play by these chords; an empty text: by ear again |
 | `{"scene": "next"}` | next, previous, undo, ab; `{"scene": 3}`: go to that one; `{"keep": 3}`: keep what is now there |
 | `{"learn": "lead.level"}` | the MIDI control that is moved next moves this parameter; empty: none |
+| `{"rack": {"do": "add", "where": "bass", "effect": "delay"}}` | `add`; `remove` that of a `word`, or `move` it `by` 1, -1 |
 | `{"midi": [144, 60, 100]}` | a short channel message: note on or off, control, pressure, pitch bend |
 | `{"sound": true}` | send the sound as well, or no longer |
 | `{"token": "..."}` | may it change things, where the page is open to the network |
@@ -58,10 +60,12 @@ from engine.jam.chords import of_code
 from engine.jam.modes import CLASSES, MODES
 from engine.transport.timeline import TimelineReader
 from engine.web import frames
+from engine.web.charts import chart_of
 from engine.web.client import Client
 from engine.web.frames import Encoder, Format
 from engine.web.keyboards import Keyboards, valid
 from engine.web.pages import Around
+from engine.web.rack_view import RackView
 
 FPS = 60.0  # frames a second for who does not ask for another rate, and the most
 WATCH_S = 0.05  # how often, while somebody looks, the parameters are compared with what he was told
@@ -69,7 +73,6 @@ STATUS_S = 0.5
 SOUND_S = 0.02  # how often, while somebody listens, sound is sent
 PAST_BYTES = 4_000_000  # of earlier steps sent to a page that opens
 LONGEST_REFUSAL = 1200  # characters of what is said of a chart
-ORIGINS = ("configured", "typed", "kept", "nothing")  # of a chart, as the page is told
 CHORDS = {CHORD: "heard", NEXT_CHORD: "expected", PLAYED_CHORD: "played"}  # by the kind of the EVENT
 LARGE = 20_000  # values a step above which a page that does not say gets u8
 
@@ -99,6 +102,7 @@ class Stage:
         self._learned = around.link["learned"].reader()
         self._scenes_told = 0
         self._standing = around.link["takeover"].reader()
+        self._rack = RackView(around.link)
         self._last: int | None = None  # number of the step that sounded last
 
     def adopt(self, link: Link, card: Card) -> None:
@@ -204,8 +208,9 @@ class Stage:
             "values": {p.id: self._live.get(p.id) for p in self._live.registry},
             "may_change": client.may_change,
             "chords": dict(self._chords),
-            "chart": self._chart(),
+            "chart": chart_of(self._link, self._timeline),
             "scenes": self._scenes(),
+            "rack": self._rack.told(),
             "recorded": self.recorded,
             "rate_hz": float(clock["rate_hz"]) if clock is not None and self._has_sound else 0.0,
         }
@@ -222,16 +227,6 @@ class Stage:
                     client.tell("status", **status)
             await asyncio.sleep(WATCH_S)
 
-    def _chart(self) -> dict[str, Any]:
-        record = self._link["chart"].latest()
-        if record is None:
-            return {"text": "", "bars": [], "origin": ORIGINS[0], "loop_bars": 0, "bar": 4}
-        text, beats = record["text"].decode(), max(int(record["beats"]), 1)
-        bars = [bar.strip() for bar in text.strip("| ").split("|")] if text else []
-        loop_bars, line = int(record["loop_beats"]) / beats, self._timeline.now()
-        bar = beats if line is None else line.metre.bar
-        return {"text": text, "bars": bars, "origin": ORIGINS[int(record["origin"])], "loop_bars": loop_bars, "bar": bar}
-
     def _scenes(self) -> dict[str, Any]:
         view, line = scene_view(self._link), self._timeline.now()
         bar = None
@@ -247,7 +242,11 @@ class Stage:
         if self._link["chart"].count != self._charts_told:
             self._charts_told = self._link["chart"].count
             for client in self.clients.values():
-                client.tell("chart", **self._chart())
+                client.tell("chart", **chart_of(self._link, self._timeline))
+        if self._rack.is_new:
+            rack = self._rack.told()
+            for client in self.clients.values():
+                client.tell("rack", **rack)
         for record in self._learned.read() if self._learned.is_behind() else ():
             words = {name: record[name].decode(errors="replace") for name in ("id", "port", "control", "before")}
             for client in self.clients.values():
@@ -330,6 +329,8 @@ class Stage:
             self._order(client, "scene", "keep", number)
         if isinstance(name := order.get("learn"), str):
             self._order(client, "learn", name)
+        if isinstance(rack := order.get("rack"), dict):
+            self._order(client, "rack", str(rack.get("where", ""))[:64], rack)
         if "chart" in order:
             self._play_by(client, order["chart"])
         if (message := valid(order.get("midi"))) is not None:

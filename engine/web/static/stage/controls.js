@@ -6,6 +6,7 @@ import { t, word } from "../lib/language.js";
 import { trackName } from "../lib/net.js";
 import { choiceOf, controlOf, docOf, fromShare, nameOf, places, rounded, sorted, textOf, toShare } from "../lib/parameter.js";
 import { explorer, languages } from "./header.js";
+import { RackOf } from "./rack.js";
 
 const TRANSPORT = ["start", "stop", "continue", "rewind", "tap"].map((word) => `transport.${word}`); // pause is for a pedal
 const CLOCK = ["source", "range", "strength", "patience", "alone"].map((word) => `clock.${word}`);
@@ -86,6 +87,7 @@ export class Controls {
     const focus = document.activeElement?.id;
     const scroll = root.scrollTop;
     this.show = {};
+    this.racks = [];
     root.replaceChildren();
     const head = el("div", "controls-head");
     head.append(el("h2", "", t(app.net.recorded ? "settings" : "controls")));
@@ -117,8 +119,11 @@ export class Controls {
       } else this.group(t(`group.${title}`), this.controlsOf(list));
     }
     this.group(t("group.sound"), strips.map((strip) => this.strip(strip)));
+    const shared = (app.rack?.where ?? []).filter((where) => /^(send\d|master)$/.test(where));
+    if (shared.length && !app.net.recorded) this.group("", [this.fold("rack", t("rack.shared"), shared.flatMap((where) => this.sharedRack(where)))]);
     if (rest.length) this.group("", [this.fold("rest", t("more"), this.controlsOf(rest))]);
     this.update(values);
+    this.showRack();
     this.showPlaying(this.playing);
     root.scrollTop = scroll;
     if (focus?.startsWith("p-")) document.getElementById(focus)?.focus();
@@ -325,10 +330,26 @@ export class Controls {
     box.append(row);
     if (fold.length) {
       const nodes = fold.map((p) => this.control(p, knobName(p.id.slice(name.length + 1))));
+      if (!this.app.net.recorded) nodes.push(this.rack(name, said));
       box.append(this.fold(name, track ? t("sound.of", { track: said }) : t("sound.yours"), nodes));
     }
     this.track = "";
     return box;
+  }
+
+  // What something goes through.
+  rack(where, said) {
+    const rack = new RackOf(this.app, where, said);
+    this.racks.push(rack);
+    return rack.box;
+  }
+
+  sharedRack(where) {
+    return [el("h4", "soft", t(`rack.${where}`)), this.rack(where, t(`rack.${where}`))];
+  }
+
+  showRack() {
+    for (const rack of this.racks) rack.show(this.app.rack);
   }
 
   update(values) {

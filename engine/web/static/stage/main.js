@@ -123,6 +123,10 @@ class App {
       this.controls.build(parameters, this.values);
     });
     feed.on("takeover", (told) => this.controls.standing(told));
+    feed.on("rack", (rack) => {
+      this.rack = rack;
+      this.controls.showRack();
+    });
     feed.on("status", (status) => this.header.take(status));
     feed.on("chords", (names) => this.chords.take(names));
     feed.on("chart", (chart) => this.chords.takeChart(chart));
@@ -177,6 +181,7 @@ class App {
     this.clock.stepBeats = 1 / this.net.stepsPerBeat;
     this.values = hello.values;
     this.parameters = hello.parameters;
+    this.rack = hello.rack ?? { where: [], places: [], effects: [], plugins: [] };
     this.rate = hello.rate_hz;
     this.figures.shown.clear();
     this.welcome = hello;

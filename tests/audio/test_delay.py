@@ -1,0 +1,68 @@
+"""A delay whose length changes while it plays: late by the exact frame before and after, and nothing clicks between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.audio.delay import GLIDE_BLOCKS, Delay
+from engine.audio.processor import DIP_BLOCKS, Chain
+from engine.core.messages import BLOCK, OUTPUTS
+
+
+def run(process: Delay | Chain, sound: np.ndarray, aims: dict[int, int] | None = None) -> np.ndarray:
+    """Put sound through, block by block; `aims`: at which block the delay is to become what."""
+    found = []
+    for number, part in enumerate(sound.reshape(-1, BLOCK, OUTPUTS)):
+        if aims and number in aims:
+            process.aim(aims[number]) if isinstance(process, Delay) else process.wait(aims[number])
+        block = part.copy()
+        process.process(block)
+        found.append(block)
+    return np.concatenate(found)
+
+
+def tone(blocks: int, hz: float = 110.0) -> np.ndarray:
+    """A low sine, in which every jump is heard."""
+    wave = np.sin(2 * np.pi * hz * np.arange(blocks * BLOCK) / 48000).astype(np.float32)
+    return np.repeat(wave[:, None], OUTPUTS, axis=1)
+
+
+@pytest.mark.parametrize("aims", [{20: 64}, {20: 512, 60: 0}, {20: 512, 22: 64, 24: 8192}, {20: 1, 21: 0}, {0: 700}])
+def test_a_change_is_exact_afterwards_and_does_not_click(aims: dict[int, int]):
+    sound = tone(400)
+    out = run(Delay(), sound, aims)
+    late = list(aims.values())[-1]
+    assert np.array_equal(out[-100 * BLOCK :], sound[len(sound) - 100 * BLOCK - late : len(sound) - late])
+    steepest = np.abs(np.diff(sound[:, 0])).max()
+    begins = late if 0 in aims else 0  # what comes in first begins where it does
+    assert np.abs(np.diff(out[begins + BLOCK * GLIDE_BLOCKS :, 0])).max() < 3 * steepest
+
+
+def test_a_delay_from_the_start_is_exact():
+    sound = tone(20)
+    assert np.array_equal(run(Delay(100), sound)[100:], sound[:-100])
+
+
+class Twice:
+    """Doubles."""
+
+    name, latency_frames, parameters = "twice", 0, ()
+
+    def process(self, block: np.ndarray) -> None:
+        block *= 2
+
+
+def test_others_take_the_place_of_those_there_without_a_click():
+    sound = tone(100)
+    chain = Chain(lambda _name, _error: None)
+    before = run(chain, sound)
+    assert np.array_equal(before, sound)
+    chain.arrange([Twice()])  # type: ignore[list-item]
+    assert not chain.is_idle
+    changed = run(chain, sound)
+    assert np.array_equal(changed[2 * DIP_BLOCKS * BLOCK :], 2 * sound[2 * DIP_BLOCKS * BLOCK :])
+    assert np.abs(np.diff(changed[:, 0])).max() < 3 * np.abs(np.diff(sound[:, 0])).max() + 1 / (DIP_BLOCKS * BLOCK)
+    chain.arrange([])
+    assert np.array_equal(run(chain, sound)[-BLOCK:], sound[-BLOCK:])
+    assert chain.is_idle
