@@ -22,6 +22,13 @@ def machine() -> str:
     return _NAMES.get(found, found)
 
 
+def fault_before(path: Path) -> str:
+    """Return why a plugin's file or bundle is none for this machine, as far as can be told without opening it; else empty."""
+    kind = path.suffix.lower()
+    fault = fault_of(path) if kind == ".clap" and path.is_file() else bundle_fault(path) if kind == ".vst3" else ""
+    return f"{fault}; it is no {kind[1:].upper()} plugin for this machine" if fault else ""
+
+
 def fault_of(file: Path) -> str:
     """Return why a library cannot be loaded here, as far as its first bytes tell; empty where they do not."""
     try:

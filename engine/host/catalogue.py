@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine import __version__
 from engine.core.errors import PluginError, nearest
+from engine.host.binary import fault_before
 from engine.host.plugin import About
 
 LIMIT_S = 30.0  # for one file; a plugin that asks for a licence at load waits for ever
@@ -191,6 +192,8 @@ def scan_apart(path: Path, limit_s: float = LIMIT_S) -> Found:
     stamp = _stamp(path)
     if not stamp:
         return Found(str(path), 0.0, (), "is not there")
+    if fault := fault_before(path):
+        return Found(str(path), stamp, (), fault)
     command = [sys.executable, "-m", "engine.host.scan", str(path)]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), *sys.path])}
     try:

@@ -20,7 +20,7 @@ import numpy as np
 from engine import __version__
 from engine.core.errors import PluginError
 from engine.host import clap_abi as abi
-from engine.host.binary import fault_of
+from engine.host.binary import fault_before
 from engine.host.plugin import CHANNELS
 
 
@@ -32,8 +32,8 @@ class Library:
         file = path
         if path.is_dir():  # macOS: a bundle
             file = next(iter(sorted((path / "Contents/MacOS").glob("*"))), path)
-        if fault := fault_of(file):
-            raise PluginError(f"{path}: {fault}; it is no CLAP plugin for this machine")
+        if fault := fault_before(path):
+            raise PluginError(f"{path}: {fault}")
         try:
             self._library = _open(file)
             self._entry = abi.Entry.in_dll(self._library, "clap_entry")

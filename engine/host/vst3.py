@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from engine.core.errors import PluginError
-from engine.host.binary import bundle_fault
+from engine.host.binary import fault_before
 from engine.host.plugin import CHANNELS, MIDI, NOTE_ON, PARAMETER, About, Event, Knob, Moment, strength
 
 FORMAT = "vst3"
@@ -77,8 +77,8 @@ def load(path: Path, plugin_id: str = "") -> Vst3Plugin:
 
 
 def _names(path: Path) -> list[str]:
-    if path.suffix == SUFFIX and (fault := bundle_fault(path)):
-        raise PluginError(f"{path}: {fault}; it is no VST3 plugin for this machine")
+    if fault := fault_before(path):
+        raise PluginError(f"{path}: {fault}")
     backend = _backend(path)
     try:
         return list(backend.get_plugin_names_for_file(str(path)))

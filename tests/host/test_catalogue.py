@@ -103,3 +103,25 @@ def test_a_folder_of_five_hundred_is_looked_through_and_bundles_are_not(tmp_path
     assert len(files([tmp_path])) == 500
     (tmp_path / "loop").symlink_to(tmp_path)
     assert len(files([tmp_path])) >= 500, "a link that leads back ends"
+
+
+def test_five_hundred_files_of_which_one_is_a_plugin_are_told_apart_without_being_opened(fixtures: Path, tmp_path: Path):
+    place = tmp_path / "plugins"
+    place.mkdir()
+    other = bytearray((fixtures / "odd.clap").read_bytes()[:64])
+    other[18:20] = (183).to_bytes(2, "little")
+    for number in range(166):
+        (place / f"text{number}.clap").write_text("a song, and no plugin")
+        (place / f"arm{number}.clap").write_bytes(other)
+        (place / f"empty{number}.vst3" / "Contents" / "aarch64-linux").mkdir(parents=True)
+    (place / "windows.clap").write_bytes(b"MZ" + bytes(62))
+    shutil.copy(fixtures / "synth.clap", place / "synth.clap")
+    found = Catalogue(tmp_path / "cache.json")
+    found.scan([place])
+    assert [about.name for about in found.plugins] == ["Fixture Synth"]
+    faults = {Path(one.path).stem.rstrip("0123456789"): one.fault for one in found.found if one.fault}
+    assert len(found.found) == 500
+    assert "is no library; it is no CLAP plugin" in faults["text"]
+    assert "was made for aarch64, and this is" in faults["arm"]
+    assert "was made for aarch64-linux, and this is" in faults["empty"]
+    assert "was made for Windows" in faults["windows"]
