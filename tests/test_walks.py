@@ -38,9 +38,9 @@ def test_a_path_exists(path: str) -> None:
     assert (ENGINE / path).exists()
 
 
-def test_four_walks_of_ten_steps() -> None:
+def test_five_walks_of_ten_steps() -> None:
     walks = re.split(r"^### ", README, flags=re.M)[1:]
-    assert len(walks) == 4
+    assert len(walks) == 5
     for walk in walks:
         steps = re.findall(r"^\d+\. ", walk.split("\n## ")[0], re.M)
         assert len(steps) == 10, walk[:40]

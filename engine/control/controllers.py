@@ -266,7 +266,10 @@ class Controllers:
             self._set(parameter, Share(min(max(parameter.to_share(current) + by * bound.by.step, low), high)), source)
 
     def _strike(self, bound: _Bound, message: MidiMessage) -> None:
-        """A key or a program: pulls a trigger, flips a switch, goes on to the next choice; a key's velocity sets all else."""
+        """A key or a program: pulls a trigger, flips a switch, goes on to the next choice, or sets its `value`.
+
+        Of all else a key's velocity is the value.
+        """
         parameter = self._parameter(bound)
         if parameter is None:
             return
@@ -275,6 +278,8 @@ class Controllers:
         current = self._live.get(parameter.id)
         if parameter.kind == "trigger":
             self._commands.do("trigger", parameter.id)
+        elif bound.by.value is not None:
+            self._set(parameter, bound.by.value, source)
         elif parameter.kind == "choice":
             self._set(parameter, current + 1 if low <= current < high else low, source)
         elif parameter.kind != "switch" and message.kind is Kind.NOTE_ON:

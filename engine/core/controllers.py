@@ -28,7 +28,7 @@ CLICK = 1 / 128  # share of the range that one click of an encoder moves
 LONGEST = 1_000_000  # bytes of a file of controllers that is read
 
 REMARK = """# Controls that were learned: a table for each port and channel, a line for each control.
-# A part of a port's name will do. Beside the parameter: takeover, invert, min, max, curve, relative, step, fine.
+# A part of a port's name will do. Beside the parameter: takeover, invert, min, max, curve, relative, step, fine, value.
 """
 
 
@@ -52,6 +52,7 @@ class Controller(Section):
     takeover: bool | None = None
     invert: bool = False
     curve: Literal["linear", "slow", "fast"] = "linear"
+    value: float | None = None  # what a key or a program sets the parameter to
     minimum: float | None = Field(None, alias="min")
     maximum: float | None = Field(None, alias="max")
 

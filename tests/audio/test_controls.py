@@ -174,3 +174,13 @@ def test_ten_thousand_messages_of_every_kind_do_no_harm(bench: Build) -> None:
         if seed % 1000 == 999:
             stage.blocks(2)
     assert 0 <= stage.live.get("lead.level") <= 1
+
+
+def test_a_program_change_goes_straight_to_a_scene(bench: Build):
+    stage = bench('midi.cc={"scene.go" = {program = 2, value = 3}}')
+    stage.play(0xC0, 1)
+    stage.blocks(1)
+    assert stage.live.get("scene.go") == 0
+    stage.play(0xC0, 2)
+    stage.blocks(1)
+    assert stage.live.get("scene.go") == 3
