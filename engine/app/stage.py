@@ -120,7 +120,7 @@ class View:
         """Return the view as it is now."""
         jam = self.look()
         clock = self._link["clock"].latest()
-        peak = 0.0 if clock is None else float(clock["peak"])
+        peak = 0.0 if clock is None or "audio" in jam.care.ailing else float(clock["peak"])  # not what it put out last
         return page(jam, self._tracks, self._live, peak, [*self._told, *self._standing()], keys, self._plain)
 
 
