@@ -44,10 +44,10 @@ from engine.midi.output import AT_ONCE
 from engine.midi.schedule import Event
 from engine.transport import sources
 from engine.transport.midi_clock import TICK
+from engine.transport.outside import OUTSIDE
 from engine.transport.sources import Source
 from engine.transport.transport import Transport
 
-OUTSIDE = ("link", "midi", "prodj")  # sources of the beat that others keep
 FADE_S = 0.03  # from `release_all` until there is silence: the glide of the levels and a block or two
 
 

@@ -19,6 +19,7 @@ from engine.core.knobs import is_plugin
 from engine.core.link import Link
 from engine.core.messages import BEGIN, BLOCK, PLAYS, READY, WARNING
 from engine.core.parameters import Live
+from engine.transport.outside import OUTSIDE
 from engine.transport.timeline import BeatTimeline
 
 if TYPE_CHECKING:
@@ -167,7 +168,10 @@ class SceneMaker:
     def _resolved(self) -> Values:
         found = []
         registry = self._live.registry
+        led = self._is_led()
         for key, value in self._values.items():
+            if key == "tempo" and led:
+                continue  # whose beat it is, his is the tempo: a session of others would be at ours with every scene
             if key not in registry:
                 self._tell(WARNING, f"scene {self._name}: parameters.{key}: nothing that plays in it has such a knob")
                 continue
@@ -182,6 +186,13 @@ class SceneMaker:
                 self._tell(WARNING, f"scene {self._name}: parameters.{key}: {number:g} is not within {low:g} to {high:g}")
             found.append((key, registry.place(key), parameter.clamp(number)))
         return found
+
+    def _is_led(self) -> bool:
+        """Whether the beat is that of a clock from outside, in the scene or where it says nothing of that."""
+        source, given = self._live.registry["clock.source"], self._values.get("clock.source")
+        if isinstance(given, str):
+            return given in OUTSIDE
+        return source.text(self._live.get(source.id) if given is None else float(given)) in OUTSIDE
 
     def begun(self) -> None:
         """What was made plays."""

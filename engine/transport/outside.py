@@ -18,6 +18,7 @@ from engine.core.parameters import Live
 from engine.transport.sources import Reading
 from engine.transport.timeline import START_S
 
+OUTSIDE = ("link", "midi", "prodj")  # sources of the beat that others keep
 ASK_S = 0.02  # so often it may answer otherwise: what a ramp of the tempo changes between is not heard
 HASTE, MEET = 8.0, 0.25  # a beat is made up for in so many times a beat, by at most this share of the tempo
 NEAR_S = 5e-5  # what lies so near is met: a steady beat is one line

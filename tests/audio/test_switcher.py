@@ -60,6 +60,22 @@ def test_sound_and_numbers_change_in_the_block_of_the_bar_line(bench: Build):
     assert stage.engine.mixer[2].patch == "glass"  # and it is loaded once
 
 
+def test_a_scene_leaves_the_tempo_to_the_clock_that_leads(bench: Build):
+    stage = playing(bench)
+    stage.live.set("clock.source", stage.live.registry["clock.source"].choices.index("link"))
+    before = stage.live.get("tempo")
+    told = {"values": {"tempo": 90, "temperature": 1.5}}
+    switch(stage, 1, MAKE_READY, **told)
+    switch(stage, 1, BEGIN, 4.0, **told)
+    stage.seconds(2.5)
+    assert (stage.live.get("tempo"), stage.live.get("temperature")) == (before, 1.5)
+    told = {"values": {"tempo": 90, "clock.source": "internal"}}
+    switch(stage, 2, MAKE_READY, **told)
+    switch(stage, 2, BEGIN, 8.0, **told)
+    stage.seconds(2.5)
+    assert stage.live.get("tempo") == 90, "a scene with a beat of its own has its tempo"
+
+
 def test_a_new_metre_begins_with_the_scene(bench: Build):
     stage = playing(bench)
     told = {"values": {"metre": 1}}
