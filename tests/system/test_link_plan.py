@@ -14,6 +14,7 @@ from engine.core.messages import BLOCK
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import BeatTimeline
 from tests.system.link_phase import Band, Peer, band
+from tests.system.rig import wait_for
 
 pytest.importorskip("aalink")
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("ableton")]
@@ -25,7 +26,11 @@ ONSET_MS = 3.0  # the plan's own tolerance
 @pytest.fixture(scope="module")
 def app() -> Iterator[Band]:
     """One band for all of them: it leaves the session at the end of each."""
-    with band("clock.tempo=100") as found:
+    with band("clock.tempo=100", "clock.source=internal") as found:
+        wait_for(lambda: plays(found), 150, "a band that plays")
+        choose(found, "link")  # its process begins, and is there for all of them
+        wait_for(lambda: found.link["ableton"].count > 0, 60, "a process that takes part")
+        choose(found, "internal")
         yield found
 
 
@@ -78,7 +83,7 @@ async def meet(app: Band, hut: Peer) -> None:
     """Both join the session."""
     await hut.join()
     choose(app, "link")
-    await hut.wait_for(lambda: hut.session.num_peers == 1, 10, "1 Link")
+    await hut.wait_for(lambda: hut.session.num_peers == 1, 30, "1 Link")
 
 
 def test_tempo_5_and_beattime_1_alone_neither_tempo_nor_beat_changes(app: Band):
@@ -169,7 +174,7 @@ def test_beattime_2_another_who_joins_does_not_move_the_beat(app: Band):
         await asyncio.sleep(1)
         since = app.link["timeline"].count
         await hut.join()
-        await hut.wait_for(lambda: hut.session.num_peers == 1, 10, "1 Link")
+        await hut.wait_for(lambda: hut.session.num_peers == 1, 30, "1 Link")
         await asyncio.sleep(2)
         assert is_continuous(lines(app, since))
         assert in_sync(app, hut)
