@@ -17,7 +17,7 @@ import numpy as np
 from engine.core.contract import HOLD, PLAY, Card
 from engine.core.metre import Metre
 from engine.jam.chart import relaid
-from engine.jam.chords import CLASSES, ROOT_OF, TONES, Chord, key_of
+from engine.jam.chords import CLASSES, QUALITIES, ROOT_OF, TONES, Chord, key_of
 from engine.jam.hearing import Beat, Hearing
 from engine.jam.recognition import Recognition
 from engine.jam.rounds import Rounds
@@ -31,6 +31,9 @@ HIS = 0.1  # what it is worth that a chord has all that he plays in this beat
 NONE = 0.5  # likelier than this to be no chord, and none is said
 OF_CHORD = 0.5  # likelier than this to be of the chord, and a pitch class is taken for one of its tones
 FORGET_BARS = 4  # so long without a note of his, and with nothing that comes round, no chord is known
+
+RARE = 0.3  # how far a diminished triad is believed: mostly it is a dominant whose root he leaves out
+_BELIEVED = np.array([RARE if of.intervals == QUALITIES["dim"] else 1.0 for of in CLASSES] + [1.0], np.float32)
 
 _INDEX: dict[Chord | None, int] = {of: at for at, of in enumerate(CLASSES)}
 _SHARED = TONES @ TONES.T  # (classes, classes): tones in common
@@ -184,7 +187,8 @@ class Ear:
             self.now = self.following = None
             return
         told = self.hearing.told(beat, self._place, self._within / self._steps_per_beat)
-        now, after = self._recognition.judge(told, 2)
+        now, after = self._recognition.judge(told, 2) * _BELIEVED
+        now, after = now / now.sum(), after / after.sum()
         self.now = self._best(now, self.now, beat)
         if self.now is not None:
             self.sure = float(now[:-1][self.now.root == ROOT_OF].sum())
