@@ -64,7 +64,7 @@ ROLES = (
     Role(SURFACE, "engine.control.surface_process:main", nice=-6, ends=5, on_demand=True),
     Role(PRODJ, "engine.control.prodj_process:main", nice=-13, ends=5, on_demand=True),
     # It may wait for a disk, and goes after every other: slowness alone is no reason to begin it anew.
-    Role(BOOTH, "engine.booth.process:main", nice=19, ends=0, on_demand=True, silent_s=10.0, hung_s=30.0),
+    Role(BOOTH, "engine.booth.process:main", nice=19, ends=0, on_demand=True, silent_s=30.0, hung_s=120.0),
     # A plugin may take long to load; one that hangs while it plays is ended by the audio process.
     *(
         Role(
