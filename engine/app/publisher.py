@@ -162,7 +162,7 @@ class _Process:
                 loop.call_soon_threadsafe(self._tell, level, text)
 
         rate_hz = float(self._clock()["rate_hz"])
-        recorder = Recorder(folder, self._link, self._feed.schema, rate_hz, tell, self._spec.restarted)
+        recorder = Recorder(folder, self._link, self._feed.schema, rate_hz, tell, self._spec.restarted, live=True)
         if recorder.state == ON:
             self._feed.record(recorder.log, recorder.positions)
         self._recorder = RecorderThread(recorder)

@@ -36,6 +36,8 @@ from engine.core.roles import BOOTH, CLOCK, HOST, HOSTS, OF_SOURCE, PROCESSES, R
 from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
+from engine.record.made_with import FILE as MADE_WITH
+from engine.record.made_with import made_with
 
 STATUS_S = 0.25  # how often the status line is drawn
 REPORT_S = 2.0  # how often report.json is brought up to date
@@ -71,6 +73,7 @@ class Supervisor:
         self._children = Children(self._spec, self._say, str(self._log))
         self._watchdog = Watchdog(self.link)
         self._shedding = Shedding(self.link, self._say)
+        self._keep_what_it_is_made_with(chords, demo)
         self._endings = Endings(lambda: self.live.fire("panic"))
         self._events = self.link["events"].reader(0)
         self._notices = {name: self.link[f"notices.{name}"].reader(0) for name in PROCESSES}
@@ -130,6 +133,16 @@ class Supervisor:
         """Let go of the shared memory; call it when the last figure has been read."""
         self._told_of.unlink(missing_ok=True)
         self.link.close(unlink=True)
+
+    def _keep_what_it_is_made_with(self, harmony: Path | None, demo: Path | None) -> None:
+        """Put it beside the recording, so that the take can be played once more."""
+        if self.session is None:
+            return
+        made = made_with(self.config, self.live.registry, self._spec.networks, harmony, demo, versions())
+        try:
+            write_json(self.session / MADE_WITH, made)
+        except OSError as error:
+            self._say(WARNING, f"{self.session / MADE_WITH} cannot be written ({error.strerror}): the take cannot be rendered")
 
     @property
     def _stop(self) -> bool:

@@ -7,7 +7,7 @@ arrivals and to the worker's requests.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from engine.audio.band import Band
 from engine.audio.controls import Controls
 from engine.audio.host import WAIT_S
 from engine.audio.hosts import Hosts
+from engine.audio.intake import Intake
 from engine.audio.messages import Change, FreeInstrument, KeepController, LoadPatch, LogMessage, RebuildTrack, ReplaceInstrument
 from engine.audio.mixer import Mixer
 from engine.audio.player import Player
@@ -68,10 +69,12 @@ class AudioEngine:
         run_by_thread: bool = False,
         beat: Source | None = None,
         plugins_wait_s: float = WAIT_S,
+        intake: Callable[[Link, Live], Intake] = Intake,
     ) -> None:
         """Build the mixer. `run_by_thread`: another thread runs the worker; if not, every block does. `beat`: where the
         transport has it from, unless it is the tempo parameter; its music begins a beat after the sound, so that each beat of
-        the recording is one of the file's. `plugins_wait_s`: how long a block waits for plugins at most.
+        the recording is one of the file's. `plugins_wait_s`: how long a block waits for plugins at most. `intake`: what makes
+        that through which a block is told of the outside.
 
         Raises ConfigError when midi.cc names what there is not. A patch that fails is told, not raised.
         """
@@ -79,16 +82,21 @@ class AudioEngine:
         self.frame = 0
         self._run_by_thread = run_by_thread
         self._thru = config.midi.thru > 0
-        self._live = Live(registry, link.values)
-        self.worker = Worker(link, self._live, config)
-        controllers = Controllers(self._live, config, link["learn"].reader(), self._tell, self._keep_controller, link)
+        live = Live(registry, link.values)  # the worker's, who declares; the block loop has what is held for it
+        self.intake = intake(link, live)
+        last = link["clock"].latest()
+        self.intake.start(last is not None, rate_hz, 0 if last is None else int(last["frame"]))
+        heard = self.intake.live
+        self.worker = Worker(link, live, config)
+        controllers = Controllers(heard, config, self.intake.link["learn"].reader(), self._tell, self._keep_controller, link)
         self.player = Player(controllers, config, rate_hz, self, self._tell)
-        self.player.add(KeysInput(link["keys"].reader()))
+        self.player.ports.on_heard = self.intake.hear
+        self.player.add(KeysInput(self.intake.link["keys"].reader()))
         self.player.add(DrawnInput(link["booth"].reader()))
         if source is not None:
             self.player.add(source)
         self.mixer = Mixer(
-            _patches(self._live, config, card),
+            _patches(live, config, card),
             config,
             rate_hz,
             self._tell,
@@ -96,25 +104,27 @@ class AudioEngine:
         )
         if "stems" in link:
             self.mixer.record_stems(link.writer("stems"))
-        self.rack = Rack(self.mixer, link, self._live, config, rate_hz, self.worker.tell)
-        self._switcher = Switcher(link, self._live, self.worker, card.steps_per_beat)
+        self.rack = Rack(self.mixer, link, live, config, rate_hz, self.worker.tell)
+        self._switcher = Switcher(self.intake.link, heard, self.worker, card.steps_per_beat)
         self.worker.begin(self.mixer, self.rack, self._switcher)
+        self.intake.begin(-1)
         self._sound = self.mixer.block.reshape(-1).view(np.uint8).data
         lead_in_beats = 0 if beat is None else 1
         self._lead: sources.Lead | None = None
         if beat is None:
-            beat = sources.Selected(self._live, rate_hz, link)
-            self._lead = sources.Lead(beat, link["clock"])
+            selected = sources.Selected(heard, rate_hz, link)
+            self._lead = sources.Lead(selected, link["clock"])
+            beat = self.intake.source(selected)
         self.transport = Transport(
-            link.writer("timeline"), self._live, beat, rate_hz, card.steps_per_beat, config.clock.count_in, lead_in_beats
+            link.writer("timeline"), heard, beat, rate_hz, card.steps_per_beat, config.clock.count_in, lead_in_beats
         )
         self.transport.on_stop = self._stop_network  # the band stands with the beat
         self.transport.on_click = self.mixer.click
         self._sounding = Sounding(self.mixer, link.writer("events"), self._rebuild)
-        self.band = Band(link, self._live, self.mixer, self._sounding, lambda: self.transport.stopped_at)
-        self._controls = Controls(registry, link.values.numbers, self.mixer, self._load)
-        self._panics = self._live.get("panic")
-        self._numbers = b""  # the parameters as they were last seen
+        self.band = Band(self.intake.link, heard, self.mixer, self._sounding, lambda: self.transport.stopped_at)
+        self._controls = Controls(registry, heard.values.numbers, self.mixer, self._load)
+        self._panics = heard.get("panic")
+        self._is_turned = True  # a parameter is another than in the block before
         self._wave = link.writer("wave")
         self._leads = ("", True)  # the clock from outside, and whether it is there, as it was said last
         self._closing = False  # asked to
@@ -140,6 +150,12 @@ class AudioEngine:
         for (track, pitch), step in hanging.items():
             self._sounding.tell(int(last["frame"]), step, NOTE_OFF, track, pitch)
 
+    def go_on_at(self, frame: int, rate_hz: float) -> None:
+        """In the place of a process that died: the sample clock is here by now."""
+        self.intake.catch_up(frame)
+        self.frame = frame
+        self.transport.follow_rate(frame, rate_hz)
+
     @property
     def peak(self) -> float:
         """Of the last block, 1.0 = full scale."""
@@ -162,13 +178,14 @@ class AudioEngine:
         """
         end = self.frame + BLOCK
         self._sounding.frame = self.frame
-        if self.worker.replies and not self._closing:
+        self._is_turned |= self.intake.begin(self.frame)
+        if self.intake.takes(bool(self.worker.replies) and not self._closing):
             self._take_replies()
+        version = self.intake.values.version
         for begun in self._switcher.look(end, self.transport.line):
             self._replace(begun)
-        numbers = self._live.values.bytes.tobytes()
-        if numbers != self._numbers:
-            self._numbers = numbers
+        if self._is_turned or version != self.intake.values.version:
+            self._is_turned = False
             self._take_parameters()
         if self.transport.due < end:
             self.transport.advance(self.frame, end)
@@ -194,7 +211,7 @@ class AudioEngine:
 
     def _say_who_leads(self) -> None:
         """Say so where a clock from outside is lost, and where it leads again."""
-        line, source = self.transport.line, self._live.registry["clock.source"].text(self._live.get("clock.source"))
+        line, source = self.transport.line, self.intake.live.registry["clock.source"].text(self.intake.live.get("clock.source"))
         if not line.playing or source not in OUTSIDE or (source, line.locked) == self._leads:
             return
         if not line.locked:
@@ -210,12 +227,13 @@ class AudioEngine:
             reply.do()
         elif not self._switcher.keeps(reply):
             for place, value in reply.values:
-                self._live.values.write(place, value)
+                self.intake.values.write(place, value)
             self._replace(reply)
 
     def _replace(self, reply: ReplaceInstrument) -> None:
+        self._is_turned = True
         replaced = reply.track.replace(reply.strip, reply.knobs)
-        reply.track.turn_knobs(self._live.values.numbers)
+        reply.track.turn_knobs(self.intake.values.numbers)
         self.mixer.compensate()
         if replaced is not None:
             self.worker.requests.put(FreeInstrument(replaced))
@@ -223,10 +241,10 @@ class AudioEngine:
     def _take_parameters(self) -> None:
         self.transport.take_parameters(self.frame)
         if not self._closing:
-            self.rack.turn(self._live.values.numbers)
-            self.band.mute(self._controls.turn(self._live.values.numbers), self.frame)
+            self.rack.turn(self.intake.values.numbers)
+            self.band.mute(self._controls.turn(self.intake.values.numbers), self.frame)
             self.band.take_parameters(self.frame)
-        panics = self._live.get("panic")
+        panics = self.intake.live.get("panic")
         if panics != self._panics:
             self._panics = panics
             self._silence()
@@ -241,6 +259,7 @@ class AudioEngine:
         """End every note, once; the levels glide to zero meanwhile and stay there."""
         if not self._silent:
             self._silent = True
+            self.intake.close()
             self._silence()
             self.mixer.fade()
 

@@ -116,8 +116,7 @@ class Studio:
     def _catch_up(self) -> None:
         """In the place of a process that died, go on where its sample clock would be now."""
         if self._spec.restarted:
-            self.engine.frame = _frame_now(self._link)
-            self.engine.transport.follow_rate(self.engine.frame, self._rate_hz)
+            self.engine.go_on_at(_frame_now(self._link), self._rate_hz)
 
     def _open_ports(self) -> None:
         midi = self._config.midi

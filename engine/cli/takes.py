@@ -1,4 +1,4 @@
-"""Takes: `render` makes one from a file, `replay`, `picture` and `export` take one that was recorded.
+"""Takes: `render` makes one from a file or plays one once more; `replay`, `picture` and `export` take one that was recorded.
 
 Runs on: main process. What a command needs is imported when it is called.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.common import add_chart, add_config, chart_setting, configuration
+from engine.core.errors import AlgoritmoError
 
 if TYPE_CHECKING:
     from engine.cli.common import Commands
@@ -32,16 +33,16 @@ class _Modes:
 
 def add(commands: Commands) -> None:
     """Add the commands of this file to the parser."""
-    render = commands.add_parser("render", help="the same engine on a MIDI file, faster than real time")
+    render = commands.add_parser("render", help="the same engine on a MIDI file or a recorded take, faster than real time")
     add_config(render)
     render.add_argument(
         "input",
         type=Path,
-        metavar="IN.mid",
-        help="what the player plays; or IN.json, a clip of the booth, which is played as it is",
+        metavar="IN.mid|SESSION",
+        help="what the player plays; or a take's folder; or IN.json, a clip of the booth, which is played as it is",
     )
     render.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for session.wav, session.mid and the feed"
+        "--out", type=Path, metavar="DIR", help="folder for session.wav, session.mid and the feed; a take's default: beside it"
     )
     add_chart(render)
     render.add_argument("--network", metavar="N", help="a shipped network's name, or a path to an .onnx file")
@@ -101,12 +102,33 @@ def add(commands: Commands) -> None:
         "--dawproject", type=Path, metavar="FILE", help="default, where nothing else is asked for: in the folder"
     )
     export.add_argument("--stems", type=Path, metavar="DIR", help="the sound of each track by itself")
+    export.add_argument("--moves", type=Path, metavar="FILE", help="every move of a parameter, as a table (CSV)")
     export.add_argument("--mp3", type=Path, metavar="FILE")
     export.add_argument("--flac", type=Path, metavar="FILE")
     export.set_defaults(run=_export)
 
 
+def _render_take(arguments: argparse.Namespace) -> int:
+    from engine.app.take_render import default_out, render_take, summary
+
+    others = ("config", "chart", "network", "mode", "seed", "bars", "part", "backing", "futures", "density", "key")
+    if given := [f"--{name}" for name in others if getattr(arguments, name) not in (None, False)]:
+        raise AlgoritmoError(
+            f"render: {arguments.input} is a take, which is played as it was played: {', '.join(given)} cannot be given; "
+            "--set changes its sound"
+        )
+    out = arguments.out or default_out(arguments.input)
+    report = render_take(arguments.input, out, [*arguments.set, *(["session.stems=true"] if arguments.stems else [])])
+    for line in summary(report, out):
+        print(line)
+    return 0
+
+
 def _render(arguments: argparse.Namespace) -> int:
+    if arguments.input.is_dir():
+        return _render_take(arguments)
+    if arguments.out is None:
+        raise AlgoritmoError("render: give --out DIR, a folder for session.wav, session.mid and the feed")
     from engine.app.plugins import look_for_plugins
     from engine.app.render import futures, render
 
@@ -197,6 +219,7 @@ def _film(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from engine.app.export import export
 
-    for line in export(arguments.session, arguments.dawproject, arguments.stems, arguments.mp3, arguments.flac):
+    wanted = (arguments.dawproject, arguments.stems, arguments.mp3, arguments.flac, arguments.moves)
+    for line in export(arguments.session, *wanted):
         print(line)
     return 0

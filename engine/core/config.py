@@ -285,12 +285,12 @@ def _home(value: str) -> Path:
         return Path(value)
 
 
-def sift(path: Path | None, settings: Sequence[str] = ()) -> tuple[Config, list[str]]:
-    """Return the configuration without the keys that are wrong, and what is wrong with each.
+def sift(path: Path | None, settings: Sequence[str] = (), before: dict[str, Any] | None = None) -> tuple[Config, list[str]]:
+    """Return the configuration without the keys that are wrong, and what is wrong with each; `before`: what lies below it.
 
     Raises ConfigError when it cannot be read at all.
     """
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = dict(before or {})
     if path is not None:
         try:
             data = _anchored(tomllib.loads(path.read_text("utf-8-sig")), path.parent)

@@ -40,6 +40,7 @@ class Ring:
         self._packed = _packed(dtype)
         self.dtype = dtype
         self.capacity = capacity
+        self.spare = 0  # of the oldest records so many are left alone by who reads what was held for him
 
     @staticmethod
     def _allowed(memory: memoryview) -> memoryview:
@@ -52,7 +53,7 @@ class Ring:
 
     @property
     def count(self) -> int:
-        """Records written so far."""
+        """Records written so far, as far as the reader is to know."""
         return self._count[0]
 
     def latest(self) -> np.void | None:
@@ -147,7 +148,7 @@ class Reader:
         """
         ring = self._ring
         count = ring.count
-        oldest = count - ring.capacity + 1  # the slot after the newest may be half written
+        oldest = count - ring.capacity + 1 + ring.spare  # the slot after the newest may be half written
         if self.position < oldest:
             self.lost += oldest - self.position
             self.position = oldest
@@ -159,7 +160,7 @@ class Reader:
             records = ring._records[first : last + 1].copy()
         else:
             records = np.concatenate((ring._records[first:], ring._records[: last + 1]))
-        overrun = ring.count - ring.capacity + 1 - self.position
+        overrun = ring._count[0] - ring.capacity + 1 - self.position
         self.position = end
         if overrun > 0:  # lapped while copying: those at the front may be torn
             self.lost += min(overrun, len(records))
@@ -217,6 +218,9 @@ CHANNELS = (
     Channel("chart", "network", messages.CHART, 8),  # the chart that is played by
     Channel("chords", "network", messages.CHORDS, 64),  # what is heard, expected and played
     Channel("harmony", "network", messages.harmony_dtype, 8, of_harmony=True),  # what the chords go on from
+    # What the two took in from outside, for the take to be played once more (core/tape.py).
+    Channel("tape.audio", "audio", messages.TAKEN, 32768),
+    Channel("tape.network", "network", messages.TAKEN, 32768),
     Channel("feed", "feed", messages.FEED_STATS, 8),
     Channel("switches", SUPERVISOR, messages.SWITCH, 4),  # the scene that is to play
     Channel("scenes", SUPERVISOR, messages.SCENES, 4),  # the set, and where in it the jam is

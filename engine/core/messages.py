@@ -180,6 +180,16 @@ ALIVE = np.dtype([("time_ns", "<i8")])  # once more round the loop of a process
 CARE = np.dtype([("states", "u1", (len(PROCESSES),))])  # of each process: index in care.STATES
 SPARED = np.dtype([("level", "u1"), ("why", "S120")])  # so many of care.SPARED are done without, and for what reason
 DEVICES = np.dtype([("text", "S2048")])  # JSON: the audio device, and the MIDI ports that are open and that are waited for
+# What a process took in from outside (core/tape.py): 16 bytes each.
+TAKEN = np.dtype(
+    [
+        ("kind", "u1"),
+        ("size", "u1"),
+        ("place", "<u2"),
+        ("count", "<u4"),
+        ("value", "<f8"),  # or eight bytes of a text
+    ]
+)
 SCENE_BYTES = 131_072  # of a scene as JSON, or of a set's names
 # A scene to be played: it is made ready, then told to begin at a beat of the timeline; or it is not to be after all.
 MAKE_READY, BEGIN, DROP = range(3)

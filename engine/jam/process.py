@@ -22,6 +22,7 @@ from engine.jam.chart import chords_of
 from engine.jam.chords import Chord
 from engine.jam.figures import Figures
 from engine.jam.imagination import Imagination
+from engine.jam.intake import Intake, Told
 from engine.jam.jam import Jam
 from engine.jam.leader import Leader
 from engine.jam.parameters import live_of
@@ -45,7 +46,8 @@ def main(spec: Spec, pipe: Connection) -> None:
     parts = spec.parts
     playing = link["playing"].latest() if spec.restarted else None
     part = parts[0 if playing is None else int(playing["number"])]
-    seats = Seats(spec, parts, link)
+    intake = Intake(link, live)
+    seats = Seats(spec, parts, intake.link)
     seat = seats.load(part, MEASURED // 8 if spec.restarted else MEASURED)  # somebody may be waiting
     timings = [_timing(timing) for timing in seat.timings]
     pipe.send(("ready", {"provider": seat.runner.provider, "timings": timings, "player_track": seat.track}))
@@ -56,9 +58,9 @@ def main(spec: Spec, pipe: Connection) -> None:
     while link["clock"].count == 0:
         if stop_requested(pipe, 0.005):
             return
-    driver = LiveDriver(spec, link, live, seats, seat, pipe)
+    driver = LiveDriver(spec, link, live, intake, seats, seat, pipe)
     driver.run()
-    link.writer("notes").push(all_off(round(driver.now())))
+    link.writer("notes").push(all_off(round(driver.told.now())))
 
 
 def _timing(timing: Timing) -> dict[str, float | str]:
@@ -68,12 +70,15 @@ def _timing(timing: Timing) -> dict[str, float | str]:
 class LiveDriver:
     """The driver of a performance in real time."""
 
-    def __init__(self, spec: Spec, link: Link, live: Live, seats: Seats, seat: Seat, pipe: Connection) -> None:
+    def __init__(self, spec: Spec, link: Link, live: Live, intake: Intake, seats: Seats, seat: Seat, pipe: Connection) -> None:
         """Take the place of a process that died where there was one."""
         self._spec, self._link, self._live, self._seats, self._pipe = spec, link, live, seats, pipe
         self._over = False
         self._due_ns = 0.0  # when what was waited for last was due
-        self._switching = Switching(link, live)
+        self._intake = intake
+        intake.start(spec.restarted, float(self._clock()[1]["rate_hz"]), seat.runner.provider)
+        self.told = Told(self, intake)
+        self._switching = Switching(intake.link, intake.live)
         self._change: tuple[Seat, float] | None = None  # another network plays from this beat on
         metre = metre_of(spec.config, seat.card)
         played_by = link["chart"].latest()  # by a process that died
@@ -90,14 +95,14 @@ class LiveDriver:
         spec, live, link = self._spec, self._live, seat.link
         self._seat, self._runner = seat, seat.runner
         self._harmony = seat.harmony
-        self._jam = Jam(seat.runner, live, link, seat.track, seat.harmony, chart=chart, metre=metre)
+        self._jam = Jam(seat.runner, self._intake.live, link, seat.track, seat.harmony, chart=chart, metre=metre)
         self._imagination = Imagination(seat.part.path, spec.config.network.threads, self._jam, live, link)
         self._figures = Figures(seat.timings[0].p99_ms, self._step_ms(live.get("tempo")), before)
         clock = self._link["clock"].latest()
         assert clock is not None  # main() waited for the first
-        leader = Leader(seat.part.path, seat.card, seat.track, live, self._link, float(clock["rate_hz"]))
+        leader = Leader(seat.part.path, seat.card, seat.track, self._intake.live, self._link, float(clock["rate_hz"]))
         heard = seat.part.heard if len(self._seats.parts) > 1 else lambda events: events
-        self.performance = Performance(self._jam, link, seat.card, self, leader, self._scene, heard)
+        self.performance = Performance(self._jam, link, seat.card, self.told, leader, self._scene, heard)
 
     def run(self) -> None:
         """Play until it is over."""
@@ -110,7 +115,8 @@ class LiveDriver:
     def _go_on_with(self, seat: Seat, beat: float) -> None:
         """Let another network play from a beat on, where the notes of this one end; its memory is as it was left."""
         line = self._timeline()
-        frame = max(line.frame_at(beat), self.now()) if line.playing else self.now()
+        now = self.told.now()
+        frame = max(line.frame_at(beat), now) if line.playing else now
         jam = self._jam
         self._link.writer("notes").push(all_off(round(frame)))
         figures, late = self._figures, self.performance.late
@@ -124,14 +130,14 @@ class LiveDriver:
         self._seats.tell(seat, frame)
 
     def _timeline(self) -> BeatTimeline:
-        line = self._link["timeline"].latest()
+        line = self._intake.link["timeline"].latest()
         assert line is not None  # a scene begins on one
         return BeatTimeline.of(line)
 
     def _take_over(self, chart: np.void | None) -> None:
         """Go on for the process that died: same beat, same state, same chart, its notes released."""
         link = self._seat.link
-        link.writer("notes").push(all_off(round(self.now())))
+        link.writer("notes").push(all_off(round(self.told.now())))
         last = link["steps"].latest()
         if last is not None:
             self._runner.restore({s.name: last[s.name + "_next"] for s in self._seat.card.states})
@@ -212,7 +218,8 @@ class LiveDriver:
         figures.add(outcome, self._due_ns)
         if figures.steps % 8 == 0 or figures.steps == 1:
             figures.measure(self._step_ms(outcome.timeline.tempo_bpm))
-            record = figures.record(self.performance.late, jam.mode, jam.listening, self._runner.provider, self._spec.restarted)
+            late, provider = self.performance.late, self._runner.provider
+            record = figures.record(late, jam.mode, jam.listening, provider, self._spec.restarted)
             self._link.writer("network").push(record)
         if figures.steps % 1024 == 0:
             gc.collect()  # right after a step there is time for it

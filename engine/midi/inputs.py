@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine.core.link import Reader
@@ -74,6 +74,8 @@ class PortInput:
         # Line on which arrivals are due, when the device asks for so much at once that playing them
         # as soon as possible would blur their rhythm.
         self.clock: SampleClock | None = None
+        # Told what is played now, as it came.
+        self.on_heard: Callable[[str, Sequence[int] | None], object] = lambda _port, _data: None
         self._parsers = _Parsers()
 
     @property
@@ -93,6 +95,7 @@ class PortInput:
             if self.clock is not None and self.clock.frame_at(time_ns) >= end_frame:
                 break
             self.arrivals.popleft()
+            self.on_heard(port, data)
             found += self._parsers.feed(time_ns, port, data)
         return found
 

@@ -145,10 +145,10 @@ def _clip(lanes: ET.Element, track: str, name: str, length: float, in_seconds: b
 
 
 def _markers(arrangement: ET.Element, take: Take) -> None:
-    if take.chords:
+    if take.markers:
         markers = ET.SubElement(arrangement, "Markers", id="markers")
-        for frame, name in take.chords:
-            ET.SubElement(markers, "Marker", time=_number(max(take.beat_at(frame), 0.0)), name=name)
+        for marker in take.markers:
+            ET.SubElement(markers, "Marker", time=_number(max(take.beat_at(marker.frame), 0.0)), name=marker.text)
 
 
 def _automation(arrangement: ET.Element, take: Take) -> None:

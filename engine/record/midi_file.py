@@ -7,12 +7,12 @@ sound file is second n of this one.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,133 +22,12 @@ from engine.core.contract import Card
 from engine.core.errors import SessionError
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, PRESSURE
 from engine.core.metre import of_code
+from engine.record.tempo_map import TICKS, Segment, TempoMap
 from engine.transport.timeline import BeatTimeline
 
-TICKS = 960  # to a beat
 DRUMS = 9  # the channel that General MIDI plays drums on, counted from 0
-_SLOWEST = 0xFFFFFF  # microseconds per beat that a tempo event can hold
 _OURS = b"\x7d"  # manufacturer's number for anybody's own use
 _BEND_SEMITONES = 2  # the whole way of a bend wheel, where a file does not say otherwise
-_OFF_TICKS = 16  # a beat that has run away by so much is caught up with
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of steady tempo: at `frame` it is tick `tick`, and a beat lasts `us_per_beat`."""
-
-    frame: float
-    tick: int
-    us_per_beat: int
-
-
-class TempoMap:
-    """Frames to ticks. The seconds of a tick are always those of its frame; where the beat jumps, the tempo makes up for it.
-
-    While the beat stands the ticks go on, for the sound does: the next start is a jump.
-    """
-
-    def __init__(self, rate_hz: float, tempo_bpm: float) -> None:
-        self.rate_hz = rate_hz
-        self.segments = [Segment(0.0, 0, _us(tempo_bpm))]
-        self.lead_in: tuple[int, int] | None = None  # metre of the bar before the first beat, where there is one
-        self.shift_beats = 0.0  # beats by which the file counts further than the timeline
-        self._asked = 0.0  # latest frame whose tick was given away
-        self._line: BeatTimeline | None = None
-
-    @property
-    def is_followed(self) -> bool:
-        """Whether there is a line already."""
-        return self._line is not None
-
-    def _frames_per_tick(self, segment: Segment) -> float:
-        return segment.us_per_beat * 1e-6 * self.rate_hz / TICKS
-
-    def _place(self, frame: float) -> float:
-        segment = next((s for s in reversed(self.segments) if s.frame <= frame), self.segments[0])
-        return segment.tick + (frame - segment.frame) / self._frames_per_tick(segment)
-
-    def tick_at(self, frame: float) -> int:
-        """Tick of a frame."""
-        self._asked = max(self._asked, frame)
-        return max(round(self._place(frame)), 0)
-
-    def tick_of(self, line: BeatTimeline) -> int:
-        """Tick of the bar line that `line` counts from, or of where it begins, if that is later."""
-        return max(round((line.bar_beat + self.shift_beats) * TICKS), self.place_of(line.frame))
-
-    def place_of(self, frame: float) -> int:
-        """Tick of a frame, which may come to lie elsewhere yet."""
-        return max(round(self._place(frame)), 0)
-
-    def follow(self, line: BeatTimeline) -> list[Segment]:
-        """Take the line that was published next; return the segments that begin with it."""
-        if not line.playing:
-            return []
-        last = self.segments[-1]
-        bend = max(line.frame if self._line is not None else 0.0, self._asked, last.frame)
-        if self._line is not None and line.tempo_bpm == self._line.tempo_bpm:
-            here = max(line.frame, bend)
-            if abs(self._wanted(line, here) - self._place(here)) < _OFF_TICKS:
-                return []
-        before = len(self.segments)
-        self._line = line
-        tick = math.ceil(self._place(bend) - 1e-6)
-        frame = last.frame + (tick - last.tick) * self._frames_per_tick(last)
-        self._join(Segment(frame, tick, _us(line.tempo_bpm)), line)
-        return self.segments[before:]
-
-    def _wanted(self, line: BeatTimeline, frame: float) -> float:
-        return (line.beat_at(frame) + self.shift_beats) * TICKS
-
-    def _join(self, start: Segment, line: BeatTimeline) -> None:
-        if abs(self._wanted(line, start.frame) - start.tick) < 2:
-            self.segments.append(start)
-            return
-        # The beat is elsewhere: some time of another tempo leads there, so that bars lie on bars again. What lies before the
-        # first beat becomes a short bar of its own, and the music begins with the next.
-        if self._line_is_ahead(start, line):
-            end = line.frame
-            self.lead_in = _short_bar(start.tick / TICKS, start.tick / TICKS + (end - start.frame) / line.frames_per_beat)
-            self.shift_beats = 4 * self.lead_in[0] / self.lead_in[1] - line.beat
-        else:
-            end = start.frame + line.frames_per_beat
-            while round(self._wanted(line, end)) < start.tick + TICKS * 3 // 4:  # a slower tempo has coarser ticks
-                self.shift_beats += line.beats_per_bar
-        tick = round(self._wanted(line, end))
-        us_per_beat = (end - start.frame) / self.rate_hz * 1e6 * TICKS / (tick - start.tick)
-        bridge = Segment(start.frame, start.tick, min(max(round(us_per_beat), 1), _SLOWEST))
-        self.segments.append(bridge)
-        after = bridge.frame + (tick - bridge.tick) * self._frames_per_tick(bridge)
-        self.segments.append(Segment(after, tick, start.us_per_beat))
-
-    def _line_is_ahead(self, start: Segment, line: BeatTimeline) -> bool:
-        return len(self.segments) == 1 and line.frame > start.frame
-
-    def to_json(self) -> dict[str, Any]:
-        """What `restore` needs to go on."""
-        line = None if self._line is None else asdict(self._line)
-        last = [[s.frame, s.tick, s.us_per_beat] for s in self.segments[-3:]]
-        return {"segments": last, "shift": self.shift_beats, "asked": self._asked, "line": line}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `to_json` returned."""
-        self.segments = [Segment(*s) for s in state["segments"]]
-        self.shift_beats, self._asked = state["shift"], state["asked"]
-        self._line = None if state["line"] is None else BeatTimeline(**state["line"])
-
-
-def _short_bar(least: float, beats: float) -> tuple[int, int]:
-    """The metre of a bar that lasts about so many beats: the coarsest that is within a sixth of it, more than `least`."""
-    for denominator in (4, 8, 16, 32, 64):
-        numerator = round(beats * denominator / 4)
-        length = 4 * numerator / denominator
-        if 0 < numerator < 256 and length > least and abs(length - beats) <= beats / 6:
-            return numerator, denominator
-    return min(math.floor(least * 16) + 1, 255), 64
-
-
-def _us(tempo_bpm: float) -> int:
-    return min(round(60e6 / tempo_bpm), _SLOWEST)
 
 
 @dataclass(slots=True)
@@ -180,6 +59,42 @@ class _Track:
         return bytes(out + _variable(delta) + b"\xff\x2f\x00")
 
 
+class _Conductor(_Track):
+    """The track of tempo, metre and markers: what comes to lie before what was written already finds its place."""
+
+    def __init__(self) -> None:
+        super().__init__("", 0)
+        self._entries: list[tuple[int, bytes]] = []
+
+    def add(self, tick: int, message: bytes) -> None:
+        """Add a meta event."""
+        if tick >= self.tick:
+            super().add(tick, message)
+            self._entries.append((tick, message))
+            return
+        bisect.insort(self._entries, (tick, message), key=lambda entry: entry[0])
+        self._write()
+
+    def _write(self) -> None:
+        entries, self._entries = self._entries, []
+        self.data, self.tick = bytearray(), 0
+        for tick, message in entries:
+            self.add(tick, message)
+
+    def restore(self, data: bytes) -> None:
+        """Go on from what a killed process wrote."""
+        at = tick = 0
+        entries = []
+        while at < len(data):
+            delta, at = _number(data, at)
+            tick += delta
+            size, begin = _number(data, at + 2)
+            entries.append((tick, data[at : begin + size]))
+            at = begin + size
+        self._entries = entries
+        self._write()
+
+
 class MidiFile:
     """A growing MIDI file. `hear` takes what sounds, `write` brings the file on the disk up to date (raises OSError)."""
 
@@ -200,9 +115,9 @@ class MidiFile:
         for named in self._tracks.values():
             named.add(0, _text(3, named.name))
 
-    def _begun(self, metre: tuple[int, int] | None = None, segment: Segment | None = None) -> _Track:
+    def _begun(self, metre: tuple[int, int] | None = None, segment: Segment | None = None) -> _Conductor:
         """What is known from the start: name, metre and tempo."""
-        conductor = _Track("", 0)
+        conductor = _Conductor()
         conductor.add(0, _text(3, self._title))
         conductor.add(0, _metre_event(*(metre or self._metre)))
         conductor.add(0, _tempo_event(segment or self.tempo.segments[0]))
@@ -221,6 +136,9 @@ class MidiFile:
             self.position = state["position"]
             self._metre = tuple(state["metre"])
             for track, chunk, saved in zip(self._all(), chunks, state["tracks"], strict=True):
+                if isinstance(track, _Conductor):
+                    track.restore(chunk[: saved["bytes"]])
+                    continue
                 track.data, track.tick = bytearray(chunk[: saved["bytes"]]), saved["tick"]
                 track.sounding = {int(pitch): channel for pitch, channel in saved["sounding"]}
                 track.ranges = {int(channel): whole for channel, whole in saved["ranges"]}
@@ -274,6 +192,10 @@ class MidiFile:
                     _end(track, tick, pitch)
                 else:
                     _play(track, tick, event)
+
+    def mark(self, frame: int, text: str) -> None:
+        """Write a marker."""
+        self._conductor.add(self.tempo.tick_at(frame), _text(6, text))
 
     def _concerned(self, kind: int, track: int) -> list[_Track]:
         if kind not in (NOTE_ON, NOTE_OFF, ALL_OFF, CONTROL, PITCH_BEND, PRESSURE):
@@ -355,6 +277,16 @@ def _variable(number: int) -> bytes:
     while number := number >> 7:
         out.append(0x80 | number & 0x7F)
     return bytes(reversed(out))
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """Read what `_variable` wrote; return it and where it ends."""
+    number = 0
+    while True:
+        byte = data[at]
+        number, at = number << 7 | byte & 0x7F, at + 1
+        if byte < 0x80:
+            return number, at
 
 
 def _text(kind: int, text: str) -> bytes:

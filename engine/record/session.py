@@ -19,8 +19,12 @@ from engine.core.messages import BLOCK, ERROR, OUTPUTS, WARNING
 from engine.feed.feed import Positions
 from engine.feed.schema import Schema
 from engine.record.feed_file import FeedLog, FeedWriter
+from engine.record.markers import FILE as MARKERS
+from engine.record.markers import Markers
 from engine.record.midi_file import MidiFile
 from engine.record.stems import StemFiles
+from engine.record.tape_file import FILE as TAPES
+from engine.record.tape_file import TapeFile
 from engine.record.wave_file import WaveFile
 from engine.transport.timeline import BeatTimeline
 
@@ -40,8 +44,20 @@ class Recorder:
     Neither raises when the disk fails: the recording stops, says so once, and what was written stays whole.
     """
 
-    def __init__(self, folder: Path, link: Link, schema: Schema, rate_hz: float, tell: Tell, resume: bool = False) -> None:
-        """Begin the files in `folder`, or with `resume` go on with those a killed process left there."""
+    def __init__(
+        self,
+        folder: Path,
+        link: Link,
+        schema: Schema,
+        rate_hz: float,
+        tell: Tell,
+        resume: bool = False,
+        live: bool = False,
+    ) -> None:
+        """Begin the files in `folder`, or with `resume` go on with those a killed process left there.
+
+        `live`: what the processes take in from outside is recorded too, so that the take can be played once more.
+        """
         self.log = FeedLog(schema.card, schema.large)
         self.state = OFF
         self.positions = Positions()  # with `resume`: where the publisher stood
@@ -52,9 +68,13 @@ class Recorder:
         self._wave: WaveFile | None = None
         self._feed: FeedWriter | None = None
         self._stems: StemFiles | None = None
+        self._tapes: TapeFile | None = None
+        self._markers: Markers | None = None
+        self._is_live = live
         self._blocks = link["wave"].reader(0)
         # The lines before the newest are in the tempo map of what is gone on with.
         self._timeline = link["timeline"].reader(max(link["timeline"].count - 1, 0) if resume else 0)
+        self._switches, self._switched = link["switches"].reader(0), link["switched"].reader(0)
         self._midi_due = 0.0
         self._lost = 0
         self._recorded = 0
@@ -75,6 +95,9 @@ class Recorder:
         self._events = self._link["events"].reader(self._midi.position)
         self._feed = FeedWriter(self._folder / FEED, schema, round(self._rate_hz), resume)
         self.positions = self._feed.positions
+        self._markers = Markers(self._folder / MARKERS, schema.registry.place("panic"), resume)
+        if self._is_live:
+            self._tapes = TapeFile(self._folder / TAPES, self._link, resume)
         self.state = ON
 
     @property
@@ -88,6 +111,10 @@ class Recorder:
             self.log.take()
             return
         try:
+            if self._tapes is not None:
+                taken = self._tapes.drain()
+                if self._markers is not None:
+                    self._markers.look(taken)
             self._drain_wave()
             self._drain_stems()
             self._drain_feed()
@@ -137,6 +164,11 @@ class Recorder:
         events = self._events.read()  # before the lines: none of them lies on one that is not known yet
         self._midi.follow(map(BeatTimeline.of, self._timeline.read()))
         self._midi.hear(events)
+        assert self._markers is not None
+        self._markers.hear(events)
+        self._markers.follow(self._switches.read(), self._switched.read())
+        for marker in self._markers.write():
+            self._midi.mark(marker.frame, marker.text)
         self._midi.position = self._events.position
         if self.frames >= self._midi_due:
             self._midi.write(self.frames)
@@ -151,11 +183,11 @@ class Recorder:
 
     def _close_files(self) -> None:
         self._recorded = self.frames
-        wave, feed, stems = self._wave, self._feed, self._stems
-        self._wave = self._feed = self._stems = None
+        wave, feed, stems, tapes = self._wave, self._feed, self._stems, self._tapes
+        self._wave = self._feed = self._stems = self._tapes = None
         if stems is not None and wave is not None:
             stems.close(wave.frames)
-        for file in (wave, feed):
+        for file in (wave, feed, tapes, self._markers):
             if file is not None:
                 with contextlib.suppress(OSError):  # the error that led here has been told
                     file.close()

@@ -18,9 +18,11 @@ from engine.core.errors import SessionError
 from engine.core.messages import ALL_OFF, CHORD, NOTE_OFF, NOTE_ON, PLAYER
 from engine.jam.chords import of_code
 from engine.record.feed_file import NOTES, FeedReader
-from engine.record.midi_file import TICKS
+from engine.record.markers import FILE as MARKERS
+from engine.record.markers import Marker, read_markers
 from engine.record.session import FEED, MIDI, WAVE
 from engine.record.stems import FOLDER as STEMS
+from engine.record.tempo_map import TICKS
 
 SHORTEST_FRAMES = 64  # a note that begins and ends in one block lasts for it
 
@@ -56,6 +58,7 @@ class Take:
     notes: dict[str, list[Note]]  # by track, the player's first
     chords: list[tuple[int, str]] = field(default_factory=list)  # frame from which on it is heard, and its name
     stems: dict[str, Path] = field(default_factory=dict)
+    markers: list[Marker] = field(default_factory=list)  # chords among them
 
     def beat_at(self, frame: float) -> float:
         """Return the beat of a frame, to the exact frame."""
@@ -78,7 +81,9 @@ def read(folder: Path) -> Take:
     with FeedReader(folder / FEED) as feed:
         notes, chords = _played(feed, int(sound.frames))
     stems = {path.stem: path for path in sorted((folder / STEMS).glob("*.wav"))}
-    return Take(folder, rate_hz, int(sound.frames), tempos, metres, notes, chords, stems)
+    # A take of an earlier version has no file of markers: its chords are in its feed.
+    markers = read_markers(folder / MARKERS) or [Marker(frame, -1, "chord", name) for frame, name in chords]
+    return Take(folder, rate_hz, int(sound.frames), tempos, metres, notes, chords, stems, markers)
 
 
 def _conducted(conductor: mido.MidiTrack, rate_hz: int) -> tuple[list[Tempo], list[tuple[float, int, int]]]:

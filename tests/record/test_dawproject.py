@@ -165,7 +165,7 @@ def test_notes_chords_and_sound_lie_on_one_grid_to_the_frame(session: Path, tmp_
             written += 1
     assert written == sum(map(len, take.notes.values())) > 50
     markers = [float(m.get("time", "")) for m in project.iter("Marker")]
-    assert [round(frame_of(beat)) for beat in markers] == [frame for frame, _ in take.chords]
+    assert [round(frame_of(beat)) for beat in markers] == [marker.frame for marker in take.markers]
     assert markers
     for audio in project.iter("Audio"):
         inside = archive.read(audio.find("File").get("path"))  # type: ignore[union-attr]

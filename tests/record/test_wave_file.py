@@ -78,6 +78,24 @@ def test_larger_than_riff_becomes_rf64(tmp_path, chance):
     assert again.frames == 2000
 
 
+def test_a_file_of_hours_goes_on_beyond_four_gigabytes(tmp_path, chance):
+    path, frames = tmp_path / "a.wav", 900_000_000  # 5.2 hours, 5.4 GB; nearly all of it a hole in the file
+    WaveFile(path, 48000).close()
+    with path.open("r+b") as file:
+        file.truncate(HEADER + 6 * frames)
+    samples = noise(chance, 1000)
+    file = WaveFile(path, 48000, resume=True)
+    assert file.frames == frames
+    file.write(samples)
+    file.flush()
+    file.close()
+    assert path.stat().st_size > 2**32
+    with soundfile.SoundFile(path) as read:
+        assert (read.format, read.frames) == ("RF64", frames + 1000)
+        read.seek(frames)
+        assert np.abs(read.read(dtype="float32") - samples).max() <= 2**-23
+
+
 def test_silence_is_silence(tmp_path):
     file = WaveFile(tmp_path / "a.wav", 48000)
     file.silence(20000)

@@ -40,6 +40,9 @@ class Reading(NamedTuple):
         return of_code(self.numerator, self.denominator, self.groups)
 
 
+FIELDS = Reading._fields  # in the order of which a tape has them
+
+
 class Rings(Protocol):
     """The rings of a run, by their names."""
 
