@@ -20,6 +20,7 @@ ROOMS = (
     "network",
     "jam",
     "feed",
+    "lights",
     "control",
     "record",
     "host",

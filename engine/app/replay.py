@@ -6,6 +6,8 @@ Runs on: main process (`algoritmo replay`), one event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,17 +16,22 @@ import numpy as np
 import soundfile
 
 from engine.app.services import Services
+from engine.app.signaller import Signaller
 from engine.core.config import Config
 from engine.core.errors import ConfigError, SessionError
 from engine.core.link import Layout, Link
-from engine.core.messages import BLOCK, CLOCK, LISTENING, NETWORK_STATS, OUTPUTS, step_dtype
+from engine.core.messages import BLOCK, CLOCK, LISTENING, NETWORK_STATS, OUTPUTS, stem_names, step_dtype
+from engine.core.metre import of_record
 from engine.core.parameters import Live
 from engine.feed.feed import Feed
 from engine.feed.schema import Schema
+from engine.feed.signals.catalogue import Catalogue
 from engine.feed.targets import Clocks
 from engine.jam.parameters import registry_of
+from engine.lights.outputs import check as check_lights
 from engine.record.feed_file import RESET, Entry, FeedReader
 from engine.record.session import WAVE, feed_path
+from engine.record.stems import FOLDER as STEMS
 from engine.transport.timeline import BeatTimeline
 
 FINE_S = 0.002  # before a moment the loop's own timer, which knows whole milliseconds, is left for a finer one
@@ -72,17 +79,22 @@ class Player:
         """`wave`: the session's sound, for the page; there may be none."""
         self.steps = 0
         self._wave = wave if speed == 1 and wave.exists() else None
+        self._stems = [wave.parent / STEMS / f"{name}.wav" for name in stem_names(reader.card)]
+        if not all(stem.exists() for stem in self._stems):
+            self._stems = []
         self._reader = reader
         self._rate_hz = reader.rate_hz
         self._ns_per_frame = 1e9 / reader.rate_hz / speed
         card = reader.card
         registry = registry_of(card)
-        self._link = Link.private(Layout.of(card, len(registry)))
+        check_lights(config, Catalogue(card))
+        self._link = Link.private(Layout.of(card, len(registry), stage=True))
         self._live = Live(registry, self._link.values)
         self._live.reset_to_defaults()
         self._feed = Feed(self._link, Schema(card, registry, reader.cells))
+        self._signaller = Signaller(config, self._feed.schema, self._link, self._live, tell)
         self._doors = Services(config, self._feed, self._link, self._live, tell, recorded=True, sound=self._wave is not None)
-        self._tell = tell
+        self._tell, self._config = tell, config
         self._whole = np.zeros((), step_dtype(card))  # a step as the rings hold it
         self._begun_ns = 0  # host time of frame 0
 
@@ -94,12 +106,18 @@ class Player:
         )
         await asyncio.gather(*self._doors.serve())  # before the first step: what they import would keep it waiting
         sound = asyncio.get_running_loop().create_task(self._sound(self._wave)) if self._wave is not None else None
+        if not self._stems and any("levels" in target.tiers for target in self._config.osc.targets):
+            self._tell(1, "this session has no stems: the levels of tracks stay at 0; record them with session.stems = true")
+        signals = threading.Thread(target=self._signaller.run, name="signals", daemon=True)
+        signals.start()
         try:
             while await self._once() and loop:
                 continue
         finally:
             if sound is not None:
                 sound.cancel()
+            self._signaller.end()
+            await asyncio.to_thread(signals.join)
             await self._doors.close()
 
     async def _once(self) -> bool:
@@ -134,6 +152,8 @@ class Player:
         clocks = Clocks(now_ns * 1e-9, frame, time.time_ns(), self._ns_per_frame)
         if entry.events is not None:
             self._push_clock(entry.frame)
+            for event in entry.events:
+                self._link.writer("events").push(event)
             self._feed.tell(entry.events, clocks)
         elif entry.step is not None:
             self._push_clock(entry.frame)
@@ -158,7 +178,16 @@ class Player:
         """Fill the rings as the network process does, for those who look there: the page."""
         for name in step.dtype.names or ():
             self._whole[name] = step[name]
-        line = BeatTimeline(float(step["frame"]), float(step["beat"]), float(step["tempo_bpm"]), self._rate_hz)
+        metre = of_record(step)
+        line = BeatTimeline(
+            float(step["frame"]),
+            float(step["beat"]),
+            float(step["tempo_bpm"]),
+            self._rate_hz,
+            numerator=metre.numerator,
+            denominator=metre.denominator,
+            groups=metre.code,
+        )
         self._link.writer("timeline").push(line.record())
         self._link.writer("steps").push(self._whole[()])
         stats = np.zeros((), NETWORK_STATS)
@@ -170,19 +199,32 @@ class Player:
                 self._live.set(name, value)
 
     async def _sound(self, wave: Path) -> None:
-        """Give the page the session's sound, as the audio process would."""
-        with soundfile.SoundFile(wave) as file:
+        """Give the page and the levels the session's sound, as the audio process would."""
+        with contextlib.ExitStack() as open_files:
+            file = open_files.enter_context(soundfile.SoundFile(wave))
+            stems = [open_files.enter_context(soundfile.SoundFile(stem)) for stem in self._stems]
             while True:
                 await asyncio.sleep(SOUND_S)
                 if not self._begun_ns:
                     continue
                 now = int((time.perf_counter_ns() - self._begun_ns) / self._ns_per_frame)
                 if abs(now - file.tell()) > self._rate_hz:  # begun, or begun again
-                    file.seek(min(max(now, 0) // BLOCK * BLOCK, file.frames))
+                    for each in (file, *stems):
+                        each.seek(min(max(now, 0) // BLOCK * BLOCK, each.frames))
                 while file.tell() + BLOCK <= min(now, file.frames):
                     frame = file.tell()
                     samples = file.read(BLOCK, dtype="float32", always_2d=True)
+                    self._push_stems(frame, stems)
                     self._link.writer("wave").push((frame, samples[:, :OUTPUTS]))
+
+    def _push_stems(self, frame: int, stems: Sequence[soundfile.SoundFile]) -> None:
+        if not stems:
+            return
+        block = np.zeros((BLOCK, OUTPUTS * len(stems)), np.float32)
+        for number, stem in enumerate(stems):
+            samples = stem.read(BLOCK, dtype="float32", always_2d=True)
+            block[: len(samples), OUTPUTS * number : OUTPUTS * (number + 1)] = samples[:, :OUTPUTS]
+        self._link.writer("buses").push((frame, block))
 
 
 def _again(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:

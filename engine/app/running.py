@@ -118,7 +118,7 @@ def attach(of: Running, process: str = VIEWER) -> tuple[Link, Live]:
     card = together(cards)
     harmony = contract.read_card(Path(of.harmony)) if of.harmony else None
     registry = registry_of(card)
-    layout = Layout.of(card, len(registry), harmony, of.stems, of.exchange, cards)
+    layout = Layout.of(card, len(registry), harmony, of.stems, of.exchange, cards, stage=True)
     try:
         link = Link.attach(layout, of.segment, process)
     except (OSError, ValueError) as error:

@@ -62,7 +62,7 @@ class Services:
         self._receivers.open(osc.targets)
         if osc.control.enabled:
             self._socket = ControlSocket(osc.control)
-            self.subscribers = Subscribers(self._feed.targets, self._socket.socket.sendto)
+            self.subscribers = Subscribers(self._feed.targets, self._socket.socket.sendto, self._feed.audience)
             guard = Guard(osc.control.host, osc.control.token)
             self.control = Control(self._feed.schema, self._live, self.subscribers, self._status, self._show, guard, self._link)
             if not guard.open_to_all:
@@ -73,7 +73,7 @@ class Services:
             self._servers.append(Query(osc.query, self._feed, self._live, (osc.control.host, osc.control.port)))
             out["query"] = f"{osc.query.host}:{osc.query.port}"
         if web.enabled:
-            site = Site(self._link, self._live, self._feed.schema.card, web, **self._replay)
+            site = Site(self._link, self._live, self._feed.schema.card, web, **self._replay, audience=self._feed.audience)
             site.open()
             self._servers.append(site)
             out["page"] = site.address

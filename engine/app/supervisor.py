@@ -33,9 +33,11 @@ from engine.core.parameters import Live
 from engine.core.process import Spec
 from engine.core.realtime import AWAKE_REMEDY, keep_awake
 from engine.core.roles import BOOTH, CLOCK, HOST, HOSTS, OF_SOURCE, PROCESSES, ROLES, SUPERVISOR, SURFACE
+from engine.feed.signals.catalogue import Catalogue
 from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
+from engine.lights.outputs import check as check_lights
 from engine.record.made_with import FILE as MADE_WITH
 from engine.record.made_with import made_with
 
@@ -55,10 +57,11 @@ class Supervisor:
         parts = parts_of(list(networks.values()))
         card = together([part.card for part in parts])
         registry = registry_of(card)
+        check_lights(config, Catalogue(parts[0].card))
         chords = config.harmony_path()
         stems = config.session.record and config.session.stems
         harmony = contract.read_card(chords) if chords else None
-        layout = Layout.of(card, len(registry), harmony, stems, EXCHANGE, [part.card for part in parts])
+        layout = Layout.of(card, len(registry), harmony, stems, EXCHANGE, [part.card for part in parts], stage=True)
         if taken := taken_ports(config):
             raise ConfigError(taken)
         self.link = Link.create(layout)

@@ -103,7 +103,9 @@ class AudioEngine:
             Hosts(link, rate_hz, self.worker.tell, plugins_wait_s),
         )
         if "stems" in link:
-            self.mixer.record_stems(link.writer("stems"))
+            self.mixer.publish_buses(link.writer("stems"))
+        elif "buses" in link:
+            self.mixer.publish_buses(link.writer("buses"), link["wanted"])
         self.rack = Rack(self.mixer, link, live, config, rate_hz, self.worker.tell)
         self._switcher = Switcher(self.intake.link, heard, self.worker, card.steps_per_beat)
         self.worker.begin(self.mixer, self.rack, self._switcher)

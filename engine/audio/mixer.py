@@ -22,7 +22,7 @@ from engine.audio.server import boot, output_of
 from engine.audio.stems import Stems
 from engine.audio.track import Strip, Track
 from engine.core.config import Config
-from engine.core.link import Writer
+from engine.core.link import Ring, Writer
 from engine.core.messages import BLOCK, OUTPUTS, PLAYER
 from engine.host.plugin import Moment
 from engine.transport.timeline import BeatTimeline
@@ -122,9 +122,9 @@ class Mixer:
         channel = self._channels[self._turn // LISTEN_BLOCKS % len(self._channels)]
         return channel.listen(LISTEN_BLOCKS * len(self._channels))
 
-    def record_stems(self, writer: Writer) -> None:
-        """From here on, publish each bus by itself too."""
-        self._stems = Stems(self._faders, writer)
+    def publish_buses(self, writer: Writer, wanted: Ring | None = None) -> None:
+        """From here on, publish each bus by itself too; with `wanted` while that has an odd number of records."""
+        self._stems = Stems(self._faders, writer, wanted)
 
     def render(self, frame: int, line: BeatTimeline | None = None) -> None:
         """Render the block that begins at `frame` into `block`, float32 (BLOCK, OUTPUTS). `line`: the beat, for plugins."""
@@ -141,7 +141,7 @@ class Mixer:
             self._insert_block[:] = bus
             chain.process(self._insert_block)
             bus[:] = self._insert_block
-        if self._stems is None:
+        if self._stems is None or not self._stems.is_wanted:
             self._faders.mix(self._buses, self.block)
         else:
             self._stems.mix(self._buses, self.block)

@@ -9,13 +9,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.control.osc_control import WORK_HZ
-from engine.core.config import Control, Query, Target, Web
+from engine.core.config import Web
 from engine.core.messages import FUTURE_STEPS, FUTURES
+from engine.core.osc_section import FASTEST_HZ, SLOWEST_HZ, Control, Query, Target
 from engine.feed.orders import COMMANDS, IN_BACKGROUND, NEXT_BLOCK, Address, Command
 from engine.feed.schema import CHUNK, LARGE, ROOT, Schema
+from engine.feed.signals.levels import WINDOW
+from engine.feed.signals.template import AGAIN_S
 from engine.feed.subscribers import LEASE_S
 from engine.net.osc import DATAGRAM
 
+_WINDOW_MS = 1e3 * WINDOW / 48000
 PAGE = Path(__file__).resolve().parent.parent / "feed" / "OSC.md"
 
 _INTRO = """# The OSC contract
@@ -43,15 +47,36 @@ Everything is bound to this machine until the configuration says otherwise. A ta
   with `{root}/frame`: a number that is missing there was lost, or `max_rate_hz` did not allow it.
 - The neurons of a vector come as the network stores them. `{root}/info` tells, under `order`, for each layer in which order
   those that behave alike lie side by side: value k of the picture is value `order[k]` of the vector.
-- On the feed there are only floats and ints: no strings, no blobs.
+- On the feed there are only floats and ints, but for the names of chords and the tier `music`: no blobs.
 - Vectors come in messages of {chunk} floats (`chunk`); the last part of the address counts the messages. A layer of
   several dimensions is sent row by row; `{root}/info` tells its shape.
 - Nothing is queued. A receiver that may not have every step gets the newest one when its time comes.
 - Cells (signal `c`) have no bounds: they are sent through tanh. `osc.cells = "raw"` sends them as they are.
 - A network with more than {large} floats a step sends the layers' vectors only to targets that name their `signals`,
   rounded to half precision.
-- `root`, `tiers` (scalars, vectors), `signals`, `layers`, `max_rate_hz`, `chunk` and `timetag` are each target's own.
-  Notes go with the scalars.
+- `root`, `tiers` (scalars, vectors, smooth, smooth_vectors, levels, music), `signals`, `layers`, `max_rate_hz`, `smooth_hz`,
+  `raw`, `chunk` and `timetag` are each target's own. Notes go with the scalars.
+"""
+
+_SMOOTH = """
+## The smooth tiers
+
+For pictures and lights: tiers that a target has when it names them in `tiers`. They come `smooth_hz` times a second
+({slowest:g} to {fastest:g}; what is asked for beyond is clamped, and told), from a process of its own whose clock waits for no
+step, and from a port of its own. What nobody asks for is not computed.
+
+- Every number is what is heard at the moment it is sent: the sound card's latency is counted in.
+- Everything is 0 to 1. But for the phases and pulses of beat and bar each number is ranged by itself: what it was in the last
+  two minutes, without silence, becomes the whole range, slowly. `raw = true` sends the number as it is as well: the same
+  address with `/raw` behind the root, in the unit that the table names.
+- A step is known some milliseconds before it sounds. Activations that grow with it grow from then on and are there when it is
+  heard, not later; those that shrink fade over the time of a step.
+- Level and peak are of {window:.0f} ms around what is heard, bands and brightness too; loudness is that of the last three
+  seconds. The levels of tracks are those that the faders leave, before the master and its limiter.
+- Datagrams are bundles as above; they begin with `{root}/smooth/tick`. `signals` names the activations of `smooth_vectors`, and
+  `trail` for the trails of notes; where it names none, the trails and one signal of each layer come.
+- `music` comes when something changes, and all of it every {again:g} seconds. The chords below, as they sound, go with it.
+
 """
 
 _FUTURES = """
@@ -120,6 +145,14 @@ def page(schema: Schema) -> str:
     parts.append("\n## Tier 0: scalars, 0 to 1\n\n" + _table(a for a in addresses if a.tier == "scalars"))
     parts.append("\n## Notes\n\n" + _table(a for a in addresses if a.tier == "notes"))
     parts.append("\n## Tier 1: vectors\n\n" + _table(a for a in addresses if a.tier == "vectors"))
+    parts.append(_SMOOTH.format(**words, slowest=SLOWEST_HZ, fastest=FASTEST_HZ, window=_WINDOW_MS, again=AGAIN_S))
+    for tier, title in (
+        ("smooth", "Smooth scalars"),
+        ("levels", "Sound in numbers"),
+        ("music", "Music in words"),
+        ("smooth_vectors", "Smooth vectors"),
+    ):
+        parts.append(f"\n### {title}: `{tier}`\n\n" + _table(a for a in addresses if a.tier == tier))
     parts.append(_FUTURES.format(root=ROOT, most=FUTURES, steps=FUTURE_STEPS))
     parts.append(_table(a for a in addresses if a.tier == "futures"))
     commands = "\n".join(map(_row, COMMANDS))

@@ -298,6 +298,8 @@ class Control:
         except ValueError as error:
             raise RefusedError(str(error)) from error
         self._reply("/done", ROOT + "/notify", number, lease_s)
+        if (paced_hz := self._subscribers.clamped_hz) is not None:
+            self._reply("/notify", "smooth", paced_hz, "clamped")
 
 
 def shown(parameter: Parameter, value: float) -> osc.Argument:

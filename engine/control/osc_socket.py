@@ -11,8 +11,8 @@ import socket
 import time
 
 from engine.control.osc_control import Control
-from engine.core.config import Control as ControlConfig
 from engine.core.errors import ConfigError
+from engine.core.osc_section import Control as ControlConfig
 from engine.net.guard import Bucket
 from engine.net.packets import LARGEST
 

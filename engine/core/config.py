@@ -21,9 +21,10 @@ from engine.core.controllers import by_ids
 from engine.core.errors import ConfigError
 from engine.core.messages import FASTEST_BPM, SLOWEST_BPM
 from engine.core.midi import Midi
+from engine.core.osc_section import Osc, Port
 from engine.core.rack import Rack
 from engine.core.scene import SceneSettings
-from engine.core.section import Names, Section
+from engine.core.section import Section
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"  # where `network.name = "festival"` is looked for
 SOURCES = Path(__file__).resolve().parents[1] / "transport" / "sources"  # one file for each source of the beat
@@ -38,10 +39,6 @@ def source_names() -> tuple[str, ...]:
 
 
 _DOTTED = ("parameters", "midi.cc")  # sections whose keys are names of parameters
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
-Origins = Annotated[tuple[Origin, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 
 
 def _rate(rate: int | str) -> int | str:
@@ -110,54 +107,6 @@ class Jam(Section):
     seed: int = Field(1, ge=0, le=2**31 - 1)
 
 
-class Target(Section):
-    """One receiver of the OSC feed."""
-
-    host: str = "127.0.0.1"
-    port: Port = 9000
-    tiers: Annotated[
-        tuple[Literal["scalars", "vectors"], ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
-    ] = (
-        "scalars",
-        "vectors",
-    )
-    signals: Names = ()  # none: all (of a network with more than 10,000 activations: those of the layers only where named)
-    layers: Annotated[tuple[int, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = ()
-    max_rate_hz: float = Field(120, gt=0, le=1000)
-    chunk: int = Field(256, ge=16, le=8192)
-    root: str = Field("/algoritmo", pattern=r"^(/[^\s#*,/?\[\]{}]+)+$", max_length=64)
-    timetag: Literal["immediate", "presentation"] = "immediate"
-    interface: str = ""  # for a multicast group: the own address on the network it is to go to
-
-
-class Control(Section):
-    """The socket that OSC control messages come to."""
-
-    host: str = "127.0.0.1"
-    port: Port = 9001
-    enabled: bool = True
-    token: str = ""
-
-
-class Query(Section):
-    """OSCQuery: a receiver finds every address by itself."""
-
-    enabled: bool = True
-    host: str = "127.0.0.1"
-    port: Port = 9002
-    announce: bool = True  # by zeroconf
-    origins: Origins = ()  # pages of others that may listen
-
-
-class Osc(Section):
-    """What is published, and where orders are taken."""
-
-    targets: Annotated[tuple[Target, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (Target(),)
-    control: Control = Control()
-    query: Query = Query()
-    cells: Literal["tanh", "raw"] = "tanh"  # how cells, which have no bounds, are published
-
-
 class Web(Section):
     """The page that shows the network in a browser."""
 
@@ -166,6 +115,12 @@ class Web(Section):
     port: Port = 8000
     token: str = ""
     max_clients: int = Field(16, ge=1, le=1000)
+
+
+class Lights(Section):
+    """What the music moves in the room."""
+
+    file: str = ""  # see engine/lights/plan.py
 
 
 class Session(Section):
@@ -196,6 +151,7 @@ class Config(Section):
     booth: Booth = Booth()
     session: Session = Session()
     scenes: SceneSettings = SceneSettings()
+    lights: Lights = Lights()
 
     def network_path(self) -> Path:
         """The file that `network.name` means."""
@@ -263,6 +219,7 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         "scenes": ("set",),
         "network": ("name", "harmony"),
         "patches": None,
+        "lights": ("file",),
     }.items():
         found = data.get(section)
         if not isinstance(found, dict):
@@ -273,7 +230,7 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         for key in keys or tuple(found):
             value = found.get(key)
             of_path = section not in ("network", "patches") or str(value).endswith((".onnx", ".py")) or "/" in str(value)
-            if isinstance(value, str) and "://" not in value and of_path:
+            if isinstance(value, str) and value and "://" not in value and of_path:
                 found[key] = str(folder / _home(value))
     return data
 

@@ -182,6 +182,7 @@ class Channel:
     of_harmony: bool = False  # there only where a second network chooses the chords, and made for that
     of_stems: bool = False  # there only where the configuration asks for stems
     of_network: bool = False  # each network has one, those behind the first with a number: "steps.1"
+    of_buses: bool = False  # there only on the stage, where there are no stems
 
 
 STEPS_BYTES, MOST_STEPS, LEAST_STEPS = 32_000_000, 256, 8  # of the ring of timesteps: a page that opens shows 16 bars
@@ -197,6 +198,7 @@ CHANNELS = (
     Channel("events", "audio", messages.EVENT, 8192),  # every note that began or ended to sound, the player's and the network's
     Channel("wave", "audio", messages.wave_dtype(), 8192),  # the blocks as they went to the device: 11 s at 48 kHz
     Channel("stems", "audio", messages.stems_dtype, 3072, of_stems=True),  # each bus of the mixer by itself: 4 s
+    Channel("buses", "audio", messages.stems_dtype, 256, of_buses=True),  # ... while somebody measures them: 0.3 s
     Channel("timeline", "audio", messages.TIMELINE, 256),  # the beat as a line over the sample clock
     Channel("learned", "audio", messages.LEARNED, 8),  # a MIDI control that moves a parameter now
     Channel("switched", "audio", messages.SWITCHED, 8),  # what became of a scene
@@ -230,6 +232,10 @@ CHANNELS = (
     Channel("rack_orders", "feed", messages.RACK_ORDER, 32),  # what the page changes in the rack
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
     Channel("booth", "booth", messages.DUE, 1024),  # what visitors drew, at its frames
+    Channel("receivers", "feed", messages.RECEIVERS, 4),  # who asked for the smooth tiers
+    Channel("wanted", "signals", messages.WANTED, 8),  # written where it changes: odd numbers of records mean that it is
+    Channel("signals", "signals", messages.signals_dtype, 64),  # the numbers of the smooth tiers, while somebody looks
+    *(Channel(name, "signals", of, 8) for name, of in (("words", messages.WORDS), ("signals_stats", messages.SIGNALS_STATS))),
     Channel("devices", "audio", messages.DEVICES, 8),
     *(Channel(f"alive.{process}", process, messages.ALIVE, 2) for process in PROCESSES),  # each time round its loop
     Channel("care", SUPERVISOR, messages.CARE, 8),  # how each process is
@@ -258,17 +264,18 @@ class Layout:
         stems: bool = False,
         exchange: int = 0,
         networks: Sequence[Card] = (),
+        stage: bool = False,
     ) -> Layout:
         """Return the layout for a network and a number of parameters. `networks`: where there are several, each of them.
 
         `harmony`: the network that chooses the chords, where one does. `stems`: each bus is recorded by itself too.
-        `exchange`: bytes for the sound of plugins, of each process that hosts some.
+        `exchange`: bytes for the sound of plugins, of each process that hosts some. `stage`: what sounds is measured.
         """
         rings = []
         for channel in CHANNELS:
             cards = networks if channel.of_network and networks else [harmony if channel.of_harmony else card]
             for number, of in enumerate(cards):
-                if of is None or (channel.of_stems and not stems):
+                if of is None or (channel.of_stems and not stems) or (channel.of_buses and (stems or not stage)):
                     continue
                 record = channel.record if isinstance(channel.record, np.dtype) else channel.record(of)
                 # What several have takes no more memory than that of one.
@@ -361,7 +368,7 @@ class Link:
 
     def notice(self, process: str, level: int, text: str) -> None:
         """Tell the person at the terminal one line; called by the one thread of `process` that speaks."""
-        self.writer(f"notices.{process}").push((time.perf_counter_ns(), level, _noticed(text)))
+        self.writer(f"notices.{process}").push((time.perf_counter_ns(), level, messages.noticed(text)))
 
     def beat(self, process: str) -> None:
         """Give a sign of life; called by the one loop of `process` that everything else of it depends on."""
@@ -386,14 +393,3 @@ class Link:
         with contextlib.suppress(BufferError):
             self._segment.close()
         self._segment = None
-
-
-def _noticed(text: str) -> bytes:
-    """Return a line as a notice holds it: of one too long the middle is left out, for its end says what was done about it."""
-    encoded, room = text.encode(), messages.NOTICE["text"].itemsize
-    if len(encoded) <= room:
-        return encoded
-    gap = " ... "
-    head = (room - len(gap)) // 2
-    tail = room - len(gap) - head
-    return b"".join(part.decode(errors="ignore").encode() for part in (encoded[:head], gap.encode(), encoded[-tail:]))

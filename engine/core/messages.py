@@ -237,6 +237,37 @@ def stem_names(card: Card) -> list[str]:
     return [*(track.name for track in card.tracks), "player", "metronome"]
 
 
+MOST_SIGNALS = 512  # numbers of the smooth tiers, but for the trails of notes
+PITCHES = 128  # of MIDI
+WANTED = np.dtype([("levels", "u1")])  # whether somebody wants the sound of each bus measured
+# Who has asked for the smooth tiers, as JSON: {"shown": pages or OSCQuery want them, "receivers": [osc.targets]}
+RECEIVERS = np.dtype([("text", "S65536")])
+WORDS = np.dtype([("text", "S4096")])  # the music in words, as JSON: what each address is sent with
+SIGNALS_STATS = np.dtype(
+    [
+        ("ticks", "<i8"),  # moments that something was sent at
+        ("missed", "<i8"),  # deadlines that were passed over
+        ("late_ms", "<f4"),  # how late the last ticks were, the 99th of a hundred
+        ("tick_us", "<f4"),  # time that a tick takes, median of the last
+        ("sent", "<i8"),  # datagrams
+        ("dropped", "<i8"),
+    ]
+)
+
+
+def signals_dtype(card: Card) -> np.dtype:
+    """The numbers of the smooth tiers at a moment; of `values` and `raw` as many are filled as there are signals."""
+    return np.dtype(
+        [
+            ("frame", "<f8"),  # that is heard at the moment
+            ("beat", "<f8"),  # ... and the beat that it is then, a quarter note
+            ("values", "<f4", (MOST_SIGNALS,)),  # 0..1
+            ("raw", "<f4", (MOST_SIGNALS,)),
+            ("trails", "<f4", (card.slots + PITCHES,)),  # of each slot's notes, then of each of the player's
+        ]
+    )
+
+
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0  # tempi that the transport can do
 FUTURES, FUTURE_STEPS = 8, 8  # at most so many at a time, each so many timesteps long
 
@@ -288,3 +319,14 @@ def harmony_dtype(card: Card) -> np.dtype:
     """What a harmony goes on from: the chord it heard last and its states."""
     fields: list[Any] = [("x", "<f4", (card.slots, len(card.channels)))]
     return np.dtype([*fields, *((state.name, "<f4", state.shape) for state in card.states)])
+
+
+def noticed(text: str) -> bytes:
+    """Return a line as a notice holds it: of one too long the middle is left out, for its end says what was done about it."""
+    encoded, room = text.encode(), NOTICE["text"].itemsize
+    if len(encoded) <= room:
+        return encoded
+    gap = " ... "
+    head = (room - len(gap)) // 2
+    tail = room - len(gap) - head
+    return b"".join(part.decode(errors="ignore").encode() for part in (encoded[:head], gap.encode(), encoded[-tail:]))

@@ -59,6 +59,7 @@ ROLES = (
     Role("audio", "engine.audio.process:main", nice=-15, ends=2, silent_s=1.6, hung_s=3.0, pulses=AUDIO_SIGNS),
     Role("network", "engine.jam.process:main", nice=-10, ends=1, silent_s=1.2, hung_s=3.0),
     Role("feed", "engine.app.publisher:main", nice=-5, ends=3, hung_s=8.0),
+    Role("signals", "engine.app.signaller:main", nice=-6, ends=6, hung_s=8.0),
     Role(CLOCK, "engine.midi.clock_process:main", nice=-14, ends=5, on_demand=True),
     Role(ABLETON, "engine.control.ableton_process:main", nice=-13, ends=5, on_demand=True),
     Role(SURFACE, "engine.control.surface_process:main", nice=-6, ends=5, on_demand=True),

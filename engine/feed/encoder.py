@@ -255,7 +255,7 @@ class PacketTemplate:
 
     def notes(self, events: np.ndarray, heard_unix_ns: int = 0) -> list[bytes]:
         """Return the datagrams that tell which notes began and ended; EVENT records of other kinds tell nothing."""
-        if "scalars" not in self.spec.tiers:
+        if not {"scalars", "music"} & set(self.spec.tiers):
             return []
         tag = osc.timetag(heard_unix_ns) if self.spec.presentation else osc.IMMEDIATELY
         out: list[bytes] = []
@@ -279,7 +279,7 @@ class PacketTemplate:
     def _note_messages(self, events: np.ndarray) -> Iterable[bytes]:
         for event in events:
             kind, track = int(event["kind"]), int(event["track"])
-            if kind in (NOTE_ON, NOTE_OFF) and track in self._note_heads:
+            if kind in (NOTE_ON, NOTE_OFF) and track in self._note_heads and "scalars" in self.spec.tiers:
                 velocity = int(event["velocity"]) if kind == NOTE_ON else 0
                 yield self._note_heads[track] + struct.pack(">ii", int(event["pitch"]), velocity)
             elif kind in CHORDS:

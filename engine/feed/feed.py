@@ -18,6 +18,7 @@ from engine.core.link import Link
 from engine.core.messages import NOTE_ON, PLAYER
 from engine.feed.encoder import Encoder
 from engine.feed.schema import Schema
+from engine.feed.signals.audience import Audience
 from engine.feed.targets import Clocks, Targets
 
 OLD_S = 0.25  # after a stall, steps that sounded longer ago than this are not shown any more; the newest always is
@@ -83,6 +84,7 @@ class Feed:
         self._link = link
         self.encoder = Encoder(schema)
         self.targets = Targets(self.encoder)
+        self.audience = Audience(link, schema)
         self.listeners: list[Listener] = []
         self.notes_in = 0
         self._log = log

@@ -10,7 +10,9 @@ from typing import Literal
 
 from engine.jam.modes import MODES
 
-Tier = Literal["lead", "scalars", "notes", "vectors", "futures", "control", "reply"]
+Tier = Literal[
+    "lead", "scalars", "notes", "vectors", "futures", "smooth", "levels", "smooth_vectors", "music", "control", "reply"
+]
 
 AT_ONCE = "at once"  # done when the next message is read
 NEXT_BLOCK = "asynchronous: from the next block or timestep"
@@ -115,11 +117,11 @@ COMMANDS = (
     ),
     Command(
         "/notify",
-        "i, then any of: port i, tiers s, signals s, layers s, rate f, root s, chunk i, timetag s",
+        "i, then any of: port i, tiers s, signals s, layers s, rate f, smooth f, raw i, root s, chunk i, timetag s",
         "/done s i f",
         "1: send the feed to the sender as well (or to another port of it), 0: stop, with the port or without. Say it again "
-        "before the lease in the reply (seconds) runs out; lists are words with commas between them; timetag is immediate or "
-        "presentation",
+        "before the lease in the reply (seconds) runs out; lists are words with commas between them; smooth is the rate of the "
+        "smooth tiers; timetag is immediate or presentation",
         "/notify 1 tiers scalars,vectors signals h,c layers 0,5 rate 30.0",
     ),
     Command(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.core.config import Query as QueryConfig
+from engine.core.osc_section import Query as QueryConfig
 from engine.core.parameters import Live
 from engine.feed.announce import NAME, announce, server_name
 from engine.feed.feed import ComingScene, Feed, NowScene
@@ -45,6 +45,7 @@ MOST_CLIENTS = 32
 MOST_PATHS = 512  # that one client listens to
 MESSAGE_BYTES = 4096
 ORDERS_HZ, ORDERS_BURST = 200.0, 1000.0
+SMOOTH_S = 1 / 60  # how often, while somebody listens to what moves between the steps, it is looked at
 WATCH_S = 0.05  # how often, while somebody listens, the parameters are compared with what he was told
 
 
@@ -93,6 +94,8 @@ class Query:
         self._runner: web.AppRunner | None = None
         self._zeroconf: AsyncZeroconf | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._audience = feed.audience
+        self._moving: asyncio.Task[None] | None = None  # while somebody listens to the smooth tiers
 
     # --- what there is -----------------------------------------------------------------------------------------------------
 
@@ -193,6 +196,33 @@ class Query:
         stay = [path for path in now if path in before]
         self._tell_paths(Change([p for p in now if p not in before], [p for p in before if p not in now], stay))
 
+    async def _move(self) -> None:
+        """Tell what moves between the steps, where it is otherwise than it was told last."""
+        told: dict[str, bytes] = {}
+        while True:
+            await asyncio.sleep(SMOOTH_S)
+            made: dict[str, bytes] = {}
+            for client in self._clients:
+                for path in client.paths:
+                    leaf = self._tree.leaves[path]
+                    if leaf.smooth and leaf.message is not None:
+                        if path not in made:
+                            made[path] = leaf.message()
+                        if told.get(path) != made[path]:
+                            client.tell(path, made[path])
+            told = made
+
+    def _follow_smooth(self) -> None:
+        """Have the smooth tiers as long as somebody listens to them."""
+        wanted = any(self._tree.leaves[path].smooth for client in self._clients for path in client.paths)
+        if wanted and self._moving is None:
+            self._audience.look(self)
+            self._moving = asyncio.get_running_loop().create_task(self._move())
+        elif not wanted and self._moving is not None:
+            self._moving.cancel()
+            self._moving = None
+            self._audience.leave(self)
+
     def _refresh(self) -> None:
         """Know the parameters that there are now; tell those who are connected which came and went."""
         change = self._tree.refresh()
@@ -226,8 +256,9 @@ class Query:
 
     async def stop(self) -> None:
         """Say goodbye to everyone and close."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in (self._watch, self._moving):
+            if task is not None:
+                task.cancel()
         goodbyes = [ws.close(drain=False) for ws in self._clients.values()]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), 0.1)
@@ -282,6 +313,7 @@ class Query:
         finally:
             sender.cancel()
             del self._clients[client]
+            self._follow_smooth()
             if not self._clients and self._watch is not None:
                 self._watch.cancel()
                 self._watch = None
@@ -305,6 +337,8 @@ class Query:
             client.tell(leaf.path, leaf.message())
         elif order.get("COMMAND") == "IGNORE":
             client.paths.pop(leaf.path, None)
+        if leaf.smooth:
+            self._follow_smooth()
 
 
 def _asked(request: web.Request) -> str:

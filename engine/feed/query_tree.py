@@ -5,7 +5,7 @@ Runs on: feed process, event loop. The nodes of parameters come and go with the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,46 +16,10 @@ from engine.core.parameters import Live, Parameter
 from engine.feed.encoder import told_of_chord
 from engine.feed.feed import Feed
 from engine.feed.orders import COMMANDS
+from engine.feed.query_leaf import READ, WRITE, Leaf
 from engine.feed.schema import BEAT, CHORDS, CHUNK, FRAME, PLAYER_NOTE, ROOT, SCENE_COMING, SCENE_NOW
+from engine.feed.signals.query_leaves import smooth_leaves
 from engine.net import osc
-
-READ, WRITE = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One address as OSCQuery tells of it."""
-
-    path: str
-    types: str
-    access: int
-    doc: str
-    unit: str = ""
-    limits: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
-    value: Callable[[], list[Any]] | None = None
-    message: Callable[[], bytes] | None = None  # the value as OSC, for those who listen
-    every_step: bool = False
-    parameter: Parameter | None = None  # which it is of
-
-    def describe(self, whole: bool) -> dict[str, Any]:
-        """Return the node; `whole` also where that means hundreds of numbers."""
-        out: dict[str, Any] = {"FULL_PATH": self.path, "TYPE": self.types, "ACCESS": self.access, "DESCRIPTION": self.doc}
-        if self.unit:
-            out["UNIT"] = [self.unit] * len(self.types)
-        if whole or len(self.types) <= 2:
-            if self.value is not None:
-                out["VALUE"] = self.value()
-            one: dict[str, Any] = {}
-            if self.choices:
-                one = {"VALS": list(self.choices)}
-            elif self.limits is not None:
-                one = {"MIN": self.limits[0], "MAX": self.limits[1]}
-            if one:
-                out["RANGE"] = [one] * len(self.types)
-        if self.access & WRITE and self.limits is not None:
-            out["CLIPMODE"] = ["both"] * len(self.types)
-        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +114,7 @@ class Tree:
         for number in range(FUTURES):
             for path, slots in schema.futures(number):
                 yield from self._future(number, path, slots)
+        yield from smooth_leaves(self._feed.audience.schema, self._feed.audience)
         for command in COMMANDS:
             if "<" not in command.path:
                 yield Leaf(ROOT + command.path, "N", WRITE, command.doc)

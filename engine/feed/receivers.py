@@ -10,9 +10,9 @@ import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
-from engine.core.config import Target as TargetConfig
 from engine.core.errors import ConfigError
 from engine.core.messages import INFO, WARNING
+from engine.core.osc_section import Target as TargetConfig
 from engine.feed.targets import Targets, open_udp, subscription_of
 
 FIRST_S, LONGEST_S = 1.0, 60.0  # pauses between two tries to find a name: each is twice the one before

@@ -15,6 +15,9 @@ from engine.core.contract import Card
 from engine.core.messages import CHORD, FUTURE_STEPS, FUTURES, NEXT_CHORD, PLAYED_CHORD
 from engine.core.parameters import Parameter, Registry
 from engine.feed.orders import REPLIES, Address
+from engine.feed.signals.addresses import smooth_addresses
+from engine.feed.signals.catalogue import Catalogue
+from engine.feed.signals.words import WORDS
 
 ROOT = "/algoritmo"
 CHUNK = 256  # floats in one message: with its frame counter it fits one Ethernet frame
@@ -64,6 +67,7 @@ class Vector:
 
 FRAME = "/frame"
 FUTURE = "future"  # the signal a target names to have futures
+TRAIL = "trail"  # ... and the trails of notes, of the smooth vectors
 BEAT = "/beat/now"
 PLAYER_NOTE = "/player/note"
 SCENE_NOW, SCENE_COMING = "/scene/now", "/scene/coming"
@@ -77,6 +81,7 @@ class Schema:
         self.card = card
         self.registry = registry
         self.cells = cells
+        self.catalogue = Catalogue(card)  # of the smooth tiers
         layers = sorted({a.layer for a in card.activations})
         self._layer_digits = len(str(layers[-1])) if layers else 1
         self.scalar_tracks = tuple(t.name for t in card.tracks[:MAX_TRACK_SCALARS])
@@ -96,7 +101,7 @@ class Schema:
     @property
     def signals(self) -> tuple[str, ...]:
         """Names that a target can choose among."""
-        return (*dict.fromkeys(v.signal for v in self.vectors), FUTURE)
+        return (*dict.fromkeys(v.signal for v in self.vectors), FUTURE, TRAIL)
 
     def track_notes(self) -> tuple[str, ...]:
         """Path of each track's notes."""
@@ -225,6 +230,7 @@ class Schema:
                 doc += f"; values {at} to {min(at + chunk, floats) - 1}" if floats > chunk else ""
                 example = "0 1 0.5 ..."
                 yield Address(f"{path}/{number:03}", types, 0.0, 1.0, "", "some ms after a step", "futures", doc, example)
+        yield from smooth_addresses(self.catalogue, self.vectors, chunk)
         for parameter in self.registry:
             yield _address_of(parameter)
         yield from REPLIES
@@ -253,6 +259,8 @@ class Schema:
                 }
                 for v in self.vectors
             ],
+            "smooth": [{"path": s.path, "tier": s.tier, "unit": s.unit, "doc": s.doc} for s in self.catalogue.signals],
+            "words": [{"path": w.path, "types": w.types, "doc": w.doc} for w in WORDS],
             "futures": {"path": "/future/<number>/<track>/notes", "most": FUTURES, "steps": FUTURE_STEPS},
             "parameters": [p.describe() for p in self.registry],
         }

@@ -12,7 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.core.config import Target as TargetConfig
+from engine.core.osc_section import SMOOTH_TIERS
+from engine.core.osc_section import Target as TargetConfig
+from engine.feed.signals.audience import Audience
 from engine.feed.targets import Endpoint, Target, Targets, subscription_of
 
 LEASE_S = 15.0  # how long a subscriber is sent to without a word of it
@@ -21,6 +23,7 @@ MOST_SPECS = 32  # different ones: each is laid out and filled on its own
 
 _WORDS = ("tiers", "signals", "layers")  # lists, with commas
 _OTHERS = {"port": "port", "rate": "max_rate_hz", "root": "root", "chunk": "chunk", "timetag": "timetag"}
+_OTHERS |= {"smooth": "smooth_hz", "raw": "raw"}
 
 
 @dataclass(slots=True)
@@ -34,9 +37,16 @@ class _Subscriber:
 class Subscribers:
     """Who has subscribed, by the endpoint that the feed goes to, whichever endpoint asked for it."""
 
-    def __init__(self, targets: Targets, send: Callable[[memoryview | bytes, Endpoint], object]) -> None:
-        """`send` puts a datagram on the wire to an endpoint."""
+    def __init__(
+        self,
+        targets: Targets,
+        send: Callable[[memoryview | bytes, Endpoint], object],
+        audience: Audience | None = None,
+    ) -> None:
+        """`send` puts a datagram on the wire to an endpoint; the `audience` is told who wants the smooth tiers."""
+        self.clamped_hz: float | None = None  # rate of the smooth tiers of who joined last, where another was asked for
         self._targets = targets
+        self._audience = audience
         self._send = send
         self._by_receiver: dict[Endpoint, _Subscriber] = {}
         self._asked: dict[Endpoint, set[Endpoint]] = {}  # for which receivers each endpoint asked
@@ -59,10 +69,12 @@ class Subscribers:
         specs = {s.target.template.spec for s in self._by_receiver.values()}
         if spec not in specs and len(specs) >= MOST_SPECS:
             raise ValueError(f"subscribers want {MOST_SPECS} different things already; want what another wants")
+        smooth = config.model_copy(update={"host": receiver[0], "port": receiver[1]})
+        self._ask(receiver, smooth)
         name = f"{receiver[0]}:{receiver[1]}"
         target = self._targets.add(name, spec, config.max_rate_hz, lambda datagram: self._send(datagram, receiver))
         if before is not None:
-            self._end(receiver)
+            self._end(receiver, goes_on=True)
             number = before.number
         else:
             self._count += 1
@@ -70,6 +82,18 @@ class Subscribers:
         self._by_receiver[receiver] = _Subscriber(number, sender, target, now_s + LEASE_S)
         self._asked.setdefault(sender, set()).add(receiver)
         return number, LEASE_S
+
+    def _ask(self, receiver: Endpoint, config: TargetConfig) -> None:
+        """Have the smooth tiers sent, where they are asked for."""
+        self.clamped_hz = None
+        if self._audience is None:
+            return
+        if not set(config.tiers) & set(SMOOTH_TIERS):
+            self._audience.forget(receiver)
+            return
+        self._audience.ask(receiver, config)
+        if config.paced_hz != config.smooth_hz:
+            self.clamped_hz = config.paced_hz
 
     def _wanted(self, words: list[Any]) -> TargetConfig:
         if len(words) % 2:
@@ -110,11 +134,13 @@ class Subscribers:
         """Return the receivers of a machine that another endpoint of it asked for."""
         return [receiver for receiver, s in self._by_receiver.items() if receiver[0] == host and s.sender != receiver]
 
-    def _end(self, receiver: Endpoint) -> None:
+    def _end(self, receiver: Endpoint, goes_on: bool = False) -> None:
         subscriber = self._by_receiver.pop(receiver, None)
         if subscriber is None:
             return
         self._targets.remove(subscriber.target)
+        if self._audience is not None and not goes_on:
+            self._audience.forget(receiver)
         asked = self._asked[subscriber.sender]
         asked.discard(receiver)
         if not asked:

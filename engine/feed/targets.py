@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.core.config import Target as TargetConfig
+from engine.core.osc_section import Target as TargetConfig
 from engine.feed.encoder import Encoder, PacketTemplate, SubscriptionSpec
 from engine.net.guard import plain
 
@@ -23,18 +23,51 @@ SLACK_S = 0.05  # by which a step may come early or late without being held back
 Endpoint = tuple[str, int]
 
 
-class Target:
-    """A receiver: its template, rate, counts. `send` puts one datagram on the wire and raises OSError when it cannot."""
+class Outlet:
+    """The way to a receiver, and counts. `send` puts one datagram on the wire and raises OSError when it cannot."""
 
-    def __init__(
-        self, name: str, template: PacketTemplate, max_rate_hz: float, send: Callable[[memoryview | bytes], object]
-    ) -> None:
+    def __init__(self, name: str, send: Callable[[memoryview | bytes], object]) -> None:
         self.name = name
-        self.template = template
         self.sent = 0
         self.dropped = 0  # the system would not take them, or a stall made them too old
         self.refused = 0  # nobody listens there
         self._send = send
+
+    def send_all(self, datagrams: Sequence[memoryview] | Sequence[bytes]) -> None:
+        """Send these; give up on the rest when the system is full or nobody listens."""
+        send = self._send
+        done = 0
+        try:
+            for datagram in datagrams:
+                send(datagram)
+                done += 1
+        except BlockingIOError:
+            self.dropped += len(datagrams) - done
+        except OSError:
+            done = self._again(datagrams, done)
+        self.sent += done
+
+    def _again(self, datagrams: Sequence[memoryview] | Sequence[bytes], done: int) -> int:
+        """Go on after a refusal, which tells of an earlier datagram: a receiver that has just come misses nothing."""
+        try:
+            for datagram in datagrams[done:]:
+                self._send(datagram)
+                done += 1
+        except BlockingIOError:
+            self.dropped += len(datagrams) - done
+        except OSError:
+            self.refused += len(datagrams) - done
+        return done
+
+
+class Target(Outlet):
+    """A receiver of steps: its template and its rate."""
+
+    def __init__(
+        self, name: str, template: PacketTemplate, max_rate_hz: float, send: Callable[[memoryview | bytes], object]
+    ) -> None:
+        super().__init__(name, send)
+        self.template = template
         self._interval_s = 1 / max_rate_hz
         self.due_s = -1e9  # when it may be sent the next step
         self.stale = False  # a newer step waits for its time
@@ -50,32 +83,6 @@ class Target:
     def send_step(self) -> None:
         """Send the template's datagrams as they stand."""
         self.send_all(self.template.datagrams)
-
-    def send_all(self, datagrams: list[memoryview] | list[bytes]) -> None:
-        """Send these; give up on the rest when the system is full or nobody listens."""
-        send = self._send
-        done = 0
-        try:
-            for datagram in datagrams:
-                send(datagram)
-                done += 1
-        except BlockingIOError:
-            self.dropped += len(datagrams) - done
-        except OSError:
-            done = self._again(datagrams, done)
-        self.sent += done
-
-    def _again(self, datagrams: list[memoryview] | list[bytes], done: int) -> int:
-        """Go on after a refusal, which tells of an earlier datagram: a receiver that has just come misses nothing."""
-        try:
-            for datagram in datagrams[done:]:
-                self._send(datagram)
-                done += 1
-        except BlockingIOError:
-            self.dropped += len(datagrams) - done
-        except OSError:
-            self.refused += len(datagrams) - done
-        return done
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +44,9 @@ class Client:
         self._notes: deque[bytes] = deque(maxlen=NOTES_QUEUE)
         self._notes_lost = False
         self._futures: bytes | None = None
+        self.smooth_hz = 0.0  # rate at which it is given the smooth tiers
+        self.raw = False  # ... with raw numbers
+        self._signals: bytes | None = None
         self._sound: deque[bytes] = deque(maxlen=SOUND_QUEUE)
 
     def wants_frame(self, now_s: float) -> bool:
@@ -82,6 +86,11 @@ class Client:
         self._futures = futures
         self.wake.set()
 
+    def move(self, signals: bytes) -> None:
+        """Put the numbers of a moment in their slot."""
+        self._signals = signals
+        self.wake.set()
+
     def hear(self, piece: bytes) -> None:
         """Queue a piece of sound."""
         self._sound.append(piece)
@@ -99,6 +108,9 @@ class Client:
                 self._notes.clear()
                 self._notes_lost = False
                 yield frames.notes(waiting, len(waiting), lost)
+            elif self._signals is not None:
+                signals, self._signals = self._signals, None
+                yield signals
             elif self._sound:
                 yield self._sound.popleft()
             elif (past := next(self.past, None)) is not None:
@@ -114,3 +126,13 @@ class Client:
                 yield futures
             else:
                 return
+
+
+def refuse_constant(constant: str) -> None:
+    """Python's reader takes NaN and Infinity, which are no JSON."""
+    raise ValueError(constant)
+
+
+def finite(value: float) -> float | None:
+    """Return a number that JSON can carry."""
+    return round(value, 4) if math.isfinite(value) else None

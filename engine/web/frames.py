@@ -6,12 +6,12 @@ Runs on: feed process. Little-endian throughout; the page reads it with typed ar
 |---|---|---|
 | 0 | u32 | MAGIC |
 | 4 | u8 | version |
-| 5 | u8 | kind: STEP, NOTES, SOUND or FUTURES |
+| 5 | u8 | kind: STEP, NOTES, SOUND, FUTURES or SIGNALS |
 | 6 | u8 | format of the values: U8 or F32 |
-| 7 | u8 | flags; FUTURES: how many |
-| 8 | i32 | STEP: number of the timestep; NOTES: number of events; SOUND: frames of sound; FUTURES: timestep they follow |
+| 7 | u8 | flags; FUTURES: how many; SIGNALS: 1 where the raw numbers come too |
+| 8 | i32 | STEP: number of the timestep; NOTES: events; SOUND: frames; FUTURES: timestep they follow; SIGNALS: numbers |
 | 12 | f32 | STEP: tempo in bpm |
-| 16 | f64 | STEP: beat; SOUND: first frame |
+| 16 | f64 | STEP: beat; SOUND: first frame; SIGNALS: beat that is heard |
 | 24 | f32 | STEP: log-probability of the step, nats |
 | 28 | u8 | STEP: mode; FUTURES: timesteps of each |
 | 29 | u8 | STEP: numerator of the metre, and at 30 its denominator |
@@ -19,7 +19,8 @@ Runs on: feed process. Little-endian throughout; the page reads it with typed ar
 
 A STEP goes on with the log-probability of each track (f32), one byte a slot (bits PLAY ... TOLD_HOLD, filled up to four
 bytes), then P(play) of every slot, P(hold) of every slot, and the activations in the order of the card. FUTURES go on with
-one byte for each future, timestep and slot: 0 silent, 1 goes on, 2 begins.
+one byte for each future, timestep and slot: 0 silent, 1 goes on, 2 begins. SIGNALS go on with the numbers of the smooth tiers
+(f32, 0..1), where asked for the same raw, and one byte for the trail of each slot and of each pitch of the player.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from engine.core.messages import EVENT
 
 MAGIC = 0x4F474C41  # "ALGO"
 VERSION = 1
-STEP, NOTES, SOUND, FUTURES = 1, 2, 3, 4
+STEP, NOTES, SOUND, FUTURES, SIGNALS = 1, 2, 3, 4, 5
 U8, F32 = 0, 1
 PAST = 0x80  # flag of a STEP sent on connection: it sounded before
 LOST = 0x01  # flag of NOTES: some before these were not sent; what is thought to sound may have ended
@@ -152,6 +153,16 @@ def futures(record: np.void) -> bytes:
     count, steps = int(record["count"]), record["notes"].shape[1]
     header = HEADER.pack(MAGIC, VERSION, FUTURES, 0, count, _i32(int(record["step"])), 0.0, 0.0, 0.0, steps, 0, 0, 0)
     return header + bytes(record["notes"][:count].tobytes())
+
+
+def signals(record: np.void, count: int, trails: int, raw: bool) -> bytes:
+    """Return a record of signals_dtype as the page gets it: `count` numbers, and so many trails."""
+    header = HEADER.pack(MAGIC, VERSION, SIGNALS, 0, int(raw), count, 0.0, float(record["beat"]), 0.0, 0, 0, 0, 0)
+    parts = [header, record["values"][:count].tobytes()]
+    if raw:
+        parts.append(record["raw"][:count].tobytes())
+    parts.append((np.clip(record["trails"][:trails], 0, 1) * 255 + 0.5).astype(np.uint8).tobytes())
+    return b"".join(parts)
 
 
 def sound(samples: np.ndarray, first_frame: int) -> bytes:

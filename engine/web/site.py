@@ -15,6 +15,7 @@ from engine.core.contract import Card
 from engine.core.link import Link
 from engine.core.messages import INFO
 from engine.core.parameters import Live
+from engine.feed.signals.audience import Audience
 from engine.net.guard import Guard, own_address
 from engine.net.sockets import listen
 from engine.web.pages import Around, pages
@@ -37,11 +38,20 @@ class Site:
     began or ended to sound. Without a browser both return at once.
     """
 
-    def __init__(self, link: Link, live: Live, card: Card, config: Web, recorded: bool = False, sound: bool = True) -> None:
+    def __init__(
+        self,
+        link: Link,
+        live: Live,
+        card: Card,
+        config: Web,
+        recorded: bool = False,
+        sound: bool = True,
+        audience: Audience | None = None,
+    ) -> None:
         """`recorded`: what sounds was played before, nobody plays now and nothing can be changed; `sound`: there is some."""
         self.config = config
         self.guard = Guard(config.host, config.token)
-        self.pages = pages(Around(link, live, card, config, self.guard, recorded, sound))
+        self.pages = pages(Around(link, live, card, config, self.guard, recorded, sound, audience))
         self._link = link
         self._socket: socket.socket | None = None
         self._server: Server | None = None

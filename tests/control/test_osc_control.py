@@ -11,8 +11,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.control.osc_control import DEAR, TRUST_S, WORK_BURST, Control
 from engine.control.osc_socket import ControlSocket
-from engine.core.config import Control as ControlConfig
 from engine.core.errors import ConfigError
+from engine.core.osc_section import Control as ControlConfig
 from engine.feed.encoder import Encoder
 from engine.feed.orders import COMMANDS
 from engine.feed.subscribers import Subscribers

@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from engine.app.bench import cpu_s, memory_mb
-from engine.core.config import Target
+from engine.core.osc_section import Target
 from engine.feed.encoder import Encoder, PacketTemplate
 from engine.feed.schema import Schema
 from engine.feed.targets import subscription_of

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 
-from engine.core.config import Query as QueryConfig
 from engine.core.errors import ConfigError
 from engine.core.messages import NOTE_ON, PLAYER
+from engine.core.osc_section import Query as QueryConfig
 from engine.core.parameters import Live, Parameter, Registry
 from engine.feed.announce import server_name, service_name
 from engine.feed.feed import Feed

@@ -8,8 +8,8 @@ import socket
 import numpy as np
 import pytest
 
-from engine.core.config import Target
 from engine.core.errors import ConfigError
+from engine.core.osc_section import Target
 from engine.feed import receivers
 from engine.feed.encoder import Encoder
 from engine.feed.receivers import Receivers

@@ -217,7 +217,7 @@ def test_hostile_datagrams_change_nothing(start_jam: Callable[..., Jam]):
             out.sendto(data, ("127.0.0.1", port))
     before = jam.report
     jam.wait(lambda report: report["steps"] > before["steps"] + 8, 20, "the jam after the datagrams")
-    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0, "signals": 0}
     assert jam.report["mode"] == "solo"
     assert ask(port, "/algoritmo/param/temperature") == [1.0]
     assert jam.end() == 0, jam.output
@@ -254,7 +254,7 @@ def test_a_full_disk_stops_the_recording_and_nothing_else(start_jam: Callable[..
     jam.wait(lambda _: "recording" in jam.output, 30, "a word about the recording")
     steps = jam.report["steps"]
     jam.wait(lambda report: report["steps"] > steps + 8, 20, "the jam goes on")
-    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0, "signals": 0}
     assert jam.end() == 0, jam.output
     sound, _ = soundfile.read(wave, always_2d=True)
     assert len(sound) > RATE

@@ -63,7 +63,7 @@ def test_a_process_is_killed_while_a_chord_sounds(
         return replaced and now["steps"] > before["steps"] + 8 and now["feed"]["sent"] > before["feed"]["sent"]
 
     jam.wait(is_back, 20, f"the {name} process after it was killed")
-    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0} | {name: 1}
+    assert jam.report["restarts"] == {"audio": 0, "network": 0, "feed": 0, "signals": 0} | {name: 1}
     assert f"the {name} process died" in jam.output
     stage.wait_until(end + 3 * RATE)
     sustained = stage.sound(begin + RATE // 2, end)
@@ -120,7 +120,7 @@ def assert_heard_after(jam: Jam, listener: Stage, audio_restarts: int) -> None:
     begin = listener.now
     listener.wait_until(begin + 4 * RATE)
     assert np.nanmax(np.abs(listener.sound(begin, begin + 4 * RATE))) > LOUD
-    assert jam.report["restarts"] == {"audio": audio_restarts, "network": 0, "feed": 0}
+    assert jam.report["restarts"] == {"audio": audio_restarts, "network": 0, "feed": 0, "signals": 0}
     assert jam.end() == 0, jam.output
 
 

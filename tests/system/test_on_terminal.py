@@ -140,7 +140,7 @@ def test_to_the_background_and_back_and_a_pause_and_back(shell: Terminal):
     assert_status_is_narrow(shell.output)
     report = shell.report
     assert report["steps"] > steps
-    assert report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+    assert report["restarts"] == {"audio": 0, "network": 0, "feed": 0, "signals": 0}
     assert_whole_midi(shell.session / "session.mid", ())
 
 
@@ -161,7 +161,7 @@ def test_a_terminal_that_is_closed_ends_it_like_ctrl_c(tmp_path: Path):
         assert jam.process.wait(10) == 0
         report = jam.report
         assert report["steps"] >= 8
-        assert report["restarts"] == {"audio": 0, "network": 0, "feed": 0}
+        assert report["restarts"] == {"audio": 0, "network": 0, "feed": 0, "signals": 0}
         assert_whole_midi(jam.session / "session.mid", ())
         log = (jam.session / "log.txt").read_text()
         assert "Traceback" not in log, log

@@ -18,6 +18,7 @@ from engine.core.config import Web
 from engine.core.contract import Card
 from engine.core.link import Link
 from engine.core.parameters import Live
+from engine.feed.signals.audience import Audience
 from engine.net.guard import Guard
 from engine.net.sockets import Waiting
 
@@ -33,6 +34,7 @@ class Around:
     guard: Guard
     recorded: bool = False  # what sounds was played before: nobody plays now, nothing can be changed
     sound: bool = True  # there is some
+    audience: Audience | None = None  # who wants the smooth tiers; where there is none, no page does
 
 
 class Page(Protocol):

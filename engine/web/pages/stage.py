@@ -2,7 +2,7 @@
 
 Runs on: feed process, event loop thread.
 
-On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is the same), for pages and any other program:
+On the WebSocket `/stage/socket?fmt=u8|f32&fps=30&smooth=60&raw=1` (all optional; `/socket` is the same):
 
 | to the browser | what |
 |---|---|
@@ -12,6 +12,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `status` | twice a second: how it goes |
 | JSON `allowed` | the answer to a token |
 | JSON `chords` | names of the chord that is `heard`, `expected` a beat later and `played` by the band, as they sound |
+| JSON `music` | to who asks for `smooth`: the music in `words`, by address, when some of them change |
 | JSON `chart` | what is played by: `text`, `bars`, `origin`, quarters of a `bar`, `loop_bars` of another loop that he plays |
 | JSON `refused` | a chart that cannot be read: `text` says what is wrong |
 | JSON `scenes` | the set: `names`, `now` and `next` (numbers from 1, 0: none), the bar where that `begins`, `other`, `undo` |
@@ -19,7 +20,7 @@ On the WebSocket `/stage/socket?fmt=u8|f32&fps=30` (both optional; `/socket` is 
 | JSON `rack` | what stands in the rack: `places`, and what can be put there: `effects`, `plugins` |
 | JSON `learned` | a MIDI control was learned: `id`, `port`, `channel`, `control`, and what it moved `before` |
 | JSON `said` | an order was turned down or its value clamped: `id` and `text`; a wrong id with the one that is like it |
-| binary | steps as they sound, notes as they begin and end, imagined futures, sound: see frames.py |
+| binary | steps as they sound, notes as they begin and end, imagined futures, sound, the smooth tiers: see frames.py |
 
 | from the browser (JSON) | what |
 |---|---|
@@ -61,11 +62,12 @@ from engine.jam.modes import CLASSES, MODES
 from engine.transport.timeline import TimelineReader
 from engine.web import frames
 from engine.web.charts import chart_of
-from engine.web.client import Client
+from engine.web.client import Client, finite, refuse_constant
 from engine.web.frames import Encoder, Format
 from engine.web.keyboards import Keyboards, valid
 from engine.web.pages import Around
 from engine.web.rack_view import RackView
+from engine.web.smooth import Smooth
 
 FPS = 60.0  # frames a second for who does not ask for another rate, and the most
 WATCH_S = 0.05  # how often, while somebody looks, the parameters are compared with what he was told
@@ -90,6 +92,7 @@ class Stage:
         self._commands = Commands(around.live, around.link)
         self._timeline = TimelineReader(around.link["timeline"])
         self._encoder = Encoder(around.card)
+        self._smooth = Smooth(around.audience) if around.audience is not None else None
         self._keyboards = Keyboards(around.link.writer("keys"))
         self._numbers = itertools.count(1)
         self._watch: asyncio.Task[None] | None = None
@@ -176,7 +179,8 @@ class Stage:
         """Take in a browser: `fmt` and `fps` of its query say what it takes."""
         fmt = _format(query.get("fmt")) or ("u8" if self._encoder.size > LARGE else "f32")
         client = Client(next(self._numbers), fmt, _fps(query.get("fps")), self.guard.open_to_all and not self.recorded)
-        client.tell("hello", **self._hello(client))
+        smooth = self._smooth.join(client, query) if self._smooth is not None else None
+        client.tell("hello", **self._hello(client), smooth=smooth)
         client.past = self._past(fmt)
         self.clients[client.number] = client
         if self._watch is None:
@@ -189,6 +193,8 @@ class Stage:
     def leave(self, client: Client) -> None:
         """Let a browser go; the keys it held are let go with it."""
         self.clients.pop(client.number, None)
+        if self._smooth is not None:
+            self._smooth.leave(client)
         self._keyboards.vanish(client.number)
         client.listens = False
         if not self.clients and self._watch is not None:
@@ -283,13 +289,13 @@ class Stage:
         if (place := jam.place) is not None:
             out |= {"playing": place.playing, "bar": place.bar, "beat": place.beat}
         if (sound := jam.sound) is not None:
-            out |= {"dsp": _finite(sound.dsp_mean), "xruns": sound.xruns, "device_lost": sound.device_lost}
+            out |= {"dsp": finite(sound.dsp_mean), "xruns": sound.xruns, "device_lost": sound.device_lost}
         if (network := jam.network) is not None:
             out |= {
                 "steps": network.steps,
                 "late_steps": network.late_steps,
-                "step_p50_ms": _finite(network.step_ms.p50),
-                "step_p99_ms": _finite(network.step_ms.p99),
+                "step_p50_ms": finite(network.step_ms.p50),
+                "step_p99_ms": finite(network.step_ms.p99),
                 "listening": network.listening,
                 "provider": network.provider,
             }
@@ -302,7 +308,7 @@ class Stage:
         if not client.messages.take(time.monotonic()):
             return
         try:
-            order = json.loads(text, parse_constant=_refuse)
+            order = json.loads(text, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
             return
         if not isinstance(order, dict):
@@ -388,13 +394,3 @@ def _fps(wanted: str | None) -> float:
     except ValueError:
         return FPS
     return min(max(fps, 1.0), FPS) if fps == fps else FPS
-
-
-def _refuse(constant: str) -> None:
-    """Python's reader takes NaN and Infinity, which are no JSON."""
-    raise ValueError(constant)
-
-
-def _finite(value: float) -> float | None:
-    """Return a number that JSON can carry."""
-    return round(value, 4) if math.isfinite(value) else None

@@ -1,0 +1,74 @@
+"""Auto-range: what a signal usually is becomes the range 0..1, slowly and by itself.
+
+Runs on: signals process, or a thread of the replay.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.feed.signals.catalogue import SILENT_DB, Catalogue
+
+SAMPLE_S = 0.25  # how often the values are remembered
+REMEMBERED = 480  # samples: two minutes
+FIRST = 80  # samples after which the range is the one found; before, the declared one counts too
+RENEW_S = 1.0  # how often the range is found anew
+GLIDE = 0.15  # share of the way to it that the range then goes
+LOW, HIGH = 0.03, 0.97  # quantiles that become 0 and 1
+
+
+class Ranges:
+    """Maps raw values to 0..1 by the quantiles of the last two minutes. What was silent then does not count."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        signals = catalogue.signals
+        self._log = np.array([n for n, s in enumerate(signals) if s.log], np.intp)
+        self._plain = np.array([n for n, s in enumerate(signals) if not s.ranged], np.intp)
+        self.silent = np.array([SILENT_DB if s.unit in ("dBFS", "LUFS") else 0.0 for s in signals], np.float32)
+        self.silent[self._log] = 0.0
+        low, high = (np.array([getattr(s, name) for s in signals], np.float32) for name in ("low", "high"))
+        for bound in (low, high):
+            bound[self._log] = np.log2(bound[self._log])
+        self._first_low, self._first_high = low, high
+        self.low, self.high = low.copy(), high.copy()
+        self._least = np.array([s.least for s in signals], np.float32)
+        self._history = np.zeros((REMEMBERED, len(signals)), np.float32)
+        self._count = 0
+        self._sample_s = self._renew_s = -1e9
+        self._scaled = np.zeros(len(signals), np.float32)
+
+    def map(self, raw: np.ndarray, out: np.ndarray, now_s: float, awake: bool) -> None:
+        """Write what `raw` (n,) is in its range to `out` (n,). The ranges learn while there is music: `awake`."""
+        scaled = self._scaled
+        scaled[:] = raw
+        if len(self._log):
+            scaled[self._log] = np.log2(np.maximum(raw[self._log], 1.0))
+        if awake and now_s >= self._sample_s + SAMPLE_S:
+            self._sample_s = now_s
+            self._history[self._count % REMEMBERED] = scaled
+            self._count += 1
+            if now_s >= self._renew_s + RENEW_S:
+                self._renew_s = now_s
+                self._renew()
+        np.subtract(scaled, self.low, out=out)
+        out /= self.high - self.low
+        np.clip(out, 0.0, 1.0, out=out)
+        out[self._plain] = raw[self._plain]
+
+    def _renew(self) -> None:
+        kept = np.sort(self._history[: min(self._count, REMEMBERED)], axis=0)
+        silent = (kept <= self.silent).sum(0)
+        heard = len(kept) - silent
+        trust = np.minimum(heard / FIRST, 1.0)
+        last = len(kept) - 1
+
+        def quantile(share: float) -> np.ndarray:
+            place = np.minimum(silent + share * np.maximum(heard - 1, 0), last).astype(np.intp)
+            found: np.ndarray = np.take_along_axis(kept, place[None], 0)[0]
+            return found
+
+        low = self._first_low + trust * (quantile(LOW) - self._first_low)
+        high = self._first_high + trust * (quantile(HIGH) - self._first_high)
+        short = np.maximum(self._least - (high - low), 0) / 2
+        self.low += GLIDE * (low - short - self.low)
+        self.high += GLIDE * (high + short - self.high)

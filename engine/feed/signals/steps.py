@@ -1,0 +1,93 @@
+"""The network in motion: its activations and how sure it is, between the steps.
+
+Runs on: signals process, or a thread of the replay.
+
+A step is known some milliseconds before it is heard. What grows with it grows from then on and is there at the moment it is
+heard, not later; what shrinks fades over the time of a step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.core.link import Ring
+from engine.feed.encoder import Encoder
+from engine.feed.signals.catalogue import OF_LAYER, Catalogue
+
+FALL = 0.4  # time constant of what shrinks, in steps
+LN2 = math.log(2)
+_ENTROPY = 2  # where the encoder's scalars have it, and then the confidence
+_LAYERS = 6
+
+
+class Steps:
+    """What the steps say, moved on by `advance`; `values` is laid out as the encoder's, `own` as the catalogue's."""
+
+    def __init__(self, ring: Ring, encoder: Encoder, catalogue: Catalogue) -> None:
+        self.own = np.zeros(catalogue.levels - catalogue.steps, np.float32)  # raw; the energy is filled in by who knows it
+        self.values = np.zeros(encoder.schema.size, np.float32)
+        self._encoder = encoder
+        self._reader = ring.reader()
+        self._tracks, self._layers = len(catalogue.tracks), len(catalogue.layers)
+        self._waiting: deque[np.void] = deque(maxlen=4)
+        self._aim = np.zeros_like(self.values)
+        self._surprise = np.zeros((2, 1 + self._tracks), np.float32)  # shown, and what it goes to; bits
+        self._arrives_s: float | None = None  # when the newest step is heard
+        self._step_s = 0.125
+        self.heard = 0  # number of the newest step
+        self.bits = 0.0  # its surprise
+
+    def look(self, seconds_at: float, ns_per_frame: float) -> bool:
+        """Take the newest step; frame n is heard at `seconds_at` + n * ns_per_frame * 1e-9. Return whether there was one."""
+        records = self._reader.read()
+        if not len(records):
+            return False
+        for record in records[-2:]:
+            self._take(record, seconds_at + int(record["frame"]) * ns_per_frame * 1e-9)
+        return True
+
+    def _take(self, record: np.void, heard_s: float) -> None:
+        if self._arrives_s is not None and 0.01 < heard_s - self._arrives_s < 2:
+            self._step_s = heard_s - self._arrives_s
+        self._arrives_s = heard_s
+        self._encoder.take(record)
+        self._aim[:] = self._encoder.values
+        surprise = self._surprise[1]
+        surprise[0] = record["log_prob"]
+        surprise[1:] = record["log_prob_tracks"][: self._tracks]
+        surprise /= -LN2
+        np.nan_to_num(surprise, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        self.bits = float(surprise[0])
+        self.heard = int(record["step"])
+
+    def advance(self, now_s: float, passed_s: float, spans: Sequence[slice]) -> None:
+        """Move on to `now_s`: the scalars, and of `values` these spans besides."""
+        if self._arrives_s is None:
+            return
+        left_s = self._arrives_s - now_s
+        # Of the way that was left before this moment, the part that a straight line has gone by now.
+        rise = 1.0 if left_s <= 0 else min(passed_s / (passed_s + left_s), 1.0)
+        fall = 1 - math.exp(-passed_s / (FALL * self._step_s))
+        for span in (slice(0, len(self._encoder.schema.scalars)), *spans):
+            _move(self.values[span], self._aim[span], rise, fall)
+        _move(self._surprise[0], self._surprise[1], rise, fall)
+        self._sum_up()
+
+    def _sum_up(self) -> None:
+        own, values = self.own, self.values
+        own[0:2] = values[_ENTROPY : _ENTROPY + 2]
+        own[2] = self._surprise[0, 0]
+        own[4 : 4 + self._tracks] = self._surprise[0, 1:]
+        layers = len(OF_LAYER) * self._layers
+        own[4 + self._tracks :][:layers] = values[_LAYERS : _LAYERS + layers]
+
+
+def _move(shown: np.ndarray, aim: np.ndarray, rise: float, fall: float) -> None:
+    """Move what is shown towards its aim: by `rise` where it grows away from 0, by `fall` where it shrinks."""
+    way = aim - shown
+    way *= np.where(np.abs(aim) >= np.abs(shown), np.float32(rise), np.float32(fall))
+    shown += way

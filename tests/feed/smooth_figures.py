@@ -1,0 +1,245 @@
+"""Measures the smooth tiers on this machine, in a jam of the demonstration, and prints the figures as JSON.
+
+    python tests/feed/smooth_figures.py jam --seconds 60     # three receivers at 60 Hz: period, age, jumps, cost
+    python tests/feed/smooth_figures.py range --seconds 600  # how much of its range each ranged number uses
+    python tests/feed/smooth_figures.py block                # what a block of sound costs with and without its buses
+
+Runs beside the tests, not among them: a figure is no test. Linux only. What other programs took of the processor meanwhile
+is told, for it is seen in the figures.
+"""
+
+# ruff: noqa: E402, T201  (runs from anywhere, and prints)
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from engine.app.bench import cpu_s, memory_mb
+from engine.audio.engine import AudioEngine
+from engine.core.config import Config
+from engine.core.contract import read_card
+from engine.core.link import Layout, Link
+from engine.core.messages import BLOCK
+from engine.core.parameters import Live
+from engine.jam.parameters import registry_of
+from engine.jam.settings import set_defaults
+from engine.net.packets import Malformed, read
+from engine.record.feed_file import FeedReader
+from engine.record.session import feed_path
+from tests.system.receiver import Heard, Receiver
+from tests.system.rig import Jam
+from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam
+
+RATE_HZ = 60.0
+TEMPO_BPM = 112.0
+PHASE = "/algoritmo/smooth/beat/phase"
+LOUD = "/algoritmo/raw/level/master/rms"
+WINDOW_S = 1024 / 48000
+LAGS_S = np.arange(-0.06, 0.0601, 0.0005)
+
+
+def main() -> None:
+    """Measure what the arguments ask for."""
+    what: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {"jam": jam, "range": use_of_range, "block": block}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=what)
+    add_options(parser)
+    arguments = parser.parse_args()
+    others = Others()
+    figures = what[arguments.what](arguments)
+    print(json.dumps(figures | others.said(), indent=1))
+
+
+def _targets(ports: list[int], **more: Any) -> str:
+    words = {"tiers": ["smooth", "levels", "music"], "smooth_hz": RATE_HZ, **more}
+    told = ", ".join(f"{key}={json.dumps(value)}" for key, value in words.items())
+    return "osc.targets=[" + ", ".join(f"{{port={port}, {told}}}" for port in ports) + "]"
+
+
+def _jam(arguments: argparse.Namespace, folder: Path, *settings: str) -> Jam:
+    return start_jam(folder, arguments, 9, *settings)
+
+
+def jam(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Three receivers at 60 Hz: how regularly it comes, how old it is, what it costs."""
+    with tempfile.TemporaryDirectory() as name:
+        receivers = [Receiver(4 << 20, keep=True) for _ in range(3)]
+        timed = Receiver(4 << 20)
+        ports = [receiver.port for receiver in receivers]
+        targets = _targets(ports, raw=True)[:-1] + f', {{port={timed.port}, tiers=["scalars"], timetag="presentation"}}]'
+        running = _jam(arguments, Path(name), targets)
+        try:
+            running.wait_playing()
+            time.sleep(SETTLED_S)
+            pids = running.pids()
+            before = {process: cpu_s(pid) for process, pid in pids.items()}
+            begun_s, begun = time.time(), time.monotonic()
+            time.sleep(arguments.seconds)
+            took_s = time.monotonic() - begun
+            shares = {process: round((cpu_s(pid) - before[process]) / took_s, 4) for process, pid in pids.items()}
+            memory = memory_mb(pids["signals"])
+            ended_s = time.time()
+            running.end()
+            found = said(running)
+            sound, rate_hz = soundfile.read(running.session / "session.wav", dtype="float32", always_2d=True)
+            with FeedReader(feed_path(running.session)) as reader:
+                recorded = [entry.step for entry in reader if entry.step is not None]
+                frames = {int(step["step"]): int(step["frame"]) for step in recorded}
+            heard = [receiver.stop() for receiver in receivers]
+            steps = timed.stop()
+        finally:
+            running.close()
+    out: dict[str, Any] = {"core_share": shares, "signals_memory_mb": memory}
+    out["periods"] = [_periods(h, begun_s, ended_s) for h in heard]
+    arrived, values = _series(heard[0], begun_s, ended_s)
+    out["beat_phase"] = _phase(values[PHASE])
+    out["age_ms"] = _age_ms(arrived[LOUD], values[LOUD], sound, rate_hz, steps, frames)
+    out["lost"] = [h.lost for h in heard]
+    return out | found
+
+
+def _periods(heard: Heard, begun_s: float, ended_s: float) -> dict[str, Any]:
+    """The moments at which its first datagrams came: how far their distances are from the period."""
+    ticks: dict[int, float] = {}
+    for (at_s, *_), body in zip(heard.datagrams.tolist(), heard.bodies, strict=True):
+        if begun_s <= at_s <= ended_s:
+            first = next((m for m in read(body) if not isinstance(m, Malformed)), None)
+            if first is not None and first.address.endswith("/smooth/tick"):
+                ticks.setdefault(int(first.arguments[0]), at_s)
+    numbers, times = np.array(list(ticks)), np.array(list(ticks.values()))
+    periods = np.diff(times)[np.diff(numbers) == 1]
+    return {
+        "moments": len(times),
+        "expected": round((ended_s - begun_s) * RATE_HZ),
+        "off_the_period_ms": spread(np.abs(periods - 1 / RATE_HZ) * 1e3),
+        "off_the_grid_ms": spread(np.abs(_off_grid(numbers, times)) * 1e3),
+    }
+
+
+def _off_grid(numbers: np.ndarray, times: np.ndarray) -> np.ndarray:
+    off = times - numbers / RATE_HZ
+    at: np.ndarray = off - np.median(off)
+    return at
+
+
+def _series(heard: Heard, begun_s: float, ended_s: float) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """When each address came, and with which first value."""
+    when: dict[str, list[float]] = defaultdict(list)
+    what: dict[str, list[float]] = defaultdict(list)
+    for (at_s, *_), body in zip(heard.datagrams.tolist(), heard.bodies, strict=True):
+        if not begun_s <= at_s <= ended_s:
+            continue
+        for message in read(body):
+            if not isinstance(message, Malformed):
+                for number, value in enumerate(message.arguments):
+                    if isinstance(value, float):
+                        address = message.address if len(message.arguments) == 1 else f"{message.address}/{number}"
+                        when[address].append(at_s)
+                        what[address].append(value)
+    return {a: np.array(v) for a, v in when.items()}, {a: np.array(v) for a, v in what.items()}
+
+
+def _phase(phase: np.ndarray) -> dict[str, Any]:
+    """Jumps of the beat's phase from frame to frame, as shares of a beat, and of what the tempo moves it in a frame."""
+    jumps = np.diff(phase) % 1.0
+    usual = TEMPO_BPM / 60 / RATE_HZ
+    return {
+        "values": len(set(np.round(phase, 4).tolist())),
+        "jump_beats": spread(jumps),
+        "jump_over_1_by_rate": spread(jumps * RATE_HZ),
+        "jump_over_that_of_the_tempo": spread(jumps / usual),
+    }
+
+
+def _age_ms(
+    arrived: np.ndarray, level_db: np.ndarray, sound: np.ndarray, rate_hz: int, steps: Heard, frames: dict[int, int]
+) -> dict[str, Any]:
+    """How old the level is against the sound as it is heard: the lag at which both are most alike."""
+    tags = {step: tag for _, tag, step, _ in steps.steps().tolist()}
+    # When frame 0 was heard: from the timetags of steps, and where in the sound they lie.
+    origins = [tags[step] - frame / rate_hz for step, frame in frames.items() if step in tags]
+    return _lag(arrived, level_db, sound, rate_hz, float(np.median(origins)))
+
+
+def _lag(arrived: np.ndarray, level_db: np.ndarray, sound: np.ndarray, rate_hz: int, origin_s: float) -> dict[str, Any]:
+    squares = np.concatenate([[0.0], np.cumsum((sound.astype(float) ** 2).mean(1))])
+    half = round(WINDOW_S * rate_hz / 2)
+    found = []
+    for lag_s in LAGS_S:
+        middle = np.round((arrived - lag_s - origin_s) * rate_hz).astype(int)
+        inside = (middle > half) & (middle < len(sound) - half)
+        power = (squares[middle[inside] + half] - squares[middle[inside] - half]) / (2 * half)
+        level = np.maximum(10 * np.log10(np.maximum(power, 1e-12)), -60)
+        found.append(float(np.abs(level - level_db[inside]).mean()))
+    best = int(np.argmin(found))
+    return {"age_ms": round(1e3 * float(LAGS_S[best]), 2), "level_off_db_mean": round(found[best], 3)}
+
+
+def use_of_range(arguments: argparse.Namespace) -> dict[str, Any]:
+    """From the 5th to the 95th percentile of every number that is ranged."""
+    with tempfile.TemporaryDirectory() as name:
+        receiver = Receiver(16 << 20, keep=True)
+        running = _jam(arguments, Path(name), _targets([receiver.port], smooth_hz=20.0, raw=True))
+        try:
+            running.wait_playing()
+            begun_s = time.time()
+            time.sleep(arguments.seconds)
+            ended_s = time.time()
+            running.end()
+            heard = receiver.stop()
+            found = said(running)
+        finally:
+            running.close()
+    _, values = _series(heard, begun_s, ended_s)
+    used = {}
+    for path, series in values.items():
+        raw = path.replace("/algoritmo/", "/algoritmo/raw/", 1)
+        if raw in values:
+            used[path.removeprefix("/algoritmo")] = round(float(np.subtract(*np.percentile(series, [95, 5]))), 3)
+    short = {path: [span, *_of(values, path)] for path, span in sorted(used.items(), key=lambda of: of[1]) if span < 0.6}
+    return {"ranged": len(used), "least": min(used.values()), "below_0.6": short, "seconds": round(ended_s - begun_s)} | found
+
+
+def _of(values: dict[str, np.ndarray], path: str) -> list[Any]:
+    raw = values[f"/algoritmo/raw{path}"]
+    return [f"raw p5 {np.percentile(raw, 5):.3g}, p50 {np.percentile(raw, 50):.3g}, p95 {np.percentile(raw, 95):.3g}"]
+
+
+def block(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Render blocks in turns: with the buses published, and without."""
+    config = Config()
+    card = read_card(config.network_path())
+    registry = registry_of(card)
+    link = Link.private(Layout.of(card, len(registry), stage=True))
+    live = Live(registry, link.values)
+    set_defaults(live, config, card)
+    engine = AudioEngine(link, registry, card, config, 48000.0)
+    took: dict[bool, list[float]] = {False: [], True: []}
+    for number in range(24000):
+        wanted = bool(number // 16 % 2)
+        if number % 16 == 0:
+            link.writer("wanted").push((int(wanted),))
+        begun = time.perf_counter()
+        engine.render_block()
+        took[wanted].append((time.perf_counter() - begun) * 1e6)
+    engine.close()
+    without, with_them = (spread(np.array(took[wanted][1000:])) for wanted in (False, True))
+    return {"block_us": round(1e6 * BLOCK / 48000), "without": without, "with": with_them}
+
+
+if __name__ == "__main__":
+    main()
