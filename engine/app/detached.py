@@ -106,6 +106,9 @@ class Guardian:
         while True:
             self._jam = subprocess.Popen([sys.executable, "-m", "engine.cli", *self._words, *again])
             status = self._jam.wait()
+            if status == 2 and again and not self._asked:
+                again = []  # one that was killed in its first seconds left nothing to go on from
+                continue
             if status >= 0 or self._asked:
                 return status
             now_s = time.monotonic()
