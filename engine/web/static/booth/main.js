@@ -48,7 +48,7 @@ class App {
       this.speak(await load(select.value, new URL("texts/", import.meta.url)));
     };
     $("notice-title").textContent = this.t("notice.title");
-    $("notice-text").textContent = this.t("notice.text");
+    $("notice-text").textContent = this.t("notice.all");
     this.tabs();
     for (const part of Object.values(this.parts)) part.texts();
     this.say(...this.said);
