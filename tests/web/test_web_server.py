@@ -232,13 +232,13 @@ def test_a_page_is_told_what_serves_it_and_where_phones_find_it():
 
 
 def test_to_add_a_page_is_to_add_a_folder(tmp_path):
-    for name in ("stage", "booth", "lib"):
+    for name in ("stage", "wall", "lib"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "index.html").write_text(name)
     files = Files(tmp_path)
-    assert files.pages == ["booth", "stage"]
-    assert files.at("/booth/").body == b"booth"
-    assert files.page_without_slash("/booth") == "booth"
+    assert files.pages == ["stage", "wall"]
+    assert files.at("/wall/").body == b"wall"
+    assert files.page_without_slash("/wall") == "wall"
     assert files.page_without_slash("/lib") is None
 
 
@@ -721,7 +721,8 @@ def test_more_connections_than_a_crowd_needs_are_refused():
 
 
 def test_who_asks_without_end_is_told_to_wait(monkeypatch):
-    monkeypatch.setattr(server, "REQUESTS_HZ", 1.0)  # a slow machine asks slowly
+    server_limits = server.Limits
+    monkeypatch.setattr(server, "Limits", lambda: server_limits(requests_hz=1.0))  # a slow machine asks slowly
 
     async def scenario():
         async with evening() as (stage, session):
