@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -171,13 +172,13 @@ class SoundTold(Intake):
             while self._told and self._told[0].kind == tape.FIELD:
                 of = self._told.popleft()
                 self._answered[FIELDS[of.place]] = of.value
-        found = dict[str, object](self._answered)
+        found: dict[str, Any] = dict(self._answered)
         for name in ("numerator", "denominator", "groups"):
             found[name] = int(self._answered[name])
         for name in ("locked", "at_once", "playing"):
             if name in found:
                 found[name] = bool(found[name])
-        return Reading(**found)  # type: ignore[arg-type]  # as they were written
+        return Reading(**found)
 
     def takes(self, is_there: bool) -> bool:
         """What was taken in then is taken in now; a plugin's takes as long as it takes."""

@@ -17,6 +17,9 @@ class Delay:
     """Puts out what came in so many frames before: `aim` says how many."""
 
     def __init__(self, frames: int = 0) -> None:
+        self._start(frames)
+
+    def _start(self, frames: int) -> None:
         self.frames = frames  # as asked for last
         self._now = frames  # as heard, or as left behind in a glide
         self._next = frames  # as heard at the end of the glide
@@ -31,7 +34,7 @@ class Delay:
     def aim(self, frames: int, at_once: bool = False) -> None:
         """Glide to another delay, as soon as so much of the past is known; `at_once`: nothing has sounded yet."""
         if at_once:
-            self.__init__(frames)  # type: ignore[misc]
+            self._start(frames)
         self.frames = frames
 
     def process(self, block: np.ndarray) -> None:

@@ -10,8 +10,9 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from multiprocessing.connection import Connection
+from typing import Any
 
 from engine.booth.house import PAGE, Booth
 from engine.booth.stage import Stage
@@ -67,12 +68,12 @@ def main(spec: Spec, pipe: Connection) -> None:
     begin(run)
 
 
-def begin(run: Callable[[], object]) -> None:
+def begin(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a coroutine function to its end, on a loop as the booth needs it."""
     sys.setswitchinterval(SWITCH_S)
     # The Windows default loop cannot wait for a socket that is read without a transport.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(run())  # type: ignore[arg-type]
+        runner.run(run())
 
 
 def told(booth: Booth) -> str:

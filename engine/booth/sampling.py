@@ -41,6 +41,12 @@ class Plan:
     mask: np.ndarray | None = None
     lead_in: int = 0
 
+    def at(self, step: int) -> tuple[np.ndarray | float, np.ndarray | float]:
+        """Return where notes are given at a timestep, (S,), and which, (S, C); zeros where none are."""
+        if self.given is None or self.mask is None or step >= len(self.given):
+            return 0.0, 0.0
+        return self.mask[step], self.given[step]
+
 
 def sample(runner: Runner, plans: Sequence[Plan], metre: Metre | None = None) -> list[np.ndarray]:
     """Return the notes (steps - lead_in, S, C) of each plan; the runner's batch is the number of plans.
@@ -64,9 +70,7 @@ def sample(runner: Runner, plans: Sequence[Plan], metre: Metre | None = None) ->
         inputs["position"].fill(step)
         for row, plan in enumerate(plans):
             inputs["u"][row] = noise(plan.seed, step, card.noise)
-            gives = plan.given is not None and plan.mask is not None and step < len(plan.given)
-            inputs["clamp_mask"][row] = plan.mask[step] if gives else 0  # type: ignore[index]
-            inputs["clamp_value"][row] = plan.given[step] if gives else 0  # type: ignore[index]
+            inputs["clamp_mask"][row], inputs["clamp_value"][row] = plan.at(step)
         runner.step()
         out[:, step] = runner.outputs["notes"]
         inputs["x"][...] = runner.outputs["notes"]

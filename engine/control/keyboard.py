@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from engine.control.commands import Commands
 from engine.core.parameters import LEARN_PLACE, Live
@@ -38,7 +39,7 @@ class Keyboard:
 
     def __init__(self, tell: Callable[[int, str], None]) -> None:
         self._tell = tell
-        self._before: list[object] | None = None
+        self._before: list[Any] | None = None
         self._name: str | None = None  # as far as it is typed, of what a MIDI control is to be learned for
 
     def __enter__(self) -> Keyboard:
@@ -59,7 +60,7 @@ class Keyboard:
         """Leave the terminal as it was."""
         if self._before is not None:
             with contextlib.suppress(termios.error, OSError):  # it may have been closed
-                termios.tcsetattr(sys.stdin, termios.TCSANOW, self._before)  # type: ignore[arg-type]  # as tcgetattr gave it
+                termios.tcsetattr(sys.stdin, termios.TCSANOW, self._before)
             self._before = None
 
     @property
