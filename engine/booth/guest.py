@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from engine.net.guard import Bucket
 
 QUEUE = 64  # messages that wait for who is slow; then the oldest is dropped
@@ -55,3 +57,26 @@ class Guest:
         self.wake.clear()
         while self._queue:
             yield self._queue.popleft()
+
+
+def understood(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the kind of a message and all that it says; an empty kind where it is none."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return "", {}
+    kind = said.get("kind") if isinstance(said, dict) else None
+    return (kind, said) if isinstance(kind, str) else ("", {})
+
+
+class Timeless:
+    """A page that shows no timesteps, whatever sounds."""
+
+    def step(self, record: np.void) -> None:
+        """A step sounds now."""
+
+    def notes(self, events: np.ndarray) -> None:
+        """These began or ended to sound."""
+
+    def futures(self, record: np.void) -> None:
+        """These continuations were imagined."""

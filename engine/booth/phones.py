@@ -17,17 +17,14 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-import numpy as np
-
 from engine.booth.composing import grid_of
 from engine.booth.crowd import Crowd, visitor_of
 from engine.booth.drawing import lines_of, music_of_lines, scales
-from engine.booth.guest import Guest, packed
+from engine.booth.guest import Guest, Timeless, packed, understood
 from engine.booth.studio import Studio
 from engine.booth.voting import AGAIN, COUNTED, REFUSED, Ballot, Cast, Voting
 from engine.core.errors import AlgoritmoError
@@ -47,7 +44,7 @@ class Gallery(Protocol):
     def undo(self, visitor: str, number: int) -> str: ...
 
 
-class Phones:
+class Phones(Timeless):
     """All phones that are connected."""
 
     def __init__(
@@ -111,15 +108,6 @@ class Phones:
         for guest in self.clients.values():
             guest.send(text)
 
-    def step(self, record: np.void) -> None:
-        """The booth's pages do not show timesteps."""
-
-    def notes(self, events: np.ndarray) -> None:
-        """The same for notes."""
-
-    def futures(self, record: np.void) -> None:
-        """The same for futures."""
-
     # --- what they say -----------------------------------------------------------------------------------------------------
 
     def order(self, client: Any, text: str) -> None:
@@ -127,12 +115,8 @@ class Phones:
         guest: Guest = client
         if not guest.messages.take(time.monotonic()):
             return  # whoever says so much is not answered, which would be work too
-        try:
-            said = json.loads(text)
-        except (ValueError, RecursionError):
-            said = None
-        kind = said.get("kind") if isinstance(said, dict) else None
-        does = self._kinds.get(kind) if isinstance(kind, str) else None
+        kind, said = understood(text)
+        does = self._kinds.get(kind)
         if does is None:
             guest.tell("refused", reason="what was said is not understood")
             return

@@ -7,14 +7,11 @@ there, `hide`, `show`, `let` (with a drawing's number), `hide-clip`, `room` (wit
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from engine.booth.guest import Guest, packed
+from engine.booth.guest import Guest, Timeless, packed, understood
 from engine.booth.measures import newer_wins, of_all, wilson
 from engine.booth.voting import Voting
 from engine.net.guard import Guard
@@ -25,7 +22,7 @@ SHOWN = 64  # clips of a generation
 LINEAGE = 12  # generations of the tree
 
 
-class Wall:
+class Wall(Timeless):
     """All walls that are connected."""
 
     def __init__(self, voting: Voting, guard: Guard, hello: Callable[[], dict[str, Any]]) -> None:
@@ -49,31 +46,16 @@ class Wall:
         """Let a wall go."""
         self.clients.pop(client.number, None)
 
-    def step(self, record: np.void) -> None:
-        """The booth's pages do not show timesteps."""
-
-    def notes(self, events: np.ndarray) -> None:
-        """The same for notes."""
-
-    def futures(self, record: np.void) -> None:
-        """The same for futures."""
-
     def order(self, client: Any, text: str) -> None:
         """Take one message."""
         guest: Guest = client
         if not guest.messages.take(time.monotonic()):
             return
-        try:
-            said = json.loads(text)
-        except (ValueError, RecursionError):
-            return
-        if not isinstance(said, dict):
-            return
-        kind = said.get("kind")
+        kind, said = understood(text)
         if kind == "token":
             guest.staff |= guest.tries.take(time.monotonic()) and self._guard.token_is_right(said.get("token"))
             guest.tell("staff", staff=guest.staff)
-        elif isinstance(kind, str) and kind in self.does and guest.staff:
+        elif kind in self.does and guest.staff:
             self.does[kind](said.get("of"))
 
     def tell(self, kind: str, **content: Any) -> None:

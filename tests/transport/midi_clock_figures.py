@@ -17,6 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from engine.transport.midi_clock import PER_BEAT, MidiClock
+from tests.transport.test_midi_clock import ticks
 
 JITTER_S = 0.002
 Spread = Callable[[np.random.Generator, int], np.ndarray]
@@ -24,15 +25,6 @@ SPREADS: dict[str, Spread] = {
     "up to 2 ms": lambda rng, count: rng.uniform(-JITTER_S, JITTER_S, count),
     "standard deviation 2 ms": lambda rng, count: rng.normal(0, JITTER_S, count),
 }
-
-
-def ticks(tempo: Callable[[float], float], seconds: float) -> np.ndarray:
-    """The true times of the ticks of a tempo that changes."""
-    found, at = [], 0.0
-    while at < seconds:
-        found.append(at)
-        at += 60 / tempo(at) / PER_BEAT
-    return np.array(found)
 
 
 def errors_ms(times: np.ndarray, seed: int, spread: Spread) -> tuple[np.ndarray, float]:

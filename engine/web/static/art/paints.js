@@ -42,6 +42,11 @@ export function choose(name, file) {
   return { ...setPalette({ ...file, ...own }), light };
 }
 
+// The colour of each voice of a show: an instrument's own, or the next that is free.
+export function ofVoices({ show, colours }) {
+  return show.voices.map(({ name }, v) => colours.tracks[name] ?? colours.others[v % colours.others.length]);
+}
+
 // How what is drawn meets what lies there already: light adds up, ink covers.
 export function blending(colours) {
   return colours.light ? "multiply" : "lighter";
@@ -63,11 +68,6 @@ export function spot(hex) {
   g.fillRect(0, 0, size, size);
   spots.set(key, canvas);
   return canvas;
-}
-
-// Fill RGBA bytes with the colours of numbers 0 .. 255 (`at[i]`), through a table of 256 colours.
-export function tint(rgba32, at, lut32) {
-  for (let i = 0; i < at.length; i++) rgba32[i] = lut32[at[i]];
 }
 
 // A table of 256 colours as one number each, for writing whole pixels.

@@ -174,8 +174,4 @@ export class Show {
     if (found) one.order = found;
     return found ?? Float32Array.from({ length: one.layer.units }, (_, u) => u);
   }
-
-  name(voice) {
-    return this.voices[voice].name;
-  }
 }

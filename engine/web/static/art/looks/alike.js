@@ -1,7 +1,7 @@
 // How alike the network's state is to what it was before: time goes to the right, upwards and downwards lies what was so long
 // ago. A thing that comes again draws a level stripe, as far from the middle as it lies in the past.
 
-import { words } from "../paints.js";
+import { ofVoices, words } from "../paints.js";
 import { Likeness } from "../../lib/likeness.js";
 import { Waterfall } from "../waterfall.js";
 
@@ -15,6 +15,7 @@ export class Look {
     this.likeness = new Likeness(art.show.net);
     this.flow = new Waterfall(LAGS, LAGS);
     this.table = words(art.colours.luts.sequential);
+    this.colours = ofVoices(art);
     this.low = 0.3;
     this.high = 1;
     this.number = art.show.history.first;
@@ -61,7 +62,7 @@ export class Look {
 
   draw() {
     const { art } = this;
-    const { context: g, width, height, show, colours } = art;
+    const { context: g, width, height, show } = art;
     this.catchUp();
     art.clear();
     const { net, frame } = show;
@@ -84,7 +85,7 @@ export class Look {
       const to = width - (show.beat - (note.end ?? show.beat)) * wide * net.stepsPerBeat;
       if (to < 0 || show.beat - note.beat > beats + 8) continue;
       g.globalAlpha = 0.35 + 0.6 * note.velocity;
-      g.fillStyle = colours.tracks[show.name(note.voice)] ?? colours.network;
+      g.fillStyle = this.colours[note.voice];
       g.fillRect(from, middle - (note.pitch - 60) * each, Math.max(to - from, 2), Math.max(1.6 * art.unit, 1));
     }
     g.globalAlpha = 1;

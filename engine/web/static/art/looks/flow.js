@@ -1,6 +1,6 @@
 // One note on its way: it is heard on the left, goes through the neurons of each layer that answer it, and sounds on the right.
 
-import { blending, spot } from "../paints.js";
+import { blending, ofVoices, spot } from "../paints.js";
 
 const MOST = 72; // neurons of one layer that are seen
 const LIVES_MS = 1500;
@@ -12,7 +12,7 @@ export class Look {
   constructor(art) {
     this.art = art;
     const { show, colours } = art;
-    this.colours = show.voices.map(({ name }, v) => colours.tracks[name] ?? colours.others[v % colours.others.length]);
+    this.colours = ofVoices(art);
     this.spots = this.colours.map(spot);
     this.poles = [spot(colours.diverging[1][1]), spot(colours.diverging.at(-2)[1])];
     this.paths = [];

@@ -1,7 +1,7 @@
 // A bar is a turn: each track has its ring, each note lies where in the bar it was struck and grows older inwards; in the middle
 // the network's layers look out like an iris.
 
-import { blending, spot } from "../paints.js";
+import { blending, ofVoices, spot } from "../paints.js";
 
 const TURN = 2 * Math.PI;
 const IRIS = 0.34; // of the radius
@@ -12,7 +12,7 @@ export class Look {
   constructor(art) {
     this.art = art;
     const { show, colours } = art;
-    this.colours = show.voices.map(({ name }, v) => colours.tracks[name] ?? colours.others[v % colours.others.length]);
+    this.colours = ofVoices(art);
     this.spots = this.colours.map(spot);
     const warm = spot(colours.diverging.at(-2)[1]);
     const cool = spot(colours.diverging[1][1]);

@@ -1,7 +1,7 @@
 // Notes as trails of light: each begins at the line of now and drifts away while it rings; beyond the line glows what the network
 // thinks may come.
 
-import { blending, spot } from "../paints.js";
+import { blending, ofVoices, spot } from "../paints.js";
 
 const NOW = 0.72; // of the width
 const BEATS = 12; // that are seen of the past
@@ -15,7 +15,7 @@ export class Look {
     const { net } = art.show;
     this.drums = new Map();
     for (const track of net.tracks) if (track.kind === "drums") track.pitches.forEach((pitch, i) => this.drums.set(track.index * 128 + pitch, i / Math.max(track.pitches.length - 1, 1)));
-    this.colours = art.show.voices.map(({ name }, v) => art.colours.tracks[name] ?? art.colours.others[v % art.colours.others.length]);
+    this.colours = ofVoices(art);
     this.spots = this.colours.map(spot);
     this.heights = net.slotPitch.map((pitch, slot) => this.y(net.slotTrack[slot], pitch));
   }
