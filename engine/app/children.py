@@ -22,7 +22,7 @@ from engine.core.roles import HOST, ROLES, role_of
 STOP_S = 0.8  # what a child has for ending; Ctrl-C is to be over within a second ...
 KEEP_S = 15.0  # ... but for the recorder, where the disk is slow or it has just been begun anew: nothing recorded is lost
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # before one that dies again and again is begun anew: twice as long each time
-UNDERSTUDY_S = 4.0  # after everything plays, or after it was needed, the next one is got ready
+UNDERSTUDY_S = 15.0  # after everything plays, or after it was needed, the next one is got ready, which costs as much as a start
 UNDERSTUDIED = ("audio", "network")  # what is missed at once
 RECORDS = "feed"  # has the recorder
 READY_S = 60.0  # a provider that must compile its graph takes long
