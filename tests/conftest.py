@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import tiny
 
@@ -16,22 +19,40 @@ settings.register_profile("algoritmo", deadline=None)
 settings.load_profile("algoritmo")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let the process that does not play jams in real time step back for the one that does."""
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
-        os.nice(15)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Deal the tests out to two processes, file by file.
-
-    Those of `system/` go to one of them, first: each is a whole jam in real time, which mostly waits and would not bear
-    another beside it.
-    """
+    """Begin with the tests of `system/`: a process of their own has them, and they take longest."""
     items.sort(key=lambda item: item.path.parent.name != "system")
-    for item in items:
-        group = "system" if item.path.parent.name == "system" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+class Dealing(LoadScopeScheduling):  # type: ignore[misc]
+    """Deal the tests out to two processes, file by file, those of `system/` all to one.
+
+    Each of those is a whole jam in real time, which mostly waits and would not bear another beside it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::", 1)[0]
+        return "system" if "/system/" in path else path
+
+
+@pytest.hookimpl(optionalhook=True)  # it is there only where pytest-xdist is at work
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Dealing:
+    """Return who deals the tests out."""
+    return Dealing(config, log)
+
+
+_first: list[bool] = []
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let the process that does not begin with jams in real time step back for the one that does."""
+    if not _first and "PYTEST_XDIST_WORKER" in os.environ:
+        _first.append(True)
+        if item.path.parent.name != "system":
+            os.setsid()  # Linux shares the processor between sessions first: within one of its own this process would not yield
+            os.nice(15)
+            with contextlib.suppress(OSError):
+                Path("/proc/self/autogroup").write_text("15")
 
 
 @pytest.fixture(scope="session")

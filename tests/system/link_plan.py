@@ -17,7 +17,7 @@ from tests.system.link_phase import Band, Peer, band
 from tests.system.rig import wait_for
 
 pytest.importorskip("aalink")
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("ableton")]
+pytestmark = [pytest.mark.system]
 
 NEAR_MS = 10.0  # two programs on a busy machine; what is reached on a quiet one, link_phase.py measures
 ONSET_MS = 3.0  # the plan's own tolerance

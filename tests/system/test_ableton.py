@@ -11,7 +11,7 @@ from tests.system.link_phase import Band, Peer
 from tests.system.rig import Jam, null_settings
 
 pytest.importorskip("aalink")
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("ableton")]
+pytestmark = [pytest.mark.system]
 
 
 def test_one_session(start_jam: Callable[..., Jam]):

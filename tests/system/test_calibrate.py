@@ -14,7 +14,7 @@ import pytest
 from engine.core.config import load
 from tests.system.rig import BLOCK, RATE, ROOT, JackServer
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("jack")]
+pytestmark = [pytest.mark.system]
 
 
 class Cable:

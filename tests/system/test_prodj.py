@@ -14,7 +14,7 @@ from tests.net import prodj_packets as made
 from tests.system.link_phase import Band
 from tests.system.rig import Jam, null_settings, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("prodj")]
+pytestmark = [pytest.mark.system]
 
 TRACK_BPM, PITCH = 120.0, 0.05  # heard at 126
 

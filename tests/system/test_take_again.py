@@ -21,7 +21,7 @@ from engine.core.errors import ConfigError, SessionError
 from engine.record.tape_file import read_tapes
 from tests.system.rig import RATE, JackServer, Jam, Stage, free_port, jack_settings, null_settings
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("take")]
+pytestmark = [pytest.mark.system]
 CC = 20
 
 
