@@ -121,7 +121,7 @@ class Render:
         self._notes = network.writer("notes")
         self._jam = Jam(self.runner, self.live, network, track, harmonies, self.backing, chart, metre)
         leader = Leader(path, card, track, self.live, network, self._rate) if leads else None
-        self._performance = Performance(self._jam, self.link, card, self, leader)
+        self._performance = Performance(self._jam, network, card, self, leader)
         self._over = False
         played_s = second_at(self.song.tempi, self.song.end) if leads else 0.0
         self._rest = _Rest((LONGEST_REST_S + played_s) * self._rate)
@@ -138,7 +138,18 @@ class Render:
         self.notes_out = {track.name: 0 for track in card.tracks}
 
     def run(self) -> None:
-        """Render all bars and the ring-out."""
+        """Render all bars and the ring-out. Once only: whatever happens, plugins' processes and shared memory are let go of."""
+        try:
+            self._run()
+        finally:
+            self._recorder.close()
+            self._engine.close()
+            if self._hosts is not None:
+                self._hosts.close()
+        if self._faults:
+            raise SessionError("; ".join(self._faults))
+
+    def _run(self) -> None:
         steps = round(self.of_song.quarters(self.bars) * self._card.steps_per_beat)
         self.heard = np.zeros((steps, *self.heard.shape[1:]), np.float32)
         if self._hosts is not None:
@@ -153,12 +164,6 @@ class Render:
         self._render_to(end + RING_OUT_S * self._rate)
         self._engine.release_all()
         self._render_to(self._engine.frame + 2 * FADE_S * self._rate)
-        self._recorder.close()
-        self._engine.close()
-        if self._hosts is not None:
-            self._hosts.close()
-        if self._faults:
-            raise SessionError("; ".join(self._faults))
 
     @property
     def line(self) -> BeatTimeline:
