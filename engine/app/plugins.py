@@ -16,7 +16,7 @@ from engine.app.running import choose
 from engine.core.config import Config
 from engine.core.errors import PluginError
 from engine.core.knobs import is_plugin
-from engine.host import wire
+from engine.host import board, wire
 from engine.host.catalogue import Catalogue
 from engine.host.display import has_display
 from engine.host.plugin import About
@@ -36,7 +36,7 @@ def show(name: str | None = None, again: bool = False, everything: bool = False,
     if as_json:
         yield json.dumps(
             {
-                "plugins": [asdict(about) for about in catalogue.plugins],
+                "plugins": [asdict(about) for about in (*catalogue.plugins, *board.abouts())],
                 "failed": [{"path": found.path, "fault": found.fault} for found in failed],
             },
             indent=1,
@@ -47,6 +47,8 @@ def show(name: str | None = None, again: bool = False, everything: bool = False,
         yield f"{about.name:32} {about.format:5} {kind:18} {about.knobs:4} knobs  {about.vendor}".rstrip()
     if not catalogue.plugins:
         yield "there are no plugins; on Debian: apt install zam-plugins mda-lv2"
+    if built_in := board.abouts():
+        yield f"effects of pedalboard's own: {', '.join(f'{about.format}:{about.name}' for about in built_in)}"
     for found in failed if everything else []:
         yield f"{found.path}: {found.fault}"
     if failed and not everything:

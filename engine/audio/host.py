@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import select
 import socket
+import time
 from dataclasses import dataclass, field
 
 from engine.host import wire
@@ -20,6 +21,7 @@ from engine.host.plugin import About, Event, Knob, Moment
 
 WAIT_S = 0.8e-3  # the longest wait of a block for all processes together
 HUNG_BLOCKS = 75  # a process that has not answered for so long hangs: a tenth of a second
+GRACE_S = 1.0  # ... unless it has just begun, or loaded a plugin: the first blocks may take long on a busy machine
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +61,27 @@ class Unit:
         return self.is_loaded and self.host is not None and self.host.is_fresh
 
 
+class Bell:
+    """The connection over which one process is rung for. Belongs to the audio callback; another process brings another."""
+
+    __slots__ = ("is_owed", "is_posted", "missed", "socket")
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self.is_posted = False  # an answer for this block is to be waited for
+        self.is_owed = False  # it has not answered an earlier block
+        self.missed = 0  # blocks since then
+
+    def answer(self) -> bytes | None:
+        """Return what is there of an answer; None: nothing yet, nothing at all: the process is no more."""
+        try:
+            return self.socket.recv(8)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+
 class Host:
     """One process. `is_fresh`: its answer for this block has come."""
 
@@ -69,15 +92,13 @@ class Host:
         self.exchange = exchange
         self.is_fresh = False
         self.units: dict[int, Unit] = {}  # by slot
-        self.bell: socket.socket | None = None
+        self.bell: Bell | None = None
         self.words: wire.Words | None = None
         self.pid = 0
-        self.is_posted = False  # an answer for this block is to be waited for
         self.waited = 0  # blocks that a wait for it was cut short
         self._loaded: tuple[Unit, ...] = ()
         self._served = (NOBODY, 0.0)  # whose turn it is in its main thread, and since when
-        self._is_owed = False  # it has not answered an earlier block
-        self._missed = 0  # blocks since then
+        self._new_s = -math.inf  # when it came, or loaded a plugin; as time.monotonic() counts
         self._count = 0
 
     @property
@@ -105,22 +126,27 @@ class Host:
 
     @property
     def hangs(self) -> bool:
-        """Whether it has not answered for so long that it never will."""
-        return self._missed >= HUNG_BLOCKS
+        """Whether it has not answered for so long that it never will. Control thread."""
+        bell = self.bell
+        return bell is not None and bell.missed >= HUNG_BLOCKS and time.monotonic() - self._new_s > GRACE_S
 
     def settle(self) -> None:
         """Process what is loaded now, from the next block on. Control thread."""
         self._loaded = tuple(unit for _, unit in sorted(self.units.items()) if unit.is_loaded)
 
-    def post(self, at: Moment) -> bool:
-        """Ring for a block; return whether an answer is to be waited for. Audio callback."""
+    def spare(self) -> None:
+        """It has just begun, or loaded a plugin: it may take its time. Control thread."""
+        self._new_s = time.monotonic()
+
+    def post(self, at: Moment) -> None:
+        """Ring for a block. Audio callback."""
         self.is_fresh = False
         bell = self.bell
-        if bell is None or not self._loaded:
-            return False
-        if self._is_owed and not self._catch_up(bell):
-            self._missed += 1
-            return False
+        if bell is None:
+            return
+        bell.is_posted = False
+        if not self._loaded or (bell.is_owed and not self._catch_up(bell)):
+            return
         exchange = self.exchange
         for unit in self._loaded:
             if unit.events:
@@ -133,60 +159,54 @@ class Host:
         exchange.tell(at)
         self._count += 1
         try:
-            bell.send(self._count.to_bytes(8, "little"))
+            bell.socket.send(self._count.to_bytes(8, "little"))
         except OSError:
-            self.bell = None
-            return False
-        return True
+            self._lose(bell)
+        else:
+            bell.is_posted = True
 
     def collect(self, waits: bool) -> bool:
         """Take the answer for the block; `waits`: for up to WAIT_S. Return whether it came. Audio callback."""
         bell = self.bell
-        if bell is None:
+        if bell is None or not bell.is_posted:
             return True
-        answer = self._answer(bell)
+        answer = bell.answer()
         if answer is None and waits:
-            self.waited += not select.select((bell,), (), (), self._wait_s)[0]
-            answer = self._answer(bell)
+            self.waited += not select.select((bell.socket,), (), (), self._wait_s)[0]
+            answer = bell.answer()
         if answer is None:
-            self._is_owed = True
-            self._missed = 1
+            bell.is_owed, bell.missed = True, 1
             return False
         if answer:
             self.is_fresh = True
         else:
-            self.bell = None
+            self._lose(bell)
         return True
 
-    def _catch_up(self, bell: socket.socket) -> bool:
+    def _catch_up(self, bell: Bell) -> bool:
         """Look whether the answer that is owed has come; nobody waits for it."""
-        answer = self._answer(bell)
+        answer = bell.answer()
         if answer is None:
+            bell.missed += 1
             return False
         if not answer:
-            self.bell = None
+            self._lose(bell)
             return False
-        self._is_owed = False
-        self._missed = 0
+        bell.is_owed, bell.missed = False, 0
         return True
 
-    @staticmethod
-    def _answer(bell: socket.socket) -> bytes | None:
-        """Return what is there of an answer; None: nothing yet, nothing at all: the process is no more."""
-        try:
-            return bell.recv(8)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
+    def _lose(self, bell: Bell) -> None:
+        """The process at the other end is no more; another may have come meanwhile."""
+        if self.bell is bell:
+            self.bell = None
 
-    def greet(self, bell: socket.socket, words: wire.Words, pid: int) -> None:
+    def greet(self, connection: socket.socket, words: wire.Words, pid: int) -> None:
         """A process has come. Control thread."""
-        bell.setblocking(False)
+        connection.setblocking(False)
         self.words, self.pid = words, pid
         self.exchange.at_work = NOBODY
-        self._is_owed, self._missed = False, 0
-        self.bell = bell
+        self.spare()
+        self.bell = Bell(connection)
 
     def drop(self) -> None:
         """The process is no more, or is to be. Control thread."""

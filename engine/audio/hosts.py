@@ -63,19 +63,18 @@ class Hosts:
     def begin(self, at: Moment) -> None:
         """A block begins: ring at those that are prompt."""
         for host in self._prompt:
-            host.is_posted = host.post(at)
+            host.post(at)
 
     def end(self, at: Moment) -> None:
         """All that goes into plugins in this block is there: ring at the others, whose answers are for the next one."""
         for host in self._others:
-            host.is_posted = host.post(at)
+            host.post(at)
 
     def collect(self) -> None:
         """Take what they have made of it; of all of them together one alone is waited for in vain."""
         waits = True
         for host in (*self._prompt, *self._others):
-            if host.is_posted:
-                waits = host.collect(waits) and waits
+            waits = host.collect(waits) and waits
 
     # --- control thread ---------------------------------------------------------------------------------------------------
 
@@ -302,6 +301,8 @@ class Hosts:
             unit.knobs = tuple(Knob.of(knob) for knob in message["knobs"])
             unit.latency_frames = int(message["latency_frames"])
             unit.fault = ""
+            if not unit.is_loaded:
+                host.spare()
             unit.is_loaded = True
             host.settle()
             self._order(host)

@@ -55,6 +55,6 @@ def _name(call: ast.Call) -> str | None:
 
 def is_plugin(name: str) -> bool:
     """Whether the name of an instrument or an effect means a plugin: `plugin:NAME`, `clap:NAME` ..., or its file."""
-    return name.partition(":")[0] in ("plugin", "clap", "lv2", "vst3", "au") or bool(
+    return name.partition(":")[0] in ("plugin", "clap", "lv2", "vst3", "au", "board") or bool(
         re.search(r"\.(clap|lv2|vst3|component)(#.*)?$", name, re.IGNORECASE)
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from engine.core.errors import PluginError
-from engine.host import clap, lv2, vst3
+from engine.host import board, clap, lv2, vst3
 from engine.host.plugin import About, Plugin
 
 BACKENDS: dict[str, ModuleType] = {"clap": clap, "lv2": lv2, "vst3": vst3, "au": vst3}
@@ -28,6 +28,8 @@ def backend_of(path: Path) -> ModuleType:
 
 def load(about: About) -> Plugin:
     """Load a plugin. Raises PluginError."""
+    if about.format == board.FORMAT:
+        return board.load(about.id)
     path = Path(about.path)
     plugin: Plugin = backend_of(path).load(path, about.id)
     return plugin

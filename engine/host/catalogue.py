@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine import __version__
 from engine.core.errors import PluginError, nearest
+from engine.host import board
 from engine.host.binary import fault_before
 from engine.host.plugin import About
 
@@ -114,6 +115,8 @@ class Catalogue:
     def find(self, text: str) -> About:
         """Return the plugin that a name, an id, a path, or one of them behind `format:` means. Raises PluginError."""
         kind, _, rest = text.partition(":")
+        if kind == board.FORMAT:
+            return board.about(rest)
         wanted, only = (rest, kind) if kind in (*PREFERRED, "plugin") else (text, "")
         only = "" if only == "plugin" else only
         path, _, inner = wanted.partition("#")

@@ -216,7 +216,8 @@ class Vst3Plugin:
         if not state:
             return
         try:
-            self._plugin.raw_state = state
+            # By pedalboard's own way every parameter would be described first, each by a thousand texts: 20 s for some plugins.
+            object.__setattr__(self._plugin, "raw_state", state)
             self._find_parameters()
             self._values = [float(parameter.raw_value) for parameter in self._parameters]
         except Exception as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.audio import effects
 from engine.core.link import Link
+from engine.host import board
 from engine.host.catalogue import Catalogue, cache_file
 
 MOST_OFFERED = 200  # plugins that the page lists
@@ -34,7 +35,7 @@ class RackView:
         self._count = self._ring.count
         record = self._ring.latest()
         rack = {"where": [], "places": []} if record is None else json.loads(record["text"])
-        return rack | {"effects": effects.names(), "plugins": self._plugins()}
+        return rack | {"effects": [*effects.names(), *(about.path for about in board.abouts())], "plugins": self._plugins()}
 
     def _plugins(self) -> list[dict[str, str]]:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.audio.host import HUNG_BLOCKS
 from engine.core.messages import BLOCK, NOTE_OFF
 from engine.host.catalogue import Catalogue
 from tests.audio.rack_rig import Rig, onsets
@@ -83,6 +84,34 @@ def test_a_plugin_that_hangs_is_waited_for_once(fixtures: Path, rig: Callable[..
     assert "bass: Fixture Synth hangs" in " ".join(one.told())
 
 
+def test_one_that_is_slow_to_begin_after_a_hang_is_let_begin(
+    fixtures: Path, rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+):
+    one = rig(f"patches.bass={fixtures}/synth.clap")
+    one.wait_loaded(1)
+    (unit,) = one.engine.mixer.hosts.units
+    host = unit.host
+    assert host is not None
+    host._wait_s = 0.001
+    monkeypatch.setattr("engine.audio.host.GRACE_S", 0.0)
+    os.kill(one.pid(), signal.SIGSTOP)
+    one.until(lambda: not unit.is_loaded, "the hang seen")
+    monkeypatch.setattr("engine.audio.host.GRACE_S", 60.0)  # a second is too short where a test has to wait for others
+    one.until(lambda: unit.is_loaded, "the plugin back")
+    os.kill(one.pid(), signal.SIGSTOP)  # as on a machine that has no time for it
+    one.blocks(4 * HUNG_BLOCKS)
+    os.kill(one.pid(), signal.SIGCONT)
+    one.blocks(40)
+
+    def sounds() -> bool:
+        one.note(one.engine.frame + 64, 50, step=one.engine.frame)
+        return bool(np.abs(one.blocks(20)).max() > 0.5)
+
+    one.until(sounds, "its sound")
+    assert sum("hangs" in line for line in one.told()) == 1
+    assert not unit.crashes, "nobody was at work"
+
+
 def test_a_plugin_that_fails_again_and_again_is_left_out(fixtures: Path, rig: Callable[..., Rig]):
     one = rig(f"patches.bass={fixtures}/synth.clap")
     one.wait_loaded(1)
@@ -142,6 +171,30 @@ def test_a_compressor_is_moved_by_another_track(rig: Callable[..., Rig], fixture
     beside = np.abs(one.blocks(400)[-100 * BLOCK :]).max()
     assert alone > 0.01
     assert beside < 0.7 * alone
+
+
+def test_an_effect_of_pedalboards_own_is_an_insert_with_its_knobs(fixtures: Path, rig: Callable[..., Rig]):
+    pytest.importorskip("pedalboard")
+    one = rig(
+        f"patches.bass={fixtures}/synth.clap",
+        'rack.inserts.bass=[{effect="board:clipping", knobs={threshold_db=-12}}]',
+        'rack.inserts.lead=["board:Reverbb"]',
+    )
+    one.wait_loaded(2)
+    assert "did you mean 'Reverb'?" in " ".join(one.told())
+
+    def loudest() -> float:
+        one.note(one.engine.frame + 640, 50, step=one.engine.frame)
+        return float(np.abs(one.blocks(40)).max())
+
+    assert loudest() == pytest.approx(10 ** (-12 / 20), abs=0.01)
+    one.set("bass.clipping.threshold_db", -24)
+    one.blocks(20)
+    assert loudest() == pytest.approx(10 ** (-24 / 20), abs=0.01)
+    os.kill(one.pid(), signal.SIGKILL)
+    one.until(lambda: not any(unit.is_loaded for unit in one.engine.mixer.hosts.units), "the crash seen")
+    one.wait_loaded(2)
+    assert loudest() == pytest.approx(10 ** (-24 / 20), abs=0.01)
 
 
 def test_what_plays_a_track_is_chosen_while_it_plays(

@@ -11,8 +11,6 @@ from pathlib import Path
 from engine.audio.processor import Processor
 from engine.core.errors import PluginError, nearest
 
-BOARD = "board"  # `board:Reverb`: an effect of pedalboard's own, where the extra `vst` is there
-
 
 def names() -> list[str]:
     """Return the names of the effects there are: one file each."""
