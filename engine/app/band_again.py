@@ -5,64 +5,113 @@ Runs on: main process (`algoritmo render SESSION`).
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from engine.app.once_more import DivergedError
+import numpy as np
+
+from engine.app.once_more import BandTold
 from engine.core.config import Config
-from engine.core.contract import Card
-from engine.core.link import Link
-from engine.core.parameters import Live
-from engine.jam import harmony
+from engine.core.ensemble import Part
+from engine.core.metre import Metre
 from engine.jam.chart import chords_of
+from engine.jam.chords import Chord
 from engine.jam.jam import Jam
 from engine.jam.leader import Leader
-from engine.jam.performance import Driver, Performance
-from engine.jam.settings import metre_of, track_of
+from engine.jam.performance import Performance
+from engine.jam.seats import Seat, seat_of
+from engine.jam.settings import metre_of
 from engine.jam.step import all_off
 from engine.jam.switching import Switching
 from engine.network.runner import Runner
+from engine.transport.timeline import BeatTimeline
 
 
 class BandAgain:
-    """`performance` is to be run; `take_over` before that, in the place of a process that died."""
+    """`run` plays; `take_over` before that, in the place of a process that died."""
 
     def __init__(
-        self, config: Config, card: Card, path: Path, runner: Runner, live: Live, link: Link, driver: Driver, rate_hz: float
+        self,
+        config: Config,
+        parts: Sequence[Part],
+        number: int,
+        load: Callable[[Part], Runner],
+        told: BandTold,
+        rate_hz: float,
+        on_seat: Callable[[Seat, float], object],
     ) -> None:
-        self._card, self._link, self._driver = card, link, driver
-        track = track_of(config, card)
-        metre = metre_of(config, card)
-        self._chart = link["chart"].latest()  # that a process which died played by
-        self.harmony = harmony.of(config, card, track)
-        self.jam = Jam(runner, live, link, track, self.harmony, chart=chords_of(config.jam.chart, metre), metre=metre)
-        leader = Leader(path, card, track, live, link, rate_hz)
-        self._switching = Switching(link, live)
-        self.performance = Performance(self.jam, link, card, driver, leader, self._scene)
+        """`number`: of the network that plays first. `on_seat`: called where another plays, with the frame
+        from which on."""
+        self._config, self._parts, self._load, self._told, self._rate_hz = config, parts, load, told, rate_hz
+        self._on_seat = on_seat
+        self._seats: dict[int, Seat] = {}
+        self._change: tuple[Seat, float] | None = None  # another network plays from this beat on
+        self._switching = Switching(told.link, told.live)
+        self._chart = told.link["chart"].latest()  # that a process which died played by
+        seat = self._at(number)
+        metre = metre_of(config, seat.card)
+        self._sit(seat, metre, chords_of(config.jam.chart, metre))
+
+    def _at(self, number: int) -> Seat:
+        """Return a network, with what it remembers of when it played last."""
+        if number not in self._seats:
+            part = self._parts[number]
+            self._seats[number] = seat_of(self._config, part, self._load(part), [], self._told.link)
+        return self._seats[number]
+
+    def _sit(self, seat: Seat, metre: Metre, chart: Sequence[Chord]) -> None:
+        """Play with a network from here on."""
+        told = self._told
+        self._seat = seat
+        self._jam = Jam(seat.runner, told.live, seat.link, seat.track, seat.harmony, chart=chart, metre=metre)
+        leader = Leader(seat.part.path, seat.card, seat.track, told.live, told.link, self._rate_hz)
+        heard = seat.part.heard if len(self._parts) > 1 else lambda events: events
+        self._performance = Performance(self._jam, seat.link, seat.card, told, leader, self._scene, heard)
+
+    def run(self) -> None:
+        """Play to the end of the tape, and release what sounds."""
+        while not self._told.is_over():
+            self._performance.run()
+            if self._change is not None:
+                self._go_on_with(*self._change)
+                self._change = None
+        self._release(self._told.now())
 
     def _scene(self, beat: float) -> bool:
         """Let a scene begin where it is time; return whether another network plays from here on."""
-        if self._switching.look(self.jam, beat) not in (None, 0):
-            raise DivergedError("another network plays from here on")
-        return False
+        number = self._switching.look(self._jam, beat)
+        if number is not None and number != self._seat.part.number and self._told.sits(number):
+            self._change = self._at(number), beat
+        return self._change is not None
 
-    def take_over(self, late: int) -> None:
-        """Go on for the process that died: same beat, same state, same chart, its notes released. `late`: its late steps."""
-        link = self._link
-        self.performance.late = late
-        link.writer("notes").push(all_off(round(self._driver.now())))
-        last = link["steps"].latest()
+    def _go_on_with(self, seat: Seat, beat: float) -> None:
+        """Let another network play from a beat on, where the notes of this one end."""
+        found = self._told.link["timeline"].latest()
+        assert found is not None  # a scene begins on one
+        line, now = BeatTimeline.of(found), self._told.now()
+        frame = max(line.frame_at(beat), now) if line.playing else now
+        self._release(frame)
+        self._sit(seat, line.metre, ())
+        self._performance.enter(beat if line.playing else line.beat, self._told.link["chart"].latest())
+        self._switching.pass_on(self._jam)
+        self._on_seat(seat, frame)
+
+    def take_over(self) -> None:
+        """Go on for the process that died: same beat, same state, same chart, its notes released."""
+        seat = self._seat
+        self._release(self._told.now())
+        last: np.void | None = seat.link["steps"].latest()
         if last is not None:
-            self.jam.runner.restore({s.name: last[s.name + "_next"] for s in self._card.states})
-        if self.harmony is not None and (kept := link["harmony"].latest()) is not None:
-            self.harmony.recall(kept)
-        self.performance.take_over(-1 if last is None else int(last["step"]), self._chart)
+            seat.runner.restore({s.name: last[s.name + "_next"] for s in seat.card.states})
+        if seat.harmony is not None and (kept := seat.link["harmony"].latest()) is not None:
+            seat.harmony.recall(kept)
+        self._performance.take_over(-1 if last is None else int(last["step"]), self._chart)
 
     def keep(self) -> None:
         """A step has been published: keep what another process in the place of this one would go on from."""
-        if self.harmony is not None:
-            self.harmony.keep(self._link.writer("harmony").slot())
-            self._link.writer("harmony").advance()
+        if self._seat.harmony is not None:
+            self._seat.harmony.keep(self._told.link.writer("harmony").slot())
+            self._told.link.writer("harmony").advance()
 
-    def leave(self) -> None:
-        """The end: release what sounds."""
-        self._link.writer("notes").push(all_off(round(self._driver.now())))
+    def _release(self, frame: float) -> None:
+        """Let every note end at a frame."""
+        self._told.link.writer("notes").push(all_off(round(frame)))

@@ -357,6 +357,13 @@ class BandTold:
         """Render what was rendered meanwhile."""
         return self._moment()
 
+    def sits(self, number: int) -> bool:
+        """Whether the network that was to play from here on did."""
+        record = self._next(tape.SEAT)
+        if record.place != number:
+            raise DivergedError(f"frame {self._frame:.0f}: network {number} is to play, and in the take it was {record.place}")
+        return bool(record.size)
+
     def is_over(self) -> bool:
         """As it was."""
         return self._is_over

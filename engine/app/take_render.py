@@ -7,7 +7,7 @@ from the tapes of the take. The network goes first, and the sound is rendered as
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from engine.audio import intake as sound_intake
 from engine.audio.engine import AudioEngine
 from engine.core import contract
 from engine.core.config import error_of
+from engine.core.ensemble import Part, as_part, parts_of, together
 from engine.core.errors import SessionError
 from engine.core.held import cut
 from engine.core.link import Layout, Link, Writer
@@ -36,6 +37,7 @@ from engine.feed.schema import Schema
 from engine.host.exchange import SIZE as EXCHANGE
 from engine.jam import intake as band_intake
 from engine.jam.parameters import registry_of
+from engine.jam.seats import Seat
 from engine.jam.settings import faults, set_defaults
 from engine.midi.file_source import FileSource
 from engine.network.runner import Runner, present
@@ -60,17 +62,16 @@ class TakeRender:
         if not self._lives["audio"]:
             raise SessionError(f"{folder / FILE}: holds nothing: the jam was ended before it sounded")
         self._end = tapes.frame
-        if len(made.files.get("networks", ())) > 1:
-            raise SessionError(f"{folder}: was played on several networks; only a take of one network can be played once more")
-        path = made.path_of("network", NETWORK_FILE)
-        self._path, self._card = path, contract.read_card(path)
+        paths = made.network_paths(NETWORK_FILE)
+        self._parts = parts_of(paths)
+        self._card = together([part.card for part in self._parts])
         try:
             out.mkdir(parents=True, exist_ok=True)
             (out / "controllers.toml").write_text(made.controllers)
         except OSError as error:
             raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
         midi = made.config.midi.model_copy(update={"controllers": out / "controllers.toml"})
-        self._config = made.config.model_copy(update={"midi": midi, "network": _network(made)})
+        self._config = made.config.model_copy(update={"midi": midi, **_networks(made)})
         if wrong := faults(self._config) if settings else []:
             raise error_of(wrong, None, settings)
         harmony = None
@@ -79,20 +80,23 @@ class TakeRender:
         self._registry = registry_of(self._card)
         self._hosted = bool(names_plugins(self._config))
         stems = self._config.session.stems
-        layout = Layout.of(self._card, len(self._registry), harmony, stems, EXCHANGE if self._hosted else 0)
+        cards = [part.card for part in self._parts]
+        layout = Layout.of(self._card, len(self._registry), harmony, stems, EXCHANGE if self._hosted else 0, cards)
         self.link = Link.create(layout) if self._hosted else Link.private(layout)
-        self._spec = Spec(layout, self.link.name, self._config, self._card, path)
+        self._spec = Spec(layout, self.link.name, self._config, self._card, paths[0], networks=tuple(paths))
         set_defaults(Live(self._registry, self.link.values), self._config, self._card)
         self._pinned = frozenset(_pinned(settings))
         self._hosts: OfflineHosts | None = None
         self._sound: deque[Life] = deque(self._lives["audio"])
         self._rate = self._sound[0].begun.count
-        schema = Schema(self._card, self._registry)
+        schema = Schema(cards[0], self._registry)
+        feed = self.link.view("feed")
         self._recorder = Recorder(
-            out, self.link.view("feed"), schema, self._rate, lambda _level, text: self.remarks.append(text)
+            out, feed, schema, self._rate, lambda _level, text: self.remarks.append(text), whole=self._card
         )
-        self._feed = Feed(self.link.view("feed"), schema, self._recorder.log, Positions())
-        self._comparison = Comparison(folder, out, self.link, bool(settings))
+        self._feed = Feed(feed, schema, self._recorder.log, Positions())
+        self._comparison = Comparison(folder, out, self.link, bool(settings), len(self._parts) > 1)
+        self._shown_next: deque[tuple[float, Link, Part, int]] = deque()  # networks, and from which frame and step on
         self._begin_sound()
 
     # --- the sound ---------------------------------------------------------------------------------------------------------
@@ -199,7 +203,7 @@ class TakeRender:
             continue
 
     def _account(self) -> None:
-        self._feed.advance(self.engine.frame)
+        self._publish()
         self._comparison.hear()
         self._recorder.drain()
 
@@ -222,26 +226,42 @@ class TakeRender:
     def _play(self, life: Life) -> None:
         link = self.link.view("network")
         if life.begun.size:
-            _cut(link, band_intake.WRITES, life)
+            _cut(link, band_intake.written(link), life)
         provider = life.words if life.words in present() else "cpu"
         if provider != life.words:
             self.remarks.append(f"the network was computed on {life.words}, which is not here: cpu")
-        runner = Runner(self._path, provider, self._config.network.threads)
+
+        def load(part: Part) -> Runner:
+            return Runner(part.path, provider, self._config.network.threads)
+
         try:
             told = BandTold(link, self._registry, life, self.made.parameters, self._render_for)
-            told.on_step = self._keep
-            seat = self._seat = BandAgain(
-                self._config, self._card, self._path, runner, told.live, told.link, told, float(life.begun.count)
-            )
+            number, rate_hz = life.begun.place, float(life.begun.count)
+            band = BandAgain(self._config, self._parts, number, load, told, rate_hz, self._show)
+
+            def played() -> None:
+                band.keep()
+                self._publish()
+
+            told.on_step = played
             if life.begun.size:
-                seat.take_over(0)
-            seat.performance.run()
-            seat.leave()
+                band.take_over()
+            band.run()
         except TapeEndError:
             return
 
-    def _keep(self) -> None:
-        self._seat.keep()
+    def _show(self, seat: Seat, frame: float) -> None:
+        """Another network plays from a frame on."""
+        link = as_part(self.link.view("feed"), seat.part)
+        self._shown_next.append((frame, link, seat.part, link["steps"].count))
+
+    def _publish(self) -> None:
+        """Publish what has sounded; as on the stage the file of the feed has the first network alone."""
+        while self._shown_next and self._shown_next[0][0] <= self.engine.frame:
+            frame, link, part, first = self._shown_next.popleft()
+            self._feed.advance(frame)
+            log = None if part.number else self._recorder.log
+            self._feed.adopt(link, Schema(part.card, self._registry), first, part.heard, log)
         self._feed.advance(self.engine.frame)
 
     def _close(self) -> None:
@@ -261,7 +281,7 @@ class TakeRender:
         }
 
 
-def _cut(link: Link, names: tuple[str, ...], life: Life) -> None:
+def _cut(link: Link, names: Sequence[str], life: Life) -> None:
     """Let go of what the process that was killed here had no time for."""
     for name, length in zip(names, life.lengths, strict=True):
         if name in link:
@@ -271,11 +291,16 @@ def _cut(link: Link, names: tuple[str, ...], life: Life) -> None:
             cut(ring, length)
 
 
-def _network(made: Made) -> Any:
-    names = {"name": made.files["network"]["path"]}
+def _networks(made: Made) -> dict[str, Any]:
+    """The sections of the configuration that name networks, with the paths of their files."""
+    first, *others = (about["path"] for about in made.networks)
+    names = {"name": first}
     if made.files["harmony"] is not None:
         names["harmony"] = made.files["harmony"]["path"]
-    return made.config.network.model_copy(update=names)
+    return {
+        "network": made.config.network.model_copy(update=names),
+        "scenes": made.config.scenes.model_copy(update={"networks": tuple(others)}),
+    }
 
 
 def _pinned(settings: list[str]) -> list[str]:
@@ -293,10 +318,8 @@ def _remarks(made: Made) -> list[str]:
         for name, was in made.versions.items()
         if name in ("algoritmo", "onnxruntime", "numpy", "pyo") and now.get(name) != was
     ]
-    for what, name in (("network", "network"), ("harmony", "network that chooses the chords"), ("ear", "band's ear")):
-        about = made.files[what]
-        if about is not None and Path(about["path"]).is_file() and not made.is_same(what, Path(about["path"])):
-            found.append(f"the {name} ({about['path']}) is another than the take was made with: the notes will be others")
+    for path, what in made.other_networks().items():
+        found.append(f"the {what} ({path}) is another than the take was made with: the notes will be others")
     if others := made.other_patches():
         found.append(f"other patches than the take was made with: {', '.join(others)}; the sound may be another")
     return found

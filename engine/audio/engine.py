@@ -104,6 +104,7 @@ class AudioEngine:
         )
         if "stems" in link:
             self.mixer.publish_buses(link.writer("stems"))
+            self.mixer.publish_returns(link.writer("returns"))
         elif "buses" in link:
             self.mixer.publish_buses(link.writer("buses"), link["wanted"])
         self.rack = Rack(self.mixer, link, live, config, rate_hz, self.worker.tell)
@@ -128,6 +129,8 @@ class AudioEngine:
         self._panics = heard.get("panic")
         self._is_turned = True  # a parameter is another than in the block before
         self._wave = link.writer("wave")
+        self._late = link.writer("late")
+        self._was_late: tuple[int, int] | None = None
         self._leads = ("", True)  # the clock from outside, and whether it is there, as it was said last
         self._closing = False  # asked to
         self._silent = False  # done
@@ -201,6 +204,9 @@ class AudioEngine:
             self._sounding.end_deferred()
             self.player.hear(self.frame, end)
             self.band.play(self.frame, end)
+        if self.mixer.late != self._was_late:
+            self._was_late = self.mixer.late
+            self._late.push((self.frame, *self._was_late))
         self.mixer.render(self.frame, self.transport.line)
         if self.mixer.limiter.broken_blocks != self._broken_blocks:
             self._find_the_broken()

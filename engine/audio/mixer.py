@@ -23,7 +23,7 @@ from engine.audio.stems import Stems
 from engine.audio.track import Strip, Track
 from engine.core.config import Config
 from engine.core.link import Ring, Writer
-from engine.core.messages import BLOCK, OUTPUTS, PLAYER
+from engine.core.messages import BLOCK, OUTPUTS, PLAYER, RETURNED
 from engine.host.plugin import Moment
 from engine.transport.timeline import BeatTimeline
 
@@ -40,12 +40,14 @@ class Send:
         self.faders = Faders(buses, rate_hz)
         self._block = np.zeros((BLOCK, OUTPUTS), np.float32)
 
-    def add_to(self, out: np.ndarray, buses: np.ndarray) -> None:
-        """Add what returns; nothing while there is no effect."""
-        if not self.chain.is_idle:
-            self.faders.mix(buses, self._block)
-            self.chain.process(self._block)
-            out += self._block
+    def add_to(self, out: np.ndarray, buses: np.ndarray) -> np.ndarray | None:
+        """Add what returns, and return it; nothing while there is no effect."""
+        if self.chain.is_idle:
+            return None
+        self.faders.mix(buses, self._block)
+        self.chain.process(self._block)
+        out += self._block
+        return self._block
 
     def is_sound(self) -> bool:
         """Return whether what returned last can be a sound."""
@@ -96,8 +98,11 @@ class Mixer:
         self.metronome = Strip(Instrument("metronome", Click), len(tracks) + 1)
         self._faders.aim(len(tracks) + 1, 1.0, 1.0)
         self._stems: Stems | None = None
+        self._returns: Writer | None = None
+        self._returned = np.zeros(RETURNED["samples"].shape, np.float32)
         self._channels = list(self)
         self._turn = 0
+        self.late = (0, 0)  # frames that the band, and the player, sound later than their notes
 
     def __getitem__(self, track: int) -> Track:
         return self.player if track == PLAYER else self.tracks[track]
@@ -126,6 +131,15 @@ class Mixer:
         """From here on, publish each bus by itself too; with `wanted` while that has an odd number of records."""
         self._stems = Stems(self._faders, writer, wanted)
 
+    def publish_returns(self, writer: Writer) -> None:
+        """From here on, publish what comes back of the sends."""
+        self._returns = writer
+
+    def _publish(self, writer: Writer, frame: int, returned: list[np.ndarray | None]) -> None:
+        for number, block in enumerate(returned):
+            self._returned[:, OUTPUTS * number : OUTPUTS * (number + 1)] = 0.0 if block is None else block
+        writer.push_bytes(frame.to_bytes(8, "little"), self._returned.reshape(-1).view(np.uint8).data)
+
     def render(self, frame: int, line: BeatTimeline | None = None) -> None:
         """Render the block that begins at `frame` into `block`, float32 (BLOCK, OUTPUTS). `line`: the beat, for plugins."""
         hosts = self.hosts
@@ -146,8 +160,9 @@ class Mixer:
         else:
             self._stems.mix(self._buses, self.block)
             self._stems.publish(frame + self.master.latency_frames)
-        for send in self.sends:
-            send.add_to(self.block, self._buses)
+        returned = [send.add_to(self.block, self._buses) for send in self.sends]
+        if self._returns is not None and any(block is not None for block in returned):
+            self._publish(self._returns, frame + self.master.latency_frames, returned)
         self.master.process(self.block)
         if hosts.is_needed:
             hosts.end(self._moment)
@@ -185,6 +200,8 @@ class Mixer:
             bus: before.get(bus, 0) + chain.latency_frames for bus, chain in enumerate(self._inserts) if bus != self.player.bus
         }
         slowest = max(late.values())
+        bus = self.player.bus
+        self.late = (slowest, before.get(bus, 0) + self._inserts[bus].latency_frames)
         for bus, frames in late.items():
             self._inserts[bus].wait(slowest - frames, at_once=not self._turn)
         self._inserted = [

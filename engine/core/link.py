@@ -198,7 +198,9 @@ CHANNELS = (
     Channel("events", "audio", messages.EVENT, 8192),  # every note that began or ended to sound, the player's and the network's
     Channel("wave", "audio", messages.wave_dtype(), 8192),  # the blocks as they went to the device: 11 s at 48 kHz
     Channel("stems", "audio", messages.stems_dtype, 3072, of_stems=True),  # each bus of the mixer by itself: 4 s
+    Channel("returns", "audio", messages.RETURNED, 3072, of_stems=True),  # what comes back of the sends
     Channel("buses", "audio", messages.stems_dtype, 256, of_buses=True),  # ... while somebody measures them: 0.3 s
+    Channel("late", "audio", messages.LATENESS, 64),  # how much later than its notes the sound of the stems is
     Channel("timeline", "audio", messages.TIMELINE, 256),  # the beat as a line over the sample clock
     Channel("learned", "audio", messages.LEARNED, 8),  # a MIDI control that moves a parameter now
     Channel("switched", "audio", messages.SWITCHED, 8),  # what became of a scene

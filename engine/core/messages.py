@@ -232,10 +232,18 @@ def stems_dtype(card: Card) -> np.dtype:
     return np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS * len(stem_names(card))))])
 
 
+# By how many frames plugins make tracks of the band, and the player's own sound, later than their notes, from a frame on.
+LATENESS = np.dtype([("frame", "<i8"), ("band", "<i4"), ("player", "<i4")])
+
+
 def stem_names(card: Card) -> list[str]:
     """Return the names of the mixer's buses, in their order."""
     return [*(track.name for track in card.tracks), "player", "metronome"]
 
+
+RETURNS = ("send1", "send2")  # what comes back of the sends, in the stems by itself
+# The returns of one block; there is none while no send has an effect.
+RETURNED = np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS * len(RETURNS)))])
 
 MOST_SIGNALS = 512  # numbers of the smooth tiers, but for the trails of notes
 PITCHES = 128  # of MIDI

@@ -17,7 +17,9 @@ TAPES = ("audio", "network")  # who has one; the ring is called `tape.` and that
 
 (
     MORE,  # `value`: up to eight bytes of what stands before
-    BEGIN,  # a process begins; `size` 1: in the place of one that died, of which `value` is the last frame told; `count`: rate
+    # A process begins; `size` 1: in place of one that died, of which `value` is the last frame told; `count`: rate; `place`:
+    # the network that plays.
+    BEGIN,
     LENGTH,  # ... and ring number `place` of the process's was `count` records long then
     WORDS,  # ... and something that it decided by measuring, as text
     BLOCK,  # what follows was taken in for the block that begins at frame `value`
@@ -50,7 +52,8 @@ TAPES = ("audio", "network")  # who has one; the ring is called `tape.` and that
     SWITCH,  # of scene `count` it is told what `size` says, at beat `value`, on network `place` - 1; its text follows
     SCENE,  # ... which this is
     SWITCHED,  # the network knew `count` words on what became of scenes
-) = range(34)
+    SEAT,  # network `place` was to play from there on; `size`: whether it was loaded
+) = range(35)
 
 _HEAD = struct.Struct("<BBHI")
 _RECORD = struct.Struct("<BBHI8s")
@@ -92,9 +95,11 @@ class Tape:
         self.put(SWITCH, what, network + 1, number, beat)
         self.put_text(SCENE, bytes(text).decode(errors="replace"))
 
-    def begin(self, restarted: bool, rate_hz: float, last_frame: int, lengths: list[int], words: str = "") -> None:
+    def begin(
+        self, restarted: bool, rate_hz: float, last_frame: int, lengths: list[int], words: str = "", network: int = 0
+    ) -> None:
         """A process begins to use it; `lengths`: of the rings that it writes, in the order of the table."""
-        self.put(BEGIN, int(restarted), 0, round(rate_hz), float(last_frame))
+        self.put(BEGIN, int(restarted), network, round(rate_hz), float(last_frame))
         for place, length in enumerate(lengths):
             self.put(LENGTH, 0, place, length)
         self.put_text(WORDS, words)

@@ -6,6 +6,8 @@ engine/core/tape.py.
 
 from __future__ import annotations
 
+import itertools
+
 from engine.core import tape
 from engine.core.held import HeldLink, HeldLive, HeldValues
 from engine.core.link import Link
@@ -15,7 +17,12 @@ from engine.jam.performance import Driver, Outcome
 from engine.transport.timeline import BeatTimeline
 
 HELD = ("events", "timeline", "charts", "switches", "switched")
-WRITES = ("notes", "yields", "steps", "chart", "chords", "harmony", "player_beat")  # their lengths are on the tape
+WRITES = ("notes", "yields", "steps", "chart", "chords", "harmony", "player_beat")
+
+
+def written(link: Link) -> list[str]:
+    """Return the rings whose lengths are on the tape as the process begins, in this order: each network has its own steps."""
+    return [*WRITES, *itertools.takewhile(link.__contains__, (f"steps.{number}" for number in itertools.count(1)))]
 
 
 class Intake:
@@ -29,10 +36,10 @@ class Intake:
         self.link.held["charts"].hold()  # what was typed before is not for this process
         self._charts, self._switches = self.link["charts"].reader(), self.link["switches"].reader()
 
-    def start(self, restarted: bool, rate_hz: float, provider: str) -> None:
-        """The process begins: look for the first time."""
-        lengths = [self.link[name].count if name in self.link else 0 for name in WRITES]
-        self.tape.begin(restarted, rate_hz, 0, lengths, provider)
+    def start(self, restarted: bool, rate_hz: float, provider: str, network: int) -> None:
+        """The process begins, with this network: look for the first time."""
+        lengths = [self.link[name].count if name in self.link else 0 for name in written(self.link)]
+        self.tape.begin(restarted, rate_hz, 0, lengths, provider, network)
         self.take()
         self.tape.put(tape.WAITED)
 
@@ -107,6 +114,11 @@ class Told:
         self._intake.take()
         self._tape.put(tape.WAITED, is_reached | 2 * self._driver.is_over())
         return is_reached
+
+    def sits(self, number: int, is_there: bool) -> bool:
+        """Another network is to play from here on; return whether it does."""
+        self._tape.put(tape.SEAT, is_there, number)
+        return is_there
 
     def is_over(self) -> bool:
         """Whether it is to end."""

@@ -76,7 +76,7 @@ class LiveDriver:
         self._over = False
         self._due_ns = 0.0  # when what was waited for last was due
         self._intake = intake
-        intake.start(spec.restarted, float(self._clock()[1]["rate_hz"]), seat.runner.provider)
+        intake.start(spec.restarted, float(self._clock()[1]["rate_hz"]), seat.runner.provider, seat.part.number)
         self.told = Told(self, intake)
         self._switching = Switching(intake.link, intake.live)
         self._change: tuple[Seat, float] | None = None  # another network plays from this beat on
@@ -149,9 +149,12 @@ class LiveDriver:
     def _scene(self, beat: float) -> bool:
         """Let a scene begin where it is time; return whether another network plays from here on."""
         number = self._switching.look(self._jam, beat)
-        seat = None if number is None or number == self._seat.part.number else self._seats.at(number)
-        self._change = None if seat is None else (seat, beat)
-        return seat is not None
+        if number is None or number == self._seat.part.number:
+            return False
+        seat = self._seats.at(number)
+        if self.told.sits(number, seat is not None) and seat is not None:
+            self._change = seat, beat
+        return self._change is not None
 
     def _clock(self) -> tuple[SampleClock, np.void]:
         record = self._link["clock"].latest()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Thread
 
+from engine.core.config import Config
 from engine.core.contract import Card
 from engine.core.ensemble import Part, as_part
 from engine.core.errors import NetworkError
@@ -40,6 +41,23 @@ class Seat:
         return self.part.card
 
 
+def seat_of(config: Config, part: Part, runner: Runner, timings: list[Timing], link: Link) -> Seat:
+    """Return a network that can play. Raises NetworkError."""
+    try:
+        track = track_of(config, part.card)
+    except NetworkError:
+        if part.number == 0:
+            raise
+        track = part.card.tracks[-1].name  # what the configuration names is a track of the first
+    chooses = None
+    try:
+        chooses = harmony.of(config, part.card, track)
+    except NetworkError:
+        if part.number == 0:
+            raise
+    return Seat(part, runner, timings, track, as_part(link, part), chooses)
+
+
 class Seats:
     """All of them. Channel: writes `playing`."""
 
@@ -52,20 +70,7 @@ class Seats:
     def load(self, part: Part, calls: int) -> Seat:
         """Load a network and measure it. Raises NetworkError."""
         asked = self._spec.config.network
-        runner, timings = choose(part.path, asked.provider, asked.threads, calls)
-        try:
-            track = track_of(self._spec.config, part.card)
-        except NetworkError:
-            if part.number == 0:
-                raise
-            track = part.card.tracks[-1].name  # what the configuration names is a track of the first
-        chooses = None
-        try:
-            chooses = harmony.of(self._spec.config, part.card, track)
-        except NetworkError:
-            if part.number == 0:
-                raise
-        seat = Seat(part, runner, timings, track, as_part(self._link, part), chooses)
+        seat = seat_of(self._spec.config, part, *choose(part.path, asked.provider, asked.threads, calls), self._link)
         self._seats[part.number] = seat
         return seat
 

@@ -16,6 +16,7 @@ from engine import __version__
 from engine.core.errors import SessionError
 from engine.record.canvas import palette
 from engine.record.session import WAVE
+from engine.record.stems import read_late
 from engine.record.take import Take
 
 MIX = "mix"
@@ -72,7 +73,7 @@ def _project(take: Take, sounds: dict[str, Path]) -> ET.Element:
         if not notes:
             continue
         identity = _track(structure, f"{name} notes", "notes", _colour(take, name), f"notes-{name}")
-        clip = _clip(lanes, identity, f"{name}", length)
+        clip = _clip(_clips(lanes, identity), name, 0.0, length)
         inside = ET.SubElement(clip, "Notes", id=f"content-{identity}")
         for note in notes:
             begin = take.beat_at(note.begin)
@@ -89,11 +90,19 @@ def _project(take: Take, sounds: dict[str, Path]) -> ET.Element:
     for name, sound in sounds.items():
         identity = _track(structure, name, "audio", _colour(take, name), f"audio-{name}", heard=name != MIX or len(sounds) == 1)
         info = soundfile.info(str(sound))
-        clip = _clip(lanes, identity, name, length, in_seconds=True)
         seconds = _number(info.frames / info.samplerate)
         form: dict[str, Any] = {"channels": str(info.channels), "sampleRate": str(info.samplerate), "duration": seconds}
-        audio = ET.SubElement(clip, "Audio", **form, algorithm="raw", id=f"content-{identity}")
-        ET.SubElement(audio, "File", path=f"audio/{name}.wav")
+        clips = _clips(lanes, identity)
+        late = read_late(take.folder, name) if name != MIX else [(0, 0)]
+        ends = [frame for frame, _ in late[1:]] + [info.frames]
+        for number, ((begin, frames), end) in enumerate(zip(late, ends, strict=True)):
+            # Plugins make it later than its notes; here it lies where these do.
+            at, to = take.beat_at(max(begin - frames, 0)), take.beat_at(end - frames)
+            if to <= at:
+                continue
+            clip = _clip(clips, name, at, to - at, max(begin, frames) / info.samplerate)
+            audio = ET.SubElement(clip, "Audio", **form, algorithm="raw", id=f"content-{identity}-{number}")
+            ET.SubElement(audio, "File", path=f"audio/{name}.wav")
     _master(structure)
     _markers(arrangement, take)
     _automation(arrangement, take)
@@ -134,12 +143,17 @@ def _master(structure: ET.Element) -> None:
     ET.SubElement(channel, "Volume", min="0", max="2", unit="linear", value="1", id="master-volume", name="Volume")
 
 
-def _clip(lanes: ET.Element, track: str, name: str, length: float, in_seconds: bool = False) -> ET.Element:
-    """Return the clip of a track: as long as the take."""
+def _clips(lanes: ET.Element, track: str) -> ET.Element:
+    """Return what the clips of a track stand in."""
     lane = ET.SubElement(lanes, "Lanes", track=track, id=f"lane-{track}")
-    clips = ET.SubElement(lane, "Clips", id=f"clips-{track}")
-    clip = ET.SubElement(clips, "Clip", time="0", duration=_number(length), playStart="0", name=name)
-    if in_seconds:
+    return ET.SubElement(lane, "Clips", id=f"clips-{track}")
+
+
+def _clip(clips: ET.Element, name: str, beat: float, beats: float, second: float | None = None) -> ET.Element:
+    """Return a clip at a beat, so long, of what begins so many seconds into its content; None: its content is in beats."""
+    begin = _number(second or 0.0)
+    clip = ET.SubElement(clips, "Clip", time=_number(beat), duration=_number(beats), playStart=begin, name=name)
+    if second is not None:
         clip.set("contentTimeUnit", "seconds")
     return clip
 

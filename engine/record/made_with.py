@@ -86,6 +86,13 @@ def _about(path: Path) -> dict[str, str]:
     return {"path": str(path.resolve()), "name": path.name, "sha256": hashlib.sha256(data).hexdigest()}
 
 
+def _there(about: dict[str, str], remedy: str) -> Path:
+    path = Path(about["path"])
+    if not path.is_file():
+        raise SessionError(f"the take was made with {path}, which is not there: {remedy}")
+    return path
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """What stands there; `config` is as it was, with what is now to be otherwise laid over it."""
@@ -99,14 +106,23 @@ class Made:
 
     def path_of(self, what: str, remedy: str) -> Path:
         """Return where a file is. Raises SessionError when it is not there."""
-        path = Path(self.files[what]["path"])
-        if not path.is_file():
-            raise SessionError(f"the take was made with {path}, which is not there: {remedy}")
-        return path
+        return _there(self.files[what], remedy)
 
-    def is_same(self, what: str, path: Path) -> bool:
-        """Whether a file is what it was."""
-        return bool(self.files[what]["sha256"] == _about(path)["sha256"])
+    def network_paths(self, remedy: str) -> list[Path]:
+        """Return where the files of all networks are. Raises SessionError when one is not there."""
+        return [_there(about, remedy) for about in self.networks]
+
+    @property
+    def networks(self) -> list[dict[str, str]]:
+        """What is told of the files of all networks that could play, the one first that it began with."""
+        return list(self.files.get("networks") or [self.files["network"]])
+
+    def other_networks(self) -> dict[str, str]:
+        """Those of all networks that are there and are not what they were: what each is, and its path."""
+        told = [("network", about) for about in self.networks]
+        told += [("network that chooses the chords", self.files["harmony"]), ("band's ear", self.files["ear"])]
+        there = [(what, about) for what, about in told if about is not None and Path(about["path"]).is_file()]
+        return {about["path"]: what for what, about in there if about["sha256"] != _about(Path(about["path"]))["sha256"]}
 
     def other_patches(self) -> list[str]:
         """Names of the patches that are not what they were."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.core.contract import Card
 from engine.core.errors import SessionError
 from engine.core.link import Link
 from engine.core.messages import BLOCK, ERROR, OUTPUTS, WARNING
@@ -53,10 +54,13 @@ class Recorder:
         tell: Tell,
         resume: bool = False,
         live: bool = False,
+        whole: Card | None = None,
     ) -> None:
         """Begin the files in `folder`, or with `resume` go on with those a killed process left there.
 
-        `live`: what the processes take in from outside is recorded too, so that the take can be played once more.
+        `live`: what the processes take in from outside is recorded too, so that the take can be played once more. `whole`:
+        where there are several networks, the card with the tracks of all: the feed's file has the first alone, the notes and
+        the stems are everybody's.
         """
         self.log = FeedLog(schema.card, schema.large)
         self.state = OFF
@@ -71,6 +75,7 @@ class Recorder:
         self._tapes: TapeFile | None = None
         self._markers: Markers | None = None
         self._is_live = live
+        self._card = whole or schema.card
         self._blocks = link["wave"].reader(0)
         # The lines before the newest are in the tempo map of what is gone on with.
         self._timeline = link["timeline"].reader(max(link["timeline"].count - 1, 0) if resume else 0)
@@ -87,9 +92,9 @@ class Recorder:
     def _open(self, schema: Schema, resume: bool) -> None:
         self._wave = WaveFile(self._folder / WAVE, round(self._rate_hz), resume)
         if "stems" in self._link:
-            self._stems = StemFiles(self._folder, schema.card, self._link["stems"], self._rate_hz, resume)
+            self._stems = StemFiles(self._folder, self._card, self._link, self._rate_hz, resume)
         tempo_bpm = float(self._link.values.numbers[schema.registry.index["tempo"]])
-        self._midi = MidiFile(self._folder / MIDI, schema.card, self._rate_hz, tempo_bpm)
+        self._midi = MidiFile(self._folder / MIDI, self._card, self._rate_hz, tempo_bpm)
         if resume:
             self._midi.resume()
         self._events = self._link["events"].reader(self._midi.position)

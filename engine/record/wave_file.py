@@ -20,7 +20,6 @@ SAMPLE = 3  # bytes
 FRAME = OUTPUTS * SAMPLE
 RIFF_LIMIT = 2**32 - 2**16  # a file larger than this needs 64-bit sizes
 _FULL_SCALE = 2**23
-_SILENCE = bytes(FRAME * 8192)
 
 
 class WaveFile:
@@ -65,11 +64,11 @@ class WaveFile:
         return max(gap, 0)
 
     def silence(self, frames: int) -> None:
-        """Append silence."""
-        while frames > 0:
-            part = min(frames, len(_SILENCE) // FRAME)
-            self._append(_SILENCE[: part * FRAME])
-            frames -= part
+        """Append silence, which takes no time however long it is."""
+        if frames > 0:
+            os.ftruncate(self._file, HEADER + self.frames * FRAME)  # nothing is behind it that a write left which failed
+            self.frames += frames
+            os.ftruncate(self._file, HEADER + self.frames * FRAME)
 
     def _append(self, data: bytes) -> None:
         os.lseek(self._file, HEADER + self.frames * FRAME, os.SEEK_SET)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import mido
 import numpy as np
 import soundfile
 
+from engine.app.export import export
 from engine.app.render import render
 from engine.core.config import load
 from engine.core.messages import BLOCK
@@ -44,3 +47,9 @@ def test_a_render_with_plugins_is_the_same_each_time(fixtures: Path, tmp_path: P
     begins = sorted({note.begin + late for note in take.notes["drums"]})
     assert struck
     assert set(struck) <= set(begins), "every note that is heard is one, at its frame"
+    # In a studio the sound lies where its notes do.
+    list(export(tmp_path / "one", tmp_path / "take.dawproject", None, None, None))
+    project = ET.fromstring(zipfile.ZipFile(tmp_path / "take.dawproject").read("project.xml"))
+    for name, wanted in (("drums", late), ("lead", late), ("player", 0), ("mix", 0)):
+        (clip,) = project.findall(f".//Lanes[@track='audio-{name}']/Clips/Clip")
+        assert (float(clip.get("time", "")), round(float(clip.get("playStart", "")) * take.rate_hz)) == (0, wanted)

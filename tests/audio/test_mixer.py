@@ -332,6 +332,23 @@ def test_stems_are_those_before_the_master_at_the_frame_where_it_puts_them_out(b
     assert np.abs(sound).max() > 0.05
 
 
+def test_stems_and_what_comes_back_of_the_sends_are_the_whole(bench: Build, tmp_path: Path) -> None:
+    stage = bench("session.stems=true", 'rack.sends=[["delay"]]', patches={"lead": patch(tmp_path, PAD)})
+    stage.live.refresh()
+    stage.live.set("lead.level", 0.3)
+    stage.live.set("lead.send1", 0.5)
+    stage.live.set("send1.delay.time", 0.05)
+    stage.network(0, NOTE_ON, LEAD)
+    reader, returns = stage.link["stems"].reader(), stage.link["returns"].reader()
+    sound = stage.seconds(0.4)
+    found, blocks = stems(stage, sound, reader), returns.read()
+    assert len(blocks) * BLOCK == len(sound)
+    returned = blocks["samples"].reshape(len(sound), -1)
+    assert np.abs(returned[:, :OUTPUTS]).max() > 0.01
+    assert not returned[:, OUTPUTS:].any()
+    assert np.abs(sum(found.values()) + returned[:, :OUTPUTS] - sound).max() < 1e-6
+
+
 def test_without_stems_there_is_nothing_of_them(bench: Build) -> None:
     stage = bench()
     assert "stems" not in stage.link

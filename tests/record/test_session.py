@@ -334,6 +334,43 @@ def test_stems_are_as_long_as_the_whole_and_each_is_its_own(tmp_path, card, chan
     assert (recorder.state, told) == (OFF, [])
 
 
+def test_of_several_networks_the_tracks_of_all_are_recorded(tmp_path, card, registry, chance, schema, told):
+    choir = card.tracks[-1].model_copy(update={"name": "choir"})
+    whole = card.model_copy(update={"tracks": (*card.tracks, choir)})
+    link = Link.private(Layout.of(whole, len(registry), stems=True, networks=[card, card]))
+    Live(registry, link.values).reset_to_defaults()
+    recorder = Recorder(tmp_path, link, schema, RATE, lambda level, text: told.append((level, text)), whole=whole)
+    jam = StemJam(link, whole, chance)
+    jam.play(1)
+    jam.note(NOTE_ON, 64, track=len(card.tracks))
+    jam.play(100)
+    recorder.close()
+    assert heard_on(tmp_path, whole)[1:] == [list(range(101))] * (len(stem_names(whole)) - 1)
+    tracks = {track.name: track for track in mido.MidiFile(tmp_path / "session.mid").tracks}
+    assert [message.note for message in tracks["choir"] if message.type == "note_on"] == [64]
+    assert told == []
+
+
+def test_what_comes_back_of_a_send_is_a_stem_from_where_it_sounds_on(tmp_path, card, chance, schema, with_stems, told):
+    recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
+    jam = StemJam(with_stems, card, chance)
+    jam.play(50)
+    recorder.drain()
+    assert not (tmp_path / "stems" / "send2.wav").exists()
+    samples = np.zeros((BLOCK, 2 * OUTPUTS), np.float32)
+    for sound in (0.0, 0.5):  # silence makes no file
+        samples[:, OUTPUTS:] = sound
+        with_stems.writer("returns").push((jam.block * BLOCK, samples))
+        jam.play(1)
+    jam.play(10)
+    recorder.close()
+    found, _ = soundfile.read(tmp_path / "stems" / "send2.wav", dtype="float32")
+    assert len(found) == 62 * BLOCK
+    assert np.flatnonzero(found[:, 0]).tolist() == list(range(51 * BLOCK, 52 * BLOCK))
+    assert not (tmp_path / "stems" / "send1.wav").exists()
+    assert told == []
+
+
 def test_what_was_lost_of_the_stems_is_silence_in_its_place_and_is_said(tmp_path, card, chance, schema, with_stems, told):
     recorder = Recorder(tmp_path, with_stems, schema, RATE, lambda level, text: told.append((level, text)))
     jam = StemJam(with_stems, card, chance)

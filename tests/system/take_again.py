@@ -4,7 +4,8 @@
 
 Each take is a jam of its own under JACK, or without any device, played by a musician who does by chance what musicians do:
 notes, chords, controllers, parameters moved, controls learned, patches changed, charts typed, tempo tapped, the beat stopped
-and begun, panic. The network process, the feed and the audio process are killed. Then `algoritmo render` plays it again.
+and begun, panic; in every third, scenes of a set with three networks. The network process, the feed and the audio process are
+killed. Then `algoritmo render` plays it again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pythonosc.udp_client import SimpleUDPClient
 
 from engine.app.take_render import render_take
+from engine.record.markers import FILE as MARKERS
+from engine.record.markers import read_markers
 from tests.system.rig import RATE, JackServer, Jam, Stage, free_port, jack_settings, null_settings
 
 SCALE = (48, 50, 52, 53, 55, 57, 59, 60, 62, 64, 65, 67, 69, 71, 72, 74, 76)
@@ -36,6 +39,37 @@ METRES = ("4/4", "3/4", "6/8", "7/8 (2+2+3)")
 CHARTS = ("| C | G7 | Am F | % |", "|: Dm | G7 :| C |", "")
 LEARNED = ("lead.level", "tempo", "density", "lead.mute", "energy")
 CC = 20
+SET = """
+format = 1
+name = "Take"
+[[scene]]
+name = "Band"
+network = "festival"
+parameters.tempo = 120
+[[scene]]
+name = "Choir"
+network = "biaxial-jsb"
+patches.choir = "strings"
+chart = "| C | G |"
+parameters.mode = "solo"
+parameters.choir.level = 0.8
+[[scene]]
+name = "Band in three"
+network = "festival"
+patches.bass = "acid"
+patches.lead = "glass"
+parameters.mode = "accompany"
+parameters.metre = "3/4"
+parameters.tempo = 100
+parameters.bass.cutoff = 700
+[[scene]]
+name = "Piano"
+network = "biaxial"
+patches.piano = "keys"
+parameters.mode = "trade"
+parameters.metre = "4/4"
+parameters.tempo = 140
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +79,7 @@ class Kind:
     settings: tuple[str, ...]
     kills: tuple[str, ...] = ()
     jack: bool = True
+    scenes: bool = False
 
 
 def kind_of(number: int) -> Kind:
@@ -58,17 +93,17 @@ def kind_of(number: int) -> Kind:
         settings += ["clock.source=follow", "parameters.clock.patience=1"]
     if number % 5 == 4:
         settings.append(f"jam.chart={CHARTS[0]}")
-    if number % 7 == 6:
+    if number % 7 == 6 and number % 3:
         settings.append("network.name=biaxial")
     kills = (("network",), (), ("network", "feed"), ("audio",), (), ("network", "network"), ())[number % 7]
-    return Kind(tuple(settings), kills, jack=number % 4 != 3)
+    return Kind(tuple(settings), kills, jack=number % 4 != 3, scenes=number % 3 == 0)
 
 
 class Musician:
     """Plays for so long, by chance."""
 
-    def __init__(self, jam: Jam, stage: Stage | None, control_port: int, seed: int) -> None:
-        self._jam, self._stage = jam, stage
+    def __init__(self, jam: Jam, stage: Stage | None, control_port: int, seed: int, scenes: bool) -> None:
+        self._jam, self._stage, self._scenes = jam, stage, scenes
         self._chance = random.Random(seed)
         self._osc = SimpleUDPClient("127.0.0.1", control_port)
         self._chord = 0
@@ -100,7 +135,9 @@ class Musician:
         """One thing of those that are done beside playing."""
         chance, say = self._chance, self._osc.send_message
         what = chance.randrange(16)
-        if what == 0:
+        if self._scenes and chance.random() < 0.25:
+            say(f"/algoritmo/param/scene/{chance.choice(('next', 'next', 'previous'))}", [])
+        elif what == 0:
             say("/algoritmo/mode", chance.choice(MODES))
         elif what == 1:
             say("/algoritmo/param/temperature", chance.uniform(0.5, 1.5))
@@ -171,7 +208,11 @@ def play_a_take(folder: Path, number: int, kind: Kind, seconds: float, server: J
     base = jack_settings() if kind.jack else null_settings()
     port = free_port()
     env = dict(server.env) if server is not None and kind.jack else {}
-    jam = Jam(folder, *base, *kind.settings, f"osc.control.port={port}", options=[] if kind.jack else ["--demo"], env=env)
+    options = [] if kind.jack else ["--demo"]
+    if kind.scenes:
+        (folder / "set.toml").write_text(SET)
+        options += ["--set", str(folder / "set.toml")]
+    jam = Jam(folder, *base, *kind.settings, f"osc.control.port={port}", options=options, env=env)
     stage = None
     try:
         if server is not None and kind.jack:
@@ -180,7 +221,7 @@ def play_a_take(folder: Path, number: int, kind: Kind, seconds: float, server: J
         jam.wait(lambda report: "processes" in report, 90, "the jam")
         if "clock.source=follow" not in kind.settings:
             jam.wait_playing(4, 90)
-        Musician(jam, stage, port, number).play(seconds, kind.kills)
+        Musician(jam, stage, port, number, kind.scenes).play(seconds, kind.kills)
         status = jam.end(limit_s=30)
         assert status == 0, jam.output
         return jam.session
@@ -213,6 +254,7 @@ def main() -> None:
                 about = {
                     "take": number,
                     "kills": kind.kills,
+                    "scenes": sum(marker.kind == "scene" for marker in read_markers(session / MARKERS)),
                     "notes": sum(report["notes"].values()),
                     "same_notes": report["same_notes"],
                     "same_sound": report["same_sound"],

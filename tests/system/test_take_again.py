@@ -16,10 +16,12 @@ import pytest
 import soundfile
 from pythonosc.udp_client import SimpleUDPClient
 
+from engine.app.comparison import notes_of
 from engine.app.take_render import render_take, summary
 from engine.core.errors import ConfigError, SessionError
 from engine.record.tape_file import read_tapes
-from tests.system.rig import RATE, JackServer, Jam, Stage, free_port, jack_settings, null_settings
+from tests.system.rig import RATE, JackServer, Jam, Stage, free_port, jack_settings, null_settings, wait_for
+from tests.system.test_scenes import a_set, looking_in, switched
 
 pytestmark = [pytest.mark.system]
 CC = 20
@@ -44,19 +46,19 @@ def take(jack_server: JackServer, tmp_path_factory: pytest.TempPathFactory) -> I
         stage.connect_to_jam(limit_s=120)
         jam.wait_playing(4, 120)
         begin = stage.now + RATE // 4
-        keys = [(begin + n * 12000, bytes((0x90 if n % 2 == 0 else 0x80, 60 + n // 2 % 8, 90))) for n in range(24)]
-        knob = [(begin + n * 2000, bytes((0xB0, CC, n % 128))) for n in range(60, 120)]
+        keys = [(begin + n * 8000, bytes((0x90 if n % 2 == 0 else 0x80, 60 + n // 2 % 8, 90))) for n in range(24)]
+        knob = [(begin + n * 1000, bytes((0xB0, CC, n % 128))) for n in range(60, 120)]
         say("/algoritmo/learn", "lead.level")
         say("/algoritmo/param/temperature", 1.3)
         say("/algoritmo/param/bass/patch", "pluck")
         stage.send(keys + knob)
-        stage.wait_until(begin + 3 * RATE)
+        stage.wait_until(begin + RATE)
         kill(jam, "network")
         say("/algoritmo/chart", "| C | F |")
         say("/algoritmo/panic", [])
         say("/algoritmo/param/tempo", 120.0)
         kill(jam, "feed")
-        stage.wait_until(begin + 6 * RATE)
+        stage.wait_until(begin + 4 * RATE)
         steps = jam.report["steps"]
         jam.wait(lambda report: report["steps"] > steps + 8, 30, "more steps")
         assert jam.end(limit_s=20) == 0, jam.output
@@ -138,7 +140,7 @@ def test_a_take_without_all_that_it_takes(take: Path, tmp_path: Path):
         render_take(foreign, tmp_path / "out", [])
     made = json.loads((take / "take.json").read_text())
     nowhere = copy("nowhere")
-    gone = {"network": made["files"]["network"] | {"path": "/nowhere/mine.onnx"}}
+    gone = {"networks": [made["files"]["network"] | {"path": "/nowhere/mine.onnx"}]}
     (nowhere / "take.json").write_text(json.dumps(made | {"files": made["files"] | gone}))
     with pytest.raises(SessionError, match=r"made with /nowhere/mine.onnx, which is not there: put it back"):
         render_take(nowhere, tmp_path / "out", [])
@@ -151,7 +153,7 @@ def test_a_take_that_was_cut_off_and_other_versions(take: Path, tmp_path: Path):
     (cut / "take.bin").write_bytes(tape[: len(tape) * 2 // 3] + b"\0" * 999)
     made = json.loads((take / "take.json").read_text())
     made["versions"]["onnxruntime"] = "0.9"
-    made["files"]["network"]["sha256"] = "of another"
+    made["files"]["networks"][0]["sha256"] = "of another"
     (cut / "take.json").write_text(json.dumps(made))
     assert 0 < read_tapes(cut / "take.bin").frame < read_tapes(take / "take.bin").frame
     report = render_take(cut, tmp_path / "out", [])
@@ -164,10 +166,20 @@ def test_a_take_that_was_cut_off_and_other_versions(take: Path, tmp_path: Path):
     assert report["first_other_frame"] is None or report["first_other_frame"] > len(sound) - 2 * RATE
 
 
-def test_the_sound_comes_again_sample_for_sample_even_of_what_was_killed_at_once(tmp_path: Path):
-    jam = Jam(tmp_path, *null_settings(), "jam.mode=solo", options=["--demo"])
+def test_scenes_and_their_networks_come_again_even_of_what_was_killed_at_once(tmp_path: Path):
+    jam = Jam(tmp_path, *null_settings(), "session.stems=true", options=["--demo", "--set", str(a_set(tmp_path))])
     try:
-        jam.wait_playing(24, 180)
+        jam.wait_playing(8, 120)
+        with looking_in(jam) as (link, live):
+            wait_for(lambda: int(link["playing"].latest()["loaded"]) == 3, 60, "both networks loaded")
+            live.fire("scene.next")
+            first = int(switched(link, 1)["frame"])
+            wait_for(lambda: link["steps.1"].count >= 4, 60, "the other network's steps")
+            kill(jam, "network")
+            live.fire("scene.next")
+            switched(link, 2)
+            steps = link["steps"].count
+            wait_for(lambda: link["steps"].count >= steps + 8, 60, "the first network's steps")
         time.sleep(0.6)  # what was recorded of it lies on the disk
         session = jam.session
         jam.end(signal.SIGKILL)
@@ -175,7 +187,13 @@ def test_the_sound_comes_again_sample_for_sample_even_of_what_was_killed_at_once
         jam.close()
     report = render_take(session, tmp_path / "again", [])
     assert report["remarks"] == []
-    assert report["same_sound"] is True
+    assert report["same_notes"] is True
+    assert report["first_other_sample"] is None or report["first_other_sample"] >= first  # sounds were chosen while it played
     assert report["frames_recorded"] > RATE
     assert abs(report["frames"] - report["frames_recorded"]) < RATE
-    assert sum(report["notes"].values()) > 10
+    then, now = notes_of(session / "session.mid"), notes_of(tmp_path / "again" / "session.mid")
+    assert {"player", "drums", "bass", "lead", "choir"} == {track for _, track, _, _ in then}
+    assert len(then) > 40
+    assert [note for note in now if note[0] < then[-1][0]] == [note for note in then if note[0] < then[-1][0]]
+    choir, _ = soundfile.read(session / "stems" / "choir.wav")
+    assert np.abs(choir).max() > 0
