@@ -60,7 +60,7 @@ class _Process:
         self._parts = spec.parts
         self._shown = 0  # number of the network that is published
         self._registry = live.registry
-        self._feed = Feed(link, Schema(self._parts[0].card, live.registry, spec.config.osc.cells))
+        self._feed = Feed(link, Schema(self._parts[0].card, live.registry, spec.config.osc.cells, spec.card))
         self._doors = Services(spec.config, self._feed, link, live, self._tell)
         self._before = link["feed"].latest() if spec.restarted else None  # a restart goes on counting
         self._stopped = asyncio.Event()
@@ -130,7 +130,7 @@ class _Process:
             self._watch.stop()
         self._advance(paced=False)
         link, spec = as_part(self._link, part), self._spec
-        schema = Schema(part.card, self._registry, spec.config.osc.cells)
+        schema = Schema(part.card, self._registry, spec.config.osc.cells, spec.card)
         recorder = self._recorder.recorder if self._recorder is not None else None
         log = recorder.log if recorder is not None and recorder.state == ON and part.number == 0 else None
         self._feed.adopt(link, schema, first, part.heard, log)

@@ -11,14 +11,14 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
 import numpy as np
 from pydantic import ValidationError
 
 from engine.core.config import Config
-from engine.core.contract import Card
+from engine.core.ensemble import as_part
 from engine.core.link import Link
 from engine.core.messages import INFO, SIGNALS_STATS, WARNING
 from engine.core.osc_section import Target as TargetConfig
@@ -32,6 +32,7 @@ from engine.feed.signals.template import SmoothSpec, SmoothTemplate
 from engine.feed.targets import open_udp
 from engine.jam.parameters import live_of
 from engine.lights.outputs import Lights
+from engine.net.names import Names
 
 STATS_S = 0.25
 FIND_S = 5.0  # how long a receiver that cannot be opened is left alone
@@ -43,12 +44,14 @@ def main(spec: Spec, pipe: Connection) -> None:
     """Send until told to stop."""
     link = spec.link("signals")
     live = live_of(spec.card, link)
-    schema = Schema(spec.parts[0].card, live.registry, spec.config.osc.cells)
+    cells = spec.config.osc.cells
+    schemas = [Schema(part.card, live.registry, cells, spec.card) for part in spec.parts]
 
     def tell(level: int, text: str) -> None:
         link.notice("signals", level, text)
 
-    signaller = Signaller(spec.config, schema, link, live, tell, spec.card)
+    links = [as_part(link, part) for part in spec.parts]
+    signaller = Signaller(spec.config, schemas[0], link, live, tell, list(zip(links, schemas, strict=True)))
     pipe.send(("ready", {}))
     waiting = threading.Thread(target=_wait_for_stop, args=(pipe, signaller), name="pipe", daemon=True)
     waiting.start()
@@ -73,12 +76,14 @@ class Signaller:
         link: Link,
         live: Live,
         tell: Callable[[int, str], None],
-        whole: Card | None = None,
+        networks: Sequence[tuple[Link, Schema]] = (),
     ) -> None:
-        """`tell` takes a level and a line for the person at the terminal; `whole`: the card of all networks of the run."""
+        """`tell` takes a level and a line for the person at the terminal; `networks`: all of a run, where there are several."""
         self._config, self._schema, self._link, self._live = config, schema, link, live
         self._tell = tell
-        self._whole = whole
+        self._networks = networks if len(networks) > 1 else ()
+        self._playing = (0, 0)  # records of the ring that tells which plays, and the number of the one that is shown
+        self._names = Names()
         self._over = False
         self._pacer: Pacer | None = None
         self._open: dict[str, tuple[UdpConsumer, Callable[[], None]]] = {}  # by the JSON of what they want
@@ -113,6 +118,8 @@ class Signaller:
             if pacer is None:
                 time.sleep(SLEEP_S)
                 continue
+            if self._networks:
+                self._follow_network(pacer)
             if pacer.run_due(now_ns):
                 done_ns = time.perf_counter_ns()
                 self._late_ms.append(pacer.late_ns * 1e-6)
@@ -133,11 +140,30 @@ class Signaller:
         clock = self._link["clock"].latest()
         if clock is None:
             return None
-        self._pacer = pacer = Pacer(Signals(self._link, self._schema, self._live, float(clock["rate_hz"]), self._whole))
-        self._lights = Lights(self._config, pacer.signals, self._tell)
+        room = max((schema.size for _, schema in self._networks), default=0)
+        self._pacer = pacer = Pacer(Signals(self._link, self._schema, self._live, float(clock["rate_hz"]), room))
+        self._lights = Lights(self._config, pacer.signals, self._tell, self._names)
         for consumer in self._lights.consumers:
             pacer.add(consumer)
         return self._pacer
+
+    def _follow_network(self, pacer: Pacer) -> None:
+        """Show the steps of another network from the moment on at which it is heard."""
+        ring = self._link["playing"]
+        seen, shown = self._playing
+        if ring.count == seen:
+            return
+        record = ring.latest()
+        if record is None or pacer.signals.frame < float(record["frame"]):
+            return
+        number = int(record["number"])
+        self._playing = ring.count, number
+        if number == shown:
+            return
+        link, self._schema = self._networks[number]
+        signals, schema = pacer.signals, self._schema
+        signals.adopt(link, schema, int(record["first"]))
+        pacer.change(lambda consumer: SmoothTemplate(signals, schema, consumer.template.spec))
 
     def _look(self, pacer: Pacer, now_s: float) -> None:
         """See who wants what now."""
@@ -180,7 +206,10 @@ class Signaller:
         if spec is None:
             return
         try:
-            way = open_udp(target.host, target.port, target.interface)
+            host = self._names.look(target.host)
+            if host is None:
+                return  # it is looked for
+            way = open_udp(host, target.port, target.interface)
         except OSError as error:
             if key not in self._again_s:
                 where = f"{target.host}:{target.port}"

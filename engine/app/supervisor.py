@@ -57,7 +57,7 @@ class Supervisor:
         parts = parts_of(list(networks.values()))
         card = together([part.card for part in parts])
         registry = registry_of(card)
-        check_lights(config, Catalogue(parts[0].card))
+        check_lights(config, Catalogue(card))
         chords = config.harmony_path()
         stems = config.session.record and config.session.stems
         harmony = contract.read_card(chords) if chords else None

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.net.guard import Bucket
+from engine.net.sockets import Outlet
 
 QUEUE = 64  # messages that wait for who is slow; then the oldest is dropped
 MESSAGES_HZ, MESSAGES = 20.0, 80.0
@@ -30,7 +31,20 @@ def packed(kind: str, **content: Any) -> str:
 class Guest:
     """A phone, or a wall."""
 
-    __slots__ = ("_queue", "crowd", "drawings", "messages", "number", "staff", "tries", "visitor", "voted", "votes", "wake")
+    __slots__ = (
+        "_outlet",
+        "_queue",
+        "crowd",
+        "drawings",
+        "messages",
+        "number",
+        "staff",
+        "tries",
+        "visitor",
+        "voted",
+        "votes",
+        "wake",
+    )
 
     def __init__(self, number: int, visitor: str, crowd: int, staff: bool = False) -> None:
         """`staff`: it may hide and publish."""
@@ -42,6 +56,11 @@ class Guest:
         self.tries = Bucket(TRIES_HZ, TRIES)
         self.voted: tuple[int, int] | None = None  # clip that it chose last, and its place then
         self._queue: deque[str] = deque(maxlen=QUEUE)
+        self._outlet: Outlet | None = None
+
+    def attach(self, outlet: Outlet) -> None:
+        """Have messages written there at once where that can be; what waits already goes before them."""
+        self._outlet = outlet
 
     def tell(self, kind: str, **content: Any) -> None:
         """Have a message sent."""
@@ -49,6 +68,8 @@ class Guest:
 
     def send(self, text: str) -> None:
         """Have a message sent that is packed already."""
+        if self._outlet is not None and not self._queue and self._outlet.send(text):
+            return
         self._queue.append(text)
         self.wake.set()
 

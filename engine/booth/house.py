@@ -197,8 +197,8 @@ class Booth:
 
     async def _tree(self) -> dict[str, Any]:
         generations = await asyncio.to_thread(self._store.generations)
-        votes = await asyncio.to_thread(self._store.votes)
-        return await asyncio.to_thread(tree, generations, dict(self.voting.clips), votes)
+        tally = await asyncio.to_thread(self._store.tally)
+        return await asyncio.to_thread(tree, generations, dict(self.voting.clips), tally)
 
     async def _breeding(self) -> None:
         """Breed the next generation when there are votes enough, in a process of its own."""
@@ -222,7 +222,8 @@ class Booth:
     async def _forgetting(self) -> None:
         while True:
             with contextlib.suppress(AlgoritmoError):
-                await asyncio.to_thread(forget_visitors, self._store, day_began_ms())
+                if await asyncio.to_thread(forget_visitors, self._store, day_began_ms()):
+                    await self.voting.hear()
             await asyncio.sleep(FORGET_S)
 
     async def _hearing(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.jam.continuations import SCALE, key_of
 from engine.store.clip import Clip, Music
-from engine.store.store import Vote
+from engine.store.store import Tally
 
 CONFIDENT = 1.96  # standard errors of an interval of 95 %
 
@@ -55,13 +55,13 @@ def wilson(won: int, of: int) -> tuple[float, float, float]:
     return share, max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def newer_wins(votes: Sequence[Vote], generation_of: dict[int, int]) -> tuple[int, int]:
+def newer_wins(tally: Sequence[Tally], generation_of: dict[int, int]) -> tuple[int, int]:
     """Return how often the clip of the newer generation was chosen, and of how many blind pairs across generations."""
     won = of = 0
-    for vote in votes:
-        one, other = generation_of.get(vote.first), generation_of.get(vote.second)
-        if one is None or other is None or one == other:
+    for said in tally:
+        one, other = generation_of.get(said.first), generation_of.get(said.second)
+        if not said.across or one is None or other is None or one == other:
             continue
-        of += 1
-        won += (vote.choice == 0) == (one > other)
+        of += said.votes
+        won += said.votes * ((said.choice == 0) == (one > other))
     return won, of

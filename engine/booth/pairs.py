@@ -1,5 +1,8 @@
 """Which two clips are to be compared next: the least heard first, later those that are about as good.
 
+Whoever has cast as many votes as count in full is asked what the others have answered already: one of the best clips against
+one of the worst. More of his votes would weigh nothing; by these it is known whether he listens.
+
 Runs on: booth process, event loop.
 """
 
@@ -12,6 +15,8 @@ from typing import NamedTuple
 ENOUGH = 8  # votes a clip, after which pairs are of about equal strength
 ACROSS = 0.1  # share of the pairs that compare a clip with one of an earlier generation
 NEAR = 4  # of so many of about equal strength one is taken
+SOME = 4  # votes a clip, after which it is known which are the best and the worst
+ENDS = 0.1  # share of the clips that are the best, and the worst
 
 
 class Pair(NamedTuple):
@@ -52,10 +57,15 @@ class Pairs:
             if clip in self._heard:
                 self._heard[clip] -= 1
 
-    def take(self, avoid: Collection[int] = ()) -> Pair | None:
-        """Return the next pair, sides at random, or None; `avoid`: clips that the visitor has just heard."""
+    def take(self, avoid: Collection[int] = (), enough: bool = False) -> Pair | None:
+        """Return the next pair, sides at random, or None; `avoid`: clips that the visitor has just heard.
+
+        `enough`: he has voted so often that more of his votes would weigh nothing.
+        """
         if len(self._here) < 2:
             return None
+        if enough and self._strengths and min(self._heard[clip] for clip in self._here) >= SOME:
+            return self._known(avoid)
         one = self._least(self._here, avoid)
         across = bool(self._earlier) and self._chance.random() < ACROSS
         if across:
@@ -65,10 +75,19 @@ class Pairs:
         else:
             one = self._chance.choice(self._here) if self._all_heard_enough() else one
             other = self._like(one, avoid)
+        return self._sided(one, other, across)
+
+    def _sided(self, one: int, other: int, across: bool) -> Pair:
         for clip in (one, other):
             self._heard[clip] += 1
-        first, second = (one, other) if self._chance.random() < 0.5 else (other, one)
-        return Pair(first, second, across)
+        return Pair(one, other, across) if self._chance.random() < 0.5 else Pair(other, one, across)
+
+    def _known(self, avoid: Collection[int]) -> Pair:
+        """A clip that is among the best, and one that is among the worst."""
+        order = sorted(self._here, key=lambda clip: (-self._strengths.get(clip, 0.0), clip))
+        count = max(round(ENDS * len(order)), 1)
+        ends = [[clip for clip in end if clip not in avoid] or end for end in (order[:count], order[-count:])]
+        return self._sided(self._chance.choice(ends[0]), self._chance.choice(ends[1]), False)
 
     def _least(self, clips: Sequence[int], avoid: Collection[int]) -> int:
         fresh = [clip for clip in clips if clip not in avoid] or clips

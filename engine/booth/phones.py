@@ -5,7 +5,7 @@ Runs on: booth process, event loop. A message is JSON with a `kind`; whatever co
 | a phone says | it is told |
 |---|---|
 | `{"kind":"ask"}` | `ballot`: two clips, `/clip/ID.json` each, and the key of the vote; `closed` where there are none |
-| `{"kind":"vote","ballot":KEY,"choice":0}` | `counted` once it is on the disk, later `moved`: what it did; or `refused` |
+| `{"kind":"vote","ballot":KEY,"choice":0}` | `counted`, on the disk, and the `next` ballot; later `moved`; or `refused` |
 | `{"kind":"draw","lines":[...]}` | `drawn`: its notes and how the network goes on |
 | `{"kind":"fill","notes":[...],"cells":[...],"seed":1}` | `filled`: notes |
 | `{"kind":"send","drawing":ID}` | `sent`; to be undone for ten seconds by `{"kind":"undo","drawing":ID}` |
@@ -156,6 +156,9 @@ class Phones(Timeless):
             content["names"] = [clips[clip].name if clip in clips else "" for clip in ballot.pair[:2]]
             content["place"] = self._voting.places.get(chosen)
             guest.voted = (chosen, self._voting.places.get(chosen, 0))
+            if self.room is None and guest.number in self.clients:
+                following = self._voting.ask(guest.visitor, guest.crowd)
+                content["next"] = None if following is None else following.as_json()
         guest.send(packed("counted", **content))
 
     def ranked(self) -> None:

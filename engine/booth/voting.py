@@ -19,7 +19,7 @@ from engine.booth.pairs import Pair, Pairs
 from engine.store import schema
 from engine.store.clip import Clip
 from engine.store.ranking import Ranking, rank
-from engine.store.store import Generation, Store, now_ms
+from engine.store.store import Generation, Store, Vote, now_ms
 from engine.store.writer import Writer
 
 REMEMBERED = 20_000  # ballots that can be voted on without asking the store
@@ -35,6 +35,7 @@ class Ballot(NamedTuple):
 
     key: str
     visitor: str
+    crowd: int
     pair: Pair
     generation: int
     room: int | None = None
@@ -65,7 +66,8 @@ class Voting:
         self.clips: dict[int, Clip] = {}  # of all generations, those that can be heard
         self.ranking: Ranking | None = None
         self.places: dict[int, int] = {}
-        self.votes = 0  # of this generation
+        self._cast: dict[str, Vote] = {}  # the votes of this generation, by their ballots
+        self._of_visitor: Counter[str] = Counter()  # how many of them each visitor cast
         self._packed: dict[int, bytes] = {}
         self._open: dict[str, Ballot] = {}  # by visitor: the one that he has not answered
         self._by_key: OrderedDict[str, Ballot] = OrderedDict()
@@ -83,19 +85,30 @@ class Voting:
         return True
 
     async def _take(self, now: Generation | None) -> None:
+        number = None if now is None else now.id
         clips = await asyncio.to_thread(self._store.clips, None, False)
-        cast = await asyncio.to_thread(self._store.votes)
+        tally = await asyncio.to_thread(self._store.tally)
+        if number is None or self.generation is None or number != self.generation.id:
+            self._cast = {}
         self.generation = now
         self.clips = {clip.id: clip for clip in clips if clip.id is not None}
         self._packed = {number: packed for number, packed in self._packed.items() if number in self.clips}
-        number = None if now is None else now.id
-        heard = Counter(clip for vote in cast for clip in (vote.first, vote.second))
+        heard: Counter[int] = Counter()
+        for said in tally:
+            heard.update({said.first: said.votes, said.second: said.votes})
         here = [key for key, clip in self.clips.items() if clip.generation == number]
-        earlier = [key for key, clip in self.clips.items() if clip.generation is not None and clip.generation < (number or 0)]
-        self.pairs.open(here, earlier, heard)
+        self.pairs.open(here, list(self.older()), heard)
         self._open.clear()
+        await self.hear()
         self._ranked_at = -1
         await self.rank_now()
+
+    async def hear(self, since_ms: int = 0) -> None:
+        """Read the votes of this generation that the store has since a time. Raises StoreError."""
+        number = None if self.generation is None else self.generation.id
+        found = {} if number is None else await asyncio.to_thread(self._store.cast, number, since_ms)
+        if self.generation is not None and number == self.generation.id:
+            self._cast.update(found)
 
     async def hide(self, clip: int) -> None:
         """Take a clip out for good. Raises StoreError."""
@@ -106,24 +119,26 @@ class Voting:
         """Rank the clips by the votes there are, beside the event loop; return whether anything has come since."""
         number = None if self.generation is None else self.generation.id
         if number is None:
-            self.ranking, self.votes, self.places = None, 0, {}
+            self.ranking, self.places = None, {}
             return False
         if self._ranked_at == self.votes and self.ranking is not None:
             return False
         here = [key for key, clip in self.clips.items() if clip.generation == number]
-        ranking, count = await asyncio.to_thread(self._ranking, number, here)
+        cast = list(self._cast.values())
+        ranking = await asyncio.to_thread(_ranked, here, cast)
         if self.generation is None or self.generation.id != number:
             return False  # another one was opened meanwhile
-        self.votes = max(count, self.votes if self._ranked_at >= 0 else 0)
-        self._ranked_at = self.votes
+        self._ranked_at = len(cast)
+        self._of_visitor = Counter(vote.visitor for vote in cast)
         self.ranking = ranking
         self.places = {standing.clip: standing.place for standing in ranking.standings}
         self.pairs.ranked({standing.clip: standing.strength for standing in ranking.standings})
         return True
 
-    def _ranking(self, generation: int, here: list[int]) -> tuple[Ranking, int]:
-        cast = self._store.votes(generation)
-        return rank(here, [vote for vote in cast if not vote.across]), len(cast)
+    @property
+    def votes(self) -> int:
+        """How many votes there are of this generation."""
+        return len(self._cast)
 
     def packed(self, clip: int) -> bytes | None:
         """Return a clip's music as gzipped JSON, as a phone plays it; None where there is none."""
@@ -143,7 +158,8 @@ class Voting:
         if self.generation is None or self.generation.id is None:
             return None
         lately = self._lately_of(visitor)
-        pair = self.pairs.take(lately)
+        enough = self.ranking is not None and self._of_visitor[visitor] >= self.ranking.usual
+        pair = self.pairs.take(lately, enough)
         if pair is None:
             return None
         lately.extend(pair[:2])
@@ -164,7 +180,7 @@ class Voting:
         return ballot
 
     def _make(self, visitor: str, crowd: int, pair: Pair, generation: int, room: int | None = None) -> Ballot:
-        ballot = Ballot(secrets.token_urlsafe(12), visitor, pair, generation, room)
+        ballot = Ballot(secrets.token_urlsafe(12), visitor, crowd, pair, generation, room)
         self._by_key[ballot.key] = ballot
         if len(self._by_key) > REMEMBERED:
             self._by_key.popitem(last=False)
@@ -212,7 +228,7 @@ class Voting:
             return None
         row, _used = found
         pair = Pair(row["first"], row["second"], row["across"])
-        return Ballot(row["id"], row["visitor"], pair, row["generation"], row["room"])
+        return Ballot(row["id"], row["visitor"], row["crowd"], pair, row["generation"], row["room"])
 
     def _found(self, visitor: str, choice: int, done: Callable[[Cast], None], task: asyncio.Future[Ballot | None]) -> None:
         if task.cancelled():
@@ -243,7 +259,10 @@ class Voting:
             done(Cast(AGAIN, ballot, choice, self.votes))
             return
         if self.generation is not None and ballot.generation == self.generation.id:
-            self.votes += 1
+            pair = ballot.pair
+            vote = Vote(pair.first, pair.second, choice, ballot.visitor, ballot.crowd, pair.across, ballot.room)
+            self._cast[ballot.key] = vote
+            self._of_visitor[ballot.visitor] += 1
         done(Cast(COUNTED, ballot, choice, self.votes))
 
     def _is_open(self, ballot: Ballot) -> bool:
@@ -254,3 +273,7 @@ class Voting:
         """Clips of generations before the one that is open."""
         number = 0 if self.generation is None else self.generation.id or 0
         return [key for key, clip in self.clips.items() if clip.generation is not None and clip.generation < number]
+
+
+def _ranked(here: list[int], cast: list[Vote]) -> Ranking:
+    return rank(here, [vote for vote in cast if not vote.across])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from engine.booth.measures import newer_wins, of_all, wilson
 from engine.booth.voting import Voting
 from engine.net.guard import Guard
 from engine.store.clip import Clip
-from engine.store.store import Generation, Vote
+from engine.store.store import Generation, Tally
 
 SHOWN = 64  # clips of a generation
 LINEAGE = 12  # generations of the tree
@@ -86,7 +87,7 @@ class Wall(Timeless):
         }
 
 
-def tree(generations: list[Generation], clips: Mapping[int, Clip], votes: list[Vote]) -> dict[str, Any]:
+def tree(generations: list[Generation], clips: Mapping[int, Clip], tally: list[Tally]) -> dict[str, Any]:
     """Return the genealogy as the wall shows it: generations with their figures, clips with their parents, who won blindly."""
     shown = [one for one in generations if one.opened_ms is not None][-LINEAGE:]
     numbers = {one.id for one in shown}
@@ -98,11 +99,9 @@ def tree(generations: list[Generation], clips: Mapping[int, Clip], votes: list[V
         network = one.network.replace("\\", "/").rsplit("/", 1)[-1]
         about = {"id": one.id, "method": one.method, "state": one.state, "network": network, "parent": one.parent}
         out.append(about | {"clips": len(own), "measures": means, "figures": figures})
-    won = {vote.first if vote.choice == 0 else vote.second for vote in votes}
-    wins: dict[int, int] = {}
-    for vote in votes:
-        winner = vote.first if vote.choice == 0 else vote.second
-        wins[winner] = wins.get(winner, 0) + 1
+    wins: Counter[int] = Counter()
+    for said in tally:
+        wins[said.first if said.choice == 0 else said.second] += said.votes
     nodes = [
         {
             "clip": clip.id,
@@ -110,17 +109,17 @@ def tree(generations: list[Generation], clips: Mapping[int, Clip], votes: list[V
             "generation": clip.generation,
             "arm": clip.arm,
             "parents": list(clip.parents),
-            "wins": wins.get(clip.id or 0, 0),
+            "wins": wins[clip.id or 0],
             "drawings": _drawings(clip),
         }
         for clip in clips.values()
         if clip.generation in numbers
     ]
     generation_of = {number: clip.generation for number, clip in clips.items() if clip.generation is not None}
-    newer, of = newer_wins([vote for vote in votes if vote.across], generation_of)
+    newer, of = newer_wins(tally, generation_of)
     share, low, high = wilson(newer, of)
     blind = {"won": newer, "of": of, "share": round(share, 4), "low": round(low, 4), "high": round(high, 4)}
-    return {"generations": out, "clips": nodes, "blind": blind, "winners": len(won)}
+    return {"generations": out, "clips": nodes, "blind": blind, "winners": len(wins)}
 
 
 def _drawings(clip: Clip) -> list[str]:

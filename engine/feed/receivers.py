@@ -6,7 +6,6 @@ Runs on: feed process and replay, event loop.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,7 @@ from engine.core.errors import ConfigError
 from engine.core.messages import INFO, WARNING
 from engine.core.osc_section import Target as TargetConfig
 from engine.feed.targets import Targets, open_udp, subscription_of
+from engine.net.names import is_address
 
 FIRST_S, LONGEST_S = 1.0, 60.0  # pauses between two tries to find a name: each is twice the one before
 
@@ -37,7 +37,7 @@ class Receivers:
                     f"osc.targets.{number}.signals: {self._network} has no signal {', '.join(unknown)}; "
                     f"it has: {', '.join(self._targets.signals)}"
                 )
-            if _is_address(target.host):
+            if is_address(target.host):
                 self._add(number, target)
             else:  # a name server may take seconds, or know it only later
                 search = asyncio.get_running_loop().create_task(self._find(number, target))
@@ -81,11 +81,3 @@ class Receivers:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host == "localhost"
-    return True

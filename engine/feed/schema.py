@@ -77,11 +77,12 @@ CHORDS = {CHORD: "/chord/now", NEXT_CHORD: "/chord/next", PLAYED_CHORD: "/chord/
 class Schema:
     """Everything that is published and understood, for one network. `values` are numbered: scalars first, then vectors."""
 
-    def __init__(self, card: Card, registry: Registry, cells: Cells = "tanh") -> None:
+    def __init__(self, card: Card, registry: Registry, cells: Cells = "tanh", whole: Card | None = None) -> None:
+        """`whole`: the card of all networks of a run, where there are several: the smooth tiers have the tracks of all."""
         self.card = card
         self.registry = registry
         self.cells = cells
-        self.catalogue = Catalogue(card)  # of the smooth tiers
+        self.catalogue = Catalogue(card if whole is None else whole)  # of the smooth tiers
         layers = sorted({a.layer for a in card.activations})
         self._layer_digits = len(str(layers[-1])) if layers else 1
         self.scalar_tracks = tuple(t.name for t in card.tracks[:MAX_TRACK_SCALARS])

@@ -21,31 +21,71 @@ from engine.feed.targets import Outlet, open_udp
 from engine.lights import plan as plans
 from engine.lights.dmx import ARTNET_PORT, SACN_PORT, Packet, Universe, group_of, packets, shaped
 from engine.lights.plan import Output, Plan, ToMidi
+from engine.net.names import Names, is_address
 
 GOODBYES = 3  # dark datagrams at the end, of which one may be lost
 MIDI_HZ = 50.0
 NOTE_ON, NOTE_OFF, CONTROL = 0x90, 0x80, 0xB0
+FIND_NS = 5_000_000_000  # how long a host whose name nobody knows is left alone
 Send = Callable[[bytes], object]
+Tell = Callable[[int, str], None]
 
 
 class DmxOutput:
     """The universes of one output, so many times a second."""
 
-    def __init__(self, output: Output, universes: list[Universe], signals: Signals) -> None:
-        """Raises OSError when its address cannot be sent to."""
+    def __init__(
+        self,
+        output: Output,
+        universes: list[Universe],
+        signals: Signals,
+        names: Names | None = None,
+        tell: Tell = lambda _level, _text: None,
+    ) -> None:
+        """`names` looks for a host that is given by name; `tell` is told where it is not found. Raises OSError when its
+        address cannot be sent to."""
         self.rate_hz = output.rate_hz
+        self._output, self._names, self._tell = output, names or Names(), tell
+        self._again_ns = 0  # when a name that was not known is looked for again
+        self._told = False
         self.wants = Wants(levels=any(u.wants_levels for u in universes))
         self._signals = signals
         self._universes = universes
-        port = output.port or (ARTNET_PORT if output.protocol == "artnet" else SACN_PORT)
         self._ways: list[tuple[Packet, Outlet, Callable[[], None]]] = []
-        for packet in packets(output, universes, uuid.uuid4().bytes):
-            host = output.host or group_of(packet.universe.number)
-            way = open_udp(host, port, output.interface)
-            self._ways.append((packet, Outlet(f"{host}:{port}", way.send), way.close))
+        if not output.host or is_address(output.host):
+            self._open(output.host)
 
-    def tick(self, _now_ns: int) -> None:
+    def _open(self, host: str) -> None:
+        output = self._output
+        port = output.port or (ARTNET_PORT if output.protocol == "artnet" else SACN_PORT)
+        for packet in packets(output, self._universes, uuid.uuid4().bytes):
+            to = host or group_of(packet.universe.number)
+            way = open_udp(to, port, output.interface)
+            self._ways.append((packet, Outlet(f"{to}:{port}", way.send), way.close))
+
+    def _find(self, now_ns: int) -> None:
+        """Look for a host that is given by name; the lights wait for it, nobody else does."""
+        if now_ns < self._again_ns:
+            return
+        host = self._output.host
+        try:
+            address = self._names.look(host)
+            if address is None:
+                return
+            self._open(address)
+        except OSError as error:
+            self._again_ns = now_ns + FIND_NS
+            if not self._told:
+                self._told = True
+                self._tell(WARNING, f"lights: {host} is not reached ({error.strerror or error}); it is tried again")
+            return
+        if self._told:
+            self._tell(INFO, f"lights: {host} is reached now")
+
+    def tick(self, now_ns: int) -> None:
         """Send the universes of this moment."""
+        if not self._ways:
+            self._find(now_ns)
         for universe in self._universes:
             universe.fill(self._signals.values)
         for packet, outlet, _ in self._ways:
@@ -109,8 +149,9 @@ class MidiOutput:
 class Lights:
     """Everything in the file of lights: `consumers` for the pacer, `close` at the end."""
 
-    def __init__(self, config: Config, signals: Signals, tell: Callable[[int, str], None]) -> None:
+    def __init__(self, config: Config, signals: Signals, tell: Tell, names: Names) -> None:
         """What cannot be opened is told, and left out."""
+        self._names = names
         self.consumers: list[Consumer] = []
         self._closing: list[Callable[[], object]] = []
         self._tell = tell
@@ -128,7 +169,7 @@ class Lights:
     def _open_dmx(self, number: int, output: Output, plan: Plan, signals: Signals) -> None:
         universes = [Universe(universe, plan, signals.catalogue) for universe in dict.fromkeys(output.universes)]
         try:
-            opened = DmxOutput(output, universes, signals)
+            opened = DmxOutput(output, universes, signals, self._names, self._tell)
         except (OSError, ValueError) as error:
             host = output.host or "its multicast groups"
             self._tell(WARNING, f"lights: outputs.{number}: {host} cannot be sent to ({error}); correct it or take it out")

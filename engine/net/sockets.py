@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from engine.core.errors import ConfigError
 
@@ -25,6 +25,39 @@ class Waiting(Protocol):
     wake: asyncio.Event
 
     def take(self) -> Iterable[bytes | str]: ...
+
+
+class Outlet:
+    """A WebSocket that whole messages are written to at once, without a task's turn for each, while the network takes them."""
+
+    __slots__ = ("_transport", "_ws")
+
+    def __init__(self, ws: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+        """`ws`: without compression, which would make the bytes depend on those before."""
+        self._ws, self._transport = ws, transport
+
+    def send(self, text: str) -> bool:
+        """Write a message; False where it has to wait, and nothing was written."""
+        transport = self._transport
+        if self._ws.closed or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        body = text.encode()
+        size = len(body)
+        if size < 126:
+            head = bytes((0x81, size))  # RFC 6455: one frame of text, not masked
+        elif size < 65536:
+            head = b"\x81\x7e" + size.to_bytes(2, "big")
+        else:
+            head = b"\x81\x7f" + size.to_bytes(8, "big")
+        transport.write(head + body)
+        return True
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """Who is to be sent many small messages: it writes them itself where it can, and queues the others."""
+
+    def attach(self, outlet: Outlet) -> None: ...
 
 
 def listen(key: str, host: str, port: int) -> socket.socket:

@@ -66,6 +66,16 @@ class Vote(NamedTuple):
     room: int | None = None
 
 
+class Tally(NamedTuple):
+    """So many votes said the same of the same two clips in the same order."""
+
+    first: int
+    second: int
+    choice: int
+    across: bool
+    votes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """What a visitor drew or composed."""
@@ -284,15 +294,34 @@ class Store:
 
         `across`: those between two generations alone, or those within one alone; None: both.
         """
-        ballots, votes = schema.ballots, schema.votes
-        wanted = (ballots.c.first, ballots.c.second, votes.c.choice, ballots.c.visitor, ballots.c.crowd, ballots.c.across)
-        query = sa.select(*wanted, ballots.c.room).join_from(votes, ballots).order_by(votes.c.created_ms, votes.c.ballot)
+        query = self._of_votes()
         if generation is not None:
-            query = query.where(ballots.c.generation == generation)
+            query = query.where(schema.ballots.c.generation == generation)
         if across is not None:
-            query = query.where(ballots.c.across == across)
+            query = query.where(schema.ballots.c.across == across)
         with self.reading() as connection:
-            return [Vote(*row) for row in connection.execute(query)]
+            return [Vote(*row[1:]) for row in connection.execute(query)]
+
+    def cast(self, generation: int, since_ms: int = 0) -> dict[str, Vote]:
+        """Return the votes of the time in which a generation was open by their ballots, since a time."""
+        query = self._of_votes().where(schema.ballots.c.generation == generation, schema.votes.c.created_ms >= since_ms)
+        with self.reading() as connection:
+            return {row[0]: Vote(*row[1:]) for row in connection.execute(query)}
+
+    def tally(self) -> list[Tally]:
+        """Return how often each question was answered how, of all generations."""
+        ballots, votes = schema.ballots, schema.votes
+        asked = (ballots.c.first, ballots.c.second, votes.c.choice, ballots.c.across)
+        query = sa.select(*asked, sa.func.count()).join_from(votes, ballots).group_by(*asked)
+        with self.reading() as connection:
+            return [Tally(*row) for row in connection.execute(query)]
+
+    @staticmethod
+    def _of_votes() -> sa.Select[Any]:
+        ballots, votes = schema.ballots, schema.votes
+        of_ballot = (ballots.c.visitor, ballots.c.crowd, ballots.c.across, ballots.c.room)
+        wanted = (votes.c.ballot, ballots.c.first, ballots.c.second, votes.c.choice, *of_ballot)
+        return sa.select(*wanted).join_from(votes, ballots).order_by(votes.c.created_ms, votes.c.ballot)
 
     def count_votes(self, generation: int | None = None) -> int:
         """Return how many votes came while a generation was open (None: in all)."""

@@ -6,10 +6,10 @@ Runs on: booth process, a thread of its own; asked from the event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,7 +24,11 @@ GATHER_S = 0.005  # so long the first of a group waits for others
 MOST = 500  # of one group
 WAITING = 20_000  # more than a disk that hangs leaves waiting is refused
 
-Job = Callable[[sa.Connection], Any]
+COUNTED = {"preserve_rowcount": True}
+
+
+class _RepeatedError(Exception):
+    """Some rows were there before: which ones is asked in a transaction that asks for each, which costs more."""
 
 
 class Row(NamedTuple):
@@ -114,24 +118,30 @@ class Writer:
         by_table: dict[str, list[int]] = {}
         for place, row in enumerate(group):
             by_table.setdefault(row.table.name, []).append(place)
+        ordered = sorted(by_table.items(), key=lambda item: list(metadata.tables).index(item[0]))
+        rows = [(metadata.tables[name], [group[place].values for place in places]) for name, places in ordered]
+        with contextlib.suppress(_RepeatedError):
+            with writing(self._engine) as connection:
+                for table, values in rows:
+                    if connection.execute(self._insert(table), values, execution_options=COUNTED).rowcount != len(values):
+                        raise _RepeatedError
+            return [True] * len(group)
         new = [False] * len(group)
         with writing(self._engine) as connection:
-            for name in sorted(by_table, key=list(metadata.tables).index):
-                table = metadata.tables[name]
-                key = next(iter(table.primary_key.columns)).name
-                rows = [group[place].values for place in by_table[name]]
-                there = set(connection.execute(self._insert(table, key), rows).scalars())
-                for place in by_table[name]:
-                    if (value := group[place].values[key]) in there:
+            for (table, values), (_, places) in zip(rows, ordered, strict=True):
+                key = next(iter(table.primary_key.columns))
+                there = set(connection.execute(self._insert(table).returning(key), values).scalars())
+                for place in places:
+                    if (value := group[place].values[key.name]) in there:
                         there.remove(value)  # the first of several in one group is the one that counts
                         new[place] = True
         return new
 
-    def _insert(self, table: sa.Table, key: str) -> Any:
-        """Insert, and do nothing where there is such a row already; return the keys of the new ones."""
+    def _insert(self, table: sa.Table) -> Any:
+        """Insert, and do nothing where there is such a row already."""
         if table.name not in self._statements:
             insert = insert_postgres if self._engine.dialect.name == "postgresql" else insert_sqlite
-            self._statements[table.name] = insert(table).on_conflict_do_nothing().returning(table.c[key])
+            self._statements[table.name] = insert(table).on_conflict_do_nothing()
         return self._statements[table.name]
 
     def _answer(self, results: list[tuple[asyncio.Future[bool] | None, bool | StoreError]]) -> None:

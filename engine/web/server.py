@@ -26,7 +26,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from engine.core.config import Web
 from engine.net.guard import Bucket, Guard
-from engine.net.sockets import send_newest
+from engine.net.sockets import Outlet, Prompt, send_newest
 from engine.web.files import HOME, ORT, SERVED, File, Files
 from engine.web.pages import Page
 
@@ -196,6 +196,8 @@ class Server:
             await ws.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"the house is full")
             return ws
         client = page.join(request.query, request.remote or "")
+        if isinstance(client, Prompt) and request.transport is not None:
+            client.attach(Outlet(ws, request.transport))
         self._sockets.add(ws)
         sender = asyncio.create_task(send_newest(client, ws, request.transport))
         try:

@@ -66,7 +66,7 @@ def test_what_is_turned_on_one_side_is_turned_on_the_other(
     one.until(lambda: one.live.get("bass.odd_editor.mix") == pytest.approx(0.5, abs=0.01), "what was turned there, here")
     one.until(lambda: screen.find("mix 0.500"), "what was clicked, in the window")
     unit = next(unit for unit in one.engine.mixer.hosts.units if unit.label == "bass: Odd Editor")
-    one.until(lambda: unit.values["100"] == pytest.approx(0.5, abs=0.01), "what was turned there, kept for another process")
+    one.until(lambda: unit.values["100"] == pytest.approx(0.5, abs=0.01), "what a new instance would be given")
     screen.click(screen.find("bass: Odd Editor"), 290, 50)  # where it crashes
     one.until(lambda: window.is_over, "the window gone")
     assert window.process.returncode == -11

@@ -1,17 +1,25 @@
-"""Whoever shouts is not heard more: votes that are forged move no clip far."""
+"""Whoever shouts is not heard more: votes that are forged move no clip far.
+
+`python -m tests.booth.test_forged` has the figures.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
+from collections import Counter
 
 import numpy as np
+import pytest
 
 from engine.booth.pairs import Pairs
 from engine.store.ranking import rank, weights
 from engine.store.store import Vote
-from tests.store.made_up import audience
+from tests.store.made_up import AGREEMENT, audience
 
 CLIPS = 64
+AUDIENCE = 512  # votes of a generation
+FORGED, IDENTITIES = 500, 20
 
 
 def places(votes: list[Vote]) -> dict[int, int]:
@@ -19,41 +27,105 @@ def places(votes: list[Vote]) -> dict[int, int]:
     return {standing.clip: standing.place for standing in rank(range(CLIPS), votes).standings}
 
 
-def forged(count: int, identities: int, target: int, rng: random.Random, crowd: int | None) -> list[Vote]:
-    """Votes of ballots as the server assigns them, always for one clip where it is among the two; `crowd` None: from as many
-    addresses as identities."""
-    asked = Pairs(rng)
-    asked.open(range(CLIPS), [], {})
-    out = []
-    for number in range(count):
-        pair = asked.take()
+def forged(honest: list[Vote], taste: np.ndarray, target: int, kind: str, seed: int, crowd: int | None = None) -> list[Vote]:
+    """Votes of ballots as the booth assigns them after the honest ones, always for one clip where it is among the two.
+
+    Between two others the forgers choose by `lot`, by side (always the `first`), or by the taste of the audience (`careful`).
+    `crowd`: their one address; None: each has his own.
+    """
+    chance = random.Random(seed)
+    asked = Pairs(chance)
+    asked.open(range(CLIPS), [], Counter(clip for vote in honest for clip in (vote.first, vote.second)))
+    out: list[Vote] = []
+    cast = [0] * IDENTITIES
+    for number in range(FORGED):
+        if number % 64 == 0:
+            now = rank(range(CLIPS), [*honest, *out])
+            asked.ranked({standing.clip: standing.strength for standing in now.standings})
+        who = number % IDENTITIES
+        pair = asked.take(enough=cast[who] >= now.usual)
         assert pair is not None
-        choice = 0 if pair.first == target else 1 if pair.second == target else rng.randrange(2)
-        who = number % identities
-        out.append(Vote(pair.first, pair.second, choice, f"forger{who}", crowd if crowd is not None else 10_000 + who, False))
+        cast[who] += 1
+        if target in pair[:2]:
+            choice = int(pair.second == target)
+        elif kind == "careful":
+            odds = np.log(AGREEMENT / (1 - AGREEMENT)) * (taste[pair.first] - taste[pair.second])
+            choice = int(chance.random() > 1 / (1 + np.exp(-odds)))
+        else:
+            choice = 0 if kind == "first" else chance.randrange(2)
+        out.append(Vote(pair.first, pair.second, choice, f"forger{who}", 10_000 + who if crowd is None else crowd, False))
     return out
 
 
-def moved(crowd: int | None, votes: int = 512) -> tuple[int, float]:
-    """How far any clip moves at most, and how far the target does on average, of several audiences."""
-    furthest, lifted = 0, []
-    for seed in range(6):
+def moved(kind: str, seeds: range, crowd: int | None = None) -> list[tuple[int, int]]:
+    """Of several audiences: how far any clip moves at most, and how far up the one that is voted for does."""
+    out = []
+    for seed in seeds:
         rng = np.random.default_rng(seed)
-        honest = audience(rng.normal(size=CLIPS), votes, rng)
+        taste = rng.normal(size=CLIPS)
+        honest = audience(taste, AUDIENCE, rng)
         before = places(honest)
         target = next(clip for clip, place in before.items() if place == 34)
-        after = places([*honest, *forged(500, 20, target, random.Random(seed), crowd)])
-        furthest = max(furthest, *(abs(before[clip] - after[clip]) for clip in before))
-        lifted.append(before[target] - after[target])
-    return furthest, float(np.mean(lifted))
+        after = places([*honest, *forged(honest, taste, target, kind, seed, crowd)])
+        out.append((max(abs(before[clip] - after[clip]) for clip in before), before[target] - after[target]))
+    return out
 
 
-def test_500_votes_of_20_identities_on_one_machine_move_no_clip_by_more_than_three_places() -> None:
-    assert moved(crowd=77_777)[0] <= 3
+@pytest.mark.parametrize(("kind", "crowd"), [("lot", None), ("first", None), ("lot", 77_777)])
+def test_500_votes_of_20_identities_move_no_clip_by_more_than_three_places(kind: str, crowd: int | None) -> None:
+    assert max(furthest for furthest, _ in moved(kind, range(5), crowd)) <= 3
 
 
-def test_from_20_addresses_they_count_for_less_than_a_third() -> None:
+def test_forgers_who_listen_count_no_more_than_20_visitors() -> None:
     rng = np.random.default_rng(1)
-    honest = audience(rng.normal(size=CLIPS), 512, rng)
-    votes = forged(500, 20, 5, random.Random(1), None)
-    assert weights([*honest, *votes])[512:].sum() <= 160
+    taste = rng.normal(size=CLIPS)
+    honest = audience(taste, AUDIENCE, rng)
+    votes = forged(honest, taste, 5, "careful", 1)
+    assert weights([*honest, *votes])[AUDIENCE:].sum() == pytest.approx(160)
+
+
+def agreed(votes: list[Vote], taste: np.ndarray) -> float:
+    """How far the places go with a taste: Spearman's rank correlation."""
+    found = places(votes)
+    return float(np.corrcoef([-found[clip] for clip in range(CLIPS)], taste.argsort().argsort())[0, 1])
+
+
+def test_that_forgers_are_not_heard_costs_honest_visitors_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    audiences = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        taste = rng.normal(size=CLIPS)
+        audiences.append((audience(taste, AUDIENCE, rng), taste))
+    judged = np.mean([agreed(*one) for one in audiences])
+    monkeypatch.setattr("engine.store.ranking.LISTENS", 100.0)  # all are believed
+    assert judged > np.mean([agreed(*one) for one in audiences]) - 0.01
+
+
+def test_a_minority_of_another_taste_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for listens in (2.2, 100.0):
+        monkeypatch.setattr("engine.store.ranking.LISTENS", listens)
+        likes = []
+        for seed in range(6):
+            rng = np.random.default_rng(seed)
+            most, few = rng.normal(size=(2, CLIPS))
+            others = [
+                vote._replace(visitor=f"other {vote.visitor}", crowd=5000 + vote.crowd) for vote in audience(few, 152, rng)
+            ]
+            likes.append(agreed([*audience(most, 360, rng), *others], few))
+        found.append(np.mean(likes))
+    assert found[0] > found[1] - 0.02
+
+
+def main() -> None:
+    """The figures."""
+    for kind, crowd in (("lot", None), ("first", None), ("lot", 77_777), ("careful", None)):
+        found = moved(kind, range(20), crowd)
+        furthest, up = [f for f, _ in found], [u for _, u in found]
+        of = "one address" if crowd else "20 addresses"
+        said = f"{kind}, {of}: any clip at most {max(furthest)} places; the forgers' own up {np.mean(up):.1f} on average"
+        sys.stdout.write(f"{said}, {max(up)} at most\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from engine.store import schema
 from engine.store.store import Generation, Store
-from tests.booth.load import Figures, Phone, aiohttp
+from tests.booth.load import Figures, Phone
 from tests.booth.stand import free_port
 from tests.store.made_up import clips
 from tests.store.servers import Postgres
@@ -33,28 +33,25 @@ async def killed(store: str, network: Path, times: int, phones: int, hz: float, 
     back = []
     process = begin(port, store, network)
     try:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            everybody = [Phone(n, f"http://127.0.0.1:{port}", session, figures, phones / hz) for n in range(phones)]
-            tasks = [asyncio.create_task(phone.run()) for phone in everybody]
-            while figures.here < phones:
-                await asyncio.sleep(0.05)
-            for _ in range(times):
-                await asyncio.sleep(up_s)
-                process.kill()
-                process.wait()
-                process = begin(port, store, network)
-                while not await listens(port):
-                    await asyncio.sleep(0.02)
-                since = time.monotonic()
-                while figures.here < phones:
-                    await asyncio.sleep(0.02)
-                back.append(time.monotonic() - since)
+        everybody = [Phone(n, port, figures, phones / hz) for n in range(phones)]
+        tasks = [asyncio.create_task(phone.run()) for phone in everybody]
+        while figures.here < phones:
+            await asyncio.sleep(0.05)
+        for _ in range(times):
             await asyncio.sleep(up_s)
-            for phone in everybody:
-                phone.over = True
-            await asyncio.wait(tasks, timeout=5)
-            for task in tasks:
-                task.cancel()
+            process.kill()
+            process.wait()
+            process = begin(port, store, network)
+            while not await listens(port):
+                await asyncio.sleep(0.02)
+            since = time.monotonic()
+            while figures.here < phones:
+                await asyncio.sleep(0.02)
+            back.append(time.monotonic() - since)
+        await asyncio.sleep(up_s)
+        for phone in everybody:
+            phone.end()
+        await asyncio.wait(tasks, timeout=5)
     finally:
         process.kill()
         process.wait()

@@ -64,6 +64,19 @@ def test_a_visitor_does_not_hear_the_same_again_so_soon() -> None:
         assert not {1, 2, 3} & set(pair[:2])
 
 
+def test_who_has_voted_enough_is_asked_what_is_known() -> None:
+    asked = pairs(40)
+    unknown = asked.take(enough=True)  # nothing is known yet
+    assert unknown is not None
+    for _ in range(100):
+        asked.take()
+    asked.ranked({clip: float(clip) for clip in range(40)})
+    for _ in range(50):
+        pair = asked.take(enough=True)
+        assert pair is not None
+        assert (min(pair[:2]) < 4, max(pair[:2]) >= 36, pair.across) == (True, True, False)
+
+
 def test_what_was_not_voted_on_counts_as_not_heard() -> None:
     asked = pairs(4)
     pair = asked.take()

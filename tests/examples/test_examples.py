@@ -23,7 +23,9 @@ HERE = Path(__file__).resolve().parents[2]
 EXAMPLES = HERE / "examples"
 README = (EXAMPLES / "README.md").read_text()
 TEXTS = sorted(
-    p for p in EXAMPLES.rglob("*") if p.suffix in {".md", ".pd", ".scd", ".pde", ".cpp", ".h", ".html", ".py"} and p.is_file()
+    p
+    for p in EXAMPLES.rglob("*")
+    if p.suffix in {".md", ".pd", ".scd", ".pde", ".cpp", ".h", ".html", ".js", ".cs", ".maxpat", ".py"} and p.is_file()
 )
 
 
@@ -67,7 +69,10 @@ def test_the_receivers_name_the_addresses_they_are_about():
         "README.md": 20,
         "supercollider/algoritmo.scd": 8,
         "processing/Algoritmo/Algoritmo.pde": 4,
+        "processing/AlgoritmoSmooth/AlgoritmoSmooth.pde": 3,
         "openframeworks/src/ofApp.cpp": 4,
+        "max/algoritmo.maxpat": 14,
+        "supercollider/smooth.scd": 4,
         "browser/index.html": 10,
         "resolume/resolume.py": 4,
     }.items():
@@ -183,7 +188,7 @@ def commands() -> list[list[str]]:
     found = []
     for path in TEXTS:
         for line in re.findall(r"(?m)^[^`\n]*?\b(algoritmo (?:replay|jam) .*)$", path.read_text()):
-            found.append(shlex.split(re.split(r"[;*`]|, f ", line)[0].strip())[1:])
+            found.append(shlex.split(re.split(r"[;*`]|, f |\",?$", line)[0].strip())[1:])
     return found
 
 

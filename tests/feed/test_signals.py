@@ -104,6 +104,19 @@ def test_while_the_beat_stands_its_phase_stands(stage):
     assert [(stage.at(t), stage["/smooth/beat/phase"])[1] for t in (0.1, 0.5, 0.9)] == [0.25] * 3
 
 
+def test_where_a_session_of_link_is_moves_with_it_and_is_nowhere_without_it(stage):
+    stage.at(0.5)
+    assert (stage["/smooth/link/phase"], stage["/smooth/link/bar"]) == (0, 0)
+    stage.link.writer("ableton").push((round(0.5e9), 6.25, 90.0, 1, 1, 0.1, True))  # host time, beat, tempo
+    for heard_s in (0.6, 0.7):
+        beat = 6.25 + 1.5 * (heard_s + stage.latency / RATE - 0.5)
+        stage.at(heard_s)
+        assert stage["/smooth/link/phase"] == pytest.approx(beat % 1, abs=1e-5)
+        assert stage["/smooth/link/bar"] == pytest.approx(beat % 4 / 4, abs=1e-5)
+    stage.at(1.6)  # it has left
+    assert (stage["/smooth/link/phase"], stage["/smooth/link/bar"]) == (0, 0)
+
+
 # --- notes -----------------------------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,11 @@
 """Lights: the file of them with all its faults, the channels of each universe, and the datagrams to an independent receiver."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
-import time
+import threading
 import urllib.parse
 import urllib.request
 
@@ -18,12 +19,14 @@ from engine.core.errors import ConfigError
 from engine.feed.signals.catalogue import Catalogue
 from engine.lights.dmx import Universe, packets
 from engine.lights.outputs import DmxOutput, MidiOutput
-from engine.lights.plan import Output, Plan, ToMidi, load
-from tests.system.rig import ROOT, free_port, need, wait_for
+from engine.lights.plan import FASTEST_HZ, Output, Plan, ToMidi, load
+from tests.system.rig import ROOT, need, wait_for
+from tests.web.stand import free_port as free_tcp_port
 
 PLUGINS = """dummy espnet ftdidmx gpio karate kinet milinst nanoleaf opendmx openpixelcontrol osc pathport renard sandnet
     shownet spi spidmx stageprofi uartdmx usbdmx usbserial dmx4linux"""  # of OLA that have nothing to do here
 EXAMPLE = ROOT / "examples" / "lights.toml"
+LIMIT_S = 60  # for what takes OLA a fraction of a second, on a machine that is busy with other tests
 
 
 @pytest.fixture(scope="module")
@@ -170,62 +173,109 @@ def test_a_signal_leaves_as_controller_and_as_note(catalogue):
     assert [m for m in sent if m[0] != 0xB1] == [[0x90, 36, 114], [0x80, 36, 0], [0x90, 36, 114], [0x80, 36, 0]]
 
 
+class Ola:
+    """OLA, which receives Art-Net and sACN, with settings of its own; its ports for those two are the protocols' own."""
+
+    def __init__(self, folder):
+        program = need("olad", "apt install ola")
+        conf = folder / "ola"
+        conf.mkdir()
+        conf.joinpath("ola-artnet.conf").write_text("enabled = true\nuse_loopback = true\n")
+        conf.joinpath("ola-e131.conf").write_text("enabled = true\n")
+        for plugin in PLUGINS.split():
+            conf.joinpath(f"ola-{plugin}.conf").write_text("enabled = false\n")
+        port = free_tcp_port()
+        command = [program, "--log-level", "3", "--config-dir", str(conf), "--no-register-with-dns-sd"]
+        command += ["--http-port", str(port), "--rpc-port", str(free_tcp_port())]
+        if os.geteuid() == 0:  # as which it will not run
+            for place in (conf, *conf.parents[:3]):
+                place.chmod(0o777)
+            command = [shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+        self._address = f"http://127.0.0.1:{port}"
+        self._log = folder / "ola.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def ask(self, path, **form):
+        """Return its answer, None where it gives none in time."""
+        assert self._process.poll() is None, f"OLA has ended:\n{self.said}"
+        data = urllib.parse.urlencode(form).encode() if form else None
+        try:
+            with urllib.request.urlopen(f"{self._address}/{path}", data, timeout=5) as answer:
+                return json.loads(answer.read())
+        except OSError:
+            return None
+
+    def dmx(self, universe):
+        """Return the channels of a universe that it has received."""
+        return (self.ask(f"get_dmx?u={universe}") or {}).get("dmx", [])
+
+    @property
+    def said(self):
+        """The end of its log."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
+
+    def close(self):
+        """End it."""
+        self._process.terminate()
+        self._process.wait(10)
+
+
 @pytest.fixture
 def ola(tmp_path):
-    """OLA, which receives Art-Net and sACN, at ports and with settings of its own."""
-    program = need("olad", "apt install ola")
-    conf = tmp_path / "ola"
-    conf.mkdir()
-    conf.joinpath("ola-artnet.conf").write_text("enabled = true\nuse_loopback = true\n")
-    conf.joinpath("ola-e131.conf").write_text("enabled = true\n")
-    for plugin in PLUGINS.split():
-        conf.joinpath(f"ola-{plugin}.conf").write_text("enabled = false\n")
-    port = free_port()
-    command = [program, "--config-dir", str(conf), "--http-port", str(port), "--rpc-port", str(free_port())]
-    command += ["--no-register-with-dns-sd"]
-    if os.geteuid() == 0:  # as which it will not run
-        for folder in (conf, *conf.parents[:3]):
-            folder.chmod(0o777)
-        command = [shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    one = Ola(tmp_path)
+    yield one
+    one.close()
+
+
+@contextlib.contextmanager
+def sent_on(outputs):
+    """Send at the rate of DMX for as long as it lasts, however long the receiver takes to answer."""
+    over = threading.Event()
+
+    def send():
+        while not over.wait(1 / FASTEST_HZ):
+            for output in outputs:
+                output.tick(0)
+
+    thread = threading.Thread(target=send)
+    thread.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
-        process.terminate()
-        process.wait(10)
-
-
-def ask(address, path, **form):
-    data = urllib.parse.urlencode(form).encode() if form else None
-    try:
-        with urllib.request.urlopen(f"{address}/{path}", data, timeout=5) as answer:
-            return json.loads(answer.read())
-    except OSError:
-        return None
+        over.set()
+        thread.join()
 
 
 def test_an_independent_receiver_has_the_universes_of_both_protocols(ola, catalogue):
-    ports = wait_for(lambda: ask(ola, "json/get_ports"), 20, "OLA")
-    inputs = {("artnet" if "ArtNet" in p["device"] else "sacn"): p["id"] for p in ports if not p["is_output"]}
+    def ports():
+        found = [p for p in ola.ask("json/get_ports") or () if not p["is_output"]]
+        named = {("artnet" if "ArtNet" in p["device"] else "sacn"): p["id"] for p in found}
+        return named if len(named) == 2 else None  # it has them one after the other
+
+    inputs = wait_for(ports, LIMIT_S, "OLA")
     numbers = {"artnet": 0, "sacn": 1}
     for protocol, number in numbers.items():
-        assert ask(ola, "new_universe", id=number, name=protocol, add_ports=inputs[protocol])["ok"]
+        assert ola.ask("new_universe", id=number, name=protocol, add_ports=inputs[protocol])["ok"], ola.said
     plan, moment = load(EXAMPLE, catalogue), Moment(catalogue)
     outputs = [DmxOutput(o, [Universe(n, plan, catalogue) for n in o.universes], moment) for o in plan.outputs]
     moment["/smooth/track/drums/envelope"], moment["/smooth/energy"] = 1.0, 0.25
     moment["/smooth/track/lead/envelope"] = 0.6
+    found = {}
 
     def received():
-        for output in outputs:
-            output.tick(0)
-        time.sleep(0.02)
-        found = {p: (ask(ola, f"get_dmx?u={n}") or {}).get("dmx", []) for p, n in numbers.items()}
-        return found if all(len(data) == 512 and any(data) for data in found.values()) else None
+        found.update({protocol: ola.dmx(number) for protocol, number in numbers.items()})
+        return all(len(data) == 512 and any(data) for data in found.values())
 
-    found = wait_for(received, 15, "both universes")
+    with sent_on(outputs):
+        try:
+            wait_for(received, LIMIT_S, "both universes")
+        except AssertionError as error:
+            lengths = {protocol: (len(data), sum(data)) for protocol, data in found.items()}
+            raise AssertionError(f"{error}; received, and their sums: {lengths}\n{ola.said}") from None
     assert found == {p: outputs[n]._universes[0].data.tolist() for n, p in enumerate(("artnet", "sacn"))}
     assert found["artnet"][0] == 255
     assert found["sacn"][4] == round(0.6 * 255)
     for output in outputs:
         output.close()
-    assert wait_for(lambda: not any(ask(ola, "get_dmx?u=0")["dmx"]), 5, "darkness") is True
+    wait_for(lambda: (dmx := ola.dmx(0)) and not any(dmx), LIMIT_S, "darkness")

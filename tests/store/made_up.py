@@ -7,6 +7,7 @@ import numpy as np
 from engine.store.clip import Clip, Music, Note
 from engine.store.store import Vote
 
+AGREEMENT = 0.7  # share of the votes on two clips that are one SD of taste apart
 TRACKS = ("drums", "bass", "chords", "pad", "lead")
 
 
@@ -29,7 +30,12 @@ def clips(count: int, **more: object) -> list[Clip]:
 
 
 def audience(
-    taste: np.ndarray, count: int, rng: np.random.Generator, agreement: float = 0.7, clickers: float = 0.1, first: float = 0.0
+    taste: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+    agreement: float = AGREEMENT,
+    clickers: float = 0.1,
+    first: float = 0.0,
 ) -> list[Vote]:
     """`count` votes on clips 0.. by visitors of eight votes each who like clips by `taste` (in SDs).
 

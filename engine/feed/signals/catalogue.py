@@ -63,7 +63,7 @@ class Trail:
 OF_VOICE = ("envelope", "onset", "density", "pitch")
 OF_LEVEL = ("rms", "peak", "loudness", "onset", "brightness")
 OF_LAYER = ("mean", "max", "delta")
-BEAT, BAR, BEAT_PULSE, BAR_PULSE = range(4)
+BEAT, BAR, BEAT_PULSE, BAR_PULSE, LINK_BEAT, LINK_BAR = range(6)
 
 
 class Catalogue:
@@ -99,6 +99,8 @@ class Catalogue:
             ("/smooth/bar/phase", "Position within the bar, as it is heard"),
             ("/smooth/beat/pulse", "1 where a beat begins, then falling"),
             ("/smooth/bar/pulse", "1 where a bar begins, then falling"),
+            ("/smooth/link/phase", "Position within the beat of the Ableton Link session, a quarter; 0 while there is none"),
+            ("/smooth/link/bar", "Position within the bar of the Ableton Link session; 0 while there is none"),
         ):
             yield Signal(path, "smooth", doc, ranged=False)
 

@@ -33,12 +33,15 @@ class UdpConsumer:
     """A receiver of datagrams."""
 
     def __init__(self, name: str, template: SmoothTemplate, send: Callable[[memoryview | bytes], object]) -> None:
-        spec = template.spec
-        self.rate_hz = spec.rate_hz
-        self.template = template
-        self.wants = wants_of(spec, template)
+        self.rate_hz = template.spec.rate_hz
         self.outlet = Outlet(name, send)
         self._tick = 0
+        self.show(template)
+
+    def show(self, template: SmoothTemplate) -> None:
+        """Send what this template has from here on."""
+        self.template = template
+        self.wants = wants_of(template.spec, template)
 
     def tick(self, now_ns: int) -> None:
         """Send what there is."""
@@ -86,6 +89,13 @@ class Pacer:
         """Serve it no longer."""
         if self._due.pop(consumer, None) is not None:
             self._want()
+
+    def change(self, of: Callable[[UdpConsumer], SmoothTemplate]) -> None:
+        """Give every receiver of datagrams another template: the network that plays is another."""
+        for consumer in self._due:
+            if isinstance(consumer, UdpConsumer):
+                consumer.show(of(consumer))
+        self._want()
 
     def _want(self) -> None:
         wants = [consumer.wants for consumer in self._due]

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.core.contract import Card
 from engine.core.link import Link
 from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, stem_names
 from engine.core.parameters import Live
 from engine.feed.encoder import Encoder
 from engine.feed.schema import Schema
-from engine.feed.signals.catalogue import BAR, BAR_PULSE, BEAT, BEAT_PULSE, OF_VOICE
+from engine.feed.signals.catalogue import BAR, BAR_PULSE, BEAT, BEAT_PULSE, LINK_BAR, LINK_BEAT, OF_VOICE
 from engine.feed.signals.notes import Notes
 from engine.feed.signals.ranges import Ranges
 from engine.feed.signals.sound import Sound
@@ -27,6 +26,7 @@ from engine.transport.timeline import BeatTimeline, TimelineReader
 
 PULSE = 5.0  # how steeply a pulse falls: e^-5 at the next beat
 AWAKE_S = 4.0  # after the last note the ranges learn on for so long
+SESSION_S = 1.0  # after so long without a word there is no session of Ableton Link any more
 JUMP_S = 1.0  # a step of time that is none: a machine that slept, another clock
 
 
@@ -45,8 +45,8 @@ class Signals:
     Values and raw are laid out as the catalogue's signals, trails as its trails, steps as the values of a step's encoder.
     """
 
-    def __init__(self, link: Link, schema: Schema, live: Live, rate_hz: float, whole: Card | None = None) -> None:
-        """`whole`: the card of all networks of a run, where there are several; the numbers are those of the schema's."""
+    def __init__(self, link: Link, schema: Schema, live: Live, rate_hz: float, room: int = 0) -> None:
+        """`room`: how many values the steps of the largest network of a run have, where there are several."""
         self.catalogue = catalogue = schema.catalogue
         self.rate_hz = rate_hz
         self.frame = 0.0  # that is heard at the moment
@@ -54,7 +54,7 @@ class Signals:
         count = len(catalogue)
         self.at_trails = 2 * count
         self.at_steps = self.at_trails + catalogue.trail_size
-        self.numbers = np.zeros(self.at_steps + schema.size, np.float32)
+        self.numbers = np.zeros(self.at_steps + max(schema.size, room), np.float32)
         self.values, self.raw = self.numbers[:count], self.numbers[count : 2 * count]
         self.wants = Wants()
         self._link = link
@@ -71,10 +71,19 @@ class Signals:
         self._falls = np.flatnonzero(release)
         self._release_s = release[self._falls]
         names = [voice.rpartition("/")[2] for voice in catalogue.voices]
-        self._sound = Sound(link, rate_hz, names, stem_names(whole or catalogue.card))
+        self._sound = Sound(link, rate_hz, names, stem_names(catalogue.card))
         self._shown = np.zeros(count, np.float32)  # raw values with their fall
         self._now_s = 0.0
         self._music_s = -1e9  # when there was music
+
+    def adopt(self, link: Link, schema: Schema, first: int) -> None:
+        """Another network plays from its step `first` in the ring on; `link`: the channels as that one has them.
+
+        Its catalogue is the same. Who wants its activations says so anew.
+        """
+        self._steps = Steps(link["steps"], Encoder(schema), self.catalogue, first)
+        self.wants.spans = ()  # they are places among the values of the other
+        self.numbers[self.at_steps :] = 0.0
 
     def advance(self, now_ns: int) -> bool:
         """Move on to a host time. Return whether there is anything: not before there is sound."""
@@ -95,6 +104,7 @@ class Signals:
         if beat is not None:
             beat = self._timeline.at(self.frame)
             self._tell_beat(beat)
+        self._tell_session(now_ns, 4.0 if beat is None else beat.metre.bar)
         self._hear(first_s, line.ns_per_frame * 1e-9, now_s)
         if self._steps.look(first_s, line.ns_per_frame):
             self.words.step(self._steps.bits)
@@ -113,6 +123,16 @@ class Signals:
         raw = self.raw
         raw[BEAT], raw[BAR] = beat, bar
         raw[BEAT_PULSE], raw[BAR_PULSE] = np.exp(-PULSE * beat), np.exp(-PULSE * bar * metre.beats)
+
+    def _tell_session(self, now_ns: int, bar: float) -> None:
+        """Say where the session of Ableton Link is now; its bars have the band's length, quarters."""
+        said = self._link["ableton"].latest()
+        passed_s = (now_ns - int(said["time_ns"])) * 1e-9 if said is not None else SESSION_S
+        if said is None or passed_s >= SESSION_S:
+            self.raw[LINK_BEAT] = self.raw[LINK_BAR] = 0.0
+            return
+        theirs = float(said["beat"]) + passed_s * float(said["tempo_bpm"]) / 60
+        self.raw[LINK_BEAT], self.raw[LINK_BAR] = theirs % 1.0, theirs / bar % 1.0
 
     def _hear(self, first_s: float, frame_s: float, now_s: float) -> None:
         events = self._events.read()

@@ -25,17 +25,35 @@ _LAYERS = 6
 
 
 class Steps:
-    """What the steps say, moved on by `advance`; `values` is laid out as the encoder's, `own` as the catalogue's."""
+    """What the steps say, moved on by `advance`; `values` is laid out as the encoder's, `own` as the catalogue's.
 
-    def __init__(self, ring: Ring, encoder: Encoder, catalogue: Catalogue) -> None:
+    The catalogue may be that of several networks: what this one does not have stays 0.
+    """
+
+    def __init__(self, ring: Ring, encoder: Encoder, catalogue: Catalogue, first: int | None = None) -> None:
+        """`first`: record of the ring to begin with; None: the next one written."""
         self.own = np.zeros(catalogue.levels - catalogue.steps, np.float32)  # raw; the energy is filled in by who knows it
         self.values = np.zeros(encoder.schema.size, np.float32)
         self._encoder = encoder
-        self._reader = ring.reader()
-        self._tracks, self._layers = len(catalogue.tracks), len(catalogue.layers)
+        self._reader = ring.reader(first)
+        names = [track.name for track in encoder.schema.card.tracks]
+        tracks = [(number, catalogue.tracks.index(name)) for number, name in enumerate(names) if name in catalogue.tracks]
+        layers = [
+            (number, catalogue.layers.index(layer))
+            for number, layer in enumerate(encoder.schema.scalar_layers)
+            if layer in catalogue.layers
+        ]
+        # Which of its numbers go where among the catalogue's.
+        self._from_tracks, to_tracks = np.array(tracks, np.intp).reshape(-1, 2).T
+        from_layers, to_layers = (
+            (len(OF_LAYER) * numbers[:, None] + np.arange(len(OF_LAYER))).ravel()
+            for numbers in np.array(layers, np.intp).reshape(-1, 2).T
+        )
+        self._from_layers = _LAYERS + from_layers
+        self._to_tracks, self._to_layers = 4 + to_tracks, 4 + len(catalogue.tracks) + to_layers
         self._waiting: deque[np.void] = deque(maxlen=4)
         self._aim = np.zeros_like(self.values)
-        self._surprise = np.zeros((2, 1 + self._tracks), np.float32)  # shown, and what it goes to; bits
+        self._surprise = np.zeros((2, 1 + len(tracks)), np.float32)  # shown, and what it goes to; bits
         self._arrives_s: float | None = None  # when the newest step is heard
         self._step_s = 0.125
         self.heard = 0  # number of the newest step
@@ -58,7 +76,7 @@ class Steps:
         self._aim[:] = self._encoder.values
         surprise = self._surprise[1]
         surprise[0] = record["log_prob"]
-        surprise[1:] = record["log_prob_tracks"][: self._tracks]
+        surprise[1:] = record["log_prob_tracks"][self._from_tracks]
         surprise /= -LN2
         np.nan_to_num(surprise, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         self.bits = float(surprise[0])
@@ -81,9 +99,8 @@ class Steps:
         own, values = self.own, self.values
         own[0:2] = values[_ENTROPY : _ENTROPY + 2]
         own[2] = self._surprise[0, 0]
-        own[4 : 4 + self._tracks] = self._surprise[0, 1:]
-        layers = len(OF_LAYER) * self._layers
-        own[4 + self._tracks :][:layers] = values[_LAYERS : _LAYERS + layers]
+        own[self._to_tracks] = self._surprise[0, 1:]
+        own[self._to_layers] = values[self._from_layers]
 
 
 def _move(shown: np.ndarray, aim: np.ndarray, rise: float, fall: float) -> None:

@@ -78,7 +78,7 @@ class SmoothTemplate:
 
     def _elements(self, schema: Schema) -> Iterator[tuple[bytes, int, int]]:
         """Yield (head, first, end) of each message, `first` and `end` counted in the signals' numbers."""
-        spec, signals, catalogue = self.spec, self._signals, schema.catalogue
+        spec, signals, catalogue = self.spec, self._signals, self._signals.catalogue
         root, count = spec.root, len(catalogue)
         for message in catalogue.messages:
             if message.tier in spec.tiers:

@@ -24,6 +24,7 @@ export class Draw {
     this.result = null;
     this.player = null;
     this.stage = null;
+    this.seed = 1; // the same line again is gone on with in another way
     for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) this.canvas.addEventListener(kind, (event) => this[kind](event));
     this.figures = { strokes: 0, heard_ms: [] };
   }
@@ -150,7 +151,7 @@ export class Draw {
 
   ask() {
     this.result = null;
-    if (this.lines.length) this.app.connection.send({ kind: "draw", lines: this.lines, seed: 1 + Math.floor(Math.random() * 1e6) });
+    if (this.lines.length) this.app.connection.send({ kind: "draw", lines: this.lines, seed: this.seed++ });
   }
 
   back() {

@@ -25,6 +25,7 @@ export class Vote {
     this.side = -1;
     this.heard = [0, 0];
     this.choice = null;
+    this.next = null; // the ballot that came with the last answer
   }
 
   card(letter, side) {
@@ -61,6 +62,13 @@ export class Vote {
     return this.clips.get(id);
   }
 
+  // On to the ballot that came with the answer, or ask for one.
+  go() {
+    if (this.next && !this.room) this.open(this.next);
+    else this.ask();
+    this.next = null;
+  }
+
   ask() {
     if (!this.ballot && !this.room) this.app.connection.send({ kind: "ask" });
   }
@@ -72,7 +80,7 @@ export class Vote {
       this.count(message.votes);
       if (kind === "generation") {
         this.app.say("vote.generation", { number: message.generation });
-        this.ballot = null;
+        this.ballot = this.next = null;
       }
       if (!this.app.connection.unanswered) this.ask();
     } else if (kind === "ballot") this.open(message);
@@ -180,7 +188,7 @@ export class Vote {
     this.draw();
   }
 
-  counted({ ballot, names, place, number }) {
+  counted({ ballot, names, place, number, next }) {
     if (ballot !== this.ballot?.ballot) return;
     names?.forEach((name, side) => (this.cards[side].name.textContent = name));
     this.count(number);
@@ -188,7 +196,9 @@ export class Vote {
     this.app.say(name ? (place ? "vote.counted" : "vote.first") : "vote.again", { name, number, place });
     this.ballot = null;
     this.node.classList.remove("ready");
-    if (!this.room) setTimeout(() => this.ask(), 1600);
+    this.next = next ?? null;
+    for (const id of next ? [next.first, next.second] : []) this.fetchClip(id).catch(() => {}); // it is tried again when it is asked
+    if (!this.room) setTimeout(() => this.go(), 1600);
   }
 
   moved({ name, was, place, of }) {
@@ -225,6 +235,7 @@ export class Vote {
       return;
     }
     this.room = message;
+    this.next = null;
     this.node.classList.add("room");
     this.stop();
     const side = { first: 0, second: 1 }[phase] ?? -1;

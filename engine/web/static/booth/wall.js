@@ -25,6 +25,7 @@ class Wall {
     this.playing = null; // what is drawn on the stage
     this.player = null;
     this.turn = 0;
+    this.families = 0; // that were pointed at with nobody there
     this.t = (key, values) => this.texts?.say(key, values) ?? "";
   }
 
@@ -342,7 +343,7 @@ class Wall {
     for (const name of parts) $(name).classList.toggle("shown", name === this.shown);
     if (this.shown === "family" && this.tree.places.size) {
       const newest = [...this.tree.places.values()].filter(({ generation }) => generation === this.tree.rows.at(-1).id);
-      this.tree.chosen = newest[Math.floor(Math.random() * newest.length)]?.clip ?? null;
+      this.tree.chosen = newest[this.families++ % newest.length]?.clip ?? null;
       this.tree.draw();
       this.song();
     }

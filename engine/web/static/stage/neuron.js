@@ -13,7 +13,7 @@ import { REACH, drawAround, drawGoes, drawWhere } from "./habits.js";
 import { drawBars, drawNotes } from "./rollstrip.js";
 import { Table, drawGate, drawLine } from "./trace.js";
 
-const LOOK = 256; // steps over which likings are reckoned
+export const LOOK = 256; // steps over which likings are reckoned
 const PICKS = ["beat", "note", "loud", "any"];
 
 export class NeuronView {
