@@ -68,10 +68,12 @@ def children(
     count: int,
     seed: int,
     drawings: Sequence[Drawing] = (),
+    network: str = "",
 ) -> list[Clip]:
     """Return so many children of these clips, at least two of them; fewer where too many came out nearly empty.
 
-    The earlier a parent stands, the more children it has. Raises NetworkError.
+    The earlier a parent stands, the more children it has. `network`: what the clips say that they are of, where that is not
+    the file's path here. Raises NetworkError.
     """
     if len(parents) < 2 or count < 1:
         return []
@@ -101,7 +103,7 @@ def children(
                 said |= {"drawings": [drawn.id], "drawn_by": [drawn.name]}
             said["primer"] = primer.as_json()
             numbers = tuple(clip.id for clip in (first, second) if clip.id is not None)
-            draft = Clip(primer, arm, own, str(path), said, numbers)
+            draft = Clip(primer, arm, own, network or str(path), said, numbers)
             controls = {name: value for name, value in said.items() if name in MOVED}
             drafts.append((draft, primed(card, primer, steps, own, controls)))
         rolls = sample(runner, [plan for _, plan in drafts], parse(parents[0].music.metre))
@@ -144,8 +146,10 @@ def breed(where: str, path: Path, seed: int) -> int | None:
         best = winners(ranking, clips)
         drawings = store.drawings([schema.PUBLISHED], newest=24)
         of_control = round(CONTROL * len(clips))
-        bred = children(path, best, "winners", len(clips) - of_control, seed, drawings)
-        bred += children(path, [clip for clip in clips if is_enough(clip.music)], "control", of_control, seed + 500_000)
+        bred = children(path, best, "winners", len(clips) - of_control, seed, drawings, now.network)
+        bred += children(
+            path, [clip for clip in clips if is_enough(clip.music)], "control", of_control, seed + 500_000, (), now.network
+        )
         figures = of_all(bred)
         first = of_all(store.clips(store.generations()[0].id))
         passed = len(bred) >= len(clips) / 2 and figures.get("key", 0.0) >= first.get("key", 0.0) - LEAST_KEY

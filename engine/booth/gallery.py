@@ -34,11 +34,22 @@ class Gallery:
     """Keeps drawings in the store and plays them one at a time; `tell` has every wall told, `tell_one` a visitor."""
 
     def __init__(
-        self, store: Store, studio: Studio, stage: Callable[[], Stage | None], tell: Tell, tell_one: Tell, hold: bool = False
+        self,
+        store: Store,
+        studio: Studio,
+        stage: Callable[[], Stage | None],
+        tell: Tell,
+        tell_one: Tell,
+        hold: bool = False,
+        elsewhere: Callable[[str, int], bool] = lambda _word, _number: False,
     ) -> None:
-        """`hold`: nothing is played before somebody at the wall has let it."""
+        """`hold`: nothing is played before somebody at the wall has let it.
+
+        `elsewhere`: is told what is `sent` and `taken-back`; True where another booth plays the drawings.
+        """
         self._store, self._studio, self._stage, self._tell, self._tell_one = store, studio, stage, tell, tell_one
         self.hold = hold
+        self._elsewhere = elsewhere
         self._kept: OrderedDict[int, Drawing] = OrderedDict()
         self._sent: dict[int, float] = {}  # when each was sent, in s
         self._queue: deque[int] = deque()
@@ -53,11 +64,15 @@ class Gallery:
         named = replace(drawing, name=name_of(secrets.randbits(32)))
         number = await asyncio.to_thread(self._store.add_drawing, named)
         named = replace(named, id=number)
-        self._kept[number] = named
+        self._remember(named)
+        return named
+
+    def _remember(self, drawing: Drawing) -> None:
+        assert drawing.id is not None
+        self._kept[drawing.id] = drawing
         if len(self._kept) > REMEMBERED:
             old, _ = self._kept.popitem(last=False)
             self._sent.pop(old, None)
-        return named
 
     def _set(self, number: int, state: str, shown: bool = False) -> None:
         """Have the store know; that it cannot just now stops no music."""
@@ -78,6 +93,19 @@ class Gallery:
         if len(self._queue) + len(self._held) >= QUEUE:
             return "full"
         self._sent[number] = time.monotonic()
+        if self._elsewhere("sent", number):
+            return "held" if self.hold else "queued"
+        return self._place(number)
+
+    async def take_in(self, number: int) -> None:
+        """Take a drawing that was sent at another booth."""
+        with contextlib.suppress(AlgoritmoError):
+            drawing = await asyncio.to_thread(self._store.drawing, number)
+            self._remember(drawing)
+            if len(self._queue) + len(self._held) < QUEUE:
+                self._place(number)
+
+    def _place(self, number: int) -> str:
         if self.hold:
             self._held.append(number)
             self._set(number, schema.HELD)
@@ -99,7 +127,8 @@ class Gallery:
             return "unknown"
         if time.monotonic() - self._sent[number] > UNDO_S:
             return "late"
-        self.hide(number, schema.WAITING)
+        if not self._elsewhere("taken-back", number):
+            self.hide(number, schema.WAITING)
         del self._sent[number]
         return "undone"
 

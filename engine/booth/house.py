@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.booth.breeding import breed
+from engine.booth.crew import Crew
 from engine.booth.crowd import Crowd, day_began_ms
 from engine.booth.gallery import Gallery
 from engine.booth.phones import VISITORS_MOST, Phones
 from engine.booth.room import Room
 from engine.booth.sampling import first_clips
+from engine.booth.shared import Shared
 from engine.booth.sounds import Sounds
 from engine.booth.stage import Stage
 from engine.booth.studio import Studio
@@ -51,10 +54,12 @@ RANK_S = 2.0  # how often the clips are ranked anew, where votes came
 SPARING = 8  # times seldomer where the jam is short of time
 LOOK_S = 2.0  # how often it is looked for another generation
 FORGET_S = 3600.0
+RANK_SHARE = 0.05  # of the time at most goes into ranking
+FIRST_S = 0.2  # while another booth samples the first generation
 CLIP = re.compile(r"/clip/([0-9]{1,9})\.(json|mp3)")
 
 
-class Booth:
+class Booth(Shared):
     """Everything of the booth around one store. `stage` tells the jam beside it, None where there is none."""
 
     def __init__(
@@ -66,6 +71,7 @@ class Booth:
         spares: Callable[[], bool] = lambda: False,
     ) -> None:
         """`spares`: whether the jam is short of time, and the booth does only what it must."""
+        super().__init__(store.url, tell, stage)
         self._booth = config.booth
         self.config = Web(host=config.booth.host, port=config.booth.port, token=config.booth.token, max_clients=1000)
         self.guard = Guard(config.booth.host, config.booth.token)
@@ -73,29 +79,31 @@ class Booth:
         self._tempo_bpm = config.clock.tempo
         self._network = config.network_path()
         self._seed = config.jam.seed
-        self._store, self._tell, self._stage = store, tell, stage
+        self._store = store
         self._writer = Writer(store.engine, asyncio.get_running_loop())
         self.voting = Voting(store, self._writer)
         self._studio = Studio(self._network)
-        self._sounds = Sounds(config)
+        self._crew = Crew(config.booth.cluster)
+        self._sounds = Sounds(config, self._crew)
         self.wall = Wall(self.voting, self.guard, self._about)
-        self._gallery = Gallery(store, self._studio, stage, self.wall.tell, self._tell_visitor, config.booth.hold)
+        told = (self._tell_walls, self._tell_visitors)
+        self._gallery = Gallery(store, self._studio, stage, *told, config.booth.hold, self._elsewhere)
         self.phones = Phones(self.voting, Crowd(), self._studio, self._gallery, self._about)
-        self._room = Room(self.voting, self._tell_room)
+        self._room = Room(self.voting, store, self._tell_rooms, self.others)
         self._room.on = config.booth.room
-        self.phones.counted = lambda ballot, choice: self._room.counted(ballot.room, choice)
         self.pages: Mapping[str, Page] = {PAGE: self.phones, "wall": self.wall}
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._fault = ""
         gallery = self._gallery
-        self.wall.does |= {
-            "hide": self._hide,
+        self._obeys: dict[str, Callable[[Any], None]] = {
+            "hide": lambda of: self._hide(of),
             "show": lambda of: gallery.show_again(of) if type(of) is int else None,
             "let": lambda of: gallery.let(of) if type(of) is int else None,
             "hide-clip": self._hide_clip,
             "room": self._set_room,
         }
+        self.wall.does |= {word: functools.partial(self._order, word) for word in self._obeys}
 
     # --- what a Server asks of it ------------------------------------------------------------------------------------------
 
@@ -126,55 +134,65 @@ class Booth:
     async def start(self) -> None:
         """Take the port, serve, and begin with a first generation where there is none. Raises AlgoritmoError."""
         listening = listen("booth", self._booth.host, self._booth.port)
+        await self.others.start()
         await self.voting.look()
-        if self.voting.generation is None:
-            self._tell(INFO, f"the first generation is sampled: {self._booth.clips} clips")
-            await self._first()
+        while self.voting.generation is None:
+            if await self.others.takes("first"):
+                await self._first()
+                await self.others.lays_down("first")
+            else:
+                await asyncio.sleep(FIRST_S)
+                await self.voting.look()
         self._server = Server(self, Files(only=PAGE, networks=False), LIMITS, self.make)
         await self._server.start(listening)
         works = (self._ranking(), self._looking(), self._forgetting(), self._hearing(), self._gallery.run(), self._room.run())
-        for work in (*works, self._breeding()):
+        await self.others.takes("stage")
+        for work in (*works, self._breeding(), self._staging()):
             self._tasks.append(asyncio.ensure_future(self._forever(work)))
         self._told_walls(await self._tree())
 
     async def _first(self) -> None:
-        clips = await asyncio.to_thread(
-            first_clips, self._network, self._booth.clips, self._booth.bars, self._seed, self._tempo_bpm
-        )
+        await self.voting.look()
+        if self.voting.generation is not None:
+            return  # another booth was quicker
+        self._tell(INFO, f"the first generation is sampled: {self._booth.clips} clips")
+        booth = self._booth
+        clips = await self._crew.run(first_clips, self._network, booth.clips, booth.bars, self._seed, self._tempo_bpm)
+        clips = [replace(clip, network=str(self._network)) for clip in clips]  # whatever its path is where it was sampled
         generation = Generation("first", str(self._network), seed=self._seed)
         number = await asyncio.to_thread(self._store.add_generation, generation, clips)
         await asyncio.to_thread(self._store.open_generation, number)
         await self.voting.look()
 
-    async def _forever(self, work: Coroutine[Any, Any, None]) -> None:
-        """See to it that what goes wrong in one of the booth's works is told."""
-        try:
-            await work
-        except AlgoritmoError as error:
-            self._tell(WARNING, str(error))
-
     async def stop(self) -> None:
         """Say goodbye to everybody; what waits is committed."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._once]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.phones.close()
         if self._server is not None:
             await self._server.stop()
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._studio.close)
-        self._sounds.close()
+        await self.others.stop()
+        await asyncio.to_thread(self._crew.close)
 
     # --- what goes on beside the votes --------------------------------------------------------------------------------------
 
     async def _ranking(self) -> None:
+        took_s = 0.0
         while True:
-            await asyncio.sleep(RANK_S * (SPARING if self._spares() else 1))
+            # Of very many votes it takes long: then it is done more seldom.
+            await asyncio.sleep(max(RANK_S, took_s / RANK_SHARE) * (SPARING if self._spares() else 1))
+            begun_s = time.monotonic()
             with contextlib.suppress(AlgoritmoError):  # a store that is gone is told by the votes that it refuses
+                await self._share_votes()
                 if await self.voting.rank_now():
                     self.phones.ranked()
                     if self.wall.clients:
                         self.wall.tell("board", **self.wall.board(self._booth.votes))
+            took_s = time.monotonic() - begun_s
             if self._writer.fault != self._fault:
                 self._fault = self._writer.fault
                 self._tell(WARNING, f"votes are refused: {self._fault}" if self._fault else "votes are kept again")
@@ -182,11 +200,15 @@ class Booth:
     async def _looking(self) -> None:
         told_s = time.monotonic()
         while True:
-            await asyncio.sleep(LOOK_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._wake.wait()
+            self._wake.clear()
             with contextlib.suppress(AlgoritmoError):
                 if await self.voting.look():
                     self.phones.tell_all("generation", **self.phones.hello())
                     self._told_walls(await self._tree())
+                    self.others.tell("look")
                 elif self.wall.clients and time.monotonic() - told_s > 5 * LOOK_S:
                     told_s = time.monotonic()
                     self._told_walls(await self._tree())
@@ -208,14 +230,19 @@ class Booth:
             now, votes = self.voting.generation, self.voting.votes
             if now is None or now.id is None or votes < self._booth.votes or asked == now.id or not self._booth.breed:
                 continue
+            if not await self.others.takes("breeding"):
+                continue  # another booth breeds it
             asked = now.id
             self._tell(INFO, f"generation {now.id} has its {votes} votes: the next one is bred")
             try:
                 where = self._store.url.render_as_string(hide_password=False)
-                number = await self._sounds.run(breed, where, self._network, votes)
-            except (AlgoritmoError, OSError, BrokenProcessPool) as error:
+                number = await self._crew.run(breed, where, self._network, votes)
+            except (AlgoritmoError, OSError) as error:
                 self._tell(WARNING, f"the next generation could not be bred ({error}); votes go on")
                 continue
+            finally:
+                await self.others.lays_down("breeding")
+            self._wake.set()
             said = f"generation {number} is open" if number else "the next generation did not pass; this one goes on"
             self._tell(INFO, said)
 
@@ -235,12 +262,12 @@ class Booth:
     # --- what others ask of it ----------------------------------------------------------------------------------------------
 
     def _about(self) -> dict[str, Any]:
+        jam = self._own_jam() or self._jam_elsewhere()
         stage = self._stage()
-        plays = stage is not None and stage.plays
+        alone = {"key": stage.key if stage is not None else 0, "bpm": round(self._tempo_bpm, 2)}
         return {
-            "key": stage.key if stage is not None else 0,
-            "bpm": round(stage.tempo_bpm if stage is not None and plays else self._tempo_bpm, 2),
-            "jam": plays,
+            **(alone if jam is None else jam),
+            "jam": jam is not None,
             "wanted": self._booth.votes,
             "address": f"{self.address}{PAGE}/",
             "wifi": self._wifi(),
@@ -251,22 +278,6 @@ class Booth:
             return None
         return {"name": self._booth.wifi, "password": self._booth.wifi_password}
 
-    def _tell_visitor(self, visitor: str, kind: str, **content: Any) -> None:
-        for guest in self.phones.clients.values():
-            if guest.visitor == visitor:
-                guest.tell(kind, **content)
-
-    def _tell_room(self, content: dict[str, Any]) -> None:
-        self.phones.room = None if content["phase"] == "off" else content
-        self.phones.tell_all("room", **content)
-        self.wall.tell("room", **content)
-        pair = self._room.pair
-        if content["phase"] == "vote" and pair is not None:
-            for guest in self.phones.clients.values():
-                ballot = self.voting.ask_in_room(guest.visitor, guest.crowd, pair, self._room.round)
-                if ballot is not None:
-                    self.phones.ask_in_room(guest, ballot)
-
     def _hide(self, of: object) -> None:
         self._gallery.hide(of if type(of) is int else None)
 
@@ -275,4 +286,4 @@ class Booth:
 
     def _hide_clip(self, of: object) -> None:
         if type(of) is int and of in self.voting.clips:
-            self._tasks.append(asyncio.ensure_future(self._forever(self.voting.hide(of))))
+            self._go(self.voting.hide(of))

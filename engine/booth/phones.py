@@ -65,7 +65,6 @@ class Phones(Timeless):
         self._tasks: set[asyncio.Task[None]] = set()
         self._by_visitor: dict[str, int] = {}
         self.room: dict[str, Any] | None = None  # what the loudspeaker plays now
-        self.counted: Callable[[Ballot, int], None] = lambda _ballot, _choice: None  # whom a vote is told that was counted
         self.cast = 0  # votes that were counted since the start
 
     # --- coming and going --------------------------------------------------------------------------------------------------
@@ -151,7 +150,6 @@ class Phones(Timeless):
         content: dict[str, Any] = {"ballot": key, "number": cast.number}
         if cast.word == COUNTED:
             self.cast += 1
-            self.counted(ballot, cast.choice)
             clips = self._voting.clips
             content["names"] = [clips[clip].name if clip in clips else "" for clip in ballot.pair[:2]]
             content["place"] = self._voting.places.get(chosen)

@@ -1,17 +1,22 @@
 """In the room: the loudspeaker plays A, then B, and the phones only vote.
 
-Runs on: booth process, event loop. The wall, which has the loudspeaker, plays what it is told.
+Runs on: booth process, event loop. The wall, which has the loudspeaker, plays what it is told. Of several booths on one
+database one has the rounds; all vote in them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
+from engine.booth.others import Others
 from engine.booth.pairs import Pair
 from engine.booth.voting import Voting
+from engine.core.errors import AlgoritmoError
+from engine.store.store import Store
 
 VOTE_S = 8.0
 SHOWN_S = 4.0
@@ -20,27 +25,28 @@ IDLE_S = 1.0
 
 
 class Room:
-    """Rounds without end, as long as it is `on`; `tell` has everybody told the phase of a round."""
+    """Rounds without end, as long as it is `on`."""
 
-    def __init__(self, voting: Voting, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._voting, self._tell = voting, tell
+    def __init__(
+        self,
+        voting: Voting,
+        store: Store,
+        tell: Callable[[dict[str, Any], Pair], None],
+        others: Others,
+    ) -> None:
+        """`tell`: has everybody told the phase of a round, and of which pair it is."""
+        self._voting, self._store, self._tell, self._others = voting, store, tell, others
         self.on = False
         self.round = 0
         self.pair: Pair | None = None
-        self.votes = [0, 0]
-
-    def counted(self, room: int | None, choice: int) -> None:
-        """A vote of a round was counted."""
-        if room == self.round and self.pair is not None:
-            self.votes[choice] += 1
 
     async def run(self) -> None:
         """Go from round to round, for ever."""
         while True:
-            if not self.on or (pair := self._voting.pairs.take()) is None:
+            if not self.on or not await self._others.takes("room") or (pair := self._voting.pairs.take()) is None:
                 await asyncio.sleep(IDLE_S)
                 continue
-            self.pair, self.votes = pair, [0, 0]
+            self.pair = pair
             # Counted on over a restart, and never twice the same.
             self.round = max(self.round + 1, int(time.time()) - 1_600_000_000)
             for phase, clip in (("first", pair.first), ("second", pair.second)):
@@ -49,11 +55,12 @@ class Room:
             await self._phase("vote", VOTE_S)
             await self._phase("result", SHOWN_S)
             self.pair = None
-            self._end()
+            await self._end(pair)
 
-    def _end(self) -> None:
+    async def _end(self, pair: Pair) -> None:
         if not self.on:
-            self._tell({"phase": "off"})
+            self._tell({"phase": "off"}, pair)
+            await self._others.lays_down("room")
 
     async def _phase(self, phase: str, seconds: float) -> None:
         pair = self.pair
@@ -61,7 +68,8 @@ class Room:
             return
         content: dict[str, Any] = {"round": self.round, "phase": phase, "first": pair.first, "second": pair.second}
         if phase == "result":
-            content["votes"] = list(self.votes)
+            with contextlib.suppress(AlgoritmoError):
+                content["votes"] = list(await asyncio.to_thread(self._store.in_room, self.round))
             content["names"] = [self._voting.clips[clip].name for clip in pair[:2] if clip in self._voting.clips]
-        self._tell(content | {"seconds": round(seconds, 2)})
+        self._tell(content | {"seconds": round(seconds, 2)}, pair)
         await asyncio.sleep(seconds)

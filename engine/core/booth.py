@@ -22,6 +22,7 @@ class Booth(Section):
     bars: int = Field(4, ge=1, le=32)  # of a clip
     votes: int = Field(512, ge=1)  # after which the next generation is bred
     breed: bool = True  # the next generation by itself, from what was chosen
+    cluster: str = ""  # a Dask scheduler, tcp://HOST:8786, that samples and renders clips; empty: a process here
     room: bool = False  # the loudspeaker plays and the phones only vote
     hold: bool = False  # a drawing waits until somebody at the wall has let it
     wifi: str = ""

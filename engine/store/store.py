@@ -15,18 +15,21 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.store import schema
-from engine.store.clip import Clip, Music, music_of_json
+from engine.store.clip import Clip, music_of_json
 from engine.store.connection import StoreError, alone, connect, migrate, shown, url_of, why, writing
 from engine.store.names import name_of
+from engine.store.rows import Drawing as Drawing
+from engine.store.rows import Generation as Generation
+from engine.store.rows import Tally as Tally
+from engine.store.rows import Vote as Vote
 
 MOST_CLIPS = 1024  # of one generation
 
@@ -34,60 +37,6 @@ MOST_CLIPS = 1024  # of one generation
 def now_ms() -> int:
     """Return the time, as the store keeps it."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """A generation of clips. `parent`: id of the one that it was bred from; `network`: file of the network that plays it."""
-
-    method: str
-    network: str
-    sha256: str = ""
-    parent: int | None = None
-    seed: int = 0
-    conditions: Mapping[str, Any] = field(default_factory=dict)
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    state: str = schema.BREEDING
-    id: int | None = None
-    created_ms: int = 0
-    opened_ms: int | None = None
-    closed_ms: int | None = None
-
-
-class Vote(NamedTuple):
-    """One vote: `choice` 0 is the clip heard first. `visitor` and `crowd` as in the ballot."""
-
-    first: int
-    second: int
-    choice: int
-    visitor: str
-    crowd: int
-    across: bool
-    room: int | None = None
-
-
-class Tally(NamedTuple):
-    """So many votes said the same of the same two clips in the same order."""
-
-    first: int
-    second: int
-    choice: int
-    across: bool
-    votes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """What a visitor drew or composed."""
-
-    kind: str  # draw, compose
-    name: str
-    lines: Any
-    music: Music
-    visitor: str = ""
-    state: str = schema.WAITING
-    id: int | None = None
-    created_ms: int = 0
 
 
 class Store:
@@ -308,6 +257,14 @@ class Store:
         with self.reading() as connection:
             return {row[0]: Vote(*row[1:]) for row in connection.execute(query)}
 
+    def in_room(self, room: int) -> tuple[int, int]:
+        """Return how many chose the first and how many the second clip of a round in the room."""
+        ballots, votes = schema.ballots, schema.votes
+        query = sa.select(votes.c.choice, sa.func.count()).join_from(votes, ballots).where(ballots.c.room == room)
+        with self.reading() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query.group_by(votes.c.choice))}
+        return found.get(0, 0), found.get(1, 0)
+
     def tally(self) -> list[Tally]:
         """Return how often each question was answered how, of all generations."""
         ballots, votes = schema.ballots, schema.votes
@@ -365,8 +322,16 @@ class Store:
         """Return the newest drawings, newest first, of these states alone where they are given."""
         table = schema.drawings
         query = sa.select(table).order_by(table.c.id.desc()).limit(newest)
-        if states is not None:
-            query = query.where(table.c.state.in_(states))
+        return self._drawings(query if states is None else query.where(table.c.state.in_(states)))
+
+    def drawing(self, number: int) -> Drawing:
+        """Return one. Raises StoreError where there is none."""
+        found = self._drawings(sa.select(schema.drawings).where(schema.drawings.c.id == number))
+        if not found:
+            raise StoreError(f"there is no drawing {number}")
+        return found[0]
+
+    def _drawings(self, query: sa.Select[Any]) -> list[Drawing]:
         with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
         named = ("kind", "name", "lines", "visitor", "state", "id", "created_ms")

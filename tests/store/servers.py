@@ -43,9 +43,9 @@ class Postgres:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-o", options, "-w", "start")
 
-    def stop(self) -> None:
-        """End at once, as when the machine goes down."""
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "fast", "-w", "stop")
+    def stop(self, how: str = "fast") -> None:
+        """End at once, as when the machine goes down; `immediate`: and leave all as it is."""
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", how, "-w", "stop")
         wait_for(lambda: not self._listens(), 10, "the server's end")
 
     def _listens(self) -> bool:
@@ -73,6 +73,6 @@ def postgres() -> Iterator[Postgres]:
         server.start()
         yield server
         with contextlib.suppress(AssertionError):
-            server.stop()
+            server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

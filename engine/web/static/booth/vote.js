@@ -250,7 +250,7 @@ export class Vote {
       });
     }
     if (phase === "result") {
-      message.names?.forEach((name, k) => (this.cards[k].name.textContent = `${name} · ${message.votes[k]}`));
+      message.names?.forEach((name, k) => (this.cards[k].name.textContent = `${name} · ${message.votes?.[k] ?? "?"}`));
       this.ballot = null;
     }
     this.enable();
