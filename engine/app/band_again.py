@@ -6,11 +6,14 @@ Runs on: main process (`algoritmo render SESSION`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from engine.app.once_more import BandTold
 from engine.core.config import Config
+from engine.core.contract import read_card
 from engine.core.ensemble import Part
 from engine.core.metre import Metre
 from engine.jam.chart import chords_of
@@ -48,6 +51,8 @@ class BandAgain:
         self._switching = Switching(told.link, told.live)
         self._chart = told.link["chart"].latest()  # that a process which died played by
         seat = self._at(number)
+        if (path := told.heir()) is not None:
+            seat = self._heir(seat, path)
         metre = metre_of(config, seat.card)
         self._sit(seat, metre, chords_of(config.jam.chart, metre))
 
@@ -57,6 +62,12 @@ class BandAgain:
             part = self._parts[number]
             self._seats[number] = seat_of(self._config, part, self._load(part), [], self._told.link)
         return self._seats[number]
+
+    def _heir(self, seat: Seat, path: Path) -> Seat:
+        """Return the network of another file in the place of one. Raises NetworkError."""
+        part = replace(seat.part, path=path, card=read_card(path))
+        self._seats[part.number] = seat_of(self._config, part, self._load(part), [], self._told.link)
+        return self._seats[part.number]
 
     def _sit(self, seat: Seat, metre: Metre, chart: Sequence[Chord]) -> None:
         """Play with a network from here on."""
@@ -81,6 +92,10 @@ class BandAgain:
         number = self._switching.look(self._jam, beat)
         if number is not None and number != self._seat.part.number and self._told.sits(number):
             self._change = self._at(number), beat
+        if self._change is None and (path := self._told.heir()) is not None:
+            heir = self._heir(self._seat, path)
+            heir.runner.restore(self._seat.runner.states())
+            self._change = heir, beat
         return self._change is not None
 
     def _go_on_with(self, seat: Seat, beat: float) -> None:

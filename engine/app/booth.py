@@ -56,15 +56,18 @@ class Beside:
         there = running.running()
         if self._of in there:
             return
+        if self._stage is not None:
+            self._stage.leave()
         self._of = self._stage = None
         for of in reversed(there):
             with contextlib.suppress(AlgoritmoError):
                 link, live = running.attach(of, BOOTH)
 
                 card = together([contract.read_card(Path(path)) for path in of.networks])
-                self._stage = Stage(link, live, card, track_of(self._config, card))
+                self._stage = Stage(link, live, card, track_of(self._config, card), Path(of.networks[0]))
                 self._of = of
-                self._tell(INFO, f"beside the jam of process {of.pid}")
+                own = "" if self._stage.is_ours else ", which has a booth of its own: what is drawn here is not played in it"
+                self._tell(INFO, f"beside the jam of process {of.pid}{own}")
                 return
 
 

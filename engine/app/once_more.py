@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -363,6 +364,12 @@ class BandTold:
         if record.place != number:
             raise DivergedError(f"frame {self._frame:.0f}: network {number} is to play, and in the take it was {record.place}")
         return bool(record.size)
+
+    def heir(self) -> Path | None:
+        """The file of the network that took the place of the one that played here, where one did."""
+        if self._told and self._told[0].kind == tape.SUCCESSOR:
+            return Path(self._told.popleft().text)
+        return None
 
     def is_over(self) -> bool:
         """As it was."""

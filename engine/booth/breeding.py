@@ -118,8 +118,7 @@ def children(
 
 def _of(clip: Clip, name: str) -> float:
     value = clip.conditions.get(name)
-    neutral = 1.0 if name == "temperature" else 0.0
-    return float(value) if isinstance(value, int | float) else neutral
+    return float(value) if isinstance(value, int | float) else 1.0
 
 
 def _with(primer: Music, drawn: Music) -> Music:
@@ -133,6 +132,8 @@ def _with(primer: Music, drawn: Music) -> Music:
 def breed(where: str, path: Path, seed: int) -> int | None:
     """Breed the next generation from the votes on the open one, and open it; return its number, None where it cannot be.
 
+    The network of the open one plays it, where that is still there; else the one at `path`.
+
     It is written whole, with its figures, and opened when it has passed: not fewer clips than half, about as much in one key
     as the first generation. What is interrupted leaves nothing. Raises AlgoritmoError.
     """
@@ -140,6 +141,7 @@ def breed(where: str, path: Path, seed: int) -> int | None:
         now = store.current()
         if now is None or now.id is None:
             return None
+        path = Path(now.network) if Path(now.network).is_file() else path
         clips = store.clips(now.id, hidden=False)
         numbers = [clip.id for clip in clips if clip.id is not None]
         ranking = rank(numbers, store.votes(now.id, across=False))

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from engine.booth.breeding import breed
@@ -22,6 +23,7 @@ from engine.booth.phones import VISITORS_MOST, Phones
 from engine.booth.room import Room
 from engine.booth.sampling import first_clips
 from engine.booth.shared import Shared
+from engine.booth.slow import SlowClock, network_of, sha256_of
 from engine.booth.sounds import Sounds
 from engine.booth.stage import Stage
 from engine.booth.studio import Studio
@@ -29,7 +31,7 @@ from engine.booth.voting import Voting
 from engine.booth.wall import Wall, tree
 from engine.core.config import Config, Web
 from engine.core.errors import AlgoritmoError
-from engine.core.messages import INFO, WARNING
+from engine.core.messages import INFO, SUCCEEDS, WARNING
 from engine.net.guard import Guard
 from engine.net.sockets import listen
 from engine.store.keeping import forget_visitors
@@ -91,6 +93,7 @@ class Booth(Shared):
         self.phones = Phones(self.voting, Crowd(), self._studio, self._gallery, self._about)
         self._room = Room(self.voting, store, self._tell_rooms, self.others)
         self._room.on = config.booth.room
+        self._slow = SlowClock(config, store, self._network, tell, self.others)
         self.pages: Mapping[str, Page] = {PAGE: self.phones, "wall": self.wall}
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -147,7 +150,7 @@ class Booth(Shared):
         await self._server.start(listening)
         works = (self._ranking(), self._looking(), self._forgetting(), self._hearing(), self._gallery.run(), self._room.run())
         await self.others.takes("stage")
-        for work in (*works, self._breeding(), self._staging()):
+        for work in (*works, self._breeding(), self._staging(), self._slow.run(), self._succeeding()):
             self._tasks.append(asyncio.ensure_future(self._forever(work)))
         self._told_walls(await self._tree())
 
@@ -159,7 +162,7 @@ class Booth(Shared):
         booth = self._booth
         clips = await self._crew.run(first_clips, self._network, booth.clips, booth.bars, self._seed, self._tempo_bpm)
         clips = [replace(clip, network=str(self._network)) for clip in clips]  # whatever its path is where it was sampled
-        generation = Generation("first", str(self._network), seed=self._seed)
+        generation = Generation("first", str(self._network), sha256_of(self._network), seed=self._seed)
         number = await asyncio.to_thread(self._store.add_generation, generation, clips)
         await asyncio.to_thread(self._store.open_generation, number)
         await self.voting.look()
@@ -170,6 +173,9 @@ class Booth(Shared):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._slow.stop()
+        if (stage := self._stage()) is not None:
+            stage.leave()
         await self.phones.close()
         if self._server is not None:
             await self._server.stop()
@@ -230,6 +236,10 @@ class Booth(Shared):
             now, votes = self.voting.generation, self.voting.votes
             if now is None or now.id is None or votes < self._booth.votes or asked == now.id or not self._booth.breed:
                 continue
+            with contextlib.suppress(AlgoritmoError):
+                votes = await asyncio.to_thread(self._store.count_votes, None, now.opened_ms or 0)
+            if votes < self._booth.votes:
+                continue  # it was opened again, and has its votes of before
             if not await self.others.takes("breeding"):
                 continue  # another booth breeds it
             asked = now.id
@@ -245,6 +255,28 @@ class Booth(Shared):
             self._wake.set()
             said = f"generation {number} is open" if number else "the next generation did not pass; this one goes on"
             self._tell(INFO, said)
+
+    async def _succeeding(self) -> None:
+        """Have the jam, and what answers visitors, play the network of the generation that is open."""
+        answered: Path | None = None
+        while True:
+            await asyncio.sleep(LOOK_S / 2)
+            if (now := self.voting.generation) is None:
+                continue
+            path = network_of(now, self._network)
+            with contextlib.suppress(AlgoritmoError):
+                await asyncio.to_thread(self._studio.use, path)
+            stage = self._stage()
+            if stage is None or stage.network is None:
+                continue
+            if path.resolve() != stage.network.resolve():
+                answered = None
+                stage.succeed(path)
+            elif answered != path and (came := stage.succeeded) is not None:
+                answered = path
+                state, text = came
+                said = f"generation {now.id} plays in the jam" if state == SUCCEEDS else f"the jam plays on as it was: {text}"
+                self._tell(INFO if state == SUCCEEDS else WARNING, said)
 
     async def _forgetting(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.core.metre import parse
 from engine.jam.continuations import SCALE, key_of
 from engine.store.clip import Clip, Music
 from engine.store.store import Tally
@@ -38,6 +39,26 @@ def of_all(clips: Sequence[Clip]) -> dict[str, float]:
     """Return the means over clips."""
     each = [measures(clip.music) for clip in clips]
     return {name: round(_mean([one[name] for one in each]), 3) for name in each[0]} if each else {}
+
+
+def diversity(clips: Sequence[Clip]) -> float:
+    """Return how different clips are from each other, 0..1: the mean over all pairs of the share of what only one has.
+
+    What a clip has: each place in the bar at which a track begins a note, with its drum or its pitch class above the clip's
+    key, so that the same tune in another key is the same.
+    """
+    has = [_onsets(clip.music) for clip in clips]
+    pairs = [(one, other) for at, one in enumerate(has) for other in has[:at]]
+    return _mean([1 - len(one & other) / max(len(one | other), 1) for one, other in pairs])
+
+
+def _onsets(music: Music) -> frozenset[tuple[int, int, int]]:
+    bar = parse(music.metre).steps(music.steps_per_beat)
+    drums = {at for at, name in enumerate(music.tracks) if name == "drums"}
+    key = key_of(np.bincount([note.pitch % 12 for note in music.notes if note.track not in drums], minlength=12))
+    return frozenset(
+        (note.step % bar, note.track, note.pitch if note.track in drums else (note.pitch - key) % 12) for note in music.notes
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 CHANNEL = "algoritmo_booth"
 KEY = 0x616C6700  # of the first advisory lock
-# What only one booth may do: making the first generation, breeding the next, playing drawings, playing pairs in the room.
-DUTIES = ("first", "breeding", "stage", "room")
+# What only one booth may do: making the first generation, breeding the next, playing drawings, playing pairs in the room,
+# fine-tuning the network.
+DUTIES = ("first", "breeding", "stage", "room", "tuning")
 PART = 6000  # characters of one notification; PostgreSQL takes less than 8000 bytes
 PARTS = 64  # of one message
 WAITING = 1000  # messages; more than so many are not told, the store has all that must not be lost

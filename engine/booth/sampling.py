@@ -22,7 +22,7 @@ from engine.network.runner import Runner
 from engine.store.clip import Clip, Music, music_of_roll, roll_of_music
 
 FIRST_TEMPERATURES = (0.8, 1.05)
-FIRST_DENSITIES = (-0.5, 0.7)
+FIRST_DENSITIES = (-0.5, 0.7)  # logarithms to base 2 of factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,29 +103,43 @@ def first_clips(
 
     Those that are nearly empty are left out and others sampled in their place. Raises NetworkError.
     """
+    found: list[Clip] = []
+    for attempt in range(8):
+        found += first_batch(path, count, bars, seed + 1000 * attempt, tempo_bpm, threads, metre)
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+def first_batch(
+    path: Path,
+    count: int,
+    bars: int,
+    seed: int,
+    tempo_bpm: float,
+    threads: int = 1,
+    metre: str = "4/4",
+    arm: str = "first",
+) -> list[Clip]:
+    """Return those of so many clips of a network by itself that are not nearly empty. Raises NetworkError."""
     runner = Runner(path, "cpu", threads, batch=count)
     card = runner.card
     of = parse(metre)
     bar = of.steps(card.steps_per_beat)
-    found: list[Clip] = []
     ranges = {control.name: (control.min, control.max) for control in card.controls}
-    for attempt in range(8):
-        plans, conditions = [], []
-        for number in range(count):
-            own = seed + 1000 * attempt + number
-            rng = np.random.default_rng(own)
-            said: dict[str, Any] = {"temperature": round(float(rng.uniform(*FIRST_TEMPERATURES)), 3)}
-            if "density" in ranges:
-                said["density"] = round(float(np.clip(rng.uniform(*FIRST_DENSITIES), *ranges["density"])), 3)
-            conditions.append(said)
-            plans.append(Plan((2 + bars) * bar, own, said, lead_in=2 * bar))
-        for plan, said, roll in zip(plans, conditions, sample(runner, plans, of), strict=True):
-            music = music_of_roll(card, roll, tempo_bpm, of)
-            if is_enough(music):
-                found.append(Clip(music, "first", plan.seed, str(path), said))
-            if len(found) == count:
-                return found
-    return found
+    plans = []
+    for number in range(count):
+        rng = np.random.default_rng(seed + number)
+        said: dict[str, Any] = {"temperature": round(float(rng.uniform(*FIRST_TEMPERATURES)), 3)}
+        if "density" in ranges:
+            said["density"] = round(float(np.clip(2 ** rng.uniform(*FIRST_DENSITIES), *ranges["density"])), 3)
+        plans.append(Plan((2 + bars) * bar, seed + number, said, lead_in=2 * bar))
+    found = [music_of_roll(card, roll, tempo_bpm, of) for roll in sample(runner, plans, of)]
+    return [
+        Clip(music, arm, plan.seed, str(path), plan.controls)
+        for plan, music in zip(plans, found, strict=True)
+        if is_enough(music)
+    ]
 
 
 def is_enough(music: Music) -> bool:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -18,8 +20,10 @@ from engine.core.contract import Card
 from engine.core.link import Link
 from engine.core.messages import NOTE_ON, PLAYER
 from engine.core.parameters import Live
+from engine.core.segment import claim
 from engine.jam.continuations import key_of
 from engine.jam.parts import TAKEOVER, punch_of
+from engine.jam.successor import order
 from engine.midi.message import Kind
 from engine.store.clip import Music
 from engine.transport.sample_clock import SampleClock
@@ -42,8 +46,9 @@ class Begun:
 class Stage:
     """A jam that runs, as the booth sees it."""
 
-    def __init__(self, link: Link, live: Live, card: Card, track: str) -> None:
-        """`track`: the one that the player's notes belong to."""
+    def __init__(self, link: Link, live: Live, card: Card, track: str, network: Path | None = None) -> None:
+        """`track`: the one that the player's notes belong to. `network`: the one that the jam began with."""
+        self.network = network  # that plays, or was asked for
         self._link, self._live, self._track = link, live, track
         self._names = [one.name for one in card.tracks]
         self._drums = {at for at, one in enumerate(card.tracks) if one.kind == "drums"}
@@ -51,7 +56,37 @@ class Stage:
         self._timeline = TimelineReader(link["timeline"])
         self._classes = np.zeros(12)
         self._key = 0
-        self._ring = link.writer("booth")
+        self._claim: IO[bytes] | None = None
+        self._asked = 0  # number of the network that was asked for last
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this booth may give the jam something: the first that asks may, until it ends; each ring has one writer."""
+        if self._claim is None and self._link.name:
+            self._claim = claim(self._link.name)
+        return self._claim is not None or not self._link.name
+
+    def leave(self) -> None:
+        """Let another booth have the jam."""
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
+
+    def succeed(self, path: Path) -> bool:
+        """Ask for a network to play from the next bar line on; return whether it could be asked for. Raises AlgoritmoError."""
+        if not self.is_ours:
+            return False
+        self._asked = order(self._link, path)
+        self.network = path
+        return True
+
+    @property
+    def succeeded(self) -> tuple[int, str] | None:
+        """What became of the network that was asked for: REFUSED with why, or SUCCEEDS with its file; None: nothing yet."""
+        last = self._link["succeeded"].latest()
+        if last is None or int(last["serial"]) != self._asked:
+            return None
+        return int(last["state"]), last["text"].decode(errors="replace")
 
     @property
     def key(self) -> int:
@@ -66,9 +101,10 @@ class Stage:
 
     @property
     def plays(self) -> bool:
-        """Whether the beat goes on, and somebody renders it."""
+        """Whether the beat goes on, somebody renders it, and no other booth gives it what visitors draw."""
         line, clock = self._timeline.now(), self._link["clock"].latest()
-        return line is not None and line.playing and clock is not None and time.perf_counter_ns() - int(clock["time_ns"]) < 1e9
+        alive = line is not None and line.playing and clock is not None and self.is_ours
+        return alive and clock is not None and time.perf_counter_ns() - int(clock["time_ns"]) < 1e9
 
     def hear(self) -> None:
         """Take what sounded since; called about once a second."""
@@ -96,7 +132,7 @@ class Stage:
         `began` is set as soon as it is known when it begins. Cancelled, what was not handed over is not played.
         """
         line = self._timeline.now()
-        if line is None or not line.playing:
+        if line is None or not line.playing or not self.is_ours:
             return
         one = self._next_bar(line)
         began.set_result(Begun((line.frame_at(one) - self._frame()) / line.rate_hz, line.tempo_bpm))
@@ -140,4 +176,4 @@ class Stage:
     def _push(self, frame: float, kind: Kind, pitch: int, velocity: int) -> None:
         if math.isfinite(frame):
             status = 0x90 if kind is Kind.NOTE_ON else 0x80
-            self._ring.push((max(math.floor(frame), 0), 3, (status, pitch, velocity)))
+            self._link.writer("booth").push((max(math.floor(frame), 0), 3, (status, pitch, velocity)))

@@ -39,6 +39,13 @@ class Studio:
         self._waiting = 0
         self._lock = threading.Lock()
 
+    def use(self, path: Path) -> None:
+        """Let another network answer from now on. Raises NetworkError."""
+        if path != self.path:
+            card = contract.read_card(path)
+            with self._lock:
+                self.path, self.card, self._runner = path, card, None
+
     def close(self) -> None:
         """Let go of the network."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -5,6 +5,9 @@ Runs on: supervisor.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field
 
 from engine.core.section import Section
@@ -23,6 +26,11 @@ class Booth(Section):
     votes: int = Field(512, ge=1)  # after which the next generation is bred
     breed: bool = True  # the next generation by itself, from what was chosen
     cluster: str = ""  # a Dask scheduler, tcp://HOST:8786, that samples and renders clips; empty: a process here
+    tune: Literal["ranks", "dpo", "off"] = "ranks"  # how the network itself learns from what was chosen
+    tune_votes: int = Field(512, ge=1)  # after which it does, counted from the last time
+    tune_updates: int = Field(40, ge=1, le=10_000)
+    corpus: tuple[Path, ...] = ()  # folders of the music that it learned from, for it not to forget that
+    generations: str = ""  # folder of the networks that were bred; empty: beside the store
     room: bool = False  # the loudspeaker plays and the phones only vote
     hold: bool = False  # a drawing waits until somebody at the wall has let it
     wifi: str = ""

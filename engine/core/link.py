@@ -212,6 +212,7 @@ CHANNELS = (
     Channel("notes", "network", messages.EVENT, 4096),
     Channel("steps", "network", messages.step_dtype, _steps, of_network=True),  # timesteps as chosen
     Channel("playing", "network", messages.PLAYING, 8),  # which network plays, where there are several
+    Channel("succeeded", "network", messages.SUCCEEDED, 8),  # what became of it
     Channel("futures", "network", messages.futures_dtype, 8, of_network=True),  # what might follow a timestep
     Channel("player_beat", "network", messages.PLAYER_BEAT, 8),  # where the player's own beat is, as it is heard
     Channel("ableton", "ableton", messages.OUTSIDE, 8),  # where the beat of the Ableton Link session is
@@ -234,6 +235,7 @@ CHANNELS = (
     Channel("rack_orders", "feed", messages.RACK_ORDER, 32),  # what the page changes in the rack
     Channel("keys", "feed", messages.KEY, 1024),  # MIDI from the page's pianos, as bytes of a keyboard
     Channel("booth", "booth", messages.DUE, 1024),  # what visitors drew, at its frames
+    Channel("bred", "booth", messages.SUCCESSOR, 8),  # a network that is to play from the next bar line on
     Channel("receivers", "feed", messages.RECEIVERS, 4),  # who asked for the smooth tiers
     Channel("wanted", "signals", messages.WANTED, 8),  # written where it changes: odd numbers of records mean that it is
     Channel("signals", "signals", messages.signals_dtype, 64),  # the numbers of the smooth tiers, while somebody looks

@@ -205,6 +205,11 @@ SWITCH = np.dtype(
 # Which networks of several are loaded, one bit each, which of them plays, from which frame on, and the
 # place in its ring of steps of the first that it plays.
 PLAYING = np.dtype([("loaded", "<u4"), ("number", "u1"), ("frame", "<f8"), ("first", "<i8")])
+# Another network of the same kind, to take the place of the one that plays; and what became of it: why it cannot, or its file.
+SUCCESSOR_BYTES, SUCCEEDED_BYTES = 1024, 1024
+SUCCESSOR = np.dtype([("serial", "<i8"), ("path", f"S{SUCCESSOR_BYTES}")])
+REFUSED, SUCCEEDS = 1, 2
+SUCCEEDED = np.dtype([("serial", "<i8"), ("state", "u1"), ("frame", "<i8"), ("text", f"S{SUCCEEDED_BYTES}")])
 READY, PLAYS = 1, 2  # what became of it
 SWITCHED = np.dtype([("number", "<i8"), ("state", "u1"), ("frame", "<i8"), ("beat", "<f8")])
 SCENES = np.dtype(

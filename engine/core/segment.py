@@ -9,9 +9,11 @@ import contextlib
 import os
 import secrets
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from typing import IO
 
 from engine.core.errors import SharedMemoryError
 
@@ -70,6 +72,40 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def claim(name: str) -> IO[bytes] | None:
+    """Return what holds a run's segment for the one booth that may write to it; None where another process holds it.
+
+    The system lets go of it when the process ends, however it ends, or when what is returned is closed.
+    """
+    path = SHOWN / name
+    if not path.exists():  # the system does not show shared memory as files
+        path = Path(tempfile.gettempdir(), f"{name}.lock")
+    try:
+        file = path.open("r+b" if path.exists() else "a+b")
+    except OSError:
+        return None
+    if not hold(file):
+        file.close()
+        return None
+    return file
+
+
+def hold(file: IO[bytes]) -> bool:
+    """Hold a file for this process alone, until it is closed; return whether nobody else does."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def others() -> list[int]:

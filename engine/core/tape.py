@@ -53,13 +53,14 @@ TAPES = ("audio", "network")  # who has one; the ring is called `tape.` and that
     SCENE,  # ... which this is
     SWITCHED,  # the network knew `count` words on what became of scenes
     SEAT,  # network `place` was to play from there on; `size`: whether it was loaded
-) = range(35)
+    SUCCESSOR,  # the network of this file took the place of the one that played
+) = range(36)
 
 _HEAD = struct.Struct("<BBHI")
 _RECORD = struct.Struct("<BBHI8s")
 _VALUE = struct.Struct("<d")
 PIECE = 8
-_TEXTS = frozenset((WORDS, NAME, WORD, PORT, LEARN, CHART, SCENE))
+_TEXTS = frozenset((WORDS, NAME, WORD, PORT, LEARN, CHART, SCENE, SUCCESSOR))
 _BYTES = frozenset((MIDI, KEY))
 
 

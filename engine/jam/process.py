@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from engine.core import tape
 from engine.core.link import Link
 from engine.core.messages import BLOCK, INFO
 from engine.core.metre import Metre
@@ -30,6 +31,7 @@ from engine.jam.performance import LOOKAHEAD, WATCH_S, Outcome, Performance
 from engine.jam.seats import Seat, Seats
 from engine.jam.settings import metre_of
 from engine.jam.step import all_off
+from engine.jam.successor import Successor, played_last
 from engine.jam.switching import Switching
 from engine.network.runner import MEASURED, Timing
 from engine.transport.sample_clock import SampleClock
@@ -48,6 +50,8 @@ def main(spec: Spec, pipe: Connection) -> None:
     part = parts[0 if playing is None else int(playing["number"])]
     intake = Intake(link, live)
     seats = Seats(spec, parts, intake.link)
+    if spec.restarted:
+        part = played_last(link, part)
     seat = seats.load(part, MEASURED // 8 if spec.restarted else MEASURED)  # somebody may be waiting
     timings = [_timing(timing) for timing in seat.timings]
     pipe.send(("ready", {"provider": seat.runner.provider, "timings": timings, "player_track": seat.track}))
@@ -77,8 +81,11 @@ class LiveDriver:
         self._due_ns = 0.0  # when what was waited for last was due
         self._intake = intake
         intake.start(spec.restarted, float(self._clock()[1]["rate_hz"]), seat.runner.provider, seat.part.number)
+        if seat.part.path not in [part.path for part in seats.parts]:
+            intake.tape.put_text(tape.SUCCESSOR, str(seat.part.path))
         self.told = Told(self, intake)
         self._switching = Switching(intake.link, intake.live)
+        self._successor = Successor(link, lambda part: seats.make(part, MEASURED // 8))
         self._change: tuple[Seat, float] | None = None  # another network plays from this beat on
         metre = metre_of(spec.config, seat.card)
         played_by = link["chart"].latest()  # by a process that died
@@ -149,12 +156,22 @@ class LiveDriver:
     def _scene(self, beat: float) -> bool:
         """Let a scene begin where it is time; return whether another network plays from here on."""
         number = self._switching.look(self._jam, beat)
-        if number is None or number == self._seat.part.number:
-            return False
-        seat = self._seats.at(number)
-        if self.told.sits(number, seat is not None) and seat is not None:
-            self._change = seat, beat
+        if number is not None and number != self._seat.part.number:
+            seat = self._seats.at(number)
+            if self.told.sits(number, seat is not None) and seat is not None:
+                self._change = seat, beat
+        if self._change is None and (heir := self._successor.look(self._seat.part, beat, self._timeline)) is not None:
+            self._inherit(heir)
+            self._change = heir, beat
         return self._change is not None
+
+    def _inherit(self, heir: Seat) -> None:
+        """Let a network of the same kind take this one's place, with what it remembers."""
+        heir.runner.restore(self._runner.states())
+        self._seats.put(heir)
+        self._intake.tape.put_text(tape.SUCCESSOR, str(heir.part.path))
+        self._successor.begun(heir, self.now())
+        self._link.notice("network", INFO, f"another network plays: {heir.part.path}")
 
     def _clock(self) -> tuple[SampleClock, np.void]:
         record = self._link["clock"].latest()

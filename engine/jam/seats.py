@@ -68,11 +68,18 @@ class Seats:
         self._playing = (0, 0.0, 0)  # number, frame from which on, and the first of its steps
 
     def load(self, part: Part, calls: int) -> Seat:
+        """Load a network, measure it, and keep it. Raises NetworkError."""
+        return self.put(self.make(part, calls))
+
+    def put(self, seat: Seat) -> Seat:
+        """Keep a network, in the place of one of its number."""
+        self._seats[seat.part.number] = seat
+        return seat
+
+    def make(self, part: Part, calls: int) -> Seat:
         """Load a network and measure it. Raises NetworkError."""
         asked = self._spec.config.network
-        seat = seat_of(self._spec.config, part, *choose(part.path, asked.provider, asked.threads, calls), self._link)
-        self._seats[part.number] = seat
-        return seat
+        return seat_of(self._spec.config, part, *choose(part.path, asked.provider, asked.threads, calls), self._link)
 
     def load_rest(self, playing: Seat) -> None:
         """Load the others in the background, one after the other."""

@@ -6,10 +6,9 @@ Runs on: whoever opens the store.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -20,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from engine.core.errors import AlgoritmoError
+from engine.core.segment import hold
 from engine.store.schema import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -150,21 +150,6 @@ def alone(url: URL) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}); set booth.store to where you may write") from error
     with file:
-        if not _hold(file):
+        if not hold(file):
             raise StoreError(f"{url.database}: another booth has it; end that one, or set booth.store to another file")
         yield
-
-
-def _hold(file: IO[bytes]) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -158,6 +158,18 @@ class Store:
                 .values(state=schema.DISCARDED, closed_ms=now_ms())
             )
 
+    def complete_generation(
+        self, number: int, network: str, sha256: str, figures: Mapping[str, Any], clips: Sequence[Clip]
+    ) -> None:
+        """Give a generation that was being bred its network, its figures and its clips, all at once."""
+        table = schema.generations
+        with self.writing() as connection:
+            bred = sa.update(table).where(table.c.id == number, table.c.state == schema.BREEDING)
+            done = connection.execute(bred.values(network=network, sha256=sha256, figures=dict(figures)))
+            if not done.rowcount:
+                raise StoreError(f"generation {number} is not being bred any more")
+            self._add(connection, number, clips)
+
     def note_figures(self, number: int, figures: Mapping[str, Any]) -> None:
         """Keep what was measured of a generation, in place of what was kept before."""
         table = schema.generations
@@ -280,9 +292,9 @@ class Store:
         wanted = (votes.c.ballot, ballots.c.first, ballots.c.second, votes.c.choice, *of_ballot)
         return sa.select(*wanted).join_from(votes, ballots).order_by(votes.c.created_ms, votes.c.ballot)
 
-    def count_votes(self, generation: int | None = None) -> int:
-        """Return how many votes came while a generation was open (None: in all)."""
-        query = sa.select(sa.func.count()).select_from(schema.votes)
+    def count_votes(self, generation: int | None = None, since_ms: int = 0) -> int:
+        """Return how many votes came while a generation was open (None: in all), after a time."""
+        query = sa.select(sa.func.count()).select_from(schema.votes).where(schema.votes.c.created_ms > since_ms)
         if generation is not None:
             query = query.join(schema.ballots).where(schema.ballots.c.generation == generation)
         with self.reading() as connection:

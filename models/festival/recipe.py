@@ -22,6 +22,7 @@ Seam: `models.training.train.Recipe`. Runs on: training.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,8 @@ from torch.nn import functional as F
 
 from models.festival.export import export as write_graph
 from models.festival.expression import DRUM_SLOTS, FARTHEST, LEVEL, LOUDEST, deviations, distributions, log_prob, tell
+from models.festival.graph import MOST_ASKED as MOST_DENSE
+from models.festival.graph import ODDS_LESS
 from models.festival.network import (
     CHORDS,
     DECISIONS,
@@ -446,6 +449,28 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     beside = (beside * weight).sum()
     # Learned beside the notes, from the same music; the figure stays that of the notes.
     return nats + beside - beside.detach(), weight.sum(), {"state": state, "felt": felt}
+
+
+def clip_nats(model: Festival, batch: Batch, temperature: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
+    """Nats of each stream as a whole, its notes (B,) and how they were struck (B,), as the step graph draws them under these
+    controls (B,), exactly: of what was sampled under them nothing is learned but what was chosen of it.
+    """
+    roll, weight = batch["roll"], batch["weight"].float()
+    facts, place = placed(batch)
+    chosen, heard = decisions(roll[PAST:]), hear(decisions(roll), facts)
+    nothing = torch.zeros_like(chosen[..., :SLOTS])
+    harmony = gather_harmony(torch.zeros_like(decisions(roll)[..., :SLOTS]))
+    chords = torch.zeros_like(told_chords(batch["chords"]))
+    asked = density.log()[:, None]
+    learned = asked.clamp(-math.log(MOST_DENSE), math.log(MOST_DENSE))
+    wish = torch.cat([learned / math.log(2), torch.zeros_like(learned)], -1)
+    core, _ = model.core(heard, place, harmony, chords, None)
+    logits, _ = model.head(core, heard, chosen, given_features(chosen, nothing), harmony, wish, chords)
+    rest, sounded = asked - (1 - ODDS_LESS) * learned.clamp(max=0), heard[..., :SLOTS]
+    logits = logits / temperature[:, None] + torch.cat([rest * (1 - sounded), (-rest).expand_as(sounded)], -1)
+    nats = -(log_prob_slots(logits, heard[..., :DECISIONS], chosen).sum(-1) * weight).sum(0)
+    velocity, offset, _ = strike_nats(model, batch, core.detach(), heard, nothing, None)
+    return nats, ((velocity.sum(-1) + offset.sum(-1)) * weight).sum(0)
 
 
 def placed(batch: Batch) -> tuple[Tensor, Place]:
