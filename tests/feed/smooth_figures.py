@@ -2,6 +2,7 @@
 
     python tests/feed/smooth_figures.py jam --seconds 60     # three receivers at 60 Hz: period, age, jumps, cost
     python tests/feed/smooth_figures.py range --seconds 600  # how much of its range each ranged number uses
+    python tests/feed/smooth_figures.py lights               # four universes of Art-Net at 44 Hz: period, what is missing
     python tests/feed/smooth_figures.py block                # what a block of sound costs with and without its buses
 
 Runs beside the tests, not among them: a figure is no test. Linux only. What other programs took of the processor meanwhile
@@ -37,6 +38,7 @@ from engine.core.messages import BLOCK
 from engine.core.parameters import Live
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
+from engine.lights.plan import CHANNELS, FASTEST_HZ
 from engine.net.packets import Malformed, read
 from engine.record.feed_file import FeedReader
 from engine.record.session import feed_path
@@ -54,7 +56,12 @@ LAGS_S = np.arange(-0.06, 0.0601, 0.0005)
 
 def main() -> None:
     """Measure what the arguments ask for."""
-    what: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {"jam": jam, "range": use_of_range, "block": block}
+    what: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+        "jam": jam,
+        "range": use_of_range,
+        "lights": lights,
+        "block": block,
+    }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=what)
     add_options(parser)
@@ -80,7 +87,9 @@ def jam(arguments: argparse.Namespace) -> dict[str, Any]:
         receivers = [Receiver(4 << 20, keep=True) for _ in range(3)]
         timed = Receiver(4 << 20)
         ports = [receiver.port for receiver in receivers]
-        targets = _targets(ports, raw=True)[:-1] + f', {{port={timed.port}, tiers=["scalars"], timetag="presentation"}}]'
+        # The first says what the numbers are as well: the age is found by the level.
+        first, others = _targets(ports[:1], raw=True)[:-1], _targets(ports[1:]).partition("[")[2][:-1]
+        targets = f'{first}, {others}, {{port={timed.port}, tiers=["scalars"], timetag="presentation"}}]'
         running = _jam(arguments, Path(name), targets)
         try:
             running.wait_playing()
@@ -217,6 +226,62 @@ def use_of_range(arguments: argparse.Namespace) -> dict[str, Any]:
 def _of(values: dict[str, np.ndarray], path: str) -> list[Any]:
     raw = values[f"/algoritmo/raw{path}"]
     return [f"raw p5 {np.percentile(raw, 5):.3g}, p50 {np.percentile(raw, 50):.3g}, p95 {np.percentile(raw, 95):.3g}"]
+
+
+def lights(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Four full universes of Art-Net at 44 Hz to one receiver, every channel moved by a signal."""
+    with tempfile.TemporaryDirectory() as name:
+        receiver = Receiver(4 << 20, keep=True)
+        file = Path(name) / "lights.toml"
+        file.write_text(_universes(receiver.port))
+        running = _jam(arguments, Path(name), f'lights.file="{file}"', "osc.targets=[]")
+        try:
+            running.wait_playing()
+            time.sleep(SETTLED_S)
+            pid = running.pids()["signals"]
+            before, begun_s, begun = cpu_s(pid), time.time(), time.monotonic()
+            time.sleep(arguments.seconds)
+            share = (cpu_s(pid) - before) / (time.monotonic() - begun)
+            ended_s = time.time()
+            running.end()
+            heard = receiver.stop()
+            found = said(running)
+        finally:
+            running.close()
+    by_universe: dict[int, list[tuple[float, int, bytes]]] = defaultdict(list)
+    for (at_s, *_), body in zip(heard.datagrams.tolist(), heard.bodies, strict=True):
+        if begun_s <= at_s <= ended_s and body.startswith(b"Art-Net\0"):
+            by_universe[int.from_bytes(body[14:16], "little")].append((at_s, body[12], body[18:]))
+    times = {u: np.array([at_s for at_s, *_ in of]) for u, of in by_universe.items()}
+    sequence = {u: np.diff([number for _, number, _ in of]) % 255 for u, of in by_universe.items()}
+    return {
+        "universes": {u: len(of) for u, of in sorted(by_universe.items())},
+        "expected": round((ended_s - begun_s) * FASTEST_HZ),
+        "off_the_period_ms": spread(np.abs(np.concatenate([np.diff(t) for t in times.values()]) - 1 / FASTEST_HZ) * 1e3),
+        "missing_in_a_row": int(sum((of != 1).sum() for of in sequence.values())),
+        "whole": all(len(data) == CHANNELS for of in by_universe.values() for *_, data in of),
+        "channels_that_moved": {
+            u: int((np.ptp(np.frombuffer(b"".join(data for *_, data in of), np.uint8).reshape(-1, CHANNELS), axis=0) > 0).sum())
+            for u, of in sorted(by_universe.items())
+        },
+        "lost": heard.lost,
+        "signals_core_share": round(share, 4),
+    } | found
+
+
+def _universes(port: int) -> str:
+    """A file of lights: each channel of four universes moves with a signal."""
+    signals = ["/smooth/bar/phase", "/smooth/energy", "/smooth/track/drums/envelope", "/level/master/rms"]
+    lines = ["[[outputs]]", 'protocol = "artnet"', 'host = "127.0.0.1"', f"port = {port}", "universes = [0, 1, 2, 3]"]
+    lines += ["[fixtures.par]", 'channels = ["a", "b", "c", "d"]']
+    for universe in range(4):
+        for address in range(1, CHANNELS + 1, 4):
+            lines += ["[[lights]]", 'fixture = "par"', f"universe = {universe}", f"address = {address}", "[lights.channels]"]
+            lines += [
+                f'{channel} = {{signal = "{signal}", curve = "square"}}'
+                for channel, signal in zip("abcd", signals, strict=True)
+            ]
+    return "\n".join(lines)
 
 
 def block(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Levels:
             blocks = np.nan_to_num(blocks, nan=0.0, posinf=0.0, neginf=0.0)
         self._short_term.add(self._by_bus(self._weighting.energies(blocks)))
         squares = self._by_bus(np.einsum("ncf,ncf->nc", blocks, blocks))
-        peaks = np.maximum(blocks.max(2), -blocks.min(2)).reshape(n, self._buses, OUTPUTS).max(2)
+        peaks = np.abs(blocks).max(2).reshape(n, self._buses, OUTPUTS).max(2)
         self._sums = np.concatenate((self._sums, squares))[-_BLOCKS:]
         self._peaks = np.concatenate((self._peaks, peaks))[-_BLOCKS:]
         flat = blocks[-_BLOCKS:].transpose(1, 0, 2).reshape(len(self._samples), -1)

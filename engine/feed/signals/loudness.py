@@ -14,6 +14,7 @@ from engine.core.messages import BLOCK
 SHORT_TERM_S = 3.0
 OFFSET_DB = -0.691  # of the standard: a full-scale sine of 997 Hz in one channel is -3.01 LUFS
 _STATES = 4
+_AT_ONCE = 16  # blocks whose states are found with one product
 
 
 class KWeighting:
@@ -30,21 +31,29 @@ class KWeighting:
         self._through = np.ascontiguousarray(through.T, np.float32)
         self._into = np.ascontiguousarray(np.array([powers[BLOCK - 1 - n] @ b for n in range(BLOCK)]), np.float32)
         self._out = np.array([c @ powers[n] for n in range(BLOCK)]).T  # (states, BLOCK)
-        self._on = powers[BLOCK].T
+        # The state before each of so many blocks, of the one before the first and of what each block brings in: a product as
+        # well, its matrix made of those that lead so many blocks on.
+        on = [np.linalg.matrix_power(powers[BLOCK].T, n) for n in range(_AT_ONCE + 1)]
+        nothing = np.zeros((_STATES, _STATES))
+        self._first = np.hstack(on)  # (states, (blocks + 1) * states)
+        self._brought = np.block(
+            [[on[to - of - 1] if to > of else nothing for to in range(_AT_ONCE + 1)] for of in range(_AT_ONCE)]
+        )
         self._state = np.zeros((channels, _STATES))
 
     def energies(self, blocks: np.ndarray) -> np.ndarray:
         """Return the sums of the weighted squares of blocks, (n, channels, BLOCK) float32: (n, channels)."""
+        if len(blocks) > _AT_ONCE:
+            return np.concatenate([self.energies(blocks[:_AT_ONCE]), self.energies(blocks[_AT_ONCE:])])
         n, channels, _ = blocks.shape
         flat = blocks.reshape(n * channels, BLOCK)
         weighted = flat @ self._through
-        entering = (flat @ self._into).reshape(n, channels, _STATES)
-        states = np.empty((n, channels, _STATES))
-        state = self._state
-        for number in range(n):
-            states[number] = state
-            state = state @ self._on + entering[number]
+        entering = (flat @ self._into).reshape(n, channels, _STATES).transpose(1, 0, 2).reshape(channels, n * _STATES)
+        end = (n + 1) * _STATES
+        found = self._state @ self._first[:, :end] + entering @ self._brought[: n * _STATES, :end]
+        state = found[:, -_STATES:]
         self._state = np.where(np.isfinite(state), state, 0.0)
+        states = found[:, :-_STATES].reshape(channels, n, _STATES).transpose(1, 0, 2)
         weighted += (states.reshape(n * channels, _STATES) @ self._out).astype(np.float32)
         summed: np.ndarray = np.einsum("ij,ij->i", weighted, weighted).reshape(n, channels).astype(float)
         return summed
@@ -55,17 +64,25 @@ class ShortTerm:
 
     def __init__(self, rate_hz: float, buses: int) -> None:
         self._kept = np.zeros((round(SHORT_TERM_S * rate_hz / BLOCK), buses))
+        self._total = np.zeros(buses)
         self._at = 0
 
     def add(self, energies: np.ndarray) -> None:
         """Take the energies of blocks, (n, buses)."""
-        places = (self._at + np.arange(len(energies))) % len(self._kept)
-        self._kept[places] = energies
-        self._at = int(places[-1] + 1) % len(self._kept) if len(places) else self._at
+        kept, count, at = self._kept, len(energies), self._at
+        end = min(at + count, len(kept))
+        now, after = energies[: end - at], energies[end - at :]
+        self._total += now.sum(0) - kept[at:end].sum(0)
+        kept[at:end] = now
+        self._at = end % len(kept)
+        if not self._at:  # once round: what was lost in adding and taking away is made good
+            self._total = kept.sum(0)
+        if len(after):
+            self.add(after)
 
     def lufs(self) -> np.ndarray:
         """Loudness of each bus, LUFS, (buses,)."""
-        mean = self._kept.sum(0) / (len(self._kept) * BLOCK)
+        mean = self._total / (len(self._kept) * BLOCK)
         lufs: np.ndarray = OFFSET_DB + 10 * np.log10(np.maximum(mean, 1e-12))
         return lufs
 

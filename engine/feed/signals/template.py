@@ -75,6 +75,7 @@ class SmoothTemplate:
         self._lay_out(list(self._elements(schema)))
         self._said: dict[str, Word] = {}
         self._again_s = -1e9
+        self._changes = -1  # of the words, as they were looked at last
 
     def _elements(self, schema: Schema) -> Iterator[tuple[bytes, int, int]]:
         """Yield (head, first, end) of each message, `first` and `end` counted in the signals' numbers."""
@@ -142,7 +143,11 @@ class SmoothTemplate:
         """Return the datagrams that say what is otherwise now; now and then all of it."""
         if "music" not in self.spec.tiers:
             return []
-        values = self._signals.words.values
+        words = self._signals.words
+        values = words.values
+        if words.changes == self._changes and now_s - self._again_s < AGAIN_S:
+            return []
+        self._changes = words.changes
         if now_s - self._again_s >= AGAIN_S:
             self._again_s = now_s
             self._said = {}

@@ -101,6 +101,8 @@ class Words:
     def __init__(self, link: Link, live: Live, pitched: list[int]) -> None:
         """`pitched`: the voices whose pitches are pitches, which those of drums are not."""
         self.values: dict[str, Word] = {said.path: () for said in WORDS}
+        self.changes = 0  # so often something was otherwise than before
+        self._before: dict[str, Word] = {}
         self._link, self._live = link, live
         self._pitched = pitched
         self._heard: np.ndarray | None = None  # how often each note had begun when the bar began
@@ -138,6 +140,9 @@ class Words:
         if ring.count != self._scenes or not values["/music/scene"]:
             self._scenes = ring.count
             values["/music/scene"] = _scene(ring.latest())
+        if values != self._before:
+            self._before = dict(values)
+            self.changes += 1
 
     def _end_bar(self, notes: Notes, bar_s: float) -> None:
         values = self.values
