@@ -29,12 +29,11 @@ class Levels:
         self._short_term = ShortTerm(rate_hz, buses)
         self._window = np.sin(np.pi * (np.arange(WINDOW, dtype=np.float32) + 0.5) / WINDOW).astype(np.float32)
         # With a sine window the squares of a spectrum sum up to WINDOW / 2 of the samples' own.
-        self._scale = np.float32(2.0 / (WINDOW / 2 * WINDOW))
-        self._hz = np.fft.rfftfreq(WINDOW, 1 / rate_hz).astype(np.float32)
-        self._to_bands = _bands(self._hz)
+        self._scale = np.float32(2.0 / (WINDOW / 2 * WINDOW) / OUTPUTS)
+        hz = np.fft.rfftfreq(WINDOW, 1 / rate_hz).astype(np.float32)
+        self._hz, self._to_bands = np.repeat(hz, 2), np.repeat(_bands(hz), 2, axis=0)  # of both parts of each bin
         self._samples = np.zeros((channels, WINDOW), np.float32)
-        self._sums = np.zeros((_BLOCKS, buses))
-        self._peaks = np.zeros((_BLOCKS, buses), np.float32)
+        self._spare = np.zeros_like(self._samples)
         self._bands_db = np.full((buses, BANDS), SILENT_DB, np.float32)
         self._since_spectrum = 0
         self._quiet()
@@ -52,14 +51,11 @@ class Levels:
         if not np.isfinite(np.add.reduce(blocks, None)):
             blocks = np.nan_to_num(blocks, nan=0.0, posinf=0.0, neginf=0.0)
         self._short_term.add(self._by_bus(self._weighting.energies(blocks)))
-        squares = self._by_bus(np.einsum("ncf,ncf->nc", blocks, blocks))
-        peaks = np.abs(blocks).max(2).reshape(n, self._buses, OUTPUTS).max(2)
-        self._sums = np.concatenate((self._sums, squares))[-_BLOCKS:]
-        self._peaks = np.concatenate((self._peaks, peaks))[-_BLOCKS:]
-        flat = blocks[-_BLOCKS:].transpose(1, 0, 2).reshape(len(self._samples), -1)
-        kept = WINDOW - flat.shape[1]
-        self._samples[:, :kept] = self._samples[:, WINDOW - kept :]
-        self._samples[:, kept:] = flat
+        latest = blocks[-_BLOCKS:]
+        kept = WINDOW - len(latest) * BLOCK
+        samples = self._samples
+        samples[:, :kept] = samples[:, WINDOW - kept :]
+        samples[:, kept:].reshape(len(samples), -1, BLOCK)[:] = latest.transpose(1, 0, 2)
         self._since_spectrum += n * BLOCK
         self._sum_up()
 
@@ -69,8 +65,11 @@ class Levels:
 
     def _sum_up(self) -> None:
         values = self.values
-        values[:, RMS] = 10 * np.log10(np.maximum(self._sums.sum(0) / (OUTPUTS * WINDOW), TINY))
-        values[:, PEAK] = 20 * np.log10(np.maximum(self._peaks.max(0), TINY))
+        samples, spare = self._samples, self._spare
+        squares = np.einsum("cf,cf->c", samples, samples).reshape(self._buses, OUTPUTS).sum(1)
+        values[:, RMS] = 10 * np.log10(np.maximum(squares / (OUTPUTS * WINDOW), TINY))
+        peaks = np.abs(samples, out=spare).reshape(self._buses, OUTPUTS * WINDOW).max(1)
+        values[:, PEAK] = 20 * np.log10(np.maximum(peaks, TINY))
         values[:, LOUDNESS] = self._short_term.lufs()
         if self._since_spectrum >= SPECTRUM_FRAMES:
             self._since_spectrum = 0
@@ -79,9 +78,13 @@ class Levels:
         np.maximum(floored, SILENT_DB, out=floored)
 
     def _spectrum(self) -> None:
-        spectrum = np.fft.rfft(self._samples * self._window, axis=1)
-        power = (spectrum.real**2 + spectrum.imag**2) * self._scale
-        power = power.reshape(self._buses, OUTPUTS, -1).sum(1) / OUTPUTS
+        spectrum = np.fft.rfft(np.multiply(self._samples, self._window, out=self._spare), axis=1)
+        parts = spectrum.view(np.float32)  # the real part of each bin, then the imaginary one
+        squares = np.multiply(parts, parts)
+        power = squares[::OUTPUTS]
+        for side in range(1, OUTPUTS):
+            power = power + squares[side::OUTPUTS]
+        power *= self._scale
         whole = power.sum(1)
         bands = np.maximum(10 * np.log10(np.maximum(power @ self._to_bands, TINY)), SILENT_DB)
         self.values[:, ONSET] = np.maximum(bands - self._bands_db, 0.0).mean(1)
