@@ -79,7 +79,9 @@ class Player:
         """`wave`: the session's sound, for the page; there may be none."""
         self.steps = 0
         self._wave = wave if speed == 1 and wave.exists() else None
-        self._stems = [wave.parent / STEMS / f"{name}.wav" for name in stem_names(reader.card)]
+        names = stem_names(reader.card)
+        self._buses = len(names)
+        self._stems = [wave.parent / STEMS / f"{name}.wav" for name in names]
         if not all(stem.exists() for stem in self._stems):
             self._stems = []
         self._reader = reader
@@ -218,9 +220,8 @@ class Player:
                     self._link.writer("wave").push((frame, samples[:, :OUTPUTS]))
 
     def _push_stems(self, frame: int, stems: Sequence[soundfile.SoundFile]) -> None:
-        if not stems:
-            return
-        block = np.zeros((BLOCK, OUTPUTS * len(stems)), np.float32)
+        # Without stems every track is silent: the master is measured together with them.
+        block = np.zeros((BLOCK, OUTPUTS * self._buses), np.float32)
         for number, stem in enumerate(stems):
             samples = stem.read(BLOCK, dtype="float32", always_2d=True)
             block[: len(samples), OUTPUTS * number : OUTPUTS * (number + 1)] = samples[:, :OUTPUTS]

@@ -124,6 +124,18 @@ def test_what_cannot_be_replayed_is_said(tmp_path, session):
         replay(session[0], config_to(targets=[{"signals": ["q"]}]))
 
 
+def test_a_session_without_stems_says_so_and_has_the_masters_level_all_the_same(session, receiver):
+    target = {"port": receiver.getsockname()[1], "tiers": ["levels"], "raw": True}
+    told = []
+    assert replay(session[0], config_to(targets=[target]), tell=lambda level, text: told.append((level, text))) == 24
+    assert (1, "this session has no stems: the levels of tracks stay at 0; record them with session.stems = true") in told
+    last = {}
+    for data in received(receiver):
+        last |= {message.address: message.params for message in OscBundle(data)}
+    assert last["/algoritmo/raw/level/master/rms"][0] == pytest.approx(-6.02, abs=0.05)
+    assert last["/algoritmo/level/track/drums/rms"] == [0.0]
+
+
 def test_session_cut_short_is_replayed_as_far_as_it_goes(session, receiver):
     folder, sent = session
     data = (folder / "feed.bin").read_bytes()

@@ -1,12 +1,13 @@
-// A bar is a turn: each track has its ring, each note lies where in the bar it was struck and grows older inwards; in the middle
-// the network's layers look out like an iris.
+// A bar is a turn: each track has its ring, each note lies where in the bar it was struck; a bar later it leaves its ring and
+// runs outwards like a ripple. In the middle the network's layers look out like an iris.
 
 import { blending, ofVoices, spot } from "../paints.js";
 
 const TURN = 2 * Math.PI;
 const IRIS = 0.34; // of the radius
 const MOST = 144; // points of one layer
-const BARS = 4; // after which a note is gone
+const BARS = 5; // after which a note is gone
+const RIPPLE = 0.34; // of its ring's radius, by which a note is further out two bars after it was struck
 
 export class Look {
   constructor(art) {
@@ -85,7 +86,7 @@ export class Look {
       const fade = Math.max(1 - age / BARS, 0) ** 1.5;
       if (!fade) continue;
       const angle = ((((note.beat % bar) + bar) % bar) / bar) * TURN;
-      const away = this.distance(radius, note.voice, note.pitch) * (1 - 0.012 * age);
+      const away = this.distance(radius, note.voice, note.pitch) * ripple(age);
       g.strokeStyle = this.colours[note.voice];
       g.globalAlpha = (0.25 + 0.75 * note.velocity) * fade;
       g.lineWidth = Math.max((1.2 + 4 * note.velocity * fade) * art.unit, 0.7);
@@ -112,8 +113,8 @@ export class Look {
         const bright = Math.abs(value);
         if (bright < 0.06) continue;
         const angle = (n / many) * TURN;
-        g.globalAlpha = Math.min(0.25 + 1.2 * bright, 1);
-        const s = size * (0.5 + bright);
+        g.globalAlpha = Math.min(0.3 + 1.4 * bright, 1);
+        const s = size * (0.75 + 1.5 * bright);
         const reach = away * (1 + 0.1 * value);
         g.drawImage(this.poles[value < 0 ? 0 : 1], reach * Math.cos(angle) - s, reach * Math.sin(angle) - s, 2 * s, 2 * s);
       }
@@ -132,6 +133,11 @@ export class Look {
     g.lineTo(radius * Math.cos(angle), radius * Math.sin(angle));
     g.stroke();
   }
+}
+
+// By how much a note's ring has grown, so many bars after it was struck.
+function ripple(age) {
+  return age < 1 ? 1 : 1 + RIPPLE * (age - 1) ** 1.5;
 }
 
 // A neuron that stands at every note, as one: where it speaks loudest.

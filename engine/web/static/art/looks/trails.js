@@ -5,9 +5,10 @@ import { blending, ofVoices, spot } from "../paints.js";
 
 const NOW = 0.72; // of the width
 const BEATS = 12; // that are seen of the past
-const PITCHES = [24, 100];
+const PITCHES = [28, 92];
 const DRUM_SHARE = 0.16; // of the height, below
-const FADE_BEATS = 1.5; // in which a trail becomes thin after its end
+const FADE_BEATS = 4; // in which a trail becomes dim after its end
+const HALO = 9; // times as high as a trail is the light around it
 
 export class Look {
   constructor(art) {
@@ -49,7 +50,7 @@ export class Look {
     g.stroke();
     g.globalCompositeOperation = blending(colours);
     this.expected(g, now, width - now);
-    const thick = height * 0.011 * Math.max(art.options.line, 0.4);
+    const thick = height * 0.0125 * Math.max(art.options.line, 0.4);
     for (let k = show.notes.length - 1; k >= 0; k--) {
       const note = show.notes[k];
       const end = note.end ?? show.beat;
@@ -60,7 +61,13 @@ export class Look {
       const size = thick * (0.5 + note.velocity) * (note.voice === show.voices.length - 1 ? 1.5 : 1);
       const y = this.y(note.voice, note.pitch);
       g.fillStyle = this.colours[note.voice];
-      g.globalAlpha = (0.35 + 0.6 * note.velocity) * (0.25 + 0.75 * Math.exp(-gone / FADE_BEATS)) * Math.min(1, 0.3 + right / now);
+      const rings = note.end === null ? show.voices[note.voice].level : 0;
+      const bright = (0.4 + 0.6 * note.velocity) * (0.3 + 0.7 * Math.exp(-gone / FADE_BEATS)) * Math.min(1, 0.3 + right / now);
+      // The light around it: the middle of a spot, as long as the note.
+      const halo = size * (HALO / 2) * (0.7 + 0.5 * rings);
+      g.globalAlpha = bright * (0.3 + 0.4 * rings);
+      g.drawImage(this.spots[note.voice], 31, 0, 2, 64, left, y - halo, Math.max(right - left, size), 2 * halo);
+      g.globalAlpha = bright;
       g.beginPath();
       g.roundRect(left, y - size / 2, Math.max(right - left, size), size, size / 2);
       g.fill();
@@ -73,11 +80,11 @@ export class Look {
   expected(g, x, room) {
     const { show, height } = this.art;
     const { chance, net } = show;
-    const tall = height * 0.012;
+    const tall = height * 0.016;
     for (let slot = 0; slot < chance.length; slot++) {
       const likely = chance[slot];
       if (likely < 0.03) continue;
-      g.globalAlpha = Math.min(likely, 1) * 0.55;
+      g.globalAlpha = Math.min(0.15 + likely, 1) * 0.6;
       g.drawImage(this.spots[net.slotTrack[slot]], 32, 0, 32, 64, x, this.heights[slot] - tall, room * (0.15 + 0.85 * likely), 2 * tall);
     }
     g.globalAlpha = 1;
