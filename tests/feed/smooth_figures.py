@@ -1,7 +1,7 @@
 """Measures the smooth tiers on this machine, in a jam of the demonstration, and prints the figures as JSON.
 
     python tests/feed/smooth_figures.py jam --seconds 60     # three receivers at 60 Hz: period, age, jumps, cost
-    python tests/feed/smooth_figures.py range --seconds 600  # how much of its range each ranged number uses
+    python tests/feed/smooth_figures.py range --seconds 600  # how much of its range each ranged number uses, rendered
     python tests/feed/smooth_figures.py lights               # four universes of Art-Net at 44 Hz: period, what is missing
     python tests/feed/smooth_figures.py block                # what a block of sound costs with and without its buses
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mido
 import numpy as np
 import soundfile
 
@@ -32,16 +34,21 @@ sys.path.insert(0, str(ROOT))
 from engine.app.bench import cpu_s, memory_mb
 from engine.audio.engine import AudioEngine
 from engine.core.config import Config
-from engine.core.contract import read_card
+from engine.core.contract import Card, read_card
 from engine.core.link import Layout, Link
-from engine.core.messages import BLOCK
+from engine.core.messages import BLOCK, CLOCK, stem_names, step_dtype
 from engine.core.parameters import Live
+from engine.feed.schema import Schema
+from engine.feed.signals.catalogue import Catalogue
+from engine.feed.signals.signals import Signals, Wants
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
 from engine.lights.plan import CHANNELS, FASTEST_HZ
 from engine.net.packets import Malformed, read
 from engine.record.feed_file import FeedReader
 from engine.record.session import feed_path
+from engine.record.stems import FOLDER as STEMS
+from engine.transport.timeline import BeatTimeline
 from tests.system.receiver import Heard, Receiver
 from tests.system.rig import Jam
 from tests.system.whole import SETTLED_S, Others, add_options, said, spread, start_jam
@@ -51,6 +58,7 @@ TEMPO_BPM = 112.0
 PHASE = "/algoritmo/smooth/beat/phase"
 LOUD = "/algoritmo/raw/level/master/rms"
 WINDOW_S = 1024 / 48000
+LOOKS_HZ = 20.0  # how often the use of ranges is looked at
 LAGS_S = np.arange(-0.06, 0.0601, 0.0005)
 
 
@@ -199,32 +207,105 @@ def _lag(arrived: np.ndarray, level_db: np.ndarray, sound: np.ndarray, rate_hz: 
 
 
 def use_of_range(arguments: argparse.Namespace) -> dict[str, Any]:
-    """From the 5th to the 95th percentile of every number that is ranged."""
+    """From the 5th to the 95th percentile of every number that is ranged.
+
+    A player who plays all along is rendered with the band, faster than real time; what was rendered is then given to the
+    signals as a jam would, twenty times a second of it.
+    """
     with tempfile.TemporaryDirectory() as name:
-        receiver = Receiver(16 << 20, keep=True)
-        running = _jam(arguments, Path(name), _targets([receiver.port], smooth_hz=20.0, raw=True))
-        try:
-            running.wait_playing()
-            begun_s = time.time()
-            time.sleep(arguments.seconds)
-            ended_s = time.time()
-            running.end()
-            heard = receiver.stop()
-            found = said(running)
-        finally:
-            running.close()
-    _, values = _series(heard, begun_s, ended_s)
-    used = {}
-    for path, series in values.items():
-        raw = path.replace("/algoritmo/", "/algoritmo/raw/", 1)
-        if raw in values:
-            used[path.removeprefix("/algoritmo")] = round(float(np.subtract(*np.percentile(series, [95, 5]))), 3)
-    short = {path: [span, *_of(values, path)] for path, span in sorted(used.items(), key=lambda of: of[1]) if span < 0.6}
-    return {"ranged": len(used), "least": min(used.values()), "below_0.6": short, "seconds": round(ended_s - begun_s)} | found
+        folder = Path(name)
+        played = folder / "player.mid"
+        bars = _played_again(played, arguments.seconds)
+        words = [sys.executable, "-m", "engine.cli", "render", played, "--out", folder / "session", "--stems"]
+        words += ["--bars", str(bars), *(word for setting in arguments.set for word in ("--set", setting))]
+        subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        values, raw, catalogue, seconds = _as_in_a_jam(folder / "session")
+    ranged = [n for n, signal in enumerate(catalogue.signals) if signal.ranged]
+    # What never moved was never there: a track that did not play, a session of Ableton Link.
+    there = [n for n in ranged if np.ptp(raw[:, n]) > 0]
+    used = {catalogue.signals[n].path: float(np.subtract(*np.percentile(values[:, n], [95, 5]))) for n in there}
+    short = {
+        path: [round(span, 3), *_of(raw[:, catalogue.index[path]])]
+        for path, span in sorted(used.items(), key=lambda of: of[1])
+        if span < 0.6
+    }
+    return {
+        "ranged": len(ranged),
+        "that_moved": len(there),
+        "span_quantiles_0_5_50": [round(float(q), 3) for q in np.quantile(list(used.values()), [0, 0.05, 0.5])],
+        "below_0.6": short,
+        "seconds": round(seconds),
+    }
 
 
-def _of(values: dict[str, np.ndarray], path: str) -> list[Any]:
-    raw = values[f"/algoritmo/raw{path}"]
+def _played_again(file: Path, seconds: float) -> int:
+    """Write the demo's player again and again, for so long; return how many bars that are."""
+    demo = mido.MidiFile(ROOT / "engine" / "app" / "demo.mid")
+    once = [(sum(m.time for m in demo.tracks[0][: n + 1]), m) for n, m in enumerate(demo.tracks[0]) if not m.is_meta]
+    bar = 4 * demo.ticks_per_beat
+    period = -(-once[-1][0] // bar) * bar
+    bars = round(seconds * TEMPO_BPM / 60 / 4)
+    out = mido.MidiFile(ticks_per_beat=demo.ticks_per_beat)
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(TEMPO_BPM), time=0)])
+    at = 0
+    for again in range(-(-bars * bar // period)):
+        for tick, message in once:
+            track.append(message.copy(time=again * period + tick - at))
+            at = again * period + tick
+    out.tracks.append(track)
+    out.save(file)
+    return bars
+
+
+def _as_in_a_jam(session: Path) -> tuple[np.ndarray, np.ndarray, Catalogue, float]:
+    """Give what was rendered to the signals, moment by moment; return their values and raw ones, (moments, signals)."""
+    with FeedReader(feed_path(session)) as reader:
+        card, rate_hz = reader.card, reader.rate_hz
+        entries = [entry for entry in reader if entry.step is not None or entry.events is not None]
+    registry = registry_of(card)
+    link = Link.private(Layout.of(card, len(registry), stage=True))
+    live = Live(registry, link.values)
+    live.reset_to_defaults()
+    schema = Schema(card, registry)
+    signals = Signals(link, schema, live, rate_hz)
+    signals.wants = Wants(levels=True)
+    stems = [soundfile.read(session / STEMS / f"{name}.wav", dtype="float32", always_2d=True)[0] for name in stem_names(card)]
+    master = soundfile.read(session / "session.wav", dtype="float32", always_2d=True)[0]
+    clock = np.zeros((), CLOCK)
+    clock["ns_per_frame"], clock["rate_hz"] = 1e9 / rate_hz, rate_hz
+    link.writer("clock").push(clock)
+    values, raw, block, following = [], [], 0, 0
+    length_s = len(master) / rate_hz
+    for moment in range(int(length_s * LOOKS_HZ)):
+        frame = moment * rate_hz / LOOKS_HZ
+        while following < len(entries) and entries[following].frame <= frame:
+            entry = entries[following]
+            following += 1
+            for event in entry.events if entry.events is not None else ():
+                link.writer("events").push(event)
+            if entry.step is not None:
+                _push_step(link, entry.step, card, rate_hz)
+        while (block + 1) * BLOCK <= min(frame + WINDOW_S * rate_hz, len(master)):
+            part = slice(block * BLOCK, (block + 1) * BLOCK)
+            link.writer("buses").push((block * BLOCK, np.hstack([stem[part] for stem in stems])))
+            link.writer("wave").push((block * BLOCK, master[part]))
+            block += 1
+        signals.advance(round(moment * 1e9 / LOOKS_HZ))
+        values.append(signals.values.copy())
+        raw.append(signals.raw.copy())
+    return np.array(values), np.array(raw), signals.catalogue, length_s
+
+
+def _push_step(link: Link, step: np.void, card: Card, rate_hz: float) -> None:
+    whole = np.zeros((), step_dtype(card))
+    for name in step.dtype.names or ():
+        whole[name] = step[name]
+    link.writer("steps").push(whole[()])
+    line = BeatTimeline(float(step["frame"]), float(step["beat"]), float(step["tempo_bpm"]), rate_hz)
+    link.writer("timeline").push(line.record())
+
+
+def _of(raw: np.ndarray) -> list[Any]:
     return [f"raw p5 {np.percentile(raw, 5):.3g}, p50 {np.percentile(raw, 50):.3g}, p95 {np.percentile(raw, 95):.3g}"]
 
 
