@@ -24,6 +24,7 @@ from engine.core.messages import INFO, SIGNALS_STATS, WARNING
 from engine.core.osc_section import Target as TargetConfig
 from engine.core.parameters import Live
 from engine.core.process import Spec, stop_requested
+from engine.core.realtime import SEEN, be_urgent
 from engine.feed.schema import Schema
 from engine.feed.signals.sender import Pacer, UdpConsumer
 from engine.feed.signals.shown import Shown
@@ -57,6 +58,7 @@ def main(spec: Spec, pipe: Connection) -> None:
     waiting.start()
     gc.collect()
     gc.freeze()
+    be_urgent(SEEN)
     signaller.run()
 
 

@@ -1,6 +1,6 @@
 """What the system gives to a program in a hurry, where it allows it: real-time scheduling, and a processor that stays awake.
 
-Runs on: audio and network process (each urgent thread calls `be_urgent` for itself, once); main process (`keep_awake`).
+Runs on: audio, network, signals (each urgent thread calls `be_urgent` for itself, once); main process (`keep_awake`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 SOUND = 5  # what JACK gives its clients
 BEAT = 3  # the network's: it never keeps the sound waiting
+SEEN = 1  # of what moves lights and pictures with the music: it keeps neither waiting, nor is it late for what others compute
 CPU_DMA_LATENCY = Path("/dev/cpu_dma_latency")
 AWAKE_REMEDY = (  # the rule that Ardour installs for the same purpose
     """echo 'KERNEL=="cpu_dma_latency", GROUP="audio", MODE="0660"' | sudo tee /etc/udev/rules.d/99-cpu-dma-latency.rules && """
