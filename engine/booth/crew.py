@@ -12,10 +12,12 @@ import hashlib
 import multiprocessing
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,9 +63,18 @@ def there(function: Callable[..., T], *arguments: Any) -> T:
     return function(*(unpacked(one) if isinstance(one, Carried) else one for one in arguments))
 
 
-def _step_back() -> None:
+def _begin() -> None:
+    """Begin as a process of the crew: after every other, and gone when the booth is, which may be killed."""
     if hasattr(os, "nice"):
         os.nice(NICE)
+    booth = multiprocessing.parent_process()
+    assert booth is not None
+
+    def watch() -> None:
+        wait([booth.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="booth", daemon=True).start()
 
 
 class Crew:
@@ -95,7 +106,7 @@ class Crew:
 
     def _opened(self) -> Executor:
         if not self._cluster:
-            return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _step_back)
+            return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
         try:
             from distributed import Client
         except ImportError as error:

@@ -187,10 +187,9 @@ class Booth(Shared):
     # --- what goes on beside the votes --------------------------------------------------------------------------------------
 
     async def _ranking(self) -> None:
-        took_s = 0.0
+        wait_s = 0.0
         while True:
-            # Of very many votes it takes long: then it is done more seldom.
-            await asyncio.sleep(max(RANK_S, took_s / RANK_SHARE) * (SPARING if self._spares() else 1))
+            await asyncio.sleep(wait_s)
             begun_s = time.monotonic()
             with contextlib.suppress(AlgoritmoError):  # a store that is gone is told by the votes that it refuses
                 await self._share_votes()
@@ -198,7 +197,8 @@ class Booth(Shared):
                     self.phones.ranked()
                     if self.wall.clients:
                         self.wall.tell("board", **self.wall.board(self._booth.votes))
-            took_s = time.monotonic() - begun_s
+            # Of very many votes it takes long: then it is done more seldom.
+            wait_s = max(RANK_S, (time.monotonic() - begun_s) / RANK_SHARE) * (SPARING if self._spares() else 1)
             if self._writer.fault != self._fault:
                 self._fault = self._writer.fault
                 self._tell(WARNING, f"votes are refused: {self._fault}" if self._fault else "votes are kept again")
@@ -212,6 +212,7 @@ class Booth(Shared):
             self._wake.clear()
             with contextlib.suppress(AlgoritmoError):
                 if await self.voting.look():
+                    await self.voting.rank_now()
                     self.phones.tell_all("generation", **self.phones.hello())
                     self._told_walls(await self._tree())
                     self.others.tell("look")

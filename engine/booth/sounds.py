@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from engine.audio.given import mp3
 from engine.booth.crew import Crew
 from engine.core.config import Config
 from engine.core.errors import AlgoritmoError
@@ -16,6 +15,13 @@ from engine.store.clip import Music
 
 KEPT = 128  # clips whose sound is kept: some 20 MB
 WAITING = 64  # more than so many at once are turned away
+
+
+def mp3_of(music: Music, config: Config) -> bytes:
+    """Return a clip's sound as MP3, where the crew is: the engine's sound is loaded there alone. Raises AlgoritmoError."""
+    from engine.audio.given import mp3
+
+    return mp3(music, config)
 
 
 class Sounds:
@@ -44,6 +50,6 @@ class Sounds:
     async def _rendered(self, music: Music) -> bytes:
         self._waiting += 1
         try:
-            return await self._crew.run(mp3, music, self._config)
+            return await self._crew.run(mp3_of, music, self._config)
         finally:
             self._waiting -= 1

@@ -101,7 +101,7 @@ class Voting:
         self._open.clear()
         await self.hear()
         self._ranked_at = -1
-        await self.rank_now()
+        self.ranking, self.places = None, {}  # they are ranked when somebody wants to know; phones are not kept waiting for it
 
     async def hear(self, since_ms: int = 0) -> None:
         """Read the votes of this generation that the store has since a time. Raises StoreError."""

@@ -68,7 +68,7 @@ Started = tuple[BaseProcess, Connection]
 
 def start(name: str, spec: Spec) -> Started:
     """Start the child `name`; return it and the supervisor's end of its pipe."""
-    child, ours = _start(_child, name, name, spec)
+    child, ours = _start(_child, name, name, spec, daemon=not role_of(name).parent)
     _hurry(child, name)
     return child, ours
 
@@ -80,12 +80,12 @@ def _hurry(child: BaseProcess, name: str) -> None:
         os.setpriority(os.PRIO_PROCESS, child.pid or 0, max(own + role_of(name).nice, -20))
 
 
-def _start(main: Callable[..., None], called: str, *told: object) -> Started:
+def _start(main: Callable[..., None], called: str, *told: object, daemon: bool = True) -> Started:
     for variable in _ALONE:
         os.environ.setdefault(variable, "1")  # read when numpy is loaded, which a child does anew
     context = multiprocessing.get_context("spawn")  # fork would copy threads' locks and the audio library's state
     ours, theirs = context.Pipe()
-    child = context.Process(target=main, args=(*told, theirs), name=f"algoritmo-{called}", daemon=True)
+    child = context.Process(target=main, args=(*told, theirs), name=f"algoritmo-{called}", daemon=daemon)
     with undisturbed():
         child.start()
     theirs.close()  # so that the child's end closes when the child dies

@@ -18,7 +18,7 @@ class Role:
     it dies at once; then after pauses that grow. What it may write stands in the table of channels (core/link.py), under its
     name. `silent_s`: so long after its last sign of life it is named; `hung_s`: so long after it that it is ended and begun
     anew; None: never. `pulses`: rings that its signs of life are told in, each with how many times longer it may be silent
-    there; none: `alive.` and its name.
+    there; none: `alive.` and its name. `parent`: it starts processes of its own; when who started it is gone it ends by itself.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Role:
     silent_s: float = 2.0
     hung_s: float | None = 5.0
     pulses: tuple[tuple[str, float], ...] = ()
+    parent: bool = False
 
     @property
     def signs(self) -> tuple[tuple[str, float], ...]:
@@ -64,8 +65,8 @@ ROLES = (
     Role(ABLETON, "engine.control.ableton_process:main", nice=-13, ends=5, on_demand=True),
     Role(SURFACE, "engine.control.surface_process:main", nice=-6, ends=5, on_demand=True),
     Role(PRODJ, "engine.control.prodj_process:main", nice=-13, ends=5, on_demand=True),
-    # It may wait for a disk, and goes after every other: slowness alone is no reason to begin it anew.
-    Role(BOOTH, "engine.booth.process:main", nice=19, ends=0, on_demand=True, silent_s=30.0, hung_s=120.0),
+    # It may wait for a disk, and once it is there goes after every other: slowness alone is no reason to begin it anew.
+    Role(BOOTH, "engine.booth.process:main", nice=5, ends=0, on_demand=True, silent_s=30.0, hung_s=120.0, parent=True),
     # A plugin may take long to load; one that hangs while it plays is ended by the audio process.
     *(
         Role(

@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -23,6 +19,7 @@ from engine.core.segment import hold
 from engine.store.schema import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = "0001"  # name of the newest of them
 BUSY_MS = 2000  # that a locked file is waited for, before votes are refused
 MIGRATING = 0x616C676F  # key of the lock under which one booth at a time migrates a PostgreSQL database
 
@@ -96,6 +93,12 @@ def writing(engine: sa.Engine) -> contextlib.AbstractContextManager[sa.Connectio
 
 def migrate(engine: sa.Engine) -> None:
     """Bring the tables up to date; a step that stops half way leaves all as it was. Raises StoreError."""
+    if _is_newest(engine):
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
@@ -118,8 +121,20 @@ def migrate(engine: sa.Engine) -> None:
         raise StoreError(f"{shown(engine.url)}: cannot be opened ({why(error)}); nothing in it was changed") from error
 
 
+def _is_newest(engine: sa.Engine) -> bool:
+    """Whether nothing is to be done: then alembic, which takes half a second, is not even loaded."""
+    try:
+        with engine.connect() as connection:
+            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [NEWEST]
+    except (DBAPIError, OSError):  # a new database, or one that cannot be opened, which is told when it is migrated
+        return False
+
+
 def newest_revision() -> str | None:
     """Return the name of the newest migration."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return ScriptDirectory.from_config(config).get_current_head()

@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import choix
 import numpy as np
 
 from engine.store.store import Vote
@@ -154,6 +153,8 @@ def _start(said: Said, weight: np.ndarray) -> np.ndarray:
     theta = np.zeros(said.count + 1)
     if said.count < 2 or not len(said.first):
         return theta
+    import choix  # brings SciPy, which takes a second: a booth that begins anew under load has phones that wait
+
     won = np.where(said.chose > 0, said.first, said.second)
     lost = np.where(said.chose > 0, said.second, said.first)
     wins = _summed(won * said.count + lost, weight, said.count**2).reshape(said.count, said.count)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from engine.store import connection, schema
-from engine.store.connection import StoreError, connect, differences, migrate, newest_revision, url_of
+from engine.store.connection import NEWEST, StoreError, connect, differences, migrate, newest_revision, url_of
 from engine.store.store import Drawing, Generation, Store, now_ms
 from engine.store.writer import Writer
 from tests.store.made_up import clips, music
@@ -229,6 +229,7 @@ def test_the_lock_goes_with_the_process_that_is_killed(tmp_path: Path) -> None:
 def test_the_migrations_make_the_tables_that_the_schema_has(where: str) -> None:
     with Store(where) as store:
         assert differences(store.engine) == []
+    assert newest_revision() == NEWEST
 
 
 def test_a_migration_that_stops_half_way_leaves_all_as_it_was(where: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 // The connection to the booth: it comes back by itself, and what was not answered is said again.
 
-const AGAIN_MS = [150, 300, 600, 1000, 1500]; // and so on
+const AGAIN_MS = [150, 300, 400, 400, 400, 400, 600, 1000, 1500]; // and so on; a booth that died is begun anew within two seconds
 
 /** The id that this phone was given today; a private window keeps it as long as it is open. */
 export const identity = {
