@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import mido
 import numpy as np
 import soundfile
 
@@ -16,7 +15,7 @@ from engine.core.errors import SessionError
 from engine.core.link import Link
 from engine.core.messages import NOTE_OFF, NOTE_ON, PLAYER
 from engine.record.feed_file import NOTES, FeedReader
-from engine.record.session import FEED, MIDI, WAVE
+from engine.record.session import FEED, WAVE
 
 AT_ONCE = 1 << 18
 Note = tuple[int, int, int, int, int, int, float]  # an EVENT, in field order
@@ -25,11 +24,9 @@ Note = tuple[int, int, int, int, int, int, float]  # an EVENT, in field order
 class Comparison:
     """`hear` as it is rendered, `report` at the end."""
 
-    def __init__(self, folder: Path, out: Path, link: Link, is_other: bool, has_gaps: bool) -> None:
-        """`is_other`: the sound is meant to be another. `has_gaps`: of several networks the feed's file has the first alone;
-        what the others played is compared by the files of notes, in their ticks."""
+    def __init__(self, folder: Path, out: Path, link: Link, is_other: bool) -> None:
+        """`is_other`: the sound is meant to be another."""
         self._folder, self._out, self._is_other = folder, out, is_other
-        self._has_gaps = has_gaps
         self._events = link["events"].reader(0)
         self._heard: list[Note] = []
 
@@ -44,53 +41,28 @@ class Comparison:
         then: list[Note] = []
         try:
             with FeedReader(self._folder / FEED) as feed:
-                tracks += [track.name for track in feed.card.tracks]
+                tracks += feed.tracks
                 for entry in feed:
                     if entry.kind == NOTES and entry.events is not None:
                         then += entry.events.tolist()
         except SessionError:
             return {"notes": _counted(self._heard, tracks), "notes_recorded": None, "same_notes": None, "same_sound": None}
         end = max((event[0] for event in then), default=0)
-        missing = _without([event for event in then if event[3] < len(tracks) - 1 or event[3] == PLAYER], self._heard)
-        more = [] if self._has_gaps else _without([event for event in self._heard if event[0] < end], then)
+        missing = _without(then, self._heard)
+        more = _without([event for event in self._heard if event[0] < end], then)
         different = sorted(missing + more)
-        are_same = not different
-        if self._has_gaps:
-            are_same = are_same and _are_notes_same(self._folder / MIDI, self._out / MIDI)
         report: dict[str, Any] = {
             "notes": _counted(self._heard, tracks),
             "notes_recorded": _counted(then, tracks),
             "events": len(self._heard),
             "events_recorded": len(then),
-            "same_notes": are_same if then else None,
+            "same_notes": not different if then else None,
             "first_other_frame": different[0][0] if different else None,
             "same_sound": None,
         }
         if not self._is_other:
             report |= _sounds(self._folder / WAVE, self._out / WAVE)
         return report
-
-
-def _are_notes_same(then: Path, now: Path) -> bool:
-    """Whether two files have the same notes on the same tracks, as far as the first goes."""
-    try:
-        one, other = notes_of(then), notes_of(now)
-    except (OSError, ValueError, EOFError):
-        return False
-    end = max((tick for tick, *_ in one), default=0)  # where what still sounds is let go
-    return [note for note in one if note[0] < end] == [note for note in other if note[0] < end]
-
-
-def notes_of(path: Path) -> list[tuple[int, str, int, int]]:
-    """Return tick, track, pitch and velocity of everything that begins (ends: velocity 0) in a file of notes, in order."""
-    found = []
-    for track in mido.MidiFile(path).tracks:
-        tick = 0
-        for message in track:
-            tick += message.time
-            if message.type in ("note_on", "note_off"):
-                found.append((tick, track.name, message.note, message.velocity if message.type == "note_on" else 0))
-    return sorted(found)
 
 
 def _counted(events: list[Note], tracks: list[str]) -> dict[str, int]:

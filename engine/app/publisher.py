@@ -124,16 +124,14 @@ class _Process:
             await asyncio.sleep(SCENES_S)
 
     def _adopt(self, part: Part, first: int) -> None:
-        """Publish another network. The file of the feed has the first alone; sound and notes are recorded all along."""
+        """Publish another network. The file of the feed has the steps of the first alone; notes are recorded all along."""
         self._shown = part.number
         if self._watch is not None:
             self._watch.stop()
         self._advance(paced=False)
         link, spec = as_part(self._link, part), self._spec
         schema = Schema(part.card, self._registry, spec.config.osc.cells, spec.card)
-        recorder = self._recorder.recorder if self._recorder is not None else None
-        log = recorder.log if recorder is not None and recorder.state == ON and part.number == 0 else None
-        self._feed.adopt(link, schema, first, part.heard, log)
+        self._feed.adopt(link, schema, first, part.heard, records=part.number == 0)
         self._doors.adopt(link)
         self._watch = WatchThread(Watch(link, part.card.steps_per_beat, EARLY_S), self._wake)
 

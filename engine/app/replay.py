@@ -18,9 +18,10 @@ import soundfile
 from engine.app.services import Services
 from engine.app.signaller import Signaller
 from engine.core.config import Config
+from engine.core.ensemble import OTHERS
 from engine.core.errors import ConfigError, SessionError
 from engine.core.link import Layout, Link
-from engine.core.messages import BLOCK, CLOCK, LISTENING, NETWORK_STATS, OUTPUTS, stem_names, step_dtype
+from engine.core.messages import BLOCK, CLOCK, LISTENING, NETWORK_STATS, OUTPUTS, PLAYER, stem_names, step_dtype
 from engine.core.metre import of_record
 from engine.core.parameters import Live
 from engine.feed.feed import Feed
@@ -154,9 +155,12 @@ class Player:
         clocks = Clocks(now_ns * 1e-9, frame, time.time_ns(), self._ns_per_frame)
         if entry.events is not None:
             self._push_clock(entry.frame)
-            for event in entry.events:
+            events = entry.events.copy()
+            tracks = events["track"]  # those that other networks have are none of this one's
+            tracks[(tracks >= len(self._reader.card.tracks)) & (tracks != PLAYER)] = OTHERS
+            for event in events:
                 self._link.writer("events").push(event)
-            self._feed.tell(entry.events, clocks)
+            self._feed.tell(events, clocks)
         elif entry.step is not None:
             self._push_clock(entry.frame)
             self._push_step(entry.step)

@@ -95,7 +95,7 @@ class TakeRender:
             out, feed, schema, self._rate, lambda _level, text: self.remarks.append(text), whole=self._card
         )
         self._feed = Feed(feed, schema, self._recorder.log, Positions())
-        self._comparison = Comparison(folder, out, self.link, bool(settings), len(self._parts) > 1)
+        self._comparison = Comparison(folder, out, self.link, bool(settings))
         self._shown_next: deque[tuple[float, Link, Part, int]] = deque()  # networks, and from which frame and step on
         self._begin_sound()
 
@@ -260,8 +260,7 @@ class TakeRender:
         while self._shown_next and self._shown_next[0][0] <= self.engine.frame:
             frame, link, part, first = self._shown_next.popleft()
             self._feed.advance(frame)
-            log = None if part.number else self._recorder.log
-            self._feed.adopt(link, Schema(part.card, self._registry), first, part.heard, log)
+            self._feed.adopt(link, Schema(part.card, self._registry), first, part.heard, records=part.number == 0)
         self._feed.advance(self.engine.frame)
 
     def _close(self) -> None:

@@ -88,6 +88,8 @@ class Feed:
         self.listeners: list[Listener] = []
         self.notes_in = 0
         self._log = log
+        self._records_steps = True  # those of the network that is published; of several the log has the first's alone
+        self._recorded = 0  # where in the first's ring the steps that were published end
         self._heard: Heard = lambda events: events
         self._steps = link["steps"].reader(begin.steps if begin else None)
         self._events = link["events"].reader(begin.events if begin else None)
@@ -102,8 +104,8 @@ class Feed:
 
     @property
     def positions(self) -> Positions:
-        """Where it stands in the rings."""
-        return Positions(self._published, self._events.position)
+        """Where it stands in the rings: in that of the steps which are recorded."""
+        return Positions(self._published if self._records_steps else self._recorded, self._events.position)
 
     def record(self, log: Log, begin: Positions) -> None:
         """Publish from `begin` on, and tell the log of it. The encoder starts anew, here as in the recording."""
@@ -113,16 +115,22 @@ class Feed:
         self.encoder.reset()
         log.reset(self.positions)
 
-    def adopt(self, link: Link, schema: Schema, first: int, heard: Heard, log: Log | None) -> None:
-        """Publish another network from its step `first` in the ring on. `heard` gives tracks the numbers that it knows."""
-        self.schema, self.encoder, self._heard, self._log = schema, Encoder(schema), heard, log
+    def adopt(self, link: Link, schema: Schema, first: int, heard: Heard, records: bool) -> None:
+        """Publish another network from its step `first` in the ring on. `heard` gives tracks the numbers that it knows.
+
+        `records`: whether its steps are recorded. Notes are recorded whoever plays, with the numbers that they have for all.
+        """
+        if self._records_steps:
+            self._recorded = self._published
+        self._records_steps = records
+        self.schema, self.encoder, self._heard = schema, Encoder(schema), heard
         self.targets.adopt(self.encoder)
         self._steps, self._futures = link["steps"].reader(first), link["futures"].reader()
         self._published = first
         self._waiting.clear()
         self._prepared = self._imagined = None
-        if log is not None:
-            log.reset(self.positions)
+        if self._log is not None and records:
+            self._log.reset(self.positions)
 
     def look(self) -> int | None:
         """Take new steps from the ring; return the frame of the next one to be published, if there is one."""
@@ -193,7 +201,7 @@ class Feed:
             self._when_s.append(clocks.now_s)
         elif self._when_s:  # those from before it began were never to be sent
             self.targets.skip(clocks.now_s)
-        if self._log is not None:
+        if self._log is not None and self._records_steps:
             self._log.step(record, self.positions)
         if shown:
             for listener in self.listeners:
@@ -201,9 +209,11 @@ class Feed:
 
     def notes(self, clocks: Clocks = NOW) -> int:
         """Publish the notes that have begun or ended since the last call; return how many records there were."""
-        events = self._heard(self._events.read())
+        events = self._events.read()
         if len(events):
-            self.tell(events, clocks)
+            if self._log is not None:
+                self._log.notes(events, self.positions)
+            self.tell(self._heard(events), clocks)
         return len(events)
 
     def tell(self, events: np.ndarray, clocks: Clocks = NOW) -> None:
@@ -211,15 +221,13 @@ class Feed:
         self.notes_in += int(np.count_nonzero((events["kind"] == NOTE_ON) & (events["track"] == PLAYER)))
         self.encoder.hear(events)
         self.targets.notes(events, clocks.heard_unix_ns(int(events["frame"].min())))
-        if self._log is not None:
-            self._log.notes(events, self.positions)
         for listener in self.listeners:
             listener.notes(events)
 
     def imagine(self, record: np.void, clocks: Clocks = NOW) -> None:
         """Publish futures."""
         self.targets.futures(record, clocks.heard_unix_ns(int(record["frame"])))
-        if self._log is not None:
+        if self._log is not None and self._records_steps:
             self._log.futures(record, self.positions)
         for listener in self.listeners:
             listener.futures(record)

@@ -15,7 +15,7 @@ import os
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,10 @@ class FeedWriter:
     `resume` goes on behind the last good block of a file that was left behind; `positions` then says where the publisher stood.
     """
 
-    def __init__(self, path: Path, schema: Schema, rate_hz: int, resume: bool = False) -> None:
+    def __init__(
+        self, path: Path, schema: Schema, rate_hz: int, resume: bool = False, tracks: Sequence[str] | None = None
+    ) -> None:
+        """`tracks`: of all networks, by the numbers that they have in the notes; None: of this one."""
         self.positions = Positions()
         self._dtype = stored_dtype(schema.card, schema.large)
         end = 0
@@ -130,7 +133,7 @@ class FeedWriter:
             self._end = end
         else:
             self._end = 0
-            self._append(_header(schema, rate_hz))
+            self._append(_header(schema, rate_hz, tracks))
 
     def _append(self, data: bytes) -> None:
         left = memoryview(data)
@@ -164,13 +167,14 @@ class FeedWriter:
             self._file.close()
 
 
-def _header(schema: Schema, rate_hz: int) -> bytes:
+def _header(schema: Schema, rate_hz: int, tracks: Sequence[str] | None) -> bytes:
     about = {
         "engine": __version__,
         "rate_hz": rate_hz,
         "cells": schema.cells,
         "card": schema.card.model_dump(mode="json"),
         "fields": list(stored_dtype(schema.card, schema.large).names or ()),
+        "tracks": list(tracks or (track.name for track in schema.card.tracks)),
     }
     text = json.dumps(about, separators=(",", ":")).encode()
     return _HEAD.pack(MAGIC, FORMAT, len(text)) + text
@@ -226,6 +230,7 @@ class FeedReader:
             self.card = Card.model_validate(about["card"])
             self.rate_hz = int(about["rate_hz"])
             self.cells = about["cells"]
+            self.tracks = [str(name) for name in about.get("tracks", (track.name for track in self.card.tracks))]
             self.large = _is_large(self.card)
             self._whole = stored_dtype(self.card, self.large)
             fields = about["fields"] if form > 1 else [name for name in self._whole.names or () if name not in _METRE]

@@ -98,7 +98,9 @@ class Recorder:
         if resume:
             self._midi.resume()
         self._events = self._link["events"].reader(self._midi.position)
-        self._feed = FeedWriter(self._folder / FEED, schema, round(self._rate_hz), resume)
+        self._feed = FeedWriter(
+            self._folder / FEED, schema, round(self._rate_hz), resume, [track.name for track in self._card.tracks]
+        )
         self.positions = self._feed.positions
         self._markers = Markers(self._folder / MARKERS, schema.registry.place("panic"), resume)
         if self._is_live:

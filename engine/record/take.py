@@ -6,14 +6,13 @@ Runs on: main process.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import mido
 import soundfile
 
-from engine.core.contract import Card
 from engine.core.errors import SessionError
 from engine.core.messages import ALL_OFF, CHORD, NOTE_OFF, NOTE_ON, PLAYER
 from engine.jam.chords import of_code
@@ -104,8 +103,8 @@ def _conducted(conductor: mido.MidiTrack, rate_hz: int) -> tuple[list[Tempo], li
 
 
 def _played(feed: FeedReader, frames: int) -> tuple[dict[str, list[Note]], list[tuple[int, str]]]:
-    names = {PLAYER: "player"} | {number: track.name for number, track in enumerate(feed.card.tracks)}
-    notes: dict[str, list[Note]] = {name: [] for name in _ordered(feed.card)}
+    names = {PLAYER: "player"} | dict(enumerate(feed.tracks))
+    notes: dict[str, list[Note]] = {name: [] for name in _ordered(feed.tracks)}
     chords: list[tuple[int, str]] = []
     sounding: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -136,6 +135,6 @@ def _played(feed: FeedReader, frames: int) -> tuple[dict[str, list[Note]], list[
     return {name: sorted(of, key=lambda note: (note.begin, note.pitch)) for name, of in notes.items()}, chords
 
 
-def _ordered(card: Card) -> Iterator[str]:
+def _ordered(tracks: Sequence[str]) -> Iterator[str]:
     yield "player"
-    yield from (track.name for track in card.tracks if track.name != "player")
+    yield from (name for name in tracks if name != "player")

@@ -93,7 +93,7 @@ def test_the_stems_of_a_render_are_its_parts(tiny_onnx, player, tmp_path):
     whole, rate = soundfile.read(tmp_path / "session.wav")
     assert rate == 96000
     assert 0.02 < np.abs(whole).max() < 0.7  # the limiter does nothing
-    stems = {path.stem: soundfile.read(path)[0] for path in (tmp_path / "stems").iterdir()}
+    stems = {path.stem: soundfile.read(path)[0] for path in (tmp_path / "stems").glob("*.wav")}
     assert stems.keys() == {*(name for name, _, _ in tiny.TRACKS), "player", "metronome"}
     assert {len(sound) for sound in stems.values()} == {len(whole)}
     assert np.abs(sum(stems.values()) - whole).max() < 1e-4 * np.abs(whole).max()  # -80 dB
