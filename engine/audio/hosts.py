@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from engine.audio.host import WAIT_S, Host, Unit
@@ -297,7 +298,8 @@ class Hosts:
         """Take what is said of one plugin."""
         said = message.get("said")
         if said == "loaded":
-            unit.about = About.of(message["about"])
+            about = About.of(message["about"])
+            unit.about = about if about.presets else replace(about, presets=unit.about.presets)  # those that a scan found
             unit.knobs = tuple(Knob.of(knob) for knob in message["knobs"])
             unit.latency_frames = int(message["latency_frames"])
             unit.fault = ""

@@ -10,6 +10,7 @@ import ctypes as c
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from engine.host.clap_events import Events
 from engine.host.clap_gui import ClapEditor
 from engine.host.clap_host import Bus, Host, Library, spread
 from engine.host.clap_knobs import Knobs
+from engine.host.clap_presets import LOADS, Preset, PresetLoad, presets_of
 from engine.host.plugin import About, Event, Knob, Moment
 
 FORMAT = "clap"
@@ -34,7 +36,7 @@ def scan(path: Path) -> list[About]:
     found = []
     for descriptor in library.descriptors():
         plugin = ClapPlugin(library, descriptor.id.decode())
-        found.append(plugin.about)
+        found.append(replace(plugin.about, presets=tuple(preset.name for preset in plugin.presets())))
         plugin.close()
     return found
 
@@ -69,6 +71,7 @@ class ClapPlugin:
         self._timer = self._extension(b"clap.timer-support", abi.TimerSupport)
         self._files = self._extension(b"clap.posix-fd-support", abi.FdSupport)
         self._ports = self._extension(b"clap.audio-ports", abi.AudioPorts)
+        self._preset_load = next(filter(None, (self._extension(name, PresetLoad) for name in LOADS)), None)
         self._knobs = Knobs(self._plugin, self._extension(b"clap.params", abi.Params))
         self._events = Events(self._knobs, *self._dialects())
         self.about = self._about()
@@ -272,9 +275,17 @@ class ClapPlugin:
         if not self._state.load(self._plugin, c.byref(abi.Stream(None, call))):
             raise PluginError(f"{self.about.name}: refuses the state; it may be of another version")
 
+    def presets(self) -> list[Preset]:
+        """Return those that its file knows of; to look for them takes a while, so it is not done as it is loaded."""
+        return presets_of(self._library, self.about.id) if self._preset_load is not None else []
+
     def load_preset(self, name: str) -> None:
         """See Plugin."""
-        raise PluginError(f"{self.about.name}: has no preset {name!r}; CLAP plugins keep theirs themselves")
+        preset = next((preset for preset in self.presets() if preset.name == name), None)
+        if preset is None or self._preset_load is None:
+            raise PluginError(f"{self.about.name}: has no preset {name!r}")
+        if not self._preset_load.from_location(self._plugin, preset.kind, preset.location, preset.key):
+            raise PluginError(f"{self.about.name}: does not take on its preset {name!r}")
 
     def close(self) -> None:
         """See Plugin."""

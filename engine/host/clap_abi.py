@@ -195,6 +195,8 @@ HostSize = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_uint32, c.c_uint32)
 HostFd = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_int, c.c_uint32)
 HostNoFd = c.CFUNCTYPE(c.c_bool, c.c_void_p, c.c_int)
 HostClosed = c.CFUNCTYPE(None, c.c_void_p, c.c_bool)
+HostPresetError = c.CFUNCTYPE(None, c.c_void_p, c.c_uint32, c.c_char_p, c.c_char_p, c.c_int32, c.c_char_p)
+HostPresetLoaded = c.CFUNCTYPE(None, c.c_void_p, c.c_uint32, c.c_char_p, c.c_char_p)
 HostLog = c.CFUNCTYPE(None, c.c_void_p, c.c_int32, c.c_char_p)
 
 

@@ -48,6 +48,10 @@ class Library:
             raise PluginError(f"{path}: there is no plugin in it")
         self.factory = c.cast(factory, abi.FactoryP)
 
+    def other_factory(self, name: bytes) -> int:
+        """Return where the file has a factory of this name; 0: nowhere."""
+        return self._entry.get_factory(name) or 0
+
     def descriptors(self) -> Iterator[abi.Descriptor]:
         """Yield what the file says of each of its plugins."""
         for index in range(self.factory.contents.get_plugin_count(self.factory)):
@@ -107,6 +111,8 @@ class Host:
             b"clap.timer-support": (abi.HostTimer(self._register), abi.HostAskFlags(self._unregister)),
             b"clap.log": (abi.HostLog(lambda *_: None),),
         }
+        told = (abi.HostPresetError(lambda *_: None), abi.HostPresetLoaded(lambda *_: None))
+        self._extensions |= {b"clap.preset-load/2": told, b"clap.preset-load.draft/2": told}
         self._tables = {
             name: (c.c_void_p * len(calls))(*(c.cast(f, c.c_void_p) for f in calls)) for name, calls in self._extensions.items()
         }

@@ -152,6 +152,16 @@ def test_a_talkative_one_fills_no_disk(
     assert log.stat().st_size == size < 16 << 20
 
 
+def test_presets_are_a_choice_and_its_knobs_follow(fixtures: Path, rig: Callable[..., Rig]):
+    one = rig(f"rack.inserts.bass=[{insert(fixtures, 'presets')}]")
+    one.wait_loaded(1)
+    one.live.refresh()
+    choice = one.live.registry["bass.odd_presets.preset"]
+    assert choice.choices == ("-", "Half", "Quarter")
+    one.set("bass.odd_presets.preset", 1)
+    one.until(lambda: one.live.get("bass.odd_presets.mix") == 0.5, "the knob where the preset has it")
+
+
 def test_one_that_opens_a_window_by_itself_and_offends_the_display(
     fixtures: Path, rig: Callable[..., Rig], screen: Screen, monkeypatch: pytest.MonkeyPatch
 ):

@@ -134,7 +134,7 @@ def _play(jam: Jam, osc: SimpleUDPClient, screen: Screen, pause_s: float, said: 
         order(do="move", where="chords", word="zamdelay", by=1),
         *(order(do="remove", where="chords", word=word) for word in ("zamdelay", "chorus", "filter")),
     )
-    command = [sys.executable, "-m", "engine.cli", "plugins", "edit", "lead", "odd_editor"]
+    command = [sys.executable, "-m", "engine.cli", "plugins", "edit", "lead", "odd_editor", "--pid", str(jam.process.pid)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "DISPLAY": screen.display}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as editor:
         figures("an editor begun", lambda: None)

@@ -112,6 +112,28 @@ def test_a_state_is_taken_by_another_one(fixtures: Path, kind: str):
     other.close()
 
 
+def test_presets_of_a_clap_plugin_are_those_in_it_and_those_in_its_files(
+    fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "Own.odd").write_text("0.75")
+    (tmp_path / "Broken.odd").write_text("nothing")
+    (tmp_path / "other.txt").write_text("0.9")
+    monkeypatch.setenv("ODD_PRESETS", str(tmp_path))
+    abouts = {about.id: about for about in clap.scan(fixtures / "odd.clap")}
+    assert abouts["odd.presets"].presets == ("Half", "Quarter", "Broken", "Own")
+    assert abouts["odd.twin.1"].presets == ()
+    plugin = clap.load(fixtures / "odd.clap", "odd.presets")
+    plugin.activate(RATE, BLOCK)
+    for name, value in (("Half", 0.5), ("Own", 0.75), ("Quarter", 0.25)):
+        plugin.load_preset(name)
+        assert plugin.value(0) == value
+    for name, why in (("None", "has no preset 'None'"), ("Broken", "does not take on its preset 'Broken'")):
+        with pytest.raises(PluginError, match=why):
+            plugin.load_preset(name)
+    plugin.close()
+
+
 def test_lv2_notes_begin_at_their_frames_and_presets_are_there(lv2_bundle: Callable[[str], Path]):
     plugin = lv2.load(lv2_bundle("mda.lv2"), "http://drobilla.net/plugins/mda/DX10")
     plugin.activate(RATE, BLOCK)
