@@ -160,6 +160,11 @@ def breed(where: str, path: Path, seed: int) -> int | None:
         state = schema.BREEDING if passed else schema.DISCARDED
         generation = Generation("conditions", now.network, now.sha256, now.id, seed, conditions, about, state)
         number = store.add_generation(generation, bred if passed else ())
-        if passed:
-            store.open_generation(number)
-        return number if passed else None
+        if not passed:
+            return None
+        there = store.current()
+        if there is None or there.id != now.id:  # another one was opened meanwhile, by the slow clock or by a person
+            store.discard_generation(number)
+            return None
+        store.open_generation(number)
+        return number

@@ -286,6 +286,10 @@ class SlowClock:
         if not result["passed"]:
             self._discard(one, result["why"], result["figures"])
             return f"generation {number} was refused: {'; '.join(result['why'])}; this one goes on"
+        now = self._store.current()
+        if now is None or now.network != one.network:
+            self._discard(one, ["another network was opened meanwhile"], result["figures"])
+            return f"generation {number} is not opened: another network was meanwhile"
         path = Path(result["network"])
         clips = [
             Clip(music_of_json(of["music"]), of["arm"], of["seed"], of["network"], of["conditions"]) for of in result["clips"]

@@ -11,7 +11,7 @@ import pytest
 from engine.booth import breeding
 from engine.booth.breeding import beginning, breed, crossed, winners
 from engine.store import schema
-from engine.store.clip import Music
+from engine.store.clip import Clip, Music
 from engine.store.ranking import rank
 from engine.store.store import Generation, Store, Vote
 from engine.store.writer import Row, Writer
@@ -86,3 +86,22 @@ def test_one_that_does_not_pass_is_kept_as_discarded_and_the_old_one_goes_on(
         assert now.id == 1
         assert [one.state for one in store.generations()] == [schema.OPEN, schema.DISCARDED]
         assert len(store.clips()) == 8
+
+
+def test_one_that_comes_when_another_was_opened_is_not_opened(
+    voted: str, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breeding, "is_enough", lambda music: bool(music.notes))
+    monkeypatch.setattr(breeding, "LEAST_KEY", 1.0)
+    ready = breeding.of_all
+
+    def meanwhile(some: list[Clip]) -> dict[str, float]:
+        with Store(voted) as other:
+            if len(other.generations()) == 1:
+                other.open_generation(other.add_generation(Generation("ranks", "bred.onnx"), clips(2)))
+        return ready(some)
+
+    monkeypatch.setattr(breeding, "of_all", meanwhile)
+    assert breed(voted, tiny_onnx, 5) is None
+    with Store(voted) as store:
+        assert [one.state for one in store.generations()] == [schema.CLOSED, schema.OPEN, schema.DISCARDED]

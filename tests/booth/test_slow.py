@@ -148,6 +148,17 @@ def test_one_that_is_refused_is_kept_and_says_why(clock: SlowClock) -> None:
     assert "out of key" in generations.listed(clock._config)[1]
 
 
+def test_one_whose_parent_was_rolled_back_meanwhile_is_not_opened(clock: SlowClock) -> None:
+    assert clock.begin() == 2
+    result(clock.folder / "2", True, [])
+    store = clock._store
+    other = store.add_generation(Generation("first", "another.onnx"), [Clip(song(1))])
+    store.open_generation(other)
+    assert "not opened" in clock.finish(2, 0)
+    assert store.generation(2).state == schema.DISCARDED
+    assert store.current().id == other  # type: ignore[union-attr]
+
+
 def test_one_whose_process_failed_says_what_it_said(clock: SlowClock) -> None:
     assert clock.begin() == 2
     (clock.folder / "2" / slow.ERRORS).write_text("Traceback\nerror: the disk is full\n")
