@@ -243,7 +243,7 @@ class SlowClock:
         kept = "" if self._config.booth.corpus else "; booth.corpus names no music, so what it plays by itself stands for it"
         self._tell(INFO, f"generation {number}: the network is fine-tuned on {self._config.booth.tune_votes} votes{kept}")
         for _ in range(TRIES):
-            code = await self._process_of(folder)
+            code = 0 if (folder / RESULT).is_file() else await self._process_of(folder)
             if code >= 0 and code != 130:
                 break
         said = await asyncio.to_thread(self.finish, number, code)

@@ -4,8 +4,8 @@
 
 FOLDER/job.json says what to do (see `Job`); FOLDER/result.json is written last, whole, and says what came of it. Killed at any
 moment it goes on where it was when it is begun again; or the folder is removed, and nothing of it was anywhere else. Ends by
-itself when whoever began it is gone. Beside the result: weights.safetensors, festival.onnx, and the same of the control arm,
-which was fine-tuned on as many clips drawn by lot.
+itself when whoever began it is gone. Beside the result: festival.onnx with its weights, and the same of the control arm, which
+was fine-tuned on as many clips drawn by lot.
 
 Gates: nats on the validation split, diversity of the clips, share of notes in key, clips that are nearly empty. A network that
 does not pass is brought back towards the one that all began with, a fifth of the way at a time; what does not pass then is
@@ -22,7 +22,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from engine.store.clip import Clip, music_of_json
 from models.festival import recipe
 from models.festival.export import export
 from models.festival.network import Festival
-from models.festival.winners import HeldOut, Settings, Tuning, corpus, mixed, replay
+from models.festival.winners import METHODS, HeldOut, Settings, Tuning, corpus, mixed, replay
 from models.training.train import TrainingError, load_trained, runs_of, validate, write_tensors
 
 JOB, RESULT = "job.json", "result.json"
@@ -98,6 +98,14 @@ def weights_of(path: Path) -> Path:
     return found
 
 
+def written(model: Festival, path: Path, meta: Mapping[str, Any]) -> Path:
+    """Write a step graph to `path` and its weights beside it, as exact as the graph has them."""
+    export(model.eval(), {**meta, "best": None}, path)
+    halves = {f"model.{name}": value.half() for name, value in model.state_dict().items()}
+    write_tensors(path.with_suffix(".safetensors"), halves, {**meta})
+    return path
+
+
 @dataclass(frozen=True)
 class Gates:
     """What a network must pass before it may play, held against the one that all began with: `origin`, its weights."""
@@ -127,8 +135,7 @@ class Gates:
             drift = nats / self.origin_nats - 1
             if drift > MOST_DRIFT and share != SHARES[-1]:
                 continue
-            write_tensors(path.with_suffix(".safetensors"), {f"model.{k}": v for k, v in model.state_dict().items()}, {**meta})
-            export(model.eval(), {**meta, "best": None}, path)
+            written(model, path, meta)
             clips, refused = sampled(path)
             figures = of_all(clips) | {"diversity": round(diversity(clips), 4), "refused": round(refused, 4)}
             figures |= {
@@ -204,9 +211,7 @@ class Breeding:
         model, _, meta = load_trained(recipe, tuned)
         assert isinstance(model, Festival)
         model.load_state_dict(mixed(model, origin, share))
-        path = self.folder / "control.onnx"
-        write_tensors(path.with_suffix(".safetensors"), {f"model.{k}": v for k, v in model.state_dict().items()}, meta)
-        export(model.eval(), {**meta, "best": None}, path)
+        path = written(model, self.folder / "control.onnx", meta)
         return self.sampled(path, "control", self.job.control, self.job.seed + 500_000)[0]
 
     def run(self) -> dict[str, Any]:
@@ -232,6 +237,8 @@ class Breeding:
         ]
         out = {"passed": passed, "why": why, "figures": figures, "network": str(path), "clips": listed}
         write_json(self.folder / RESULT, out)
+        for arm in ("winners", "control"):  # what they led to lies there as it plays
+            (self.folder / f"{arm}.tuned.safetensors").unlink(missing_ok=True)
         return out
 
 
@@ -253,12 +260,16 @@ def main(argv: list[str] | None = None) -> int:
     """Console entry; returns the exit code: 0 it passed, 1 it was refused, 2 it cannot be done."""
     parser = argparse.ArgumentParser(prog="python -m models.festival.breed", description="Breed a generation.")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--method", choices=METHODS, help="another one than job.json says")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     if hasattr(os, "nice"):
         os.nice(19)
     try:
-        out = Breeding(args.folder, read_job(args.folder)).run()
+        job = read_job(args.folder)
+        if args.method:
+            job = replace(job, settings={**job.settings, "method": args.method})
+        out = Breeding(args.folder, job).run()
     except (AlgoritmoError, TrainingError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
