@@ -1,4 +1,4 @@
-"""The booth as a child process of a jam: it serves, has clips sampled by a process of its own, and takes that along when killed."""
+"""The booth as a child process of a jam: it serves, has clips sampled by a process of its own, which ends with it."""
 
 from __future__ import annotations
 
