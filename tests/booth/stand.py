@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import queue
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,34 @@ def run(work: Coroutine[Any, Any, None], limit_s: float = 60) -> None:
             await work
 
     asyncio.run(limited())
+
+
+@contextlib.contextmanager
+def served(config: Config) -> Iterator[Stand]:
+    """Run a booth on a loop in a thread of its own, for those who drive a browser in this one."""
+    there: queue.SimpleQueue[Stand | BaseException] = queue.SimpleQueue()
+    over = threading.Event()
+
+    async def serve() -> None:
+        async with stand(config) as running:
+            there.put(running)
+            while not over.is_set():
+                await asyncio.sleep(0.05)
+
+    def live() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            there.put(error)
+            raise
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        found = there.get(timeout=60)
+        if isinstance(found, BaseException):
+            raise found
+        yield found
+    finally:
+        over.set()
+        thread.join(30)
