@@ -40,6 +40,7 @@ from engine.core.messages import BLOCK, CLOCK, stem_names, step_dtype
 from engine.core.parameters import Live
 from engine.feed.schema import Schema
 from engine.feed.signals.catalogue import Catalogue
+from engine.feed.signals.ranges import Ranges
 from engine.feed.signals.signals import Signals, Wants
 from engine.jam.parameters import registry_of
 from engine.jam.settings import set_defaults
@@ -223,16 +224,25 @@ def use_of_range(arguments: argparse.Namespace) -> dict[str, Any]:
     ranged = [n for n, signal in enumerate(catalogue.signals) if signal.ranged]
     # What never moved was never there: a track that did not play, a session of Ableton Link.
     there = [n for n in ranged if np.ptp(raw[:, n]) > 0]
-    used = {catalogue.signals[n].path: float(np.subtract(*np.percentile(values[:, n], [95, 5]))) for n in there}
+    silent = Ranges(catalogue).silent  # raw values up to it are silence, which is no part of a range
+
+    def span(n: int, of: np.ndarray) -> float:
+        return float(np.subtract(*np.percentile(values[of, n], [95, 5])))
+
+    always = np.ones(len(values), bool)
+    used = {catalogue.signals[n].path: (span(n, always), span(n, raw[:, n] > silent[n])) for n in there}
     short = {
-        path: [round(span, 3), *_of(raw[:, catalogue.index[path]])]
-        for path, span in sorted(used.items(), key=lambda of: of[1])
-        if span < 0.6
+        path: [*np.round(spans, 3).tolist(), *_of(raw[:, catalogue.index[path]])]
+        for path, spans in sorted(used.items(), key=lambda of: of[1])
+        if min(spans) < 0.6
     }
+    while_it_sounds = np.array([spans[1] for spans in used.values()])
     return {
         "ranged": len(ranged),
         "that_moved": len(there),
-        "span_quantiles_0_5_50": [round(float(q), 3) for q in np.quantile(list(used.values()), [0, 0.05, 0.5])],
+        "below_0.6_always": sum(spans[0] < 0.6 for spans in used.values()),
+        "below_0.6_while_it_sounds": int((while_it_sounds < 0.6).sum()),
+        "span_while_it_sounds_quantiles_0_5_50": [round(float(q), 3) for q in np.quantile(while_it_sounds, [0, 0.05, 0.5])],
         "below_0.6": short,
         "seconds": round(seconds),
     }
@@ -269,13 +279,13 @@ def _as_in_a_jam(session: Path) -> tuple[np.ndarray, np.ndarray, Catalogue, floa
     schema = Schema(card, registry)
     signals = Signals(link, schema, live, rate_hz)
     signals.wants = Wants(levels=True)
-    stems = [soundfile.read(session / STEMS / f"{name}.wav", dtype="float32", always_2d=True)[0] for name in stem_names(card)]
-    master = soundfile.read(session / "session.wav", dtype="float32", always_2d=True)[0]
+    stems = [soundfile.SoundFile(session / STEMS / f"{name}.wav") for name in stem_names(card)]
+    master = soundfile.SoundFile(session / "session.wav")
     clock = np.zeros((), CLOCK)
     clock["ns_per_frame"], clock["rate_hz"] = 1e9 / rate_hz, rate_hz
     link.writer("clock").push(clock)
     values, raw, block, following = [], [], 0, 0
-    length_s = len(master) / rate_hz
+    length_s = master.frames / rate_hz
     for moment in range(int(length_s * LOOKS_HZ)):
         frame = moment * rate_hz / LOOKS_HZ
         while following < len(entries) and entries[following].frame <= frame:
@@ -285,10 +295,10 @@ def _as_in_a_jam(session: Path) -> tuple[np.ndarray, np.ndarray, Catalogue, floa
                 link.writer("events").push(event)
             if entry.step is not None:
                 _push_step(link, entry.step, card, rate_hz)
-        while (block + 1) * BLOCK <= min(frame + WINDOW_S * rate_hz, len(master)):
-            part = slice(block * BLOCK, (block + 1) * BLOCK)
-            link.writer("buses").push((block * BLOCK, np.hstack([stem[part] for stem in stems])))
-            link.writer("wave").push((block * BLOCK, master[part]))
+        while (block + 1) * BLOCK <= min(frame + WINDOW_S * rate_hz, master.frames):
+            sound = [file.read(BLOCK, dtype="float32", always_2d=True) for file in (*stems, master)]
+            link.writer("buses").push((block * BLOCK, np.hstack(sound[:-1])))
+            link.writer("wave").push((block * BLOCK, sound[-1]))
             block += 1
         signals.advance(round(moment * 1e9 / LOOKS_HZ))
         values.append(signals.values.copy())
