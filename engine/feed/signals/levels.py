@@ -73,12 +73,26 @@ class Levels:
         values[:, LOUDNESS] = self._short_term.lufs()
         if self._since_spectrum >= SPECTRUM_FRAMES:
             self._since_spectrum = 0
-            self._spectrum()
+            # What never rises above what is shown as silence needs none: no band of it does.
+            self._spectrum(np.flatnonzero(values[:, PEAK] > SILENT_DB))
         floored = values[:, : LOUDNESS + 1]
         np.maximum(floored, SILENT_DB, out=floored)
 
-    def _spectrum(self) -> None:
-        spectrum = np.fft.rfft(np.multiply(self._samples, self._window, out=self._spare), axis=1)
+    def _spectrum(self, heard: np.ndarray) -> None:
+        """Take the spectrum of these buses; the others are silent."""
+        every = np.full((self._buses, BANDS), SILENT_DB, np.float32)
+        if len(heard):
+            every[heard] = self._measured(heard)
+        self.values[:, ONSET] = np.maximum(every - self._bands_db, 0.0).mean(1)
+        self.values[:, len(OF_LEVEL) :] = every
+        self._bands_db = every
+
+    def _measured(self, heard: np.ndarray) -> np.ndarray:
+        """Find the brightness of these buses; return their bands, dB."""
+        samples = self._samples.reshape(self._buses, OUTPUTS, WINDOW)
+        if len(heard) < self._buses:
+            samples = samples[heard]
+        spectrum = np.fft.rfft(samples * self._window, axis=2).reshape(len(heard) * OUTPUTS, -1)
         parts = spectrum.view(np.float32)  # the real part of each bin, then the imaginary one
         squares = np.multiply(parts, parts)
         power = squares[::OUTPUTS]
@@ -86,13 +100,11 @@ class Levels:
             power = power + squares[side::OUTPUTS]
         power *= self._scale
         whole = power.sum(1)
-        bands = np.maximum(10 * np.log10(np.maximum(power @ self._to_bands, TINY)), SILENT_DB)
-        self.values[:, ONSET] = np.maximum(bands - self._bands_db, 0.0).mean(1)
+        bands: np.ndarray = np.maximum(10 * np.log10(np.maximum(power @ self._to_bands, TINY)), SILENT_DB)
         audible = 10 * np.log10(np.maximum(whole, TINY)) > SILENT_DB
         # What falls silent keeps the colour that it had.
-        self.values[audible, BRIGHTNESS] = (power @ self._hz)[audible] / whole[audible]
-        self.values[:, len(OF_LEVEL) :] = bands
-        self._bands_db = bands
+        self.values[heard[audible], BRIGHTNESS] = (power @ self._hz)[audible] / whole[audible]
+        return bands
 
 
 def _bands(hz: np.ndarray) -> np.ndarray:

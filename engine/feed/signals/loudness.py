@@ -30,7 +30,7 @@ class KWeighting:
         through = np.where(lags >= 0, np.array(response)[np.maximum(lags, 0)], 0.0)
         self._through = np.ascontiguousarray(through.T, np.float32)
         self._into = np.ascontiguousarray(np.array([powers[BLOCK - 1 - n] @ b for n in range(BLOCK)]), np.float32)
-        self._out = np.array([c @ powers[n] for n in range(BLOCK)]).T  # (states, BLOCK)
+        self._out = np.array([c @ powers[n] for n in range(BLOCK)], np.float32).T.copy()  # (states, BLOCK)
         # The state before each of so many blocks, of the one before the first and of what each block brings in: a product as
         # well, its matrix made of those that lead so many blocks on.
         on = [np.linalg.matrix_power(powers[BLOCK].T, n) for n in range(_AT_ONCE + 1)]
@@ -54,7 +54,7 @@ class KWeighting:
         state = found[:, -_STATES:]
         self._state = np.where(np.isfinite(state), state, 0.0)
         states = found[:, :-_STATES].reshape(channels, n, _STATES).transpose(1, 0, 2)
-        weighted += (states.reshape(n * channels, _STATES) @ self._out).astype(np.float32)
+        weighted += states.reshape(n * channels, _STATES).astype(np.float32) @ self._out
         summed: np.ndarray = np.einsum("ij,ij->i", weighted, weighted).reshape(n, channels).astype(float)
         return summed
 

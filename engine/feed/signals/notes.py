@@ -50,6 +50,7 @@ class Notes:
         self._newest = np.zeros(voices)
         self._pitch = np.zeros(voices)
         self._now_s = 0.0
+        self._faded = False  # the trails, up to now
 
     def clear(self) -> None:
         """Nothing sounds any more."""
@@ -96,15 +97,22 @@ class Notes:
         places = self._place[voice]
         self._held[places[places >= 0]] = False
 
-    def fade(self, now_s: float) -> None:
-        """Let what was before fade until `now_s`; then `hear` what began meanwhile, and `advance`."""
+    def fade(self, now_s: float, trails: bool = True) -> None:
+        """Let what was before fade until `now_s`; then `hear` what began meanwhile, and `advance`.
+
+        `trails`: somebody wants them; while nobody does they do not fade, and are gone when somebody does again.
+        """
         passed_s = min(max(now_s - self._now_s, 0.0), 10.0)
         self._now_s, self._passed_s = now_s, passed_s
         fade = math.exp(-passed_s / DENSITY_S)
         self._density *= fade
         self.energy *= fade
-        held, ended = math.exp(-passed_s / TRAIL_HELD_S), math.exp(-passed_s / TRAIL_S)
-        self.trails *= np.where(self._held, np.float32(held), np.float32(ended))
+        if trails and not self._faded:
+            self.trails[:] = 0.0
+        self._faded = trails
+        if trails:
+            held, ended = math.exp(-passed_s / TRAIL_HELD_S), math.exp(-passed_s / TRAIL_S)
+            self.trails *= np.where(self._held, np.float32(held), np.float32(ended))
 
     def advance(self) -> None:
         """Bring `values` up to the moment that `fade` was told."""

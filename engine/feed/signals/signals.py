@@ -5,6 +5,7 @@ Runs on: signals process, or a thread of the replay. What nobody wants is not co
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ from engine.transport.timeline import BeatTimeline, TimelineReader
 PULSE = 5.0  # how steeply a pulse falls: e^-5 at the next beat
 AWAKE_S = 4.0  # after the last note the ranges learn on for so long
 SESSION_S = 1.0  # after so long without a word there is no session of Ableton Link any more
+WORDS_S = 0.045  # how often what is said in words is looked at
 JUMP_S = 1.0  # a step of time that is none: a machine that slept, another clock
 
 
@@ -74,6 +76,7 @@ class Signals:
         self._sound = Sound(link, rate_hz, names, stem_names(catalogue.card))
         self._shown = np.zeros(count, np.float32)  # raw values with their fall
         self._now_s = 0.0
+        self._words_s = -1e9  # when what is said in words is looked at again
         self._music_s = -1e9  # when there was music
 
     def adopt(self, link: Link, schema: Schema, first: int) -> None:
@@ -96,6 +99,7 @@ class Signals:
         passed_s = now_s - self._now_s
         if not 0 <= passed_s <= JUMP_S:
             passed_s = 0.0
+            self._words_s = -1e9
         self._now_s = now_s
         self.frame = line.frame_at(now_ns) - latency
         # Frame n is heard at `first_s` + n * ns_per_frame.
@@ -110,7 +114,9 @@ class Signals:
             self.words.step(self._steps.bits)
         self._steps.advance(now_s, passed_s, self.wants.spans)
         self._gather()
-        self.words.look(beat, self.frame, self._notes)
+        if now_s >= self._words_s:
+            self._words_s = now_s + WORDS_S
+            self.words.look(beat, self.frame, self._notes)
         if beat is not None and beat.playing:
             self._music_s = now_s
         self._range(now_s, passed_s)
@@ -122,7 +128,7 @@ class Signals:
         beat, bar = place / metre.beat % 1.0, place / metre.bar % 1.0
         raw = self.raw
         raw[BEAT], raw[BAR] = beat, bar
-        raw[BEAT_PULSE], raw[BAR_PULSE] = np.exp(-PULSE * beat), np.exp(-PULSE * bar * metre.beats)
+        raw[BEAT_PULSE], raw[BAR_PULSE] = math.exp(-PULSE * beat), math.exp(-PULSE * bar * metre.beats)
 
     def _tell_session(self, now_ns: int, bar: float) -> None:
         """Say where the session of Ableton Link is now; its bars have the band's length, quarters."""
@@ -135,11 +141,11 @@ class Signals:
         self.raw[LINK_BEAT], self.raw[LINK_BAR] = theirs % 1.0, theirs / bar % 1.0
 
     def _hear(self, first_s: float, frame_s: float, now_s: float) -> None:
-        events = self._events.read()
-        for event in events[["frame", "kind", "track", "pitch", "velocity"]].tolist() if len(events) else ():
-            if event[1] in (NOTE_ON, NOTE_OFF, ALL_OFF):
-                self._waiting.append(event)
-        self._notes.fade(now_s)
+        if self._events.is_behind():
+            for event in self._events.read()[["frame", "kind", "track", "pitch", "velocity"]].tolist():
+                if event[1] in (NOTE_ON, NOTE_OFF, ALL_OFF):
+                    self._waiting.append(event)
+        self._notes.fade(now_s, self.wants.trails)
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.frame:
             frame, kind, track, pitch, velocity = waiting.popleft()

@@ -56,7 +56,7 @@ class _Taken:
         if self._ring.count - self._reader.position > BEHIND:
             self._reader.position = self._ring.count - BEHIND // 2
             self._blocks = self._blocks[:0]
-        new = self._reader.read()
+        new = self._reader.read() if self._reader.is_behind() else self._blocks[:0]
         self._blocks = np.concatenate((self._blocks, new))[-BEHIND:] if len(self._blocks) else new
         return int(np.searchsorted(self._blocks["frame"], latest - BLOCK, side="right"))
 

@@ -61,9 +61,9 @@ class Steps:
 
     def look(self, seconds_at: float, ns_per_frame: float) -> bool:
         """Take the newest step; frame n is heard at `seconds_at` + n * ns_per_frame * 1e-9. Return whether there was one."""
-        records = self._reader.read()
-        if not len(records):
+        if not self._reader.is_behind():
             return False
+        records = self._reader.read()
         for record in records[-2:]:
             self._take(record, seconds_at + int(record["frame"]) * ns_per_frame * 1e-9)
         return True
