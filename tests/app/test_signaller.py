@@ -67,7 +67,7 @@ def test_a_process_of_its_own_sends_everything_though_it_is_asked_for_at_a_rate_
         assert pipe.recv()[0] == "ready"
         ear.recv(65536)
         jam.note(NOTE_ON, 61)
-        moments, others = heard(ear, 1.0)
+        moments, others = heard(ear, 0.6)
         jam.stop(process, pipe)
         told = [n["text"].decode() for n in jam.link["notices.signals"].reader(0).read()]
         stats = jam.link["signals_stats"].latest()
@@ -76,7 +76,7 @@ def test_a_process_of_its_own_sends_everything_though_it_is_asked_for_at_a_rate_
     assert told == ["osc.targets.0.smooth_hz: 1000 a second cannot be; it is 120"]
     ticks = sorted({tick for _, tick, _ in moments})
     assert ticks == list(range(ticks[0], ticks[-1] + 1))
-    assert 60 <= len(ticks) <= 122  # a machine that is busy passes over moments, and never makes up for them
+    assert 30 <= len(ticks) <= 74  # a machine that is busy passes over moments, and never makes up for them
     assert stats["sent"] > 0
     assert stats["dropped"] == 0
     last = {}

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.system.rig import ROOT, free_port, need, wait_for
 from tests.system.test_receivers import PD, SCLANG, Program, copied, free_tcp_port
@@ -127,27 +127,29 @@ def served() -> Iterator[str]:
         thread.join()
 
 
+def shown(page: Page) -> np.ndarray:
+    """What a page shows, (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+
+
 def test_the_pages_move_with_the_music(running: Running):
     program = need("chromium", "apt install chromium")
     faults: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        for name in ("p5", "glsl"):
-            page = browser.new_page(viewport=SMALL)
+        pages = {name: browser.new_page(viewport=SMALL) for name in ("p5", "glsl")}
+        for name, page in pages.items():
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.goto(f"{running.pages}/{name}.html?feed=127.0.0.1:{running.query}")
+        for name, page in pages.items():
             page.wait_for_function("() => now['/smooth/track/drums/envelope']?.[0] > 0.2", timeout=1000 * LIMIT_S)
-            first = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
-            page.wait_for_function(
-                "was => now['/smooth/bar/phase'][0] !== was", arg=page.evaluate("now['/smooth/bar/phase'][0]")
-            )
-            page.wait_for_timeout(250)
-            second = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+            first = shown(page)
+            was = page.evaluate("now['/smooth/bar/phase'][0]")
+            page.wait_for_function(f"() => Math.abs(now['/smooth/bar/phase'][0] - {was}) > 0.1", timeout=1000 * LIMIT_S)
             assert page.inner_text("#words") == ""
             assert first.max() > 120, f"{name} is dark"
             assert len(np.unique(first.reshape(-1, 3)[::7], axis=0)) > 50, f"{name} is nearly empty"
-            assert np.abs(second - first).max() > 60, f"{name} stands still"
-            page.close()
+            assert np.abs(shown(page) - first).max() > 60, f"{name} stands still"
         browser.close()
     assert not faults
 
