@@ -31,12 +31,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--networks", nargs="*", default=["festival", "biaxial"])
+    parser.add_argument("--looks", nargs="*", default=LOOKS, choices=LOOKS)
     arguments = parser.parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         for name in arguments.networks:
             stand = Stand(Network(ROOT / "models" / name / f"{name}.onnx"), before=120)
-            for look in LOOKS:
+            for look in arguments.looks:
                 page = browser.new_page(viewport=FAR)
                 page.goto(f"{stand.url}art/?look={look}")
                 until(page, f"window.art && art.figures.frames > {WARM_FRAMES}")

@@ -5,7 +5,8 @@ import { blending, ofVoices, spot } from "../paints.js";
 const MOST = 72; // neurons of one layer that are seen
 const LIVES_MS = 1500;
 const RUN_MS = 380; // in which the light goes from left to right
-const PATHS = 48;
+const PATHS = 28; // that are seen at once: to lay their light on a picture of 1080p takes time
+const SIDES = 8; // of the newest the ways beside are seen as well
 const BRANCHES = 3; // neurons of a layer that one note goes through
 
 export class Look {
@@ -97,8 +98,8 @@ export class Look {
     art.clear();
     g.globalCompositeOperation = blending(colours);
     this.neurons(g);
-    g.lineCap = "round";
-    for (const path of this.paths) this.path(g, path, now);
+    g.lineCap = "butt";
+    this.paths.forEach((path, n) => this.path(g, path, now, n >= this.paths.length - SIDES));
     this.doors(g);
     g.globalAlpha = 1;
   }
@@ -117,13 +118,14 @@ export class Look {
     }
   }
 
-  path(g, { points, at, note }, now) {
+  path(g, { points, at, note }, now, sides) {
     const { art } = this;
     const age = now - at;
     const fade = (1 - age / LIVES_MS) ** 2;
     const run = Math.min(age / RUN_MS, 1);
     g.strokeStyle = this.colours[note.voice];
     points.forEach((way, branch) => {
+      if (branch && !sides) return;
       g.globalAlpha = (0.12 + 0.5 * note.velocity) * fade * (branch ? 0.45 : 1);
       g.lineWidth = Math.max((branch ? 0.9 : 1.8) * (0.5 + note.velocity) * art.unit, 0.5);
       g.beginPath();
