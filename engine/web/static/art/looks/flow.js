@@ -3,10 +3,10 @@
 import { blending, ofVoices, spot } from "../paints.js";
 
 const MOST = 72; // neurons of one layer that are seen
-const LIVES_MS = 1500;
+const LIVES_MS = 1300;
 const RUN_MS = 380; // in which the light goes from left to right
-const PATHS = 28; // that are seen at once: to lay their light on a picture of 1080p takes time
-const SIDES = 8; // of the newest the ways beside are seen as well
+const PATHS = 16; // that are seen at once: to lay their light on a picture of 1080p takes time
+const SIDES = 4; // of the newest the ways beside are seen as well
 const BRANCHES = 3; // neurons of a layer that one note goes through
 
 export class Look {
