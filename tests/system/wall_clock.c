@@ -1,8 +1,11 @@
 /* The wall clock of whoever loads this before the C library, moved by the seconds (int64) in the file that WALL_CLOCK names.
-   Clocks that only go forwards are as they are. */
+   Clocks that only go forwards are as they are. A moment of the moved clock that is waited for comes when that clock has it:
+   PortAudio waits ten minutes by the wall clock, and with the clock an hour back would not wait at all. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -43,4 +46,27 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone) {
     out->tv_sec = now.tv_sec;
     out->tv_usec = now.tv_nsec / 1000;
     return 0;
+}
+
+/* The same moment by the kernel's clock. A clock that only goes forwards began with the machine: its moments are small. */
+static const struct timespec *kernels(const struct timespec *moment, struct timespec *out) {
+    if (!moved || moment->tv_sec < 1000000000) return moment;
+    *out = *moment;
+    out->tv_sec -= *moved;
+    return out;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex, const struct timespec *restrict end) {
+    static int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+    if (!wait) *(void **)&wait = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2"); /* dlsym finds the one of 2.2.5 */
+    if (!wait) *(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+    struct timespec moment;
+    return wait(cond, mutex, kernels(end, &moment));
+}
+
+int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict end) {
+    static int (*wait)(sem_t *, const struct timespec *);
+    if (!wait) *(void **)&wait = dlsym(RTLD_NEXT, "sem_timedwait");
+    struct timespec moment;
+    return wait(semaphore, kernels(end, &moment));
 }
