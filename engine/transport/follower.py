@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.transport.onsets import Onset, Onsets
+from engine.transport.pace import Pace
 from engine.transport.rhythms import FINE, TEMPI_BPM, Rhythms, rhythms
 
 MOST_TURN = 8  # tempi of the grid that it can change by, at most, within one rest
@@ -104,6 +105,7 @@ class Follower:
     def __init__(self, drums: bool, bar: int) -> None:
         """`bar`: beats in a bar."""
         self.line: Line | None = None
+        self._pace: Pace | None = None
         self.confidence = 0.0
         self._onsets = Onsets(drums)
         self._opinions = Opinions(rhythms(drums, bar))
@@ -136,30 +138,34 @@ class Follower:
         spread = _spread(folded)
         tempo, place = divmod(int(spread.argmax()), FINE)
         period, beat, best = self._centre(folded, tempo, place / FINE)
-        line = self.line
-        if line is None:
+        pace = self._pace
+        if pace is None:
             self.confidence = best
             if best > self._tuning.lock and second - self._began >= self._tuning.lock_s:
-                self.line = Line(second, beat, period)
+                self._begin(second, beat, period)
             return
-        at = line.beat_at(second)
-        mine_period, mine_beat, mine = self._centre(folded, *self._nearest(spread, line.period_s, at % 1))
+        pace.go_on(second)
+        at = pace.beat
+        mine_period, mine_beat, mine = self._centre(folded, *self._nearest(spread, pace.now_s, at % 1))
         self.confidence = mine
-        off = (mine_beat - at + 0.5) % 1 - 0.5
         if mine > HELD:
-            self.line = Line(
-                second, at + self._tuning.gain * off, line.period_s + self._tuning.tempo_gain * (mine_period - line.period_s)
-            )
+            pace.put_right((mine_beat - at + 0.5) % 1 - 0.5, mine_period)
+        self.line = Line(second, pace.beat, pace.period_s)
         if best > self._tuning.switch * mine:
             if math.isnan(self._doubted):
                 self._doubted = second
             if second - self._doubted >= self._tuning.switch_s:
                 self._doubted = math.nan
                 off = (beat - at + 0.5) % 1 - 0.5
-                self.line = Line(second, at + off, period)
+                self._begin(second, at + off, period)
                 self.confidence = best
         else:
             self._doubted = math.nan
+
+    def _begin(self, second: float, beat: float, period_s: float) -> None:
+        """Begin a line, or another one."""
+        self._pace = Pace(second, beat, period_s, self._tuning)
+        self.line = Line(second, beat, period_s)
 
     def _nearest(self, spread: np.ndarray, period_s: float, beat: float) -> tuple[int, float]:
         """Return the tempo and the place in the beat of the best opinion near those."""

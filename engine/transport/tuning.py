@@ -32,8 +32,9 @@ class Tuning:
     switch_s: float  # ... for so long
     own_tempo: int  # tempi of the grid, and beats, within which another may be where the line should be
     own_beat: float
-    gain: float  # share by which the line is put right with each onset, in phase and in tempo
-    tempo_gain: float
+    beat_noise_s: float  # standard deviation of where the beat is seen at an onset, ...
+    tempo_noise: float  # ... of the tempo seen there, a share of it, ...
+    speeding: float  # ... and of how the tempo changes, beats/s^2: see `pace`
 
 
 DRUMS = Tuning(
@@ -57,8 +58,9 @@ DRUMS = Tuning(
     switch_s=0.5,
     own_tempo=6,
     own_beat=0.3,
-    gain=0.9,
-    tempo_gain=0.5,
+    beat_noise_s=0.025,
+    tempo_noise=0.04,
+    speeding=0.05,
 )
 NOTES = Tuning(
     drums=False,
@@ -81,6 +83,7 @@ NOTES = Tuning(
     switch_s=0.0,
     own_tempo=4,
     own_beat=0.15,
-    gain=0.9,
-    tempo_gain=0.8,
+    beat_noise_s=0.015,
+    tempo_noise=0.04,
+    speeding=0.1,
 )

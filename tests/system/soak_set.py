@@ -381,8 +381,11 @@ def a_set(seed: int, *settings: str) -> Iterator[Set]:
             the.close()
 
 
-def play(the: Set, minutes: float) -> Figures:
-    """Play so long, with everything that happens; return how it went."""
+CALM = ("mode", "patch", "panic", "ramp up", "ramp down", "next scene", "keys pulled")  # what begins no process anew
+
+
+def play(the: Set, minutes: float, calm: bool = False) -> Figures:
+    """Play so long, with everything that happens, or what is `calm` of it; return how it went."""
     figures, memory = the.figures, Memory()
     begun_s = time.monotonic()
     end_s, probe_s = begun_s + 60 * minutes, begun_s
@@ -393,7 +396,7 @@ def play(the: Set, minutes: float) -> Figures:
             probe_s = time.monotonic() + PROBE_EVERY_S
             the.probe()
         if not order:
-            order = list(the.happenings())
+            order = [what for what in the.happenings() if not calm or what in CALM]
             the.chance.shuffle(order)
         what = order.pop()
         print(f"{time.monotonic() - begun_s:7.1f} s  {what}", flush=True)
@@ -430,10 +433,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where something is not as it must be")
+    parser.add_argument("--calm", action="store_true", help="nothing begins a process anew: what grows shows in one long life")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the jam")
     arguments = parser.parse_args()
     with a_set(arguments.seed, *arguments.set) as the:
-        figures = play(the, arguments.minutes)
+        figures = play(the, arguments.minutes, arguments.calm)
         said = the.jam.output
     text = json.dumps(figures.__dict__, indent=1)
     print(text)

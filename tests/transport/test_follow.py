@@ -47,6 +47,24 @@ def test_a_drummers_beat_and_bar_are_found(tempo_bpm: float):
     assert follower.bar_lines().argmax() == round(off) % 4
 
 
+def test_who_speeds_up_and_slows_down_is_not_followed_late():
+    at, beats = 1.0, []
+    for beat in range(96):  # 8 % up and down within 16 beats
+        beats.append(at)
+        at += 60 / 110 / (1 + 0.08 * np.sin(2 * np.pi * beat / 16))
+    follower = Follower(drums=False, bar=4)
+    off_s = []
+    for beat, second in enumerate(beats):
+        if follower.line is not None and beat > 16:
+            expected = follower.line.beat_at(second)
+            off_s.append((expected - round(expected)) * follower.line.period_s)
+        for pitch in (48, 55, 64, 72 if beat % 4 else 36):
+            follower.wait(second)
+            follower.hear(second, pitch, 100 if beat % 4 == 0 else 80)
+    assert len(off_s) > 70
+    assert np.sqrt(np.mean(np.square(off_s))) < 0.052  # without an idea of how the tempo changes 0.060
+
+
 def test_before_anything_is_played_there_is_no_beat():
     follower = Follower(drums=False, bar=3)
     follower.wait(10.0)
