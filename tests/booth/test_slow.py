@@ -81,12 +81,13 @@ def test_what_is_learned_from_has_no_silent_winner_and_a_control_drawn_by_lot(cl
     assert number == 2
     one = clock._store.generation(2)
     assert (one.state, one.method, one.parent) == (schema.BREEDING, "ranks", 1)
-    assert one.conditions["winners"] == [2, 3, 4, 5]  # the first of the winners is silent
+    won = one.conditions["winners"]
+    assert sorted(won) == [2, 3, 4, 5]  # the first of the winners is silent
     assert one.conditions["weights"] == [4, 3, 2, 1]
     assert len(set(one.conditions["lots"])) == 4
     job = json.loads((clock.folder / "2" / JOB).read_text())
     assert [of["weight"] for of in job["winners"]] == [4, 3, 2, 1]
-    assert job["winners"][0]["music"] == song(1).as_json()
+    assert [of["music"] for of in job["winners"]] == [song(number - 1).as_json() for number in won]
     assert (job["clips"], job["control"], job["settings"]["method"]) == (16, 4, "ranks")
     assert {"key", "diversity"} <= job["first"].keys()
     assert clock.begin() is None  # those votes are used
@@ -125,7 +126,7 @@ def test_one_that_passed_is_opened_with_its_network_and_can_be_rolled_back(clock
     said = generations.export(config, 2, tmp_path / "out")
     assert "4 songs" in said[0]
     about = json.loads((tmp_path / "out" / "generation.json").read_text())
-    assert about["conditions"]["winners"] == [2, 3, 4, 5]
+    assert sorted(about["conditions"]["winners"]) == [2, 3, 4, 5]
     assert (tmp_path / "out" / "festival.onnx").read_bytes() == b"a network"
     assert any("another network" in line for line in generations.compared(config, 1, 2))
     assert generations.path_of(config, 2).exists()
