@@ -32,7 +32,7 @@ SWITCH_S = 0.002  # what one thread may keep another waiting
 def main(spec: Spec, pipe: Connection) -> None:
     """Run the booth beside the jam that started it, until told to stop."""
     link = spec.link("booth")
-    stage = Stage(link, live_of(spec.card, link), spec.card, track_of(spec.config, spec.card), spec.network_path)
+    stage = Stage(link, live_of(spec.card, link), spec.card, track_of(spec.config, spec.card), spec.network_path, is_own=True)
 
     async def run() -> None:
         over = asyncio.Event()

@@ -46,8 +46,13 @@ class Begun:
 class Stage:
     """A jam that runs, as the booth sees it."""
 
-    def __init__(self, link: Link, live: Live, card: Card, track: str, network: Path | None = None) -> None:
-        """`track`: the one that the player's notes belong to. `network`: the one that the jam began with."""
+    def __init__(
+        self, link: Link, live: Live, card: Card, track: str, network: Path | None = None, is_own: bool = False
+    ) -> None:
+        """`track`: the one that the player's notes belong to. `network`: the one that the jam began with. `is_own`: the booth
+        is the jam's own child, for which others leave it alone.
+        """
+        self._is_own = is_own
         self.network = network  # that plays, or was asked for
         self._link, self._live, self._track = link, live, track
         self._names = [one.name for one in card.tracks]
@@ -61,8 +66,10 @@ class Stage:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this booth may give the jam something: the first that asks may, until it ends; each ring has one writer."""
-        if self._claim is None and self._link.name:
+        """Whether this booth may give the jam something, for each ring has one writer: the jam's own booth, where it has one;
+        else the first that asks, until it ends.
+        """
+        if self._claim is None and self._link.name and (self._is_own or self._link["alive.booth"].count == 0):
             self._claim = claim(self._link.name)
         return self._claim is not None or not self._link.name
 

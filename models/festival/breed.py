@@ -37,7 +37,7 @@ from engine.store.clip import Clip, music_of_json
 from models.festival import recipe
 from models.festival.export import export
 from models.festival.network import Festival
-from models.festival.winners import METHODS, HeldOut, Settings, Tuning, corpus, mixed, replay
+from models.festival.winners import METHODS, HeldOut, Kept, Settings, Tuning, corpus, mixed, replay
 from models.training.train import TrainingError, load_trained, runs_of, validate, write_tensors
 
 JOB, RESULT = "job.json", "result.json"
@@ -159,12 +159,16 @@ class Breeding:
         self.parent = os.getppid()
         _, self.config, _ = load_trained(recipe, weights_of(Path(job.origin)))
         self.card = read_card(Path(job.network))
+        self.kept: Kept | None = None
         if job.corpus:
             self.songs = corpus([Path(path) for path in job.corpus], self.config, Path(job.cache), self.settings)
         else:
             music = replay(Path(job.origin), job.replayed, job.replayed_bars, job.seed)
             config = {**self.config, "streams": self.settings.streams, "seed": self.settings.seed}
             self.songs = recipe.Songs(music, config)
+            origin, _, _ = load_trained(recipe, weights_of(Path(job.origin)))
+            assert isinstance(origin, Festival)
+            self.kept = Kept(origin, music.split("train"), self.settings)
         self.held_out = HeldOut(self.songs)
 
     def _goes_on(self, update: int, lost: float) -> None:
@@ -186,7 +190,7 @@ class Breeding:
         others = [Clip(music_of_json(one["music"]), conditions=one.get("conditions", {})) for one in losers]
         checkpoint = self.folder / f"{arm}.checkpoint.safetensors"
         begun_s = time.monotonic()
-        tuning = Tuning(model, self.card, clips, weights, self.songs, self.settings, others)
+        tuning = Tuning(model, self.card, clips, weights, self.songs, self.settings, others, self.kept)
         tuning.run(checkpoint, self._goes_on)
         command = f"python -m models.festival.breed ({arm})"
         about = {**meta, "before": runs_of(meta) if "command" in meta else [], "command": command, "best": None}

@@ -451,11 +451,11 @@ def loss(model: nn.Module, batch: Batch, carry: Carry) -> tuple[Tensor, Tensor, 
     return nats + beside - beside.detach(), weight.sum(), {"state": state, "felt": felt}
 
 
-def clip_nats(model: Festival, batch: Batch, temperature: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
-    """Nats of each stream as a whole, its notes (B,) and how they were struck (B,), as the step graph draws them under these
-    controls (B,), exactly: of what was sampled under them nothing is learned but what was chosen of it.
+def clip_logits(model: Festival, batch: Batch, temperature: Tensor, density: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Logits of the notes of each stream (T, B, N) as the step graph draws them under these controls (B,), with nothing told
+    and nothing dictated; what was heard (T, B, HEARD), the notes chosen (T, B, N), and the core's answer.
     """
-    roll, weight = batch["roll"], batch["weight"].float()
+    roll = batch["roll"]
     facts, place = placed(batch)
     chosen, heard = decisions(roll[PAST:]), hear(decisions(roll), facts)
     nothing = torch.zeros_like(chosen[..., :SLOTS])
@@ -468,7 +468,17 @@ def clip_nats(model: Festival, batch: Batch, temperature: Tensor, density: Tenso
     logits, _ = model.head(core, heard, chosen, given_features(chosen, nothing), harmony, wish, chords)
     rest, sounded = asked - (1 - ODDS_LESS) * learned.clamp(max=0), heard[..., :SLOTS]
     logits = logits / temperature[:, None] + torch.cat([rest * (1 - sounded), (-rest).expand_as(sounded)], -1)
+    return logits, heard, chosen, core
+
+
+def clip_nats(model: Festival, batch: Batch, temperature: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
+    """Nats of each stream as a whole, its notes (B,) and how they were struck (B,), under these controls (B,), exactly: of
+    what was sampled under them nothing is learned but what was chosen of it.
+    """
+    weight = batch["weight"].float()
+    logits, heard, chosen, core = clip_logits(model, batch, temperature, density)
     nats = -(log_prob_slots(logits, heard[..., :DECISIONS], chosen).sum(-1) * weight).sum(0)
+    nothing = torch.zeros_like(chosen[..., :SLOTS])
     velocity, offset, _ = strike_nats(model, batch, core.detach(), heard, nothing, None)
     return nats, ((velocity.sum(-1) + offset.sum(-1)) * weight).sum(0)
 

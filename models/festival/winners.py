@@ -1,8 +1,8 @@
 """Fine-tunes the festival network on clips that an audience chose, and leaves it the music that it knew.
 
 Half of every batch is winners, the higher ranked the oftener, in any key; the other half is music of the corpus, as the
-network learned it first. Where no corpus is here, the other half is what the original network plays by itself (`replay`),
-which keeps it near to what it was. Two methods:
+network learned it first. Where no corpus is here, the other half is what the original network plays by itself (`replay`), and
+what it held likely there is learned, not what it played (`Kept`). Two methods:
 
 - ranks: winners become likelier, each under the temperature and the density that it was sampled under. Learned as other music
   is, colder clips would make the network surer of itself with each generation, whoever chose them. What a winner has by
@@ -33,7 +33,7 @@ from engine.jam.continuations import SCALE, key_of
 from engine.network.runner import Runner
 from engine.store.clip import Clip, Music, Note, music_of_json, music_of_roll, roll_of_music
 from models.festival.network import Festival
-from models.festival.recipe import EXPRESSION_SHARE, Cut, Songs, clip_nats, collate, cut, dataset, loss
+from models.festival.recipe import EXPRESSION_SHARE, Cut, Songs, clip_logits, clip_nats, collate, cut, dataset, loss
 from models.music.data import Collection, Piece
 from models.music.representation import (
     OFFSETS,
@@ -47,6 +47,8 @@ from models.music.representation import (
 from models.training.train import Batch, Carry, Config, TrainingError, load_weights, read_tensors, write_tensors
 
 METHODS = ("ranks", "dpo")
+KEPT_BARS = 4  # of a piece that the first network plays
+KEEPS = 2.0  # weight of being near to it, of that of the winners
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +147,15 @@ def after(first: Piece, then: Piece) -> Piece:
 
 def whole(piece: Piece, shift: int = 0, gain: int = 0) -> Cut:
     """Return a piece from its beginning to its end, transposed."""
-    if shift:
-        assert piece.expression is not None
-        moved, struck = transpose(piece.roll, shift), transpose_expression(piece.expression, shift)
-        piece = replace(piece, roll=moved, expression=struck)
-    return cut(piece, 0, len(piece.roll), 0, gain=gain)
+    return cut(moved(piece, shift), 0, len(piece.roll), 0, gain=gain)
+
+
+def moved(piece: Piece, shift: int) -> Piece:
+    """Return a piece so many semitones higher."""
+    if not shift:
+        return piece
+    struck = None if piece.expression is None else transpose_expression(piece.expression, shift)
+    return replace(piece, roll=transpose(piece.roll, shift), expression=struck)
 
 
 def together(cuts: list[Cut]) -> list[Cut]:
@@ -197,11 +203,15 @@ class Tuning:
         songs: Songs,
         settings: Settings,
         losers: Sequence[Clip] = (),
+        kept: Kept | None = None,
     ) -> None:
-        """`clips`, best first, with what each weighs; `losers`: of dpo, those that they are compared with, worst first."""
+        """`clips`, best first, with what each weighs; `losers`: of dpo, those that they are compared with, worst first. `kept`:
+        in the place of `songs`, where there is no corpus.
+        """
         if settings.method not in METHODS:
             raise TrainingError(f"--method {settings.method}: there are {', '.join(METHODS)}")
         self.model, self.songs, self.settings = model, songs, settings
+        self.kept = kept
         self.chosen = Chosen(card, clips, weights, settings)
         self.update = 0
         self.carry: Carry = {}
@@ -216,9 +226,12 @@ class Tuning:
         for group in self.optimiser.param_groups:
             group["lr"] = s.lr * min(1.0, (self.update + 1) / 10, max(1 - self.update / s.updates, 0.05) * 2)
         self.optimiser.zero_grad(set_to_none=True)
-        self.model.train()
-        nats, steps, self.carry = loss(self.model, self.songs.batch(self.update, 0, 1), self.carry)
-        (nats / steps / 2).backward()
+        if self.kept is not None:
+            (KEEPS * self.kept.loss(self.model, self.update) / 2).backward()
+        else:
+            self.model.train()
+            nats, steps, self.carry = loss(self.model, self.songs.batch(self.update, 0, 1), self.carry)
+            (nats / steps / 2).backward()
         if s.method == "dpo":
             lost = self._pairs.loss(self.update)
         else:
@@ -288,6 +301,35 @@ class Pairs:
                 before, _ = clip_nats(self._reference, batch, *controls)
             gained.append(before - clip_nats(self.model, batch, *controls)[0])  # log-probability, (streams,)
         return -F.logsigmoid(self.settings.beta * (gained[0] - gained[1])).mean()
+
+
+class Kept:
+    """Keeps a network near to the one that it began with, on music that this one plays: where there is no corpus."""
+
+    def __init__(self, origin: Festival, pieces: Sequence[Piece], settings: Settings) -> None:
+        self._origin = copy.deepcopy(origin).eval()
+        self._pieces, self._settings = list(pieces), settings
+
+    def loss(self, model: Festival, update: int) -> Tensor:
+        """Return how far it is from the origin in what it holds likely, in nats per timestep: Kullback and Leibler's."""
+        s = self._settings
+        chance = np.random.default_rng((s.seed, update, 2))
+        cuts = []
+        for number in chance.choice(len(self._pieces), s.streams):
+            piece = moved(self._pieces[number], int(chance.integers(-s.transpose, s.transpose)) if s.transpose else 0)
+            bar = piece.metre.bar
+            start = bar * int(chance.integers(max(len(piece.roll) // bar - KEPT_BARS, 0) + 1))
+            cuts.append(cut(piece, start, min(KEPT_BARS * bar, len(piece.roll) - start), start))
+        batch, one = collate(together(cuts)), torch.ones(s.streams)
+        with torch.no_grad():
+            was, heard, _, _ = clip_logits(self._origin, batch, one, one)
+        now, _, _, _ = clip_logits(model.eval(), batch, one, one)
+        apart = F.softplus(now) - F.softplus(was) - torch.sigmoid(was) * (now - was)  # of each decision by itself
+        play, hold = apart.unflatten(-1, (2, -1)).unbind(-2)
+        sounds = torch.sigmoid(was[..., : play.shape[-1]]) * heard[..., : play.shape[-1]]  # else there is nothing to hold
+        weight = batch["weight"].float()
+        found: Tensor = ((play + sounds * hold).sum(-1) * weight).sum() / weight.sum()
+        return found
 
 
 class HeldOut:

@@ -31,7 +31,7 @@ from engine.store.clip import Clip, music_of_roll
 from engine.store.ranking import rank
 from models.festival import recipe
 from models.festival.breed import Gates
-from models.festival.winners import HeldOut, Settings, Tuning, corpus, replay
+from models.festival.winners import HeldOut, Kept, Settings, Tuning, corpus, replay
 from models.training.train import load_trained, validate
 from tests.store.made_up import audience
 
@@ -119,7 +119,9 @@ class Arm:
             seed=1000 * self.seed + generation,
         )
         card = Runner(Config().network_path()).card
-        tuning = Tuning(model, card, [clips[at] for at in best], weights, songs, settings, [clips[at] for at in rest])
+        kept = Kept(self.args.origin, self.args.music, settings) if self.args.replay else None
+        won, lost = ([clips[at] for at in some] for some in (best, rest))
+        tuning = Tuning(model, card, won, weights, songs, settings, lost, kept)
         tuning.run(self.folder / "checkpoint.safetensors")
         (self.folder / "checkpoint.safetensors").unlink(missing_ok=True)
         path = self.graph(generation)
@@ -162,7 +164,9 @@ def run(args: argparse.Namespace) -> None:
     for seed in range(args.first_seed, args.first_seed + args.seeds):
         songs = everything
         if args.replay:
-            songs = recipe.Songs(replay(Config().network_path(), 64, 16, 7 + seed), {**config, "streams": 8, "seed": seed})
+            music = replay(Config().network_path(), 64, 16, 7 + seed)
+            args.origin, args.music = origin, music.split("train")
+            songs = recipe.Songs(music, {**config, "streams": 8, "seed": seed})
         # What gates a network that has no corpus is music that it played itself; what is told is held against the corpus.
         own_nats = validate(recipe, origin, HeldOut(songs), torch.device("cpu")) if args.replay else origin_nats
         first, refused = sampled(Config().network_path(), 100_000 * seed)

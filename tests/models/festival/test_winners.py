@@ -18,7 +18,7 @@ from engine.core.contract import Card
 from engine.store.clip import Clip, Music, Note
 from models.festival import breed, export, recipe
 from models.festival.recipe import clip_nats, collate
-from models.festival.winners import Settings, Tuning, in_key, mixed, piece_of, together, whole
+from models.festival.winners import Kept, Settings, Tuning, in_key, mixed, piece_of, together, whole
 from models.music.data import Collection
 from models.music.representation import ONSET, UNKNOWN_OFFSET
 from models.training.train import TrainingError, read_tensors, write_tensors
@@ -88,7 +88,7 @@ def test_a_winner_becomes_likelier_than_one_that_lost(method):
     model, card, songs = small()
     won, lost = Clip(tune_of(0)), Clip(replace(tune_of(7), notes=tuple(n for n in tune_of(7).notes if n.track)))
     before = [nats_of(model, card, clip.music) for clip in (won, lost)]
-    settings = Settings(method, updates=12, lr=3e-3, streams=2, transpose=0)
+    settings = Settings(method, updates=8, lr=4e-3, streams=2, transpose=0)
     Tuning(model, card, [won, won], [2.0, 1.0], songs, settings, [lost, lost]).run()
     after = [nats_of(model, card, clip.music) for clip in (won, lost)]
     assert before[0] - after[0] > before[1] - after[1] + 1
@@ -123,6 +123,23 @@ def test_broken_off_and_gone_on_with_it_ends_where_it_would_have(tmp_path):
     other_settings = Tuning(*small()[:2], clips, [1.0] * 3, small()[2], replace(settings, lr=1.0))
     with pytest.raises(TrainingError, match="other settings"):
         other_settings.load(tmp_path / "checkpoint.safetensors")
+
+
+def test_without_a_corpus_it_is_kept_near_to_what_it_was():
+    model, card, songs = small()
+    settings = Settings(updates=6, lr=4e-3, streams=2)
+    pieces = [piece for shelf in songs.shelves for piece in shelf]
+    far = Kept(model, pieces, settings)
+    assert float(far.loss(model, 3).detach()) == pytest.approx(0, abs=1e-4)
+    before = nats_of(model, card, tune_of(0))
+    Tuning(model, card, [Clip(tune_of(0))], [1.0], songs, settings, kept=Kept(model, pieces, settings)).run()
+    assert nats_of(model, card, tune_of(0)) < before
+    near = float(far.loss(model, 3).detach())
+    alone, _, _ = small()
+    freely = Kept(alone, pieces, settings)
+    freely.loss = lambda of, _update: 0 * sum(p.sum() for p in of.parameters())  # type: ignore[method-assign,assignment]
+    Tuning(alone, card, [Clip(tune_of(0))], [1.0], songs, settings, kept=freely).run()
+    assert 0 < near < float(far.loss(alone, 3).detach())
 
 
 def test_half_of_the_way_lies_between():
