@@ -12,11 +12,13 @@ from pathlib import Path
 from engine.core.errors import AlgoritmoError
 from engine.host import backends
 from engine.host.catalogue import say
+from engine.host.display import ignore_errors
 
 
 def main() -> None:
     """Print what is in the file."""
     path = Path(sys.argv[1])
+    ignore_errors()  # a window that a plugin opens by itself as it is loaded says nothing of whether it can be hosted
     try:
         found, fault = backends.scan(path), ""
         if not found:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.audio.host import Unit
 from engine.core.messages import BLOCK
-from engine.host.catalogue import Catalogue
+from engine.host.catalogue import Catalogue, scan_apart
 from tests.audio.rack_rig import Rig, onsets
 from tests.audio.rack_rig import rig as rig
 from tests.host.conftest import fixtures as fixtures
@@ -166,6 +166,7 @@ def test_one_that_opens_a_window_by_itself_and_offends_the_display(
     fixtures: Path, rig: Callable[..., Rig], screen: Screen, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("DISPLAY", screen.display)
+    assert not scan_apart(fixtures / "odd.clap").fault
     one = rig(f"patches.bass={fixtures}/synth.clap", f"rack.inserts.bass=[{insert(fixtures, 'window')}]")
     one.wait_loaded(2)
     assert sound(one) > 0.5
