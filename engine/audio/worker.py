@@ -117,6 +117,14 @@ class Worker:
             self._scenes.begun()
         return True
 
+    def keep_learned(self) -> None:
+        """Of what waits do that alone which another process in the place of this one would find: what was learned."""
+        with contextlib.suppress(Empty):
+            while True:
+                request = self.requests.get_nowait()
+                if isinstance(request, KeepController):
+                    self._keep(request)
+
     def watch(self) -> None:
         """Load again what was saved again, and offer what was added to the folder; to be called about once a second."""
         for track in self.tracks:

@@ -59,7 +59,12 @@ def take(jack_server: JackServer, tmp_path_factory: pytest.TempPathFactory) -> I
         say("/algoritmo/panic", [])
         say("/algoritmo/param/tempo", 120.0)
         kill(jam, "feed")
-        stage.wait_until(begin + 4 * RATE)
+        stage.wait_until(begin + 3 * RATE)
+        kill(jam, "audio")  # whose place another takes that knows what was learned
+        stage.connect_to_jam(notes=False)
+        again = stage.now + RATE // 8
+        stage.send([(again + n * 500, bytes((0xB0, CC, 40 + n))) for n in range(40)])
+        stage.wait_until(again + RATE)
         steps = jam.report["steps"]
         jam.wait(lambda report: report["steps"] > steps + 8, 30, "more steps")
         assert jam.end(limit_s=20) == 0, jam.output
@@ -78,7 +83,7 @@ def again(take: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
 
 def test_every_note_comes_again(take: Path, again: tuple[Path, dict[str, Any]]):
     _, report = again
-    assert report["remarks"] == []
+    assert all("is silent there" in remark for remark in report["remarks"]), "while there was no audio process"
     assert report["same_notes"] is True
     assert report["notes"] == report["notes_recorded"]
     assert report["notes"]["player"] >= 10
