@@ -165,6 +165,7 @@ class Others:
                     if (message := parts.take(said.payload)) is not None:
                         self._took(*message)
             except psycopg.Error:
+                self._duties.clear()  # the database took them back
                 await listens.close()
             while listens.closed:
                 await asyncio.sleep(AGAIN_S)
@@ -172,6 +173,7 @@ class Others:
                     listens = await self._connected()
                     await listens.execute(f"LISTEN {CHANNEL}")
                     self._took(BACK, {})
+                    self.tell("votes")  # and who speaks connects anew, with what others have missed
 
     async def _speaking(self) -> None:
         import psycopg

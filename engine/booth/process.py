@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -109,6 +110,8 @@ async def serve(
         booth = Booth(config, store, tell, stage, spares)
         try:
             await booth.start()
+            gc.collect()
+            gc.freeze()  # what is there by now stays: a look through all of it would keep a thousand phones waiting
             ready(booth)
             await over.wait()
         finally:

@@ -17,10 +17,12 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from engine.store.connection import StoreError, why, writing
+from engine.store.connection import StoreError, why
 from engine.store.schema import metadata
 
-GATHER_S = 0.005  # so long the first of a group waits for others
+GATHER_S = 0.005  # so long the first of a group waits for others; where commits take long ...
+PAUSE = 4  # ... so many times as long as the last one took, so that a fifth of the time at most goes into them
+LONGEST_S = 0.025
 MOST = 500  # of one group
 WAITING = 20_000  # more than a disk that hangs leaves waiting is refused
 
@@ -47,6 +49,7 @@ class Writer:
 
     def __init__(self, engine: sa.Engine, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
+        self._begins = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._loop = loop
         self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self.commits = 0
@@ -77,12 +80,13 @@ class Writer:
 
     def _run(self) -> None:
         over = False
+        took_s = 0.0
         while not over:
             first = self._queue.get()
             if first is None:
                 return
             group = [first]
-            until_s = time.monotonic() + GATHER_S
+            until_s = time.monotonic() + min(max(GATHER_S, PAUSE * took_s), LONGEST_S)
             while len(group) < MOST:
                 try:
                     row = self._queue.get(timeout=max(until_s - time.monotonic(), 0))
@@ -92,7 +96,9 @@ class Writer:
                     over = True
                     break
                 group.append(row)
+            begun_s = time.monotonic()
             self._commit(group)
+            took_s = time.monotonic() - begun_s
 
     def _commit(self, group: list[Row]) -> None:
         results: list[bool | StoreError]
@@ -121,13 +127,13 @@ class Writer:
         ordered = sorted(by_table.items(), key=lambda item: list(metadata.tables).index(item[0]))
         rows = [(metadata.tables[name], [group[place].values for place in places]) for name, places in ordered]
         with contextlib.suppress(_RepeatedError):
-            with writing(self._engine) as connection:
+            with self._begins.begin() as connection:
                 for table, values in rows:
                     if connection.execute(self._insert(table), values, execution_options=COUNTED).rowcount != len(values):
                         raise _RepeatedError
             return [True] * len(group)
         new = [False] * len(group)
-        with writing(self._engine) as connection:
+        with self._begins.begin() as connection:
             for (table, values), (_, places) in zip(rows, ordered, strict=True):
                 key = next(iter(table.primary_key.columns))
                 there = set(connection.execute(self._insert(table).returning(key), values).scalars())

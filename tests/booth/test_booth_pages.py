@@ -82,6 +82,9 @@ def test_a_line_is_drawn_gone_on_with_and_sent(browser: Browser, booth: Stand, f
     page.mouse.up()
     until(page, "booth.parts.draw.result")
     assert colours(page, "canvas.sheet") > 8
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.set_viewport_size({"width": 320, "height": 640})  # the narrowest phone there is
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.locator(".tools button").nth(2).tap()
     until(page, "booth.parts.draw.sent")
     assert booth.store.drawings()[0].kind == "draw"

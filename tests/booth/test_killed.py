@@ -106,6 +106,8 @@ def main() -> None:
     figures, back = asyncio.run(killed(store, Config().network_path(), times, 200, 200.0, 1.0))
     acknowledged, missing, doubled = held_against(figures, store)
     out: dict[str, float] = {"kills": times, "acknowledged": acknowledged, "missing": missing, "doubled": doubled}
+    away = sorted(figures.away_s)  # of each phone, from its broken connection on
+    out |= {"away_s_p99": round(away[int(0.99 * len(away))], 2), "away_s_max": round(away[-1], 2)}
     out |= {"back_s_max": round(max(back), 2), "back_s_mean": round(sum(back) / len(back), 2)}
     sys.stdout.write(json.dumps(out) + "\n")
 

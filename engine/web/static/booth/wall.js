@@ -202,7 +202,7 @@ class Wall {
     const names = one.parents.map((parent) => this.tree.places.get(parent)?.name ?? `#${parent}`);
     const generation = this.told.tree.generations.find(({ id }) => id === one.generation);
     const lines = [
-      `♪ ${one.name} · ${this.t("wall.generation", { number: one.generation })} · ${this.t(`arm.${one.arm}`)} · ${this.t("wall.wins", { count: one.wins })} · ${generation?.network ?? ""}`,
+      `♪ ${one.name} · ${this.t("wall.generation", { number: one.generation })} · ${this.t(`arm.${one.arm}`)} · ${this.t(one.wins === 1 ? "wall.wins.one" : "wall.wins", { count: one.wins })} · ${generation?.network ?? ""}`,
       names.length ? this.t("wall.parents", { names: names.join(", ") }) : this.t("wall.noParents"),
     ];
     if (one.drawings.length) lines.push(this.t("wall.drawnBy", { names: one.drawings.join(", ") }));
