@@ -362,5 +362,5 @@ export class Controls {
 }
 
 function knobName(knob) {
-  return word(`knob.${knob}`, knob);
+  return word(`knob.${knob}`, knob.replace(/[._]/g, " "));
 }
