@@ -35,7 +35,7 @@ pytestmark = pytest.mark.system
 
 EXAMPLES = ROOT / "examples"
 LIMIT_S = 60
-SMALL = {"width": 480, "height": 360}
+SMALL = {"width": 240, "height": 180}
 
 
 def loaded(path: str) -> ModuleType:
