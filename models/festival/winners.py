@@ -48,7 +48,7 @@ from models.training.train import Batch, Carry, Config, TrainingError, load_weig
 
 METHODS = ("ranks", "dpo")
 KEPT_BARS = 4  # of a piece that the first network plays
-KEEPS = 2.0  # weight of being near to it, of that of the winners
+KEEPS = 0.5  # weight of being near to it, of that of the winners
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ class Pairs:
 
 
 class Kept:
-    """Keeps a network near to the one that it began with, on music that this one plays: where there is no corpus."""
+    """Keeps a network near to the one that it began with, on music of the first one: where there is no corpus."""
 
     def __init__(self, origin: Festival, pieces: Sequence[Piece], settings: Settings) -> None:
         self._origin = copy.deepcopy(origin).eval()

@@ -30,7 +30,7 @@ from engine.network.runner import Runner
 from engine.store.clip import Clip, music_of_roll
 from engine.store.ranking import rank
 from models.festival import recipe
-from models.festival.breed import Gates
+from models.festival.breed import MOST_DRIFT, MOST_DRIFT_ALONE, Gates
 from models.festival.winners import HeldOut, Kept, Settings, Tuning, corpus, replay
 from models.training.train import load_trained, validate
 from tests.store.made_up import audience
@@ -119,7 +119,7 @@ class Arm:
             seed=1000 * self.seed + generation,
         )
         card = Runner(Config().network_path()).card
-        kept = Kept(self.args.origin, self.args.music, settings) if self.args.replay else None
+        kept = Kept(model, self.args.music, settings) if self.args.replay else None
         won, lost = ([clips[at] for at in some] for some in (best, rest))
         tuning = Tuning(model, card, won, weights, songs, settings, lost, kept)
         tuning.run(self.folder / "checkpoint.safetensors")
@@ -165,14 +165,15 @@ def run(args: argparse.Namespace) -> None:
         songs = everything
         if args.replay:
             music = replay(Config().network_path(), 64, 16, 7 + seed)
-            args.origin, args.music = origin, music.split("train")
+            args.music = music.split("train")
             songs = recipe.Songs(music, {**config, "streams": 8, "seed": seed})
         # What gates a network that has no corpus is music that it played itself; what is told is held against the corpus.
         own_nats = validate(recipe, origin, HeldOut(songs), torch.device("cpu")) if args.replay else origin_nats
         first, refused = sampled(Config().network_path(), 100_000 * seed)
         tastes = {name: Taste(weights, first) for name, weights in TASTES.items()}
         beginning = line_of(first, refused, tastes)
-        gates = Gates(HeldOut(songs) if args.replay else held, origin.state_dict(), own_nats, beginning)
+        limit = MOST_DRIFT_ALONE if args.replay else MOST_DRIFT
+        gates = Gates(HeldOut(songs) if args.replay else held, origin.state_dict(), own_nats, beginning, limit)
         arms = [] if args.no_control else [Arm(out, "control", "none", seed, args)]
         for arm in [*arms, *(Arm(out, "votes", name, seed, args) for name in args.tastes)]:
             clips = first
