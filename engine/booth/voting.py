@@ -62,6 +62,7 @@ class Voting:
     def __init__(self, store: Store, writer: Writer) -> None:
         self._store, self._writer = store, writer
         self.pairs = Pairs()
+        self._takes = asyncio.Lock()  # what is read of the store later is never put back by what was read before
         self.generation: Generation | None = None
         self.clips: dict[int, Clip] = {}  # of all generations, those that can be heard
         self.ranking: Ranking | None = None
@@ -78,10 +79,11 @@ class Voting:
 
     async def look(self) -> bool:
         """See which generation is open now; return whether it is another one. Raises StoreError."""
-        now = await asyncio.to_thread(self._store.current)
-        if now == self.generation:
-            return False
-        await self._take(now)
+        async with self._takes:
+            now = await asyncio.to_thread(self._store.current)
+            if now == self.generation:
+                return False
+            await self._take(now)
         return True
 
     async def _take(self, now: Generation | None) -> None:
@@ -113,7 +115,8 @@ class Voting:
     async def hide(self, clip: int) -> None:
         """Take a clip out for good. Raises StoreError."""
         await asyncio.to_thread(self._store.hide_clip, clip)
-        await self._take(await asyncio.to_thread(self._store.current))
+        async with self._takes:
+            await self._take(await asyncio.to_thread(self._store.current))
 
     async def rank_now(self) -> bool:
         """Rank the clips by the votes there are, beside the event loop; return whether anything has come since."""

@@ -41,6 +41,46 @@ class Row(NamedTuple):
     done: asyncio.Future[bool] | None
 
 
+class Rows:
+    """Inserts rows, those of a group all or none."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._begins = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._statements: dict[str, Any] = {}
+
+    def insert(self, group: list[Row]) -> list[bool]:
+        """Insert in one transaction, ballots before their votes; return which are new. Raises what SQLAlchemy raises."""
+        by_table: dict[str, list[int]] = {}
+        for place, row in enumerate(group):
+            by_table.setdefault(row.table.name, []).append(place)
+        ordered = sorted(by_table.items(), key=lambda item: list(metadata.tables).index(item[0]))
+        rows = [(metadata.tables[name], [group[place].values for place in places]) for name, places in ordered]
+        with contextlib.suppress(_RepeatedError):
+            with self._begins.begin() as connection:
+                for table, values in rows:
+                    if connection.execute(self._statement(table), values, execution_options=COUNTED).rowcount != len(values):
+                        raise _RepeatedError
+            return [True] * len(group)
+        new = [False] * len(group)
+        with self._begins.begin() as connection:
+            for (table, values), (_, places) in zip(rows, ordered, strict=True):
+                key = next(iter(table.primary_key.columns))
+                there = set(connection.execute(self._statement(table).returning(key), values).scalars())
+                for place in places:
+                    if (value := group[place].values[key.name]) in there:
+                        there.remove(value)  # the first of several in one group is the one that counts
+                        new[place] = True
+        return new
+
+    def _statement(self, table: sa.Table) -> Any:
+        """Insert, and do nothing where there is such a row already."""
+        if table.name not in self._statements:
+            insert = insert_postgres if self._engine.dialect.name == "postgresql" else insert_sqlite
+            self._statements[table.name] = insert(table).on_conflict_do_nothing()
+        return self._statements[table.name]
+
+
 class Writer:
     """Takes rows; `put` hands out a future that is done when the row is on the disk: False where its key was there before.
 
@@ -48,14 +88,12 @@ class Writer:
     """
 
     def __init__(self, engine: sa.Engine, loop: asyncio.AbstractEventLoop) -> None:
-        self._engine = engine
-        self._begins = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._rows = Rows(engine)
         self._loop = loop
         self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self.commits = 0
         self.rows = 0
         self.fault = ""  # why the last group was not committed; empty when it was
-        self._statements: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -103,7 +141,7 @@ class Writer:
     def _commit(self, group: list[Row]) -> None:
         results: list[bool | StoreError]
         try:
-            results = list(self._written(group))
+            results = list(self._rows.insert(group))
             self.fault = ""
         except IntegrityError as error:  # one row that cannot be must not cost the others
             if len(group) > 1:
@@ -118,37 +156,6 @@ class Writer:
             self.commits += 1
             self.rows += len(group)
         self._answer(list(zip((row.done for row in group), results, strict=True)))
-
-    def _written(self, group: list[Row]) -> list[bool]:
-        """Insert rows in one transaction, ballots before their votes; return which are new."""
-        by_table: dict[str, list[int]] = {}
-        for place, row in enumerate(group):
-            by_table.setdefault(row.table.name, []).append(place)
-        ordered = sorted(by_table.items(), key=lambda item: list(metadata.tables).index(item[0]))
-        rows = [(metadata.tables[name], [group[place].values for place in places]) for name, places in ordered]
-        with contextlib.suppress(_RepeatedError):
-            with self._begins.begin() as connection:
-                for table, values in rows:
-                    if connection.execute(self._insert(table), values, execution_options=COUNTED).rowcount != len(values):
-                        raise _RepeatedError
-            return [True] * len(group)
-        new = [False] * len(group)
-        with self._begins.begin() as connection:
-            for (table, values), (_, places) in zip(rows, ordered, strict=True):
-                key = next(iter(table.primary_key.columns))
-                there = set(connection.execute(self._insert(table).returning(key), values).scalars())
-                for place in places:
-                    if (value := group[place].values[key.name]) in there:
-                        there.remove(value)  # the first of several in one group is the one that counts
-                        new[place] = True
-        return new
-
-    def _insert(self, table: sa.Table) -> Any:
-        """Insert, and do nothing where there is such a row already."""
-        if table.name not in self._statements:
-            insert = insert_postgres if self._engine.dialect.name == "postgresql" else insert_sqlite
-            self._statements[table.name] = insert(table).on_conflict_do_nothing()
-        return self._statements[table.name]
 
     def _answer(self, results: list[tuple[asyncio.Future[bool] | None, bool | StoreError]]) -> None:
         def answer() -> None:

@@ -14,7 +14,7 @@ from engine.store import schema
 from engine.store.clip import Clip, Music
 from engine.store.ranking import rank
 from engine.store.store import Generation, Store, Vote
-from engine.store.writer import Row, Writer
+from engine.store.writer import Row, Rows
 from tests.store.made_up import clips, music
 from tests.store.test_store import ballot, vote
 
@@ -44,8 +44,6 @@ def voted(tmp_path: Path) -> str:
     where = str(tmp_path / "booth.db")
     with Store(where) as store:
         store.open_generation(store.add_generation(Generation("first", "tiny.onnx"), clips(8)))
-        writer = Writer.__new__(Writer)
-        writer._engine, writer._statements = store.engine, {}
         rows = []
         for number in range(40):
             key, first, second = f"b{number}", 1 + number % 2, 3 + number % 6
@@ -53,7 +51,7 @@ def voted(tmp_path: Path) -> str:
                 Row(schema.ballots, ballot(key, first, second, 1, f"v{number}", crowd=number), None),
                 Row(schema.votes, vote(key, 0), None),
             ]
-        writer._written(rows)
+        Rows(store.engine).insert(rows)
     return where
 
 

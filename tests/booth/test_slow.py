@@ -16,7 +16,7 @@ from engine.core.errors import AlgoritmoError
 from engine.store import schema
 from engine.store.clip import Clip, Music, Note
 from engine.store.store import Generation, Store
-from engine.store.writer import Row, Writer
+from engine.store.writer import Row, Rows
 from tests.booth.stand import configuration
 from tests.store.made_up import TRACKS
 from tests.store.test_store import ballot, vote
@@ -32,15 +32,13 @@ def song(seed: int) -> Music:
 
 def cast(store: Store, generation: int, winners: list[int], losers: list[int], count: int) -> None:
     """Have the winners win each time."""
-    writer = Writer.__new__(Writer)
-    writer._engine, writer._statements = store.engine, {}
     rows = []
     for number in range(count):
         key = f"{generation}-{number}"
         first, second = winners[number % len(winners)], losers[number % len(losers)]
         rows += [Row(schema.ballots, ballot(key, first, second, generation, f"v{number}", crowd=number), None)]
         rows += [Row(schema.votes, vote(key, 0) | {"created_ms": slow_ms() + 1}, None)]
-    writer._written(rows)
+    Rows(store.engine).insert(rows)
 
 
 def slow_ms() -> int:

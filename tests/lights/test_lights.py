@@ -247,10 +247,13 @@ def sent_on(outputs):
         thread.join()
 
 
+DEVICES = {"artnet": "ArtNet", "sacn": "E1.31"}  # what OLA calls them, among others
+
+
 def test_an_independent_receiver_has_the_universes_of_both_protocols(ola, catalogue):
     def ports():
         found = [p for p in ola.ask("json/get_ports") or () if not p["is_output"]]
-        named = {("artnet" if "ArtNet" in p["device"] else "sacn"): p["id"] for p in found}
+        named = {name: p["id"] for p in found for name, of in DEVICES.items() if of in p["device"]}
         return named if len(named) == 2 else None  # it has them one after the other
 
     inputs = wait_for(ports, LIMIT_S, "OLA")
