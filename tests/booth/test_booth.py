@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +19,7 @@ from engine.store.clip import music_of_json
 from engine.store.connection import StoreError, connect, url_of
 from engine.store.connection import writing as writing_to
 from engine.store.keeping import backup, export, forget_visitors
+from engine.store.rows import Tally
 from engine.store.store import Drawing, Generation, Store, now_ms
 from tests.booth.stand import configuration, run, stand
 from tests.store.made_up import clips, music
@@ -471,6 +473,32 @@ def test_hidden_clips_are_not_asked(where: str) -> None:
             await voting.look()
             assert 3 not in voting.clips
             assert voting.packed(3) is None
+
+    run(work())
+
+
+def test_a_clip_that_is_hidden_while_a_booth_looks_for_another_generation_stays_hidden(where: str) -> None:
+    class Slow(Store):
+        """Takes its time to count for the first time, when it has read the clips."""
+
+        counts, goes_on = threading.Event(), threading.Event()
+
+        def tally(self) -> list[Tally]:
+            if not self.counts.is_set():
+                self.counts.set()
+                self.goes_on.wait(0.5)
+            return super().tally()
+
+    async def work() -> None:
+        with Slow(where) as store:
+            voting = Voting(store, None)  # type: ignore[arg-type]
+            looks = asyncio.ensure_future(voting.look())
+            await asyncio.to_thread(store.counts.wait)
+            await voting.hide(3)
+            store.goes_on.set()
+            assert await looks
+            assert len(voting.clips) == 5
+            assert 3 not in voting.clips
 
     run(work())
 
