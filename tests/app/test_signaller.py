@@ -44,16 +44,19 @@ def ear():
 
 def heard(ear, seconds):
     """What comes for so long: (time, tick, messages by address) of each datagram that has a tick, and the other messages."""
-    moments, others = [], {}
+    came = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        bundle = OscBundle(ear.recv(65536))
-        found = {message.address: message.params for message in bundle}
+        data = ear.recv(65536)
+        came.append((time.monotonic(), data))
+    moments, others = [], {}
+    for at, data in came:  # read when all has come: what reading takes is not what sending took
+        found = {message.address: message.params for message in OscBundle(data)}
         tick = found.pop("/algoritmo/smooth/tick", None)
         if tick is None:
             others |= found
         else:
-            moments.append((time.monotonic(), tick[0], found))
+            moments.append((at, tick[0], found))
     return moments, others
 
 
