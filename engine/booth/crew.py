@@ -108,13 +108,12 @@ class Crew:
         if not self._cluster:
             return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
         try:
-            from distributed import Client
+            import distributed
         except ImportError as error:
             raise CrewError("booth.cluster needs Dask: pip install -e '.[cluster]'") from error
         try:
-            self._client = Client(  # type: ignore[no-untyped-call]
-                self._cluster, timeout=CONNECT_S, set_as_default=False
-            )
+            connect: Callable[..., Any] = distributed.Client  # it has no types
+            self._client = connect(self._cluster, timeout=CONNECT_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise CrewError(f"booth.cluster: {self._cluster} does not answer ({error})") from error
         executor: Executor = self._client.get_executor(pure=False)

@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from multiprocessing.shared_memory import SharedMemory
@@ -95,10 +96,10 @@ def claim(name: str) -> IO[bytes] | None:
 def hold(file: IO[bytes]) -> bool:
     """Hold a file for this process alone, until it is closed; return whether nobody else does."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 

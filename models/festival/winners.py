@@ -336,12 +336,7 @@ class HeldOut:
     """What is validated on: the beginning of each piece of the validation split, so that it takes seconds."""
 
     def __init__(self, songs: Songs, steps: int = 256) -> None:
-        self.facts = songs.facts
         self._pieces, self._steps = sorted(songs.held_out, key=lambda p: len(p.roll)), steps
-
-    def batch(self, update: int, rank: int, world: int) -> Batch:
-        """There is nothing to learn here."""
-        raise NotImplementedError
 
     def valid(self) -> Iterator[Batch]:
         """Pieces of like length side by side."""

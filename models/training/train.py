@@ -47,17 +47,21 @@ class TrainingError(Exception):
     """Training cannot start or go on; the message names the remedy."""
 
 
-class Dataset(Protocol):
-    """What a network is trained on. Both methods must give the same tensors every time they are asked the same."""
+class HeldOutData(Protocol):
+    """What a network is validated on: the same tensors every time."""
+
+    def valid(self) -> Iterator[Batch]:
+        """The validation split, in batches that need no carry."""
+        ...
+
+
+class Dataset(HeldOutData, Protocol):
+    """What a network is trained on, too: the same tensors every time the same is asked for."""
 
     facts: dict[str, Any]  # goes into the card and run.json: files used and refused, steps, data and licences
 
     def batch(self, update: int, rank: int, world: int) -> Batch:
         """The training batch of `update` (0, 1, 2 ...) for process `rank` of `world`; tensors on the CPU."""
-        ...
-
-    def valid(self) -> Iterator[Batch]:
-        """The validation split, in batches that need no carry."""
         ...
 
 
@@ -223,7 +227,7 @@ def load_trained(recipe: Recipe, path: Path) -> tuple[nn.Module, Config, dict[st
 
 
 @torch.no_grad()
-def validate(recipe: Recipe, model: nn.Module, data: Dataset, device: torch.device) -> float:
+def validate(recipe: Recipe, model: nn.Module, data: HeldOutData, device: torch.device) -> float:
     """Nats per timestep on the validation split, which the processes share. Raises TrainingError where it is empty."""
     model.eval()
     rank, size = world()

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -21,6 +22,7 @@ from engine.store.connection import writing as writing_to
 from engine.store.keeping import backup, export, forget_visitors
 from engine.store.rows import Tally
 from engine.store.store import Drawing, Generation, Store, now_ms
+from engine.store.writer import Writer
 from tests.booth.stand import configuration, run, stand
 from tests.store.made_up import clips, music
 from tests.store.servers import Postgres
@@ -464,8 +466,8 @@ def test_votes_go_into_postgresql(tiny_onnx: Path, server: Postgres) -> None:
 
 def test_hidden_clips_are_not_asked(where: str) -> None:
     async def work() -> None:
-        with Store(where) as store:
-            voting = Voting(store, None)  # type: ignore[arg-type]
+        with Store(where) as store, closing(Writer(store.engine, asyncio.get_running_loop())) as writer:
+            voting = Voting(store, writer)
             await voting.look()
             assert len(voting.clips) == 6
             store.hide_clip(3)
@@ -490,8 +492,8 @@ def test_a_clip_that_is_hidden_while_a_booth_looks_for_another_generation_stays_
             return super().tally()
 
     async def work() -> None:
-        with Slow(where) as store:
-            voting = Voting(store, None)  # type: ignore[arg-type]
+        with Slow(where) as store, closing(Writer(store.engine, asyncio.get_running_loop())) as writer:
+            voting = Voting(store, writer)
             looks = asyncio.ensure_future(voting.look())
             await asyncio.to_thread(store.counts.wait)
             await voting.hide(3)

@@ -37,7 +37,7 @@ def faults() -> Iterator[list[str]]:
 
 def opened(browser: Browser, booth: Stand, path: str, faults: list[str], **context: object) -> Page:
     """Open a page of the booth."""
-    page = browser.new_context(**context).new_page()  # type: ignore[arg-type]
+    page = browser.new_context(**context).new_page()
     page.set_default_timeout(LIMIT_S * 1000)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)

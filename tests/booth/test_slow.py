@@ -129,7 +129,7 @@ def test_one_that_passed_is_opened_with_its_network_and_can_be_rolled_back(clock
     assert any("another network" in line for line in generations.compared(config, 1, 2))
     assert generations.path_of(config, 2).exists()
     assert "generation 1 is open again" in generations.roll_back(config, None)
-    assert store.current().id == 1  # type: ignore[union-attr]
+    assert store.current().id == 1
     assert clock.begin() is None  # the votes of before do not breed it once more
     Path(now.network).unlink()
     with pytest.raises(AlgoritmoError, match="not there any more"):
@@ -143,7 +143,7 @@ def test_one_that_is_refused_is_kept_and_says_why(clock: SlowClock) -> None:
     one = clock._store.generation(2)
     assert (one.state, one.figures["why"], one.figures["key"]) == (schema.DISCARDED, "it is out of key: 0.8", 0.9)
     assert (clock.folder / "2" / "festival.onnx").exists()
-    assert clock._store.current().id == 1  # type: ignore[union-attr]
+    assert clock._store.current().id == 1
     assert "out of key" in generations.listed(clock._config)[1]
 
 
@@ -155,7 +155,7 @@ def test_one_whose_parent_was_rolled_back_meanwhile_is_not_opened(clock: SlowClo
     store.open_generation(other)
     assert "not opened" in clock.finish(2, 0)
     assert store.generation(2).state == schema.DISCARDED
-    assert store.current().id == other  # type: ignore[union-attr]
+    assert store.current().id == other
 
 
 def test_one_whose_process_failed_says_what_it_said(clock: SlowClock) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import http.server
 import importlib.util
 import io
 import json
@@ -13,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +24,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from tests.system.rig import ROOT, free_port, need, wait_for
-from tests.system.test_receivers import PD, SCLANG, Program, copied, free_tcp_port
+from tests.system.test_receivers import PD, SCLANG, Program, copied, free_tcp_port, served
 from tests.web.chromium import FLAGS
 
 pytestmark = pytest.mark.system
@@ -109,22 +105,6 @@ def super_collider(folder: Path, port: int) -> Program:
     )
     quiet = {"QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_DISABLE_SANDBOX": "1", "XDG_RUNTIME_DIR": str(folder), "PATH": "/"}
     return Program(folder, [need("sclang", SCLANG), "-D", file], quiet | {"HOME": str(folder)})
-
-
-@contextlib.contextmanager
-def served() -> Iterator[str]:
-    """The browser's starters, as `python3 -m http.server` serves them."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_words: object) -> None: ...
-
-    handler = functools.partial(Quiet, directory=str(EXAMPLES / "browser"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def shown(page: Page) -> np.ndarray:

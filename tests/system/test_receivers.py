@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import os
@@ -398,9 +399,9 @@ def test_resolume_hears_its_own_addresses(start_replay: Callable[..., Replay], t
     assert all(address.startswith("/composition/") and 0 <= values[0] <= 1 for address, values in resolume.messages)
 
 
-@pytest.fixture
-def web_root() -> Iterator[str]:
-    """The address at which the browser's example is served, as `python3 -m http.server` serves it."""
+@contextlib.contextmanager
+def served() -> Iterator[str]:
+    """The address at which the browser's examples are served, as `python3 -m http.server` serves them."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_words: object) -> None: ...
@@ -412,6 +413,13 @@ def web_root() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def web_root() -> Iterator[str]:
+    """The same for the length of a test."""
+    with served() as address:
+        yield address
 
 
 @pytest.fixture
