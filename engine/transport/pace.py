@@ -16,7 +16,7 @@ SPEEDING_S = 2.0  # for about so long a tempo goes on changing the way it does
 TEMPO_WALK, BEAT_WALK = 5e-4, 2e-5  # variances by which tempo (beats/s) and beat are unsure, beside that, after a second
 SLOWEST = 0.3  # beats a second
 BEGINS = (0.02, 0.04)  # standard deviations at first: beats, and share of the tempo
-AHEAD_S = 0.5  # the period told is that of so long from now, on average
+AHEAD_BEATS = 1.0  # the period told is the one expected in so many beats
 
 
 class Pace:
@@ -41,7 +41,7 @@ class Pace:
     @property
     def period_s(self) -> float:
         """Period that the next beat is expected by."""
-        tempo = float(self._state[1] + self._state[2] * SPEEDING_S * (1 - math.exp(-AHEAD_S / self.now_s / SPEEDING_S)))
+        tempo = float(self._state[1] + self._state[2] * SPEEDING_S * (1 - math.exp(-AHEAD_BEATS * self.now_s / SPEEDING_S)))
         return 1 / max(tempo, SLOWEST)
 
     def go_on(self, second: float) -> None:
