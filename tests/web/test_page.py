@@ -339,7 +339,11 @@ def test_the_roll_shows_what_may_follow_once_it_is_asked_for(look, stands):
     box = page.locator(".roll canvas").bounding_box()
     for nudge in range(200):  # rows move when a new note widens a lane, so the pointer follows its row as a hand would
         row = page.evaluate(
-            "(({rowOf, tallOf}) => { const s = rowOf.findIndex((y) => y >= 0); return rowOf[s] + tallOf[s] / 2 })(stage.current)"
+            """() => {
+              const { rowOf, tallOf } = stage.current;
+              const slot = rowOf.findIndex((y) => y >= 0);
+              return rowOf[slot] + tallOf[slot] / 2;
+            }"""
         )
         page.mouse.move(box["x"] + box["width"] - 20 - nudge % 2, box["y"] + row)
         if "of the 4 ways" in page.locator("#why").text_content():
