@@ -201,7 +201,7 @@ def test_scenes_and_their_networks_come_again_even_of_what_was_killed_at_once(tm
     assert all(0 < count <= report["notes"][track] for track, count in report["notes_recorded"].items())
     assert report["notes"]["choir"] > 3
     take = read(session)
-    assert len(take.notes["choir"]) == report["notes"]["choir"]
+    assert len(take.notes["choir"]) == report["notes_recorded"]["choir"]
     written = {track.name for track in mido.MidiFile(session / "session.mid").tracks}
     assert written >= {"player", "drums", "bass", "lead", "choir"}
     choir, _ = soundfile.read(session / "stems" / "choir.wav")
