@@ -1,6 +1,8 @@
 """Puts a trained ear in its place, with a card that tells what it was trained on and how well it hears.
 
-    python -m models.ear.ship runs/ear/best.npz --data ../shared/data/openewld_leadsheets ... --command "python -m ..."
+    python -m models.ear.ship runs/ear/best.npz --data ../shared/data/openewld_leadsheets ... --command "python -m ..." \\
+        --test ../shared/data/openewld_leadsheets ../shared/data/nottingham_jukedeck
+    python -m models.ear.ship --test ...     # the shipped ear: its figures anew
 
 writes models/ear/ear.npz and models/ear/ear.json. The figures are those of models/evaluation/hearing.py on the test songs.
 """
@@ -60,27 +62,37 @@ def _shares(counts: Counter[str]) -> dict[str, float | int]:
 def main() -> None:
     """Console entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--data", nargs="+", type=Path, required=True, help="what it was trained on")
+    parser.add_argument("weights", nargs="?", type=Path, help="without them the figures of the shipped ones are renewed")
+    parser.add_argument("--data", nargs="+", type=Path, help="what they were trained on")
     parser.add_argument("--test", nargs="+", type=Path, required=True, help="lead sheets to measure it on")
-    parser.add_argument("--command", required=True, help="how it was trained")
+    parser.add_argument("--command", help="how they were trained")
     args = parser.parse_args()
-    shutil.copyfile(args.weights, recognition.WEIGHTS)
-    recognition.shipped.cache_clear()
-    card = {
+    if args.weights is None:
+        card = json.loads(CARD.read_text())
+    elif not (args.data and args.command):
+        parser.error("weights need --data and --command")
+    else:
+        shutil.copyfile(args.weights, recognition.WEIGHTS)
+        recognition.shipped.cache_clear()
+        card = card_of(args.data, args.command)
+    card["figures"] = figures(args.test)
+    CARD.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    print(f"{CARD}: {', '.join(card['figures'])}")
+
+
+def card_of(data: Sequence[Path], command: str) -> dict[str, Any]:
+    """What is told of an ear, but for its figures."""
+    return {
         "name": "ear",
         "title": "Ear",
         "description": "hears which chord a player is at, and which comes next, from his notes and from what comes round",
         "licence": "GPL-3.0-or-later",
         "training": {
-            "command": args.command,
-            "sources": [{"name": p.resolve().name, "licence": KNOWN.get(p.resolve().name, "not stated")} for p in args.data],
+            "command": command,
+            "sources": [{"name": p.resolve().name, "licence": KNOWN.get(p.resolve().name, "not stated")} for p in data],
         },
         "words": WORDS,
-        "figures": figures(args.test),
     }
-    CARD.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
-    print(f"{CARD}: {', '.join(card['figures'])}")
 
 
 if __name__ == "__main__":

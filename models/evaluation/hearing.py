@@ -1,10 +1,11 @@
 """Measures the ear alone: which chord it hears, before a beat's notes and after them, and which it expects.
 
     python -m models.evaluation.hearing [--songs PATH ...] [--split valid] [--json FILE]
+    python -m models.evaluation.hearing --progression 'Em | D | C | B7'
 
 Players repeat progressions in some keys as melodies, blocks, arpeggios, a bass with a tune, a left hand; some of them with
-mistakes; and play the melodies of songs whose chords are known. Chance is the chord of another player at the same beat. Runs
-without torch.
+mistakes; and play the melodies of songs whose chords are known. Or one progression alone, as the plain tune, in all keys.
+Runs without torch.
 """
 
 from __future__ import annotations
@@ -68,7 +69,6 @@ PROGRESSIONS = {
     "house": "Fm | Db | Ab | Eb",
 }
 KEYS = (0, 3, 8)  # semitones up, and one more for each progression
-NEVER = {"drone": "C", "clusters": "", "at random": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,33 @@ def progressions() -> Iterator[Player]:
         times = ROUNDS if len(loop) > 8 else 2 * ROUNDS
         for number, (texture, play) in enumerate(TEXTURES.items()):
             up = (at + KEYS[(at + number) % len(KEYS)]) % 12
-            chords = [_moved(chord, up) for chord in loop] * times
-            notes = play(chords, np.random.default_rng(zlib.crc32(f"{name} {texture}".encode())))
-            length = len(loop) * times // ROUNDS
-            parts = {"first": (0, length), "third": (2 * length, 3 * length)}
-            yield Player(f"{name}, {texture}", texture, notes, _classes(chords), 4, parts)
+            rng = np.random.default_rng(zlib.crc32(f"{name} {texture}".encode()))
+            yield _player(f"{name}, {texture}", texture, play, loop, up, times, rng)
+
+
+def in_all_keys(text: str) -> Iterator[Player]:
+    """A progression as the plain tune, in each of twelve keys, three times round. Raises ValueError."""
+    loop, faults = read(text, 4)
+    if faults or not loop:
+        raise ValueError("; ".join(faults) or "a progression has chords, such as Em | D | C | B7")
+    for up in range(12):
+        yield _player(f"{text}, {up} up", text, _plain, loop, up, ROUNDS, np.random.default_rng(up))
+
+
+def _player(
+    name: str,
+    group: str,
+    play: Callable[[Chords, np.random.Generator], Array],
+    loop: Sequence[Chord],
+    up: int,
+    times: int,
+    rng: np.random.Generator,
+) -> Player:
+    """Who plays a loop so many semitones up, so many times round; a third of that is the first, the last the third."""
+    chords = [_moved(chord, up) for chord in loop] * times
+    length = len(loop) * times // ROUNDS
+    parts = {"first": (0, length), "third": (2 * length, 3 * length)}
+    return Player(name, group, play(chords, rng), _classes(chords), 4, parts)
 
 
 def songs(paths: Sequence[Path], split: str) -> Iterator[Player]:
@@ -331,9 +353,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--songs", nargs="*", type=Path, default=[])
     parser.add_argument("--split", default="valid")
+    parser.add_argument("--progression", action="append", default=[], help="this one alone, as the plain tune, in all keys")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    found = measure([*progressions(), *songs(args.songs, args.split), *nothing()])
+    asked = [player for text in args.progression for player in in_all_keys(text)]
+    found = measure(asked or [*progressions(), *songs(args.songs, args.split), *nothing()])
     print("\n".join(table(found)))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1, default=float))
