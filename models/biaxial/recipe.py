@@ -29,6 +29,7 @@ from models.music.data import Collection
 from models.music.keyboard import read_keyboard
 from models.music.representation import HELD, SILENT
 from models.training.precision import narrow_products
+from models.training.provenance import about_data, about_run
 from models.training.stretches import draw
 from models.training.train import TrainingError
 
@@ -172,23 +173,13 @@ def loss(model: nn.Module, batch: dict[str, Tensor], carry: dict[str, Tensor]) -
 
 def export(model: nn.Module, config: dict[str, Any], training: dict[str, Any], path: Path) -> None:
     """Write the step graph with its card."""
-    facts = training.get("data", {})
     about = {
         "name": config["name"],
         "title": config["title"],
         "description": describe(shape_of(config)),
         "track": config["track"],
         "steps_per_beat": config["steps_per_beat"],
-        "training": {
-            "data": facts.get("sources", []),
-            "pieces": facts.get("pieces", {}),
-            "steps": facts.get("steps", {}),
-            "before": training.get("before", []),  # the runs whose weights this one began with
-            "command": training.get("command", ""),
-            "seed": training.get("seed", 0),
-            "updates": training.get("best_update", 0),
-            "seconds": round(training.get("seconds", 0.0)),
-        },
+        "training": about_data(training) | about_run(training),
         "figures": {"valid_nats_per_step": round(training.get("best", 0.0), 4)},
     }
     save_network(step_graph(cast(Biaxial, model), about, config["eight_bits"]), path)

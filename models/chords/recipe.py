@@ -19,6 +19,7 @@ from models.chords.network import ChordNetwork, log_prob
 from models.graph.building import save_network
 from models.music.chord_symbols import Classes
 from models.music.songbook import ChordSong, Songbook, qualities_of, read_songs
+from models.training.provenance import about_data, about_run
 from models.training.stretches import draw
 
 DEFAULTS: dict[str, Any] = {
@@ -102,21 +103,11 @@ def loss(model: nn.Module, batch: dict[str, Tensor], carry: dict[str, Tensor]) -
 
 def export(model: nn.Module, config: dict[str, Any], training: dict[str, Any], path: Path) -> None:
     """Write the step graph with its card."""
-    facts = training.get("data", {})
     sizes = "-".join(map(str, config["sizes"]))
     about = {
         "title": "Chord network",
         "description": f"Two LSTM layers ({sizes}) over {len(Classes(config['qualities']))} chord classes; one step a beat.",
-        "training": {
-            "data": facts.get("sources", []),
-            "pieces": facts.get("pieces", {}),
-            "steps": facts.get("steps", {}),
-            "before": training.get("before", []),  # the runs whose weights this one began with
-            "command": training.get("command", ""),
-            "seed": training.get("seed", 0),
-            "updates": training.get("best_update", 0),
-            "seconds": round(training.get("seconds", 0.0)),
-        },
+        "training": about_data(training) | about_run(training),
         "figures": {"valid_nats_per_step": round(training.get("best", 0.0), 4)},
     }
     save_network(step_graph(cast(ChordNetwork, model), Classes(config["qualities"]), about), path)

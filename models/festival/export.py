@@ -37,6 +37,7 @@ from models.festival.place import ALIKE, METRES, PAST, facts_of, place_of
 from models.graph.building import Graph, build_model, round_weights, save_network
 from models.music.representation import BAND, OFFSETS
 from models.music.sounding_chords import FEATURES
+from models.training.provenance import about_run
 
 NOISE = DECISIONS + HEARD_EXPRESSION  # for notes, velocities and offsets
 
@@ -98,11 +99,7 @@ def make_card(model: Festival, training: dict[str, Any]) -> Card:
                 "files_refused": data.get("refused", {}),
                 "steps": data.get("steps", {}),
                 "density": data.get("density", {}),
-                "command": training.get("command", ""),
-                "before": training.get("before", []),
-                "seed": training.get("seed", 0),
-                "updates": training.get("best_update", 0),
-                "seconds": round(float(training.get("seconds", 0.0))),
+                **about_run(training),
                 "weights": sum(p.numel() for p in model.parameters()),
             },
             "figures": {"valid_nats_per_step": round(training["best"], 4)} if training.get("best") else {},
