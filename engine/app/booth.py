@@ -19,7 +19,7 @@ from pathlib import Path
 from engine.app import running
 from engine.booth.demo import visit
 from engine.booth.house import PAGE, Booth
-from engine.booth.process import begin, ended_by_signals, serve, step_back, told
+from engine.booth.process import begin, ended_by_signals, serve, told
 from engine.booth.stage import Stage
 from engine.core import contract
 from engine.core.config import Config
@@ -97,7 +97,6 @@ def run(config: Config, opens: bool, tell: Callable[[str], None], demo_s: float 
         tasks: list[asyncio.Task[None]] = []
 
         def ready(booth: Booth) -> None:
-            step_back()
             tell(f"{told(booth)} (Ctrl-C ends it)")
             if opens:
                 webbrowser.open(f"{booth.address}{PAGE}/wall.html#token={booth.guard.token}")

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from engine.core.config import Web
 from engine.core.errors import AlgoritmoError
-from engine.net.guard import Guard
+from engine.net.guard import Guard, address_of
 from engine.net.sockets import listen
 from engine.web.files import LIB, NETWORKS, STATIC, Files
 from engine.web.pages import Page
-from engine.web.site import address_of
 
 PAGE = "explore"
 # A folder's own address leads on to the page.
@@ -42,7 +41,7 @@ class Corner:
     @property
     def address(self) -> str:
         """Where a browser finds it; open to the network: from elsewhere too."""
-        return address_of(self.config)
+        return address_of(self.config.host, self.config.port)
 
 
 def serve(config: Web, opens: bool, tell: Callable[[str], None]) -> None:

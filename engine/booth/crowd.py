@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import time
 from datetime import date, datetime
+from typing import Any
 
 from engine.net.guard import Bucket, plain
 
@@ -51,7 +53,18 @@ class Crowd:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(16)  # drawn anew at each start and never kept
+        self._since_ms = time.time_ns() // 1_000_000
         self._addresses: dict[int, Address] = {}
+
+    def told(self) -> dict[str, Any]:
+        """What other booths are told, for all of them to give an address the same number."""
+        return {"since_ms": self._since_ms, "key": self._key.hex()}
+
+    def agrees(self, since_ms: int, key: str) -> bool:
+        """Number addresses as another booth does that has done so for longer; return False where this one has."""
+        mine, its = (self._since_ms, self._key), (since_ms, bytes.fromhex(key))
+        self._since_ms, self._key = min(mine, its)
+        return its <= mine
 
     def number(self, address: str) -> int:
         """Return a number of an address, the same as long as the booth runs; no address can be found from it."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.booth.breeding import breed
 from engine.booth.crew import Crew
-from engine.booth.crowd import Crowd, day_began_ms
+from engine.booth.crowd import day_began_ms
 from engine.booth.gallery import Gallery
 from engine.booth.phones import VISITORS_MOST, Phones
 from engine.booth.room import Room
@@ -32,7 +32,7 @@ from engine.booth.wall import Wall, tree
 from engine.core.config import Config, Web
 from engine.core.errors import AlgoritmoError
 from engine.core.messages import INFO, SUCCEEDS, WARNING
-from engine.net.guard import Guard
+from engine.net.guard import Guard, address_of
 from engine.net.sockets import listen
 from engine.store.keeping import forget_visitors
 from engine.store.store import Generation, Store
@@ -40,7 +40,6 @@ from engine.store.writer import Writer
 from engine.web.files import Files
 from engine.web.pages import Page
 from engine.web.server import Limits, Made, Server
-from engine.web.site import address_of
 
 PAGE = "booth"
 LIMITS = Limits(
@@ -58,6 +57,7 @@ LOOK_S = 2.0  # how often it is looked for another generation
 FORGET_S = 3600.0
 RANK_SHARE = 0.05  # of the time at most goes into ranking
 FIRST_S = 0.2  # while another booth samples the first generation
+SOONER = 8  # what was broken off is bred again after so small a part of the votes; what did not pass, after as many again
 CLIP = re.compile(r"/clip/([0-9]{1,9})\.(json|mp3)")
 
 
@@ -90,7 +90,7 @@ class Booth(Shared):
         self.wall = Wall(self.voting, self.guard, self._about)
         told = (self._tell_walls, self._tell_visitors)
         self._gallery = Gallery(store, self._studio, stage, *told, config.booth.hold, self._elsewhere)
-        self.phones = Phones(self.voting, Crowd(), self._studio, self._gallery, self._about)
+        self.phones = Phones(self.voting, self.crowd, self._studio, self._gallery, self._about)
         self._room = Room(self.voting, store, self._tell_rooms, self.others)
         self._room.on = config.booth.room
         self._slow = SlowClock(config, store, self._network, tell, self.others)
@@ -118,7 +118,7 @@ class Booth(Shared):
     @property
     def address(self) -> str:
         """Where it is found; open to the network: from elsewhere too."""
-        return address_of(self.config)
+        return address_of(self.config.host, self.config.port)
 
     async def make(self, path: str) -> Made | None:
         """Answer with a clip's notes, or with its sound."""
@@ -136,8 +136,9 @@ class Booth(Shared):
 
     async def start(self) -> None:
         """Take the port, serve, and begin with a first generation where there is none. Raises AlgoritmoError."""
-        listening = listen("booth", self._booth.host, self._booth.port)
+        listening = listen("booth", self._booth.host, self._booth.port, LIMITS.backlog)
         await self.others.start()
+        self._tell_crowd()
         await self.voting.look()
         while self.voting.generation is None:
             if await self.others.takes("first"):
@@ -231,24 +232,25 @@ class Booth(Shared):
 
     async def _breeding(self) -> None:
         """Breed the next generation when there are votes enough, in a process of its own."""
-        asked: int | None = None
+        tried, enough = None, 0  # the generation that was tried, and how many votes there must be to try again
         while True:
             await asyncio.sleep(LOOK_S)
-            now, votes = self.voting.generation, self.voting.votes
-            if now is None or now.id is None or votes < self._booth.votes or asked == now.id or not self._booth.breed:
+            now, votes, wanted = self.voting.generation, self.voting.votes, self._booth.votes
+            if now is None or now.id is None or votes < wanted or not self._booth.breed:
                 continue
             with contextlib.suppress(AlgoritmoError):
                 votes = await asyncio.to_thread(self._store.count_votes, None, now.opened_ms or 0)
-            if votes < self._booth.votes:
-                continue  # it was opened again, and has its votes of before
+            if votes < max(wanted, enough if tried == now.id else 0):
+                continue  # it was opened again, and has its votes of before; or the last try came to nothing
             if not await self.others.takes("breeding"):
                 continue  # another booth breeds it
-            asked = now.id
+            tried, enough = now.id, votes + wanted
             self._tell(INFO, f"generation {now.id} has its {votes} votes: the next one is bred")
             try:
                 where = self._store.url.render_as_string(hide_password=False)
                 number = await self._crew.run(breed, where, self._network, votes)
             except (AlgoritmoError, OSError) as error:
+                enough = votes + max(wanted // SOONER, 1)
                 self._tell(WARNING, f"the next generation could not be bred ({error}); votes go on")
                 continue
             finally:

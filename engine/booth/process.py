@@ -27,6 +27,7 @@ from engine.store.store import Store
 
 LOWEST = 19  # priority, once it is there
 BEAT_S = 0.5  # signs of life
+BACK_S = 2.0  # so long it keeps the priority that it began with: the phones of a booth that died come back first
 SWITCH_S = 0.002  # what one thread may keep another waiting
 
 
@@ -46,7 +47,6 @@ def main(spec: Spec, pipe: Connection) -> None:
                 loop.call_soon_threadsafe(over.set)
 
         def ready(booth: Booth) -> None:
-            step_back()
             pipe.send(("ready", {"booth": f"{booth.address}{PAGE}/"}))
             link.notice("booth", INFO, told(booth))
             threading.Thread(target=wait, name="pipe", daemon=True).start()
@@ -83,7 +83,8 @@ def begin(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def step_back() -> None:
     """Go after every other process from now on: all threads that there are, and those that they begin.
 
-    A booth that learns what it needs as the last of all would not be there for minutes on a busy machine.
+    A booth that learns what it needs as the last of all would not be there for minutes on a busy machine, nor would a thousand
+    phones that come back to it.
     """
     with contextlib.suppress(OSError, AttributeError):
         threads = [int(thread) for thread in os.listdir("/proc/self/task")] if os.path.isdir("/proc/self/task") else [0]
@@ -113,6 +114,7 @@ async def serve(
             gc.collect()
             gc.freeze()  # what is there by now stays: a look through all of it would keep a thousand phones waiting
             ready(booth)
+            asyncio.get_running_loop().call_later(BACK_S, step_back)
             await over.wait()
         finally:
             await booth.stop()

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
+from engine.booth.crowd import Crowd
 from engine.booth.gallery import Gallery
 from engine.booth.others import BACK, Others
 from engine.booth.pairs import Pair
@@ -44,6 +45,7 @@ class Shared:
     def __init__(self, url: URL, tell: Callable[[int, str], None], stage: Callable[[], Stage | None]) -> None:
         self.others = Others(url, self._heard)
         self._tell, self._stage = tell, stage
+        self.crowd = Crowd()
         self._jam: tuple[float, dict[str, Any]] | None = None  # when another booth last told of its jam, and what
         self._stale = False  # others have new votes
         self._known = 0  # votes of this booth that others know of
@@ -79,11 +81,14 @@ class Shared:
 
     def _heard(self, kind: str, content: dict[str, Any]) -> None:
         """Another booth tells something."""
-        with contextlib.suppress(KeyError, TypeError):
+        with contextlib.suppress(KeyError, TypeError, ValueError):
             if kind in ("votes", BACK):
                 self._stale = True
             if kind in ("look", BACK):
                 self._wake.set()
+            elif kind == "addresses":
+                if not self.crowd.agrees(**content):
+                    self._tell_crowd()
             elif kind == "jam":
                 self._jam = time.monotonic(), content
             elif kind == "wall":
@@ -102,6 +107,10 @@ class Shared:
                     self._go(self._gallery.take_in(number))
                 else:
                     self._gallery.hide(number, schema.WAITING)
+
+    def _tell_crowd(self) -> None:
+        """Have all booths give an address the same number: else whoever goes to several of them counts as several."""
+        self.others.tell("addresses", **self.crowd.told())
 
     def _elsewhere(self, word: str, drawing: int) -> bool:
         """Have the booth that has the stage know of a drawing; False where this one has it."""

@@ -61,6 +61,12 @@ def own_address() -> str:
         return str(probe.getsockname()[0])
 
 
+def address_of(host: str, port: int) -> str:
+    """Return the address of pages that are served at this host and port, as others write it."""
+    host = host if host not in ("0.0.0.0", "::") else own_address()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 def split_host(header: str) -> str | None:
     """Return the host of a Host header without its port, lower case; None when it is no host."""
     try:

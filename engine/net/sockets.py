@@ -60,8 +60,11 @@ class Prompt(Protocol):
     def attach(self, outlet: Outlet) -> None: ...
 
 
-def listen(key: str, host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises ConfigError that names the configuration's key when it cannot be had."""
+def listen(key: str, host: str, port: int, backlog: int = 64) -> socket.socket:
+    """Return a listening socket. Raises ConfigError that names the configuration's key when it cannot be had.
+
+    `backlog`: so many may wait until somebody serves here; who comes when it is full tries again a second later.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         out = socket.socket(family, kind, protocol)
@@ -69,7 +72,7 @@ def listen(key: str, host: str, port: int) -> socket.socket:
             out.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         out.setblocking(False)
         out.bind(address)
-        out.listen(64)
+        out.listen(backlog)
     except OSError as error:
         raise ConfigError(
             f"{key}: {host}:{port} cannot be opened ({error.strerror or error}); set {key}.port to another number, "

@@ -200,12 +200,17 @@ class Store:
     # --- clips -------------------------------------------------------------------------------------------------------------
 
     def clips(self, generation: int | None = None, hidden: bool = True) -> list[Clip]:
-        """Return the clips of a generation (None: of all), in order of their ids; `hidden`: the hidden ones too."""
+        """Return the clips of a generation (None: of all), in order of their ids.
+
+        `hidden`: also what visitors may not hear: what was hidden, and clips of a generation that was never opened.
+        """
         query = sa.select(schema.clips).order_by(schema.clips.c.id)
         if generation is not None:
             query = query.where(schema.clips.c.generation == generation)
         if not hidden:
-            query = query.where(sa.not_(schema.clips.c.hidden))
+            table = schema.generations
+            opened = sa.select(table.c.id).where(table.c.opened_ms.is_not(None))
+            query = query.where(sa.not_(schema.clips.c.hidden), schema.clips.c.generation.in_(opened))
         return self._clips(query)
 
     def clip(self, number: int) -> Clip:

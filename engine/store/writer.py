@@ -13,8 +13,6 @@ import time
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as insert_postgres
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from engine.store.connection import StoreError, why
@@ -47,6 +45,7 @@ class Rows:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._begins = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._insert = _insert_of(engine)
         self._statements: dict[str, Any] = {}
 
     def insert(self, group: list[Row]) -> list[bool]:
@@ -76,9 +75,19 @@ class Rows:
     def _statement(self, table: sa.Table) -> Any:
         """Insert, and do nothing where there is such a row already."""
         if table.name not in self._statements:
-            insert = insert_postgres if self._engine.dialect.name == "postgresql" else insert_sqlite
-            self._statements[table.name] = insert(table).on_conflict_do_nothing()
+            self._statements[table.name] = self._insert(table).on_conflict_do_nothing()
         return self._statements[table.name]
+
+
+def _insert_of(engine: sa.Engine) -> Any:
+    """Return what makes an insertion in the words of a database; the words of the other one are not even loaded."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_postgres
+
+        return insert_postgres
+    from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+    return insert_sqlite
 
 
 class Writer:

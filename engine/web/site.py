@@ -16,19 +16,13 @@ from engine.core.link import Link
 from engine.core.messages import INFO
 from engine.core.parameters import Live
 from engine.feed.signals.audience import Audience
-from engine.net.guard import Guard, own_address
+from engine.net.guard import Guard, address_of
 from engine.net.sockets import listen
 from engine.web.pages import Around, pages
 from engine.web.pages.stage import Stage
 
 if TYPE_CHECKING:
     from engine.web.server import Server
-
-
-def address_of(config: Web) -> str:
-    """Return the address of pages that are served at this host and port, as others write it."""
-    host = config.host if config.host not in ("0.0.0.0", "::") else own_address()
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}/"
 
 
 class Site:
@@ -59,7 +53,7 @@ class Site:
     @property
     def address(self) -> str:
         """Where a browser finds the first page; open to the network: from elsewhere too."""
-        return address_of(self.config)
+        return address_of(self.config.host, self.config.port)
 
     @property
     def full(self) -> bool:

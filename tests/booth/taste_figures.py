@@ -225,7 +225,7 @@ def summary(out: Path) -> list[str]:
                     "drums",
                     "seconds",
                 )
-                means = {word: round(float(np.mean([row[word] for row in some])), 3) for word in words}
+                means = {word: round(float(np.mean([row[word] for row in some])), 3) for word in words if word in some[0]}
                 said.append(f"{arm} {taste} generation {generation} ({len(some)}): {means}")
     for name in TASTES:
         for seed in {row["seed"] for row in rows}:

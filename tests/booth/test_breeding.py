@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import pytest
 
 from engine.booth import breeding
 from engine.booth.breeding import beginning, breed, crossed, winners
+from engine.booth.slow import SlowClock
 from engine.store import schema
 from engine.store.clip import Clip, Music
 from engine.store.ranking import rank
 from engine.store.store import Generation, Store, Vote
 from engine.store.writer import Row, Rows
+from tests.booth.stand import configuration
 from tests.store.made_up import clips, music
 from tests.store.test_store import ballot, vote
 
@@ -103,3 +107,49 @@ def test_one_that_comes_when_another_was_opened_is_not_opened(
     assert breed(voted, tiny_onnx, 5) is None
     with Store(voted) as store:
         assert [one.state for one in store.generations()] == [schema.CLOSED, schema.OPEN, schema.DISCARDED]
+
+
+# Begun and killed three times: when the clips are there but not written, between two clips that are written, and when all of
+# them are but the generation is not open.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from engine.booth import breeding
+from engine.store.store import Store
+
+where, network = sys.argv[1:]
+breeding.is_enough, breeding.LEAST_KEY = lambda music: bool(music.notes), 1.0
+
+def ends(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+writes = Store._add
+
+def half(self, connection, number, clips):
+    writes(self, connection, number, clips[:3])
+    ends()
+
+for holder, name, does in ((breeding, "of_all", ends), (Store, "_add", half), (Store, "open_generation", ends)):
+    child = os.fork()
+    if child == 0:
+        setattr(holder, name, does)
+        breeding.breed(where, Path(network), 5)
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL, name
+"""
+
+
+def test_one_that_is_killed_while_it_is_bred_is_discarded_whole_and_bred_anew(
+    voted: str, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, voted, str(tiny_onnx)], check=True, timeout=60)
+    with Store(voted) as store:
+        assert [one.state for one in store.generations()] == [schema.OPEN, schema.BREEDING]  # of the last one alone
+        assert len(store.clips(2)) == 8
+        assert {clip.generation for clip in store.clips(hidden=False)} == {1}  # nobody hears what was never opened
+        SlowClock(configuration(tiny_onnx, voted), store, tiny_onnx, lambda _level, _text: None).settle()
+        assert [one.state for one in store.generations()] == [schema.OPEN, schema.DISCARDED]
+        assert {clip.generation for clip in store.clips(hidden=False)} == {1}
+    monkeypatch.setattr(breeding, "is_enough", lambda music: bool(music.notes))
+    monkeypatch.setattr(breeding, "LEAST_KEY", 1.0)
+    assert breed(voted, tiny_onnx, 5) == 3

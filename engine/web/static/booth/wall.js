@@ -14,6 +14,7 @@ const $ = (id) => document.getElementById(id);
 const TURN_MS = 12000; // with nobody there: what is pointed at, one after the other
 const UNDO_S = 10;
 const MEASURES = [["notes", 2], ["drums", 2], ["loud", 2], ["long", 2], ["high", 1], ["key", 3]];
+const METHODS = ["conditions", "ranks", "dpo"]; // how a generation came of the one before
 
 class Wall {
   constructor() {
@@ -156,6 +157,7 @@ class Wall {
     if (!before) $("change").replaceChildren(el("p", "soft", this.t("wall.change.first")));
     else {
       $("change").replaceChildren(
+        ...(METHODS.includes(now.method) ? [el("p", "method", this.t(`wall.method.${now.method}`))] : []),
         ...MEASURES.flatMap(([name, digits]) => {
           const [was, is] = [before.measures[name], now.measures[name]];
           if (was === undefined || is === undefined) return [];
