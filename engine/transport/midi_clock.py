@@ -20,6 +20,7 @@ LEANS = 2.1  # ... and by which the last ones may lie off the line
 LAST = 8  # ticks that are looked at for that
 LEARNS = 0.02  # of the jitter, from tick to tick
 LOST = 1.6  # intervals after which a tick is suspected to be missing
+SLOWED = 4  # times in a row that ticks seem to be lost, after which it is the tempo that fell
 GONE_S = 1.0  # so long without a tick, the clock is gone
 FIRST_JITTER_S = 1e-3
 
@@ -41,6 +42,8 @@ class MidiClock:
         self._suspected = 0  # ticks that may be missing before the last one
         self._line: _Line | None = None
         self._trusted: _Line | None = None  # the line before a tick that came suspiciously late
+        self._losses: list[int] = []  # ticks that were believed to be lost, time after time with nothing in between
+        self._since_loss = 0  # ticks
 
     def place(self, beat: float) -> None:
         """The next tick is this beat: a start, a continue. The tempo stays what it was."""
@@ -51,6 +54,7 @@ class MidiClock:
             number, at, period = self._line
             self._line = (number + by, at, period)
         self._suspected, self._trusted = 0, None
+        self._losses.clear()
         self._placed = True
 
     def tick(self, time_s: float) -> None:
@@ -71,11 +75,15 @@ class MidiClock:
             self._number = max(self._number, round(number + (time_s - at) / period))
         self._ticks.clear()
         self._suspected, self._trusted = 0, None
+        self._losses.clear()
 
     def _count_lost(self, time_s: float) -> None:
         """See whether ticks are missing before this one."""
         if self._line is None or len(self._ticks) < WINDOWS[0]:
             return
+        self._since_loss += 1
+        if self._since_loss > 2:
+            self._losses.clear()
         number, at, period = self._trusted or self._line
         ahead = round((time_s - at) / period + number - self._number)  # ticks by which it comes later than it should
         if self._suspected and ahead >= self._suspected:
@@ -83,11 +91,23 @@ class MidiClock:
             last_number, last_time = self._ticks.pop()
             self._ticks.append((last_number + self._suspected, last_time))
             self._number += self._suspected
+            self._losses.append(self._suspected)
             self._suspected, self._trusted = 0, None
+            self._since_loss = 0
+            if len(self._losses) == SLOWED:
+                self._slow_down()
         elif ahead > LOST - 1:
             self._suspected, self._trusted = ahead, self._line
         else:
             self._suspected, self._trusted = 0, None
+
+    def _slow_down(self) -> None:
+        """No tick was lost: they come further apart, and the last ones say how far."""
+        self._number -= sum(self._losses)
+        self._losses.clear()
+        last = [at for _, at in self._ticks][-2 * SLOWED :]
+        self._ticks.clear()
+        self._ticks.extend(zip(range(self._number - len(last), self._number), last, strict=True))
 
     def _fit(self) -> None:
         if len(self._ticks) < 2:

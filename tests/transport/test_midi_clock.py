@@ -73,6 +73,13 @@ def test_lost_ticks_are_counted_when_the_next_confirms_it(lost: int):
     assert clock.beat_at(float(399 * 60 / 120 / PER_BEAT)) == pytest.approx(399 / PER_BEAT, abs=0.01)
 
 
+@pytest.mark.parametrize(("before", "after"), [(240, 120), (200, 120), (120, 60), (160, 90), (120, 15), (60, 200)])
+def test_a_tempo_that_falls_or_rises_at_once_loses_no_tick(before: float, after: float):
+    times = ticks(lambda at: before if at < 5 else after, 5 + 40 * 60 / after / PER_BEAT)
+    found = errors_ms(times, SEEDS[0])
+    assert found[-10:].max() < 5
+
+
 def test_one_late_tick_is_no_lost_one():
     times = np.arange(300) * 60 / 120 / PER_BEAT
     clock = MidiClock()

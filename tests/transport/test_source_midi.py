@@ -140,3 +140,58 @@ def test_another_source_takes_over_at_the_same_tempo():
     loop.seconds(3)
     assert loop.line.playing
     assert loop.line.tempo_bpm == pytest.approx(137, abs=0.2)
+
+
+def test_a_song_position_in_mid_flight_moves_nothing():
+    loop = Led()
+    loop.lead(1, 120)
+    loop.send(START)
+    loop.lead(5, 120)
+    bar = loop.line.bar_beat
+    for sixteenths in (0, 7, 400, 16383):
+        loop.send(POSITION, sixteenths)
+        loop.lead(0.7, 120)
+    assert loop.line.playing
+    assert not loop.stops
+    assert loop.line.bar_beat == bar
+    assert abs(loop.off_ms(120)) < 3
+    loop.send(STOP)
+    loop.lead(1, 120)
+    loop.send(CONTINUE)
+    loop.song = round(4 * (loop.song or 0) - 4 * 2) / 4  # it stood for a second
+    loop.lead(6, 120)
+    assert abs(loop.off_ms(120)) < 25, "it goes on where it stopped, to the sixteenth nearest to it"
+
+
+@pytest.mark.parametrize(("bpm", "part"), [(1000, 4), (15, 0.5)])
+def test_of_a_clock_beyond_what_the_band_can_it_plays_a_part(bpm: float, part: float):
+    loop = Led()
+    loop.lead(1, 120)
+    loop.send(START)
+    loop.lead(4, 120)
+    loop.lead(240 / bpm + 12, bpm)
+    assert loop.line.playing
+    assert loop.line.locked
+    assert loop.line.tempo_bpm == pytest.approx(bpm / part, rel=0.02)
+    loop.lead(12, 120)
+    assert loop.line.tempo_bpm == pytest.approx(120, rel=0.01)
+    beats = [line.beat for line in loop.lines if line.playing]
+    assert beats == sorted(beats)
+
+
+def test_a_clock_whose_ticks_go_back_in_time_never_takes_the_beat_back():
+    loop = Led()
+    loop.lead(1, 120)
+    loop.send(START)
+    loop.lead(4, 120)
+    for _ in range(200):
+        loop.selected.hear(TICK, 0, "Deck", loop.frame - float(loop._rng.uniform(0, RATE)))
+        loop.blocks(7)
+    assert loop.line.playing
+    assert np.isfinite(loop.line.tempo_bpm)
+    loop.seconds(2)
+    loop.lead(12, 126)
+    assert loop.line.locked
+    assert loop.line.tempo_bpm == pytest.approx(126, rel=0.01)
+    beats = [line.beat for line in loop.lines if line.playing]
+    assert beats == sorted(beats)
