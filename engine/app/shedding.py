@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from engine.control.status import Snapshot
 from engine.core.care import SPARED
@@ -25,10 +25,17 @@ LATE_LOOKS = 3  # ... so often in a row
 class Shedding:
     """Decides several times a second, from what came late; the decision is published as `spared`."""
 
-    def __init__(self, link: Link, tell: Callable[[int, str], None], now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        link: Link,
+        tell: Callable[[int, str], None],
+        here: Callable[[], Collection[str]] = lambda: SPARED,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`here`: what of care.SPARED there is in this jam at all."""
         self._ring = link.writer("spared")
-        self._tell, self._now_s = tell, now_s
-        self.level = 0
+        self._tell, self._here, self._now_s = tell, here, now_s
+        self._spared: list[str] = []  # in the order in which it went
         self._lately: deque[tuple[float, int]] = deque()  # what was late so far, at each look of the last WINDOW_S
         self._window_s = self._wanting_s = float("-inf")  # when something was given up; when there was a want last
         self._late_looks = 0
@@ -54,19 +61,21 @@ class Shedding:
             if now_s - self._window_s >= WINDOW_S:
                 self._window_s = now_s
                 why = f"{lately} steps came too late" if lately >= LATE_STEPS else "this computer is short of time"
-                self._set(min(self.level + 1, len(SPARED)), why)
-        elif self.level and now_s - self._wanting_s >= CALM_S:
+                self._give_up(why)
+        elif self._spared and now_s - self._wanting_s >= CALM_S:
             self._wanting_s = now_s
-            self._set(self.level - 1, "")
-
-    def _set(self, level: int, why: str) -> None:
-        if level == self.level:
-            return
-        less = level > self.level
-        what = SPARED[max(level, self.level) - 1]
-        self.level = level
-        self._ring.push((level, why.encode()))
-        if less:
-            self._tell(WARNING, f"{why}: less of the {what} for now, so that the music keeps its time")
-        else:
+            what = self._spared.pop()
+            self._publish("")
             self._tell(INFO, f"there is time again: all of the {what} is back")
+
+    def _give_up(self, why: str) -> None:
+        """Do without the least important of what there is."""
+        here = self._here()
+        left = [what for what in SPARED if what in here and what not in self._spared]
+        if left:
+            self._spared.append(left[0])
+            self._publish(why)
+            self._tell(WARNING, f"{why}: less of the {left[0]} for now, so that the music keeps its time")
+
+    def _publish(self, why: str) -> None:
+        self._ring.push((sum(1 << SPARED.index(what) for what in self._spared), why.encode()))

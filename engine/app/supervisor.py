@@ -24,6 +24,7 @@ from engine.control.keyboard import Keyboard
 from engine.control.scene_thread import ScenesThread
 from engine.control.status import Snapshot, snapshot
 from engine.core import contract
+from engine.core.care import SPARED
 from engine.core.config import Config
 from engine.core.ensemble import parts_of, together
 from engine.core.errors import AlgoritmoError, ConfigError, SessionError
@@ -75,7 +76,7 @@ class Supervisor:
         self._log = Log(self.session)
         self._children = Children(self._spec, self._say, str(self._log))
         self._watchdog = Watchdog(self.link)
-        self._shedding = Shedding(self.link, self._say)
+        self._shedding = Shedding(self.link, self._say, self._can_do_without)
         self._keep_what_it_is_made_with(chords, demo)
         self._endings = Endings(lambda: self.live.fire("panic"))
         self._events = self.link["events"].reader(0)
@@ -224,6 +225,15 @@ class Supervisor:
                 self._say(word.level, word.text)
         self._children.tick()
         self._shedding.look(self.snapshot(), woken_late_s, self._children.changed_s)
+
+    def _can_do_without(self) -> list[str]:
+        """What of care.SPARED there is to do without."""
+        here = {
+            "page": self.config.web.enabled,
+            "booth": BOOTH in self._children,
+            "continuations": self.live.get("futures") > 0,
+        }
+        return [what for what in SPARED if here.get(what, True)]
 
     def _start_wanted(self) -> None:
         """Start what is wanted and not there yet: processes for plugins, one for a source of the beat."""

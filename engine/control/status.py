@@ -242,7 +242,8 @@ class Care:
         ailing = {name: STATES[state] for name, state in zip(PROCESSES, states, strict=False) if state not in (ABSENT, WELL)}
         if spared is None:
             return cls(ailing)
-        return cls(ailing, SPARED[: int(spared["level"])], spared["why"].decode(errors="replace"))
+        less = tuple(what for number, what in enumerate(SPARED) if int(spared["what"]) >> number & 1)
+        return cls(ailing, less, spared["why"].decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)

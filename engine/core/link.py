@@ -381,7 +381,7 @@ class Link:
     def spares(self, what: str) -> bool:
         """Whether one of care.SPARED is to be done without now."""
         told = self._rings["spared"].numbers()
-        return told is not None and SPARED.index(what) < told[0]
+        return told is not None and bool(told[0] >> SPARED.index(what) & 1)
 
     def close(self, unlink: bool = False) -> None:
         """Let go of the segment; `unlink` also removes it from the system (its maker does, once)."""

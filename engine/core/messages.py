@@ -178,7 +178,7 @@ CHORDS = np.dtype([("step", "<i8"), ("heard", "u1", (2,)), ("expected", "u1", (2
 # Signs of life and what is made of them.
 ALIVE = np.dtype([("time_ns", "<i8")])  # once more round the loop of a process
 CARE = np.dtype([("states", "u1", (len(PROCESSES),))])  # of each process: index in care.STATES
-SPARED = np.dtype([("level", "u1"), ("why", "S120")])  # so many of care.SPARED are done without, and for what reason
+SPARED = np.dtype([("what", "u1"), ("why", "S120")])  # what of care.SPARED is done without, a bit each, and for what reason
 DEVICES = np.dtype([("text", "S2048")])  # JSON: the audio device, and the MIDI ports that are open and that are waited for
 # What a process took in from outside (core/tape.py): 16 bytes each.
 TAKEN = np.dtype(

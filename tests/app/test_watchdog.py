@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import cast
 
@@ -158,7 +159,8 @@ class Short:
     def __init__(self) -> None:
         self.now_s, self.late, self.said = 100.0, 0, []
         self.link = Link.private(Layout.of(card(), 4))
-        self.shedding = Shedding(self.link, lambda level, text: self.said.append(text), lambda: self.now_s)
+        self.here: Collection[str] = SPARED
+        self.shedding = Shedding(self.link, lambda level, text: self.said.append(text), lambda: self.here, lambda: self.now_s)
 
     def pass_by(self, seconds: float, late_a_second: float = 0.0, woken_late_s: float = 0.0, changed: bool = False) -> None:
         network = cast(NetworkFigures, jam().network)
@@ -194,6 +196,18 @@ def test_the_least_important_goes_first_and_comes_back_last():
             back.append(machine.spared)
     assert back == [SPARED[:left] for left in (3, 2, 1, 0)]
     assert "all of the page is back" in machine.said[-1]
+
+
+def test_what_there_is_not_is_not_done_without():
+    machine = Short()
+    machine.here = ("page", "feed")
+    machine.pass_by(20 * WINDOW_S, late_a_second=4)
+    assert machine.spared == ("page", "feed")
+    assert not any("booth" in text or "continuations" in text for text in machine.said)
+    assert len(machine.said) == 2
+    machine.here = SPARED  # a booth was begun meanwhile
+    machine.pass_by(2 * WINDOW_S, late_a_second=4)
+    assert machine.spared[1] == "booth"
 
 
 def test_a_supervisor_that_is_woken_late_again_and_again_tells_of_it_too():
