@@ -63,7 +63,8 @@ class Markers:
             self._names[int(switch["number"])] = _name_of(bytes(switch["text"]))
         for told in switched[switched["state"] == PLAYS]:
             number = int(told["number"])
-            marker = Marker(int(told["frame"]), -1, "scene", self._names.pop(number, f"scene {number}"))
+            marker = Marker(int(told["frame"]), -1, "scene", self._names.get(number, f"scene {number}"))
+            self._names = {later: name for later, name in self._names.items() if later > number}
             if marker not in self._known:
                 self.add(marker)
 

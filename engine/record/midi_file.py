@@ -1,20 +1,19 @@
 """A MIDI file that is whole at every moment while it grows: type 1, the player and each track by name, the tempo as played.
 
 Runs on: feed process, recorder thread, or the caller of the offline render. Each note is encoded once, when it is heard; a
-version of the file is those bytes with an ending put behind, written beside the old one and then moved over it. Second n of the
-sound file is second n of this one.
+version of the file is the bytes of the one before, what came since, and an ending, written beside it and then moved over it: so
+days of music take no more memory than a second of it. Second n of the sound file is second n of this one.
 """
 
 from __future__ import annotations
 
-import bisect
+import errno
 import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,77 +21,13 @@ from engine.core.contract import Card
 from engine.core.errors import SessionError
 from engine.core.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, PITCH_BEND, PLAYER, PRESSURE
 from engine.core.metre import of_code
+from engine.record.midi_track import DRUMS, Conductor, Track, variable
 from engine.record.tempo_map import TICKS, Segment, TempoMap
 from engine.transport.timeline import BeatTimeline
 
-DRUMS = 9  # the channel that General MIDI plays drums on, counted from 0
+PIECE = 1 << 16  # bytes copied at a time
 _OURS = b"\x7d"  # manufacturer's number for anybody's own use
 _BEND_SEMITONES = 2  # the whole way of a bend wheel, where a file does not say otherwise
-
-
-@dataclass(slots=True)
-class _Track:
-    name: str
-    channel: int
-    data: bytearray = field(default_factory=bytearray)
-    tick: int = 0
-    sounding: dict[int, int] = field(default_factory=dict)  # pitch -> its channel
-    others: list[int] = field(default_factory=list)  # channels that only the player's other keyboards and fingers use
-    ranges: dict[int, int] = field(default_factory=dict)  # channel -> semitones of its whole bend, where it was told
-
-    def channel_of(self, step: int) -> int:
-        """Return the channel of an event, from its `step`: each keyboard and each finger of an MPE keyboard has its own."""
-        lane = -1 - step
-        return self.channel if lane <= 0 or not self.others else self.others[(lane - 1) % len(self.others)]
-
-    def add(self, tick: int, message: bytes) -> None:
-        self.data += _variable(max(tick - self.tick, 0)) + message
-        self.tick = max(self.tick, tick)
-
-    def ended(self, tick: int) -> bytes:
-        """Return the track with what sounds let go at `tick`."""
-        out = bytearray(self.data)
-        delta = max(tick - self.tick, 0)
-        for pitch, channel in sorted(self.sounding.items()):
-            out += _variable(delta) + bytes((0x80 | channel, pitch, 64))
-            delta = 0
-        return bytes(out + _variable(delta) + b"\xff\x2f\x00")
-
-
-class _Conductor(_Track):
-    """The track of tempo, metre and markers: what comes to lie before what was written already finds its place."""
-
-    def __init__(self) -> None:
-        super().__init__("", 0)
-        self._entries: list[tuple[int, bytes]] = []
-
-    def add(self, tick: int, message: bytes) -> None:
-        """Add a meta event."""
-        if tick >= self.tick:
-            super().add(tick, message)
-            self._entries.append((tick, message))
-            return
-        bisect.insort(self._entries, (tick, message), key=lambda entry: entry[0])
-        self._write()
-
-    def _write(self) -> None:
-        entries, self._entries = self._entries, []
-        self.data, self.tick = bytearray(), 0
-        for tick, message in entries:
-            self.add(tick, message)
-
-    def restore(self, data: bytes) -> None:
-        """Go on from what a killed process wrote."""
-        at = tick = 0
-        entries = []
-        while at < len(data):
-            delta, at = _number(data, at)
-            tick += delta
-            size, begin = _number(data, at + 2)
-            entries.append((tick, data[at : begin + size]))
-            at = begin + size
-        self._entries = entries
-        self._write()
 
 
 class MidiFile:
@@ -105,19 +40,20 @@ class MidiFile:
         self._metre = (card.beats_per_bar, 4)
         self._to_come: tuple[int, tuple[int, int]] | None = None  # tick at which another metre begins
         self._title = card.title or card.name
+        self._before: BinaryIO | None = None  # the version on the disk
         self._conductor = self._begun()
-        self._tracks = {PLAYER: _Track("player", 0)}
+        self._tracks = {PLAYER: Track("player", 0)}
         free = itertools.cycle(c for c in range(1, 16) if c != DRUMS)
         for number, track in enumerate(card.tracks):
-            self._tracks[number] = _Track(track.name, DRUMS if track.kind == "drums" else next(free))
+            self._tracks[number] = Track(track.name, DRUMS if track.kind == "drums" else next(free))
         taken = {track.channel for track in self._tracks.values()}
         self._tracks[PLAYER].others = [channel for channel in range(16) if channel != DRUMS and channel not in taken]
         for named in self._tracks.values():
             named.add(0, _text(3, named.name))
 
-    def _begun(self, metre: tuple[int, int] | None = None, segment: Segment | None = None) -> _Conductor:
+    def _begun(self, metre: tuple[int, int] | None = None, segment: Segment | None = None) -> Conductor:
         """What is known from the start: name, metre and tempo."""
-        conductor = _Conductor()
+        conductor = Conductor()
         conductor.add(0, _text(3, self._title))
         conductor.add(0, _metre_event(*(metre or self._metre)))
         conductor.add(0, _tempo_event(segment or self.tempo.segments[0]))
@@ -126,27 +62,38 @@ class MidiFile:
     def resume(self) -> bool:
         """Go on with the version a killed process left; False when there is none. Raises SessionError when it is not ours."""
         try:
-            data = self.path.read_bytes()
+            self._before = self.path.open("rb")
         except FileNotFoundError:
             return False
         try:
-            chunks = list(_chunks(data))
-            state = _own_state(chunks[0])
-            self.tempo.restore(state["tempo"])
-            self.position = state["position"]
-            self._metre = tuple(state["metre"])
-            for track, chunk, saved in zip(self._all(), chunks, state["tracks"], strict=True):
-                if isinstance(track, _Conductor):
-                    track.restore(chunk[: saved["bytes"]])
-                    continue
-                track.data, track.tick = bytearray(chunk[: saved["bytes"]]), saved["tick"]
-                track.sounding = {int(pitch): channel for pitch, channel in saved["sounding"]}
-                track.ranges = {int(channel): whole for channel, whole in saved["ranges"]}
+            self._go_on_with(self._before)
         except (ValueError, KeyError, IndexError, TypeError) as error:
+            self.close()
             raise SessionError(f"{self.path}: is not a recording that could be continued ({error}); move it away") from error
         return True
 
-    def _all(self) -> list[_Track]:
+    def _go_on_with(self, before: BinaryIO) -> None:
+        chunks = list(_chunks(before))
+        at, size = chunks[0]
+        before.seek(at)
+        conductor = before.read(size)
+        state = _own_state(conductor)
+        self.tempo.restore(state["tempo"])
+        self.position = state["position"]
+        self._metre = tuple(state["metre"])
+        for track, (at, size), saved in zip(self._all(), chunks, state["tracks"], strict=True):
+            if saved["bytes"] > size:
+                raise ValueError("cut short")
+            track.at = at
+            if isinstance(track, Conductor):
+                track.restore(conductor[: saved["bytes"]])
+                continue
+            track.data.clear()
+            track.kept, track.tick = saved["bytes"], saved["tick"]
+            track.sounding = {int(pitch): channel for pitch, channel in saved["sounding"]}
+            track.ranges = {int(channel): whole for channel, whole in saved["ranges"]}
+
+    def _all(self) -> list[Track]:
         return [self._conductor, *self._tracks.values()]
 
     def follow(self, lines: Iterable[BeatTimeline]) -> None:
@@ -197,50 +144,79 @@ class MidiFile:
         """Write a marker."""
         self._conductor.add(self.tempo.tick_at(frame), _text(6, text))
 
-    def _concerned(self, kind: int, track: int) -> list[_Track]:
+    def _concerned(self, kind: int, track: int) -> list[Track]:
         if kind not in (NOTE_ON, NOTE_OFF, ALL_OFF, CONTROL, PITCH_BEND, PRESSURE):
             return []
         if kind == ALL_OFF and track == PLAYER:
             return [t for number, t in self._tracks.items() if number != PLAYER]
         return [self._tracks[track]] if track in self._tracks else []
 
-    def data(self, frame: int, final: bool = False) -> bytes:
-        """Return the file as it would be if all ended at `frame`; unless `final` it also tells how to go on."""
+    def _put(self, out: BinaryIO, frame: int, final: bool) -> list[int]:
+        """Write the file as it would be if all ended at `frame`; unless `final` it also tells how to go on.
+
+        Return where in it the bytes of each track begin.
+        """
         tick = max(self.tempo.tick_at(frame), *(t.tick for t in self._tracks.values()))
         self._change_metre(tick)
-        parts = [t.ended(tick) for t in self._all()]
-        if not final:
-            conductor = bytes(self._conductor.data) + b"\0" + self._state()
-            parts[0] = conductor + _variable(max(tick - self._conductor.tick, 0)) + b"\xff\x2f\x00"
-        head = b"MThd" + (6).to_bytes(4, "big") + (1).to_bytes(2, "big") + len(parts).to_bytes(2, "big")
-        out = [head, TICKS.to_bytes(2, "big")]
-        for part in parts:
-            out += [b"MTrk", len(part).to_bytes(4, "big"), part]
-        return b"".join(out)
+        tracks, places = self._all(), []
+        head = (6).to_bytes(4, "big") + (1).to_bytes(2, "big") + len(tracks).to_bytes(2, "big") + TICKS.to_bytes(2, "big")
+        out.write(b"MThd" + head)
+        for track in tracks:
+            end = track.ending(tick)
+            if track is self._conductor and not final:
+                end = b"\0" + self._state() + end
+            out.write(b"MTrk" + (track.size + len(end)).to_bytes(4, "big"))
+            places.append(out.tell())
+            self._copy(track, out)
+            out.write(track.data)
+            out.write(end)
+        return places
+
+    def _copy(self, track: Track, out: BinaryIO) -> None:
+        """Write what of a track is on the disk."""
+        left = track.kept
+        if left and self._before is not None:
+            self._before.seek(track.at)
+            while piece := self._before.read(min(left, PIECE)):
+                out.write(piece)
+                left -= len(piece)
+        if left:
+            raise OSError(errno.EIO, f"{self.path.name} is not as it was written")
 
     def _state(self) -> bytes:
         """A sequencer-specific event that holds what `resume` needs."""
         tracks = [
-            {"bytes": len(t.data), "tick": t.tick, "sounding": sorted(t.sounding.items()), "ranges": [*t.ranges.items()]}
+            {"bytes": t.size, "tick": t.tick, "sounding": sorted(t.sounding.items()), "ranges": [*t.ranges.items()]}
             for t in self._all()
         ]
         state = {"position": self.position, "tempo": self.tempo.to_json(), "metre": self._metre, "tracks": tracks}
         data = _OURS + json.dumps(state, separators=(",", ":")).encode()
-        return b"\xff\x7f" + _variable(len(data)) + data
+        return b"\xff\x7f" + variable(len(data)) + data
 
     def write(self, frame: int, final: bool = False) -> None:
         """Put the version that ends at `frame` in the file's place, in one go."""
         new = self.path.with_suffix(".mid.new")
-        new.write_bytes(self.data(frame, final))
+        with new.open("wb") as out:
+            places = self._put(out, frame, final)
+        self.close()  # not everywhere can a file that is open be replaced
         os.replace(new, self.path)
+        self._before = self.path.open("rb")
+        for track, at in zip(self._all(), places, strict=True):
+            track.keep(at)
+
+    def close(self) -> None:
+        """Let go of the file; nothing can be written any more."""
+        if self._before is not None:
+            self._before.close()
+            self._before = None
 
     @property
     def size(self) -> int:
         """Bytes of music so far."""
-        return sum(len(t.data) for t in self._tracks.values())
+        return sum(t.size for t in self._tracks.values())
 
 
-def _play(track: _Track, tick: int, event: np.void) -> None:
+def _play(track: Track, tick: int, event: np.void) -> None:
     """Write what begins or moves."""
     kind, pitch, value = int(event["kind"]), int(event["pitch"]), int(event["velocity"]) & 0x7F
     channel = track.channel_of(int(event["step"]))
@@ -256,7 +232,7 @@ def _play(track: _Track, tick: int, event: np.void) -> None:
         _bend(track, tick, channel, value or _BEND_SEMITONES, float(event["bend"]))
 
 
-def _bend(track: _Track, tick: int, channel: int, whole: int, bend: float) -> None:
+def _bend(track: Track, tick: int, channel: int, whole: int, bend: float) -> None:
     """Write a bend of -1..1 times `whole` semitones; first what they are, where whoever reads it would take it for less."""
     if track.ranges.get(channel, _BEND_SEMITONES) != whole:
         track.ranges[channel] = whole
@@ -266,32 +242,14 @@ def _bend(track: _Track, tick: int, channel: int, whole: int, bend: float) -> No
     track.add(tick, bytes((0xE0 | channel, steps & 0x7F, steps >> 7)))
 
 
-def _end(track: _Track, tick: int, pitch: int) -> None:
+def _end(track: Track, tick: int, pitch: int) -> None:
     if pitch in track.sounding:
         track.add(tick, bytes((0x80 | track.sounding.pop(pitch), pitch, 64)))
 
 
-def _variable(number: int) -> bytes:
-    """A number as MIDI files write it: seven bits a byte, the highest first."""
-    out = [number & 0x7F]
-    while number := number >> 7:
-        out.append(0x80 | number & 0x7F)
-    return bytes(reversed(out))
-
-
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    """Read what `_variable` wrote; return it and where it ends."""
-    number = 0
-    while True:
-        byte = data[at]
-        number, at = number << 7 | byte & 0x7F, at + 1
-        if byte < 0x80:
-            return number, at
-
-
 def _text(kind: int, text: str) -> bytes:
     data = text.encode("latin-1", "replace")
-    return bytes((0xFF, kind)) + _variable(len(data)) + data
+    return bytes((0xFF, kind)) + variable(len(data)) + data
 
 
 def _tempo_event(segment: Segment) -> bytes:
@@ -305,15 +263,20 @@ def _metre_event(numerator: int, denominator: int) -> bytes:
     )
 
 
-def _chunks(data: bytes) -> Iterator[bytes]:
-    at = 14
-    if data[:4] != b"MThd":
+def _chunks(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Yield where each track's bytes begin, and how many there are."""
+    whole = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(4) != b"MThd":
         raise ValueError("no MIDI file")
-    while at < len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "big")
-        if data[at : at + 4] != b"MTrk" or at + 8 + size > len(data):
+    at = 14
+    while at < whole:
+        file.seek(at)
+        head = file.read(8)
+        size = int.from_bytes(head[4:], "big")
+        if head[:4] != b"MTrk" or at + 8 + size > whole:
             raise ValueError("cut short")
-        yield data[at + 8 : at + 8 + size]
+        yield at + 8, size
         at += 8 + size
 
 

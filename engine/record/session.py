@@ -80,6 +80,8 @@ class Recorder:
         # The lines before the newest are in the tempo map of what is gone on with.
         self._timeline = link["timeline"].reader(max(link["timeline"].count - 1, 0) if resume else 0)
         self._switches, self._switched = link["switches"].reader(0), link["switched"].reader(0)
+        tempo_bpm = float(link.values.numbers[schema.registry.index["tempo"]])
+        self._midi = MidiFile(folder / MIDI, self._card, rate_hz, tempo_bpm)
         self._midi_due = 0.0
         self._lost = 0
         self._recorded = 0
@@ -93,8 +95,6 @@ class Recorder:
         self._wave = WaveFile(self._folder / WAVE, round(self._rate_hz), resume)
         if "stems" in self._link:
             self._stems = StemFiles(self._folder, self._card, self._link, self._rate_hz, resume)
-        tempo_bpm = float(self._link.values.numbers[schema.registry.index["tempo"]])
-        self._midi = MidiFile(self._folder / MIDI, self._card, self._rate_hz, tempo_bpm)
         if resume:
             self._midi.resume()
         self._events = self._link["events"].reader(self._midi.position)
@@ -194,7 +194,7 @@ class Recorder:
         self._wave = self._feed = self._stems = self._tapes = None
         if stems is not None and wave is not None:
             stems.close(wave.frames)
-        for file in (wave, feed, tapes, self._markers):
+        for file in (wave, feed, tapes, self._markers, self._midi):
             if file is not None:
                 with contextlib.suppress(OSError):  # the error that led here has been told
                     file.close()

@@ -14,6 +14,7 @@ from engine.transport.timeline import BeatTimeline
 TICKS = 960  # to a beat
 _SLOWEST = 0xFFFFFF  # microseconds per beat that a tempo event can hold
 _OFF_TICKS = 16  # a beat that has run away by so much is caught up with
+_RECENT = 1024  # segments that are remembered: nobody asks for the tick of a frame further back
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ class TempoMap:
         tick = math.ceil(self._place(bend) - 1e-6)
         frame = last.frame + (tick - last.tick) * self._frames_per_tick(last)
         self._join(Segment(frame, tick, _us(line.tempo_bpm)), line)
-        return self.segments[before:]
+        found = self.segments[before:]
+        del self.segments[:-_RECENT]
+        return found
 
     def _wanted(self, line: BeatTimeline, frame: float) -> float:
         return (line.beat_at(frame) + self.shift_beats) * TICKS

@@ -366,8 +366,10 @@ def test_going_on_equals_never_having_stopped(tmp_path):
     for file in (one, again):
         file.follow([line, line.with_tempo(90, 2.0)])
         file.hear(parts[1])
-    assert again.data(60000) == one.data(60000)
-    assert again.data(60000, final=True) == one.data(60000, final=True)
+    for final in (False, True):
+        for file in (one, again):
+            file.write(60000, final)
+        assert (tmp_path / "two/session.mid").read_bytes() == (tmp_path / "one/session.mid").read_bytes()
 
 
 def test_resuming_without_a_file_begins_and_with_another_file_refuses(tmp_path):
@@ -383,3 +385,39 @@ def test_final_version_has_no_trace_of_the_machinery(tmp_path):
     assert any(m.type == "sequencer_specific" for m in mido.MidiFile(tmp_path / "session.mid").tracks[0])
     file.write(1000, final=True)
     assert not any(m.type == "sequencer_specific" for m in mido.MidiFile(tmp_path / "session.mid").tracks[0])
+
+
+def test_a_version_after_the_other_is_the_same_as_one_of_all_and_keeps_nothing_in_memory(tmp_path):
+    (tmp_path / "often").mkdir()
+    (tmp_path / "once").mkdir()
+    often, once = new(tmp_path / "often"), new(tmp_path / "once")
+    line, frame = BeatTimeline(0.0, 0.0, 120.0, RATE), 0
+    for number in range(400):
+        line = line.with_tempo(60 + number % 90, line.beat_at(frame))
+        heard = events(note(frame + 9, NOTE_ON, number % 5, 40), note(frame + 99, NOTE_OFF, number % 5, 40))
+        frame += 6000
+        for file in (often, once):
+            file.follow([line])
+            file.hear(heard)
+            file.mark(frame - 7000 if number % 7 == 0 else frame, f"here {number}")
+        if number % 10 == 0:
+            often.write(frame)
+    assert max(len(track.data) for track in often._tracks.values()) < 500
+    assert len(often._conductor._entries) < 400
+    for file in (often, once):
+        file.write(frame, final=True)
+        file.close()
+    assert (tmp_path / "often/session.mid").read_bytes() == (tmp_path / "once/session.mid").read_bytes()
+
+
+def test_a_version_that_was_taken_away_meanwhile_is_not_missed_and_one_that_was_cut_is(tmp_path):
+    file = new(tmp_path)
+    file.hear(events(note(9, NOTE_ON, 1, 40), note(99, NOTE_OFF, 1, 40)))
+    file.write(1000)
+    (tmp_path / "session.mid").rename(tmp_path / "mine.mid")
+    file.hear(events(note(2000, NOTE_ON, 1, 41)))
+    file.write(3000)
+    assert len(beats(tmp_path / "session.mid", "bass")) == 2
+    (tmp_path / "session.mid").write_bytes(b"")
+    with pytest.raises(OSError, match="not as it was written"):
+        file.write(4000)
