@@ -12,6 +12,7 @@ from pyo import PyoObject, Sig, SigTo
 
 from engine.audio.library import fault
 from engine.audio.patch import Notes, Patch
+from engine.audio.streams import let_go
 from engine.audio.voices import GLIDE_S, made_after, may_sleep
 from engine.core.errors import PatchError
 
@@ -44,6 +45,10 @@ class Instrument:
         of_voices = {id(base) for voice in self.notes.voices() for base in voice.made}
         self._shared = [base for base in made_after(before) if id(base) not in of_voices]
         self._sleeps = may_sleep(self._shared)
+        self._made = made_after(before, resting=True)
+        marker = before.getBaseObjects()
+        del before
+        let_go(marker)
 
     def listen(self, blocks: int) -> None:
         """Let voices that have fallen silent sleep, `blocks` blocks after the last time."""
@@ -85,10 +90,8 @@ class Instrument:
         except Exception as error:  # as above
             raise PatchError(fault(self.name, error)) from error
         finally:
-            bases = self._shared + [base for voice in self.notes.voices() for base in voice.made]
-            del self.sound, self.knobs, self.notes, self._shared
+            bases = self._made
+            self.notes.forget()
+            del self.sound, self.knobs, self.notes, self._shared, self._made
             self._patch.__dict__.clear()
-            # One at a time, so that the audio callback never waits for more than one. Tables go before what reads them, which
-            # is safe: nothing of it runs any more.
-            while bases:
-                bases.pop()
+            let_go(bases)  # tables go before what reads them, which is safe: nothing of it runs any more

@@ -206,6 +206,7 @@ class Studio:
             if now_s >= look_s:
                 look_s = now_s + WATCH_S
                 self._look_after_device()
+                self.engine.worker.collect()
             if now_s >= poll_s:
                 poll_s = now_s + POLL_S
                 for these in self._ports():

@@ -17,6 +17,7 @@ from engine.audio.library import fault, load
 from engine.audio.limiter import RUNAWAY
 from engine.audio.plain import Plain
 from engine.audio.plugins import PluginNotes, PluginStrip
+from engine.audio.streams import let_go
 from engine.audio.voices import GLIDE_S, SILENT, Notes
 from engine.core.errors import PatchError
 from engine.core.knobs import is_plugin
@@ -77,7 +78,9 @@ class Strip:
     def free(self) -> None:
         """Stop for good and give all memory back; nothing may be played or heard any more. Raises PatchError."""
         self._out.stop()
+        bases = [*self._fader.getBaseObjects(), *self._out.getBaseObjects()]
         del self._out, self._fader, self._fade, self._raw
+        let_go(bases)
         self.instrument.free()
 
     def cut(self) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from pyo import Dummy, PyoObject, Sig, SigTo, Trig
 
+from engine.audio.streams import let_go
+
 GLIDE_S = 0.02  # every level and parameter moves to its new value in this time, so that none clicks
 SILENT = 1e-5  # -100 dBFS
 VOICE_SLEEP_BLOCKS = 375  # half a second at 48 kHz
@@ -69,6 +71,9 @@ class Voice:
         if not isinstance(sound, PyoObject):
             raise TypeError(f"each() wants a PyoObject for every voice, not {type(sound).__name__}")
         made = made_after(before)
+        marker = before.getBaseObjects()
+        del before
+        let_go(marker)
         if may_sleep(made):
             self.made += made
             self._sounds += [base._getStream() for base in sound.getBaseObjects()]
@@ -82,6 +87,11 @@ class Voice:
         self._quiet_blocks = self._quiet_blocks + blocks if quiet else 0
         if self._quiet_blocks >= VOICE_SLEEP_BLOCKS:
             self.sleep()
+
+    def forget(self) -> None:
+        """Let go of all streams; nothing may be played any more."""
+        self.made.clear()
+        self._sounds.clear()
 
     def sleep(self) -> None:
         """Stop computing."""
@@ -267,6 +277,11 @@ class Notes:
         for key in self._keys:
             yield from key.voices()
 
+    def forget(self) -> None:
+        """Let go of all streams; nothing may be played any more."""
+        for voice in self.voices():
+            voice.forget()
+
     def listen(self, blocks: int) -> None:
         """Let the voices that are released hear whether they may sleep, `blocks` blocks after the last time."""
         for voice, (held, _) in zip(self._voices, self._rank, strict=True):
@@ -289,8 +304,11 @@ def may_sleep(made: list[Any]) -> bool:
     return _BEGINNERS.isdisjoint(type(base).__name__ for base in made)
 
 
-def made_after(marker: PyoObject) -> list[Any]:
-    """Return the objects that play and were made after this one; those that nothing in Python refers to any more, too."""
+def made_after(marker: PyoObject, resting: bool = False) -> list[Any]:
+    """Return the objects that play and were made after this one; those that nothing in Python refers to any more, too.
+
+    `resting`: and those that do not play.
+    """
     first = marker.getBaseObjects()[0]._getStream().getId()
-    streams = [stream for stream in marker.getServer().getStreams() if stream.getId() > first and stream.isPlaying()]
-    return [stream.getStreamObject() for stream in streams]
+    streams = [stream for stream in marker.getServer().getStreams() if stream.getId() > first]
+    return [stream.getStreamObject() for stream in streams if resting or stream.isPlaying()]

@@ -7,6 +7,7 @@ Runs on: audio process, control thread (offline: whoever renders, after each blo
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,8 @@ class Worker:
         self._loaded: dict[str, _Loaded] = {}  # by track
         self._patches: dict[str, type[Patch]] = {}  # what plays it by now, the plain instrument where that failed
         self.tracks: list[Track] = []
+        self._classes: dict[Path, tuple[int, type[Patch]]] = {}  # by file: when that was saved, and what it defines
+        self._has_read_again = False  # since garbage was collected
         self._scenes = SceneMaker(self, live, self._tell)
 
     def begin(self, mixer: Mixer, rack: Rack, switcher: Switcher) -> None:
@@ -215,7 +218,7 @@ class Worker:
     def _replace(self, track: Track, name: str) -> bool:
         """Build a patch and hand it to the block loop; one that fails is named, and what plays goes on. Return success."""
         try:
-            strip = Strip(Instrument(name, load(name)), track.bus)
+            strip = Strip(Instrument(name, self._class_of(name)), track.bus)
             try:
                 turned, values = self._declare(track, name, strip)
             except PatchError:
@@ -226,6 +229,25 @@ class Worker:
             return False
         self.replies.append(ReplaceInstrument(track, strip, turned, values))
         return True
+
+    def _class_of(self, name: str) -> type[Patch]:
+        """Return what a patch's file defines. Raises PatchError.
+
+        Each version of it is read once: what a module leaves behind is for the collector, and that keeps the sound waiting.
+        """
+        path = find(name)
+        saved_ns = _saved_ns(path)
+        known = self._classes.get(path)
+        if known is None or known[0] != saved_ns:
+            self._has_read_again |= known is not None
+            known = self._classes[path] = (saved_ns, load(name))
+        return known[1]
+
+    def collect(self) -> None:
+        """Collect what files that were read again have left; now and then, where garbage is not collected by itself."""
+        if self._has_read_again:
+            self._has_read_again = False
+            gc.collect()
 
     def _rebuild(self, track: Track) -> None:
         """Build the plain instrument in place of one that failed."""
