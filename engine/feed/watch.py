@@ -15,6 +15,7 @@ from engine.core.link import Link
 from engine.transport.sample_clock import SampleClock
 from engine.transport.timeline import TimelineReader
 
+LOOKS_BACK = 4  # steps: what does not sound yet at the beginning is among these
 LOOK_S = 0.01  # how often the rings are looked at for notes: so late may a note be told
 
 
@@ -26,7 +27,7 @@ class Watch:
         self._clock = link["clock"]
         self._timeline = TimelineReader(link["timeline"])
         self._events, self._futures = link["events"], link["futures"]
-        self._steps = link["steps"].reader(0)
+        self._steps = link["steps"].reader(max(link["steps"].count - LOOKS_BACK, 0))
         self._steps_ring = link["steps"]
         self._steps_per_beat = steps_per_beat
         self._seen = 0  # events and futures

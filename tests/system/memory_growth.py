@@ -4,9 +4,9 @@
     python tests/system/memory_growth.py --orders scene --every 1     # a scene a second, with the other network each time
     python tests/system/memory_growth.py --orders scene patch mode tempo panic --every 2 --minutes 20
 
-No device is needed; the bundled performance is played to it again and again. Told of each process: its own (anonymous) memory when it had settled and at the end, the line of least
-squares in MB an hour and in MB for a thousand orders. What is shared between the processes is allocated once, at the start,
-and counted apart: it is only touched little by little.
+No device is needed; the bundled performance is played to it again and again. Told of each process: its own (anonymous) memory
+when it had settled and at the end, the line of least squares in MB an hour and in MB for a thousand orders. What is shared by
+the processes is allocated once, at the start, and counted apart: it is only touched little by little.
 """
 
 # ruff: noqa: T201  (prints)
