@@ -60,7 +60,7 @@ class _Process:
         self._parts = spec.parts
         self._shown = 0  # number of the network that is published
         self._registry = live.registry
-        self._feed = Feed(link, Schema(self._parts[0].card, live.registry, spec.config.osc.cells, spec.card))
+        self._feed = Feed(link, self._schema_of(self._parts[0]))
         self._doors = Services(spec.config, self._feed, link, live, self._tell)
         self._before = link["feed"].latest() if spec.restarted else None  # a restart goes on counting
         self._stopped = asyncio.Event()
@@ -124,16 +124,22 @@ class _Process:
             await asyncio.sleep(SCENES_S)
 
     def _adopt(self, part: Part, first: int) -> None:
-        """Publish another network. The file of the feed has the steps of the first alone; notes are recorded all along."""
+        """Publish another network. Each has a file of its own for its steps; notes are recorded with the first's all along."""
         self._shown = part.number
         if self._watch is not None:
             self._watch.stop()
         self._advance(paced=False)
-        link, spec = as_part(self._link, part), self._spec
-        schema = Schema(part.card, self._registry, spec.config.osc.cells, spec.card)
-        self._feed.adopt(link, schema, first, part.heard, records=part.number == 0)
+        link = as_part(self._link, part)
+        log = None
+        if self._recorder is not None and part.number:
+            recorder = self._recorder.recorder
+            log, first = recorder.others[part.number - 1], max(first, recorder.begins[part.number - 1])
+        self._feed.adopt(link, self._schema_of(part), first, part.heard, part.number == 0, log)
         self._doors.adopt(link)
         self._watch = WatchThread(Watch(link, part.card.steps_per_beat, EARLY_S), self._wake)
+
+    def _schema_of(self, part: Part) -> Schema:
+        return Schema(part.card, self._registry, self._spec.config.osc.cells, self._spec.card)
 
     def _begin(self) -> None:
         """There is sound: begin what needs the sample clock, and what was to wait for it."""
@@ -161,7 +167,10 @@ class _Process:
 
         rate_hz = float(self._clock()["rate_hz"])
         schema, spec = self._feed.schema, self._spec
-        recorder = Recorder(folder, self._link, schema, rate_hz, tell, spec.restarted, live=True, whole=spec.card)
+        others = [self._schema_of(part) for part in self._parts[1:]]
+        recorder = Recorder(
+            folder, self._link, schema, rate_hz, tell, spec.restarted, live=True, whole=spec.card, others=others
+        )
         if recorder.state == ON:
             self._feed.record(recorder.log, recorder.positions)
         self._recorder = RecorderThread(recorder)

@@ -88,7 +88,8 @@ class Feed:
         self.listeners: list[Listener] = []
         self.notes_in = 0
         self._log = log
-        self._records_steps = True  # those of the network that is published; of several the log has the first's alone
+        self._records_steps = True  # those of the network that is published; of several the log has the first's alone ...
+        self._steps_log: Log | None = None  # ... and each other one a log of its own
         self._recorded = 0  # where in the first's ring the steps that were published end
         self._heard: Heard = lambda events: events
         self._steps = link["steps"].reader(begin.steps if begin else None)
@@ -115,22 +116,33 @@ class Feed:
         self.encoder.reset()
         log.reset(self.positions)
 
-    def adopt(self, link: Link, schema: Schema, first: int, heard: Heard, records: bool) -> None:
+    def adopt(self, link: Link, schema: Schema, first: int, heard: Heard, records: bool, steps_log: Log | None = None) -> None:
         """Publish another network from its step `first` in the ring on. `heard` gives tracks the numbers that it knows.
 
-        `records`: whether its steps are recorded. Notes are recorded whoever plays, with the numbers that they have for all.
+        `records`: whether its steps are recorded with the notes, which are recorded whoever plays, with the numbers that they
+        have for all. `steps_log`: where its steps are recorded otherwise.
         """
         if self._records_steps:
             self._recorded = self._published
-        self._records_steps = records
+        self._records_steps, self._steps_log = records, steps_log
         self.schema, self.encoder, self._heard = schema, Encoder(schema), heard
         self.targets.adopt(self.encoder)
         self._steps, self._futures = link["steps"].reader(first), link["futures"].reader()
         self._published = first
         self._waiting.clear()
         self._prepared = self._imagined = None
-        if self._log is not None and records:
-            self._log.reset(self.positions)
+        if (log := self._log_of_steps) is not None:
+            log.reset(self._stand)
+
+    @property
+    def _log_of_steps(self) -> Log | None:
+        """Where the steps of the network that is published are recorded."""
+        return self._log if self._records_steps else self._steps_log
+
+    @property
+    def _stand(self) -> Positions:
+        """Where it stands in the rings of the network that is published."""
+        return Positions(self._published, self._events.position)
 
     def look(self) -> int | None:
         """Take new steps from the ring; return the frame of the next one to be published, if there is one."""
@@ -201,8 +213,8 @@ class Feed:
             self._when_s.append(clocks.now_s)
         elif self._when_s:  # those from before it began were never to be sent
             self.targets.skip(clocks.now_s)
-        if self._log is not None and self._records_steps:
-            self._log.step(record, self.positions)
+        if (log := self._log_of_steps) is not None:
+            log.step(record, self._stand)
         if shown:
             for listener in self.listeners:
                 listener.step(record)
@@ -227,8 +239,8 @@ class Feed:
     def imagine(self, record: np.void, clocks: Clocks = NOW) -> None:
         """Publish futures."""
         self.targets.futures(record, clocks.heard_unix_ns(int(record["frame"])))
-        if self._log is not None and self._records_steps:
-            self._log.futures(record, self.positions)
+        if (log := self._log_of_steps) is not None:
+            log.futures(record, self._stand)
         for listener in self.listeners:
             listener.futures(record)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,14 +55,17 @@ class Recorder:
         resume: bool = False,
         live: bool = False,
         whole: Card | None = None,
+        others: Sequence[Schema] = (),
     ) -> None:
         """Begin the files in `folder`, or with `resume` go on with those a killed process left there.
 
         `live`: what the processes take in from outside is recorded too, so that the take can be played once more. `whole`:
-        where there are several networks, the card with the tracks of all: the feed's file has the first alone, the notes and
-        the stems are everybody's.
+        where there are several networks, the card with the tracks of all: notes and stems are everybody's. `others`: of the
+        networks behind the first, each of which has a file of its own for its steps.
         """
         self.log = FeedLog(schema.card, schema.large)
+        self.others = [FeedLog(other.card, other.large) for other in others]
+        self.begins = [0 for _ in others]  # with `resume`: where the publisher stood among the steps of each
         self.state = OFF
         self.positions = Positions()  # with `resume`: where the publisher stood
         self._folder = folder
@@ -70,7 +73,7 @@ class Recorder:
         self._rate_hz = rate_hz
         self._tell = tell
         self._wave: WaveFile | None = None
-        self._feed: FeedWriter | None = None
+        self._feeds: list[FeedWriter] = []  # of each network
         self._stems: StemFiles | None = None
         self._tapes: TapeFile | None = None
         self._markers: Markers | None = None
@@ -87,22 +90,23 @@ class Recorder:
         self._recorded = 0
         self._first = 0  # frame of the run that the sound file begins with
         try:
-            self._open(schema, resume)
+            self._open([schema, *others], resume)
         except (OSError, SessionError) as error:
             self._stop(error)
 
-    def _open(self, schema: Schema, resume: bool) -> None:
+    def _open(self, schemas: Sequence[Schema], resume: bool) -> None:
         self._wave = WaveFile(self._folder / WAVE, round(self._rate_hz), resume)
         if "stems" in self._link:
             self._stems = StemFiles(self._folder, self._card, self._link, self._rate_hz, resume)
         if resume:
             self._midi.resume()
         self._events = self._link["events"].reader(self._midi.position)
-        self._feed = FeedWriter(
-            self._folder / FEED, schema, round(self._rate_hz), resume, [track.name for track in self._card.tracks]
-        )
-        self.positions = self._feed.positions
-        self._markers = Markers(self._folder / MARKERS, schema.registry.place("panic"), resume)
+        tracks = [track.name for track in self._card.tracks]
+        for number, schema in enumerate(schemas):
+            self._feeds.append(FeedWriter(self._folder / feed_of(number), schema, round(self._rate_hz), resume, tracks))
+        self.positions, *others = [feed.positions for feed in self._feeds]
+        self.begins = [positions.steps for positions in others]
+        self._markers = Markers(self._folder / MARKERS, schemas[0].registry.place("panic"), resume)
         if self._is_live:
             self._tapes = TapeFile(self._folder / TAPES, self._link, resume)
         self.state = ON
@@ -115,7 +119,8 @@ class Recorder:
     def drain(self) -> None:
         """Write what has come since the last time."""
         if self.state != ON:
-            self.log.take()
+            for log in self._logs:
+                log.take()
             return
         try:
             if self._tapes is not None:
@@ -161,11 +166,16 @@ class Recorder:
             self._tell(WARNING, f"{gap / self._rate_hz:.2f} s of sound were not recorded in time; {WAVE} is silent there")
 
     def _drain_feed(self) -> None:
-        assert self._feed is not None
-        self._feed.write(self.log.take())
-        if self.log.lost > self._lost:
-            self._tell(WARNING, f"the disk is too slow: {self.log.lost - self._lost} steps are missing in {FEED}")
-            self._lost = self.log.lost
+        for log, feed in zip(self._logs, self._feeds, strict=True):
+            feed.write(log.take())
+        lost = sum(log.lost for log in self._logs)
+        if lost > self._lost:
+            self._tell(WARNING, f"the disk is too slow: {lost - self._lost} steps are missing in {FEED}")
+            self._lost = lost
+
+    @property
+    def _logs(self) -> list[FeedLog]:
+        return [self.log, *self.others]
 
     def _drain_midi(self) -> None:
         events = self._events.read()  # before the lines: none of them lies on one that is not known yet
@@ -190,11 +200,12 @@ class Recorder:
 
     def _close_files(self) -> None:
         self._recorded = self.frames
-        wave, feed, stems, tapes = self._wave, self._feed, self._stems, self._tapes
-        self._wave = self._feed = self._stems = self._tapes = None
+        wave, feeds, stems, tapes = self._wave, self._feeds, self._stems, self._tapes
+        self._wave = self._stems = self._tapes = None
+        self._feeds = []
         if stems is not None and wave is not None:
             stems.close(wave.frames)
-        for file in (wave, feed, tapes, self._markers, self._midi):
+        for file in (wave, *feeds, tapes, self._markers, self._midi):
             if file is not None:
                 with contextlib.suppress(OSError):  # the error that led here has been told
                     file.close()
@@ -231,6 +242,11 @@ class RecorderThread:
         """End the recording and wait until the files are whole."""
         self._end.set()
         self._thread.join()
+
+
+def feed_of(number: int) -> str:
+    """Return the name of the file with the steps of a network, by its number in the jam."""
+    return f"{Path(FEED).stem}-{number}{Path(FEED).suffix}" if number else FEED
 
 
 def feed_path(session: Path) -> Path:

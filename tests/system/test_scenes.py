@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from engine.control.scene_view import SceneView, scene_view
 from engine.core.link import Link
 from engine.core.messages import NOTE_OFF, NOTE_ON, PLAYER, PLAYS
 from engine.core.parameters import Live
+from engine.record.feed_file import FeedReader
 from engine.transport.timeline import BeatTimeline
 from tests import tiny
 from tests.system.rig import ROOT, Jam, null_settings, wait_for
@@ -90,6 +92,11 @@ def numbers(link: Link, ring: str) -> list[int]:
     return link[ring].reader(0).read()["step"].tolist()
 
 
+def recorded(jam: Jam, file: str) -> list[int]:
+    with FeedReader(jam.session / file) as feed:
+        return [int(entry.step["step"]) for entry in feed if entry.step is not None]
+
+
 def test_another_network_plays_from_the_bar_line_on_and_no_timestep_is_doubled_or_lost(
     tmp_path: Path, start_jam: Callable[..., Jam]
 ):
@@ -127,6 +134,8 @@ def test_another_network_plays_from_the_bar_line_on_and_no_timestep_is_doubled_o
         ended = {(int(e["track"]), int(e["pitch"])) for e in events if e["kind"] == NOTE_OFF}
         assert hanging <= ended
     assert jam.end() == 0, jam.output
+    for file, played in {"feed.bin": [*fours, *back], "feed-1.bin": ones}.items():
+        assert recorded(jam, file)[: len(played)] == played, "each network has a file of its own"
     assert "patches.nowhere: there is no such track" in jam.output
     assert "is played by" not in jam.output
 
@@ -151,6 +160,9 @@ def test_what_stood_is_there_after_any_process_died_and_with_resume(tmp_path: Pa
         wait_for(lambda: "level = 0.25" in (jam.session_dir / "state.toml").read_text(), 30, "how it stands, written down")
     os.killpg(jam.process.pid, signal.SIGKILL)  # the supervisor too: the power goes
     jam.process.wait(5)
+    steps = recorded(jam, "feed-1.bin")
+    assert len(steps) > 8
+    assert all(step < after for step, after in pairwise(steps)), "none is doubled where the feed was begun anew"
     shutil.rmtree(jam.session)
     again = start_jam(*null_settings(), options=["--resume"])
     again.wait_playing(4, 120)
