@@ -133,7 +133,7 @@ class _Process:
         log = None
         if self._recorder is not None and part.number:
             recorder = self._recorder.recorder
-            log, first = recorder.others[part.number - 1], max(first, recorder.begins[part.number - 1])
+            log, first = recorder.logs[part.number], max(first, recorder.stood[part.number].steps)
         self._feed.adopt(link, self._schema_of(part), first, part.heard, part.number == 0, log)
         self._doors.adopt(link)
         self._watch = WatchThread(Watch(link, part.card.steps_per_beat, EARLY_S), self._wake)

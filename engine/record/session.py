@@ -63,11 +63,9 @@ class Recorder:
         where there are several networks, the card with the tracks of all: notes and stems are everybody's. `others`: of the
         networks behind the first, each of which has a file of its own for its steps.
         """
-        self.log = FeedLog(schema.card, schema.large)
-        self.others = [FeedLog(other.card, other.large) for other in others]
-        self.begins = [0 for _ in others]  # with `resume`: where the publisher stood among the steps of each
+        self.logs = [FeedLog(of.card, of.large) for of in (schema, *others)]  # of each network
+        self.stood = [Positions() for _ in self.logs]  # with `resume`: where the publisher stood in its rings
         self.state = OFF
-        self.positions = Positions()  # with `resume`: where the publisher stood
         self._folder = folder
         self._link = link
         self._rate_hz = rate_hz
@@ -104,12 +102,21 @@ class Recorder:
         tracks = [track.name for track in self._card.tracks]
         for number, schema in enumerate(schemas):
             self._feeds.append(FeedWriter(self._folder / feed_of(number), schema, round(self._rate_hz), resume, tracks))
-        self.positions, *others = [feed.positions for feed in self._feeds]
-        self.begins = [positions.steps for positions in others]
+        self.stood = [feed.positions for feed in self._feeds]
         self._markers = Markers(self._folder / MARKERS, schemas[0].registry.place("panic"), resume)
         if self._is_live:
             self._tapes = TapeFile(self._folder / TAPES, self._link, resume)
         self.state = ON
+
+    @property
+    def log(self) -> FeedLog:
+        """Of the first network, and of the notes."""
+        return self.logs[0]
+
+    @property
+    def positions(self) -> Positions:
+        """Where the publisher stood, of the first network and the notes."""
+        return self.stood[0]
 
     @property
     def frames(self) -> int:
@@ -119,7 +126,7 @@ class Recorder:
     def drain(self) -> None:
         """Write what has come since the last time."""
         if self.state != ON:
-            for log in self._logs:
+            for log in self.logs:
                 log.take()
             return
         try:
@@ -166,16 +173,12 @@ class Recorder:
             self._tell(WARNING, f"{gap / self._rate_hz:.2f} s of sound were not recorded in time; {WAVE} is silent there")
 
     def _drain_feed(self) -> None:
-        for log, feed in zip(self._logs, self._feeds, strict=True):
+        for log, feed in zip(self.logs, self._feeds, strict=True):
             feed.write(log.take())
-        lost = sum(log.lost for log in self._logs)
+        lost = sum(log.lost for log in self.logs)
         if lost > self._lost:
             self._tell(WARNING, f"the disk is too slow: {lost - self._lost} steps are missing in {FEED}")
             self._lost = lost
-
-    @property
-    def _logs(self) -> list[FeedLog]:
-        return [self.log, *self.others]
 
     def _drain_midi(self) -> None:
         events = self._events.read()  # before the lines: none of them lies on one that is not known yet
