@@ -25,11 +25,11 @@ class Desk:
         """`names`: where something can stand."""
         self._orders, self._told, self._names = orders, told, list(names)
         self._does, self._tell = does, tell
-        self._text = b""
+        self._said: list[dict[str, Any]] | None = None  # as it was told last
 
     def poll(self, places: Iterable[Place]) -> None:
         """Do what was ordered, and tell how it is where that has changed."""
-        for record in self._orders.read():
+        for record in self._orders.read() if self._orders.is_behind() else ():
             try:
                 order = json.loads(record["text"])
                 if order["where"] not in self._names:
@@ -39,13 +39,12 @@ class Desk:
                 self._tell(str(error))
             except (ValueError, KeyError, TypeError) as error:
                 self._tell(f"the rack does not know what to do with {bytes(record['text'])[:80]!r} ({error!r})")
-        text = self._describe(places)
-        if text != self._text:
-            self._text = text
-            self._told.push((text,))
-
-    def _describe(self, places: Iterable[Place]) -> bytes:
         said = [told(place) for place in places if place.insert.effect != "shares"]
+        if said != self._said:
+            self._said = said
+            self._told.push((self._described(list(said)),))
+
+    def _described(self, said: list[dict[str, Any]]) -> bytes:
         text = json.dumps({"where": self._names, "places": said}).encode()
         while len(text) > RACK["text"].itemsize:
             said.pop()

@@ -50,9 +50,14 @@ class Editors:
             with contextlib.suppress(OSError):  # another audio process of this run has not let go of it yet
                 self._door = wire.listen(wire.editors(segment))
 
+    @property
+    def are_open(self) -> bool:
+        """Whether there is any."""
+        return bool(self._open)
+
     def poll(self) -> None:
         """Let in who comes, hear what is said, and tell what was turned here."""
-        if self._door is not None:
+        if self._door is not None and wire.ready([self._door]):
             with contextlib.suppress(BlockingIOError):
                 caller, _ = self._door.accept()
                 if wire.is_ours(caller) and len(self._open) < MOST_OPEN:

@@ -14,11 +14,15 @@ import select
 import socket
 import time
 from dataclasses import dataclass, field
+from io import FileIO
+
+import numpy as np
 
 from engine.host import wire
 from engine.host.exchange import MOST_EVENTS, NOBODY, Exchange
 from engine.host.plugin import About, Event, Knob, Moment
 
+UNHEARD = 128  # answers that may lie in a bell's socket: what says that they are there is a number in the shared memory
 WAIT_S = 0.8e-3  # the longest wait of a block for all processes together
 HUNG_BLOCKS = 75  # a process that has not answered for so long hangs: a tenth of a second
 GRACE_S = 1.0  # ... unless it has just begun, or loaded a plugin: the first blocks may take long on a busy machine
@@ -39,6 +43,11 @@ class Unit:
     source: Unit | None = None  # whose output it takes, within the same process
     host: Host | None = None
     slot: int = -1
+    # Once it has a place: what goes in, what it listens to beside that, what comes out; views of the shared memory, float32
+    # (BLOCK, CHANNELS).
+    given: np.ndarray = field(init=False)
+    side: np.ndarray = field(init=False)
+    sound: np.ndarray = field(init=False)
     is_loaded: bool = False
     is_bypassed: bool = False  # left out, by a person or for what it did
     crashes: int = 0
@@ -49,6 +58,13 @@ class Unit:
     knobs: tuple[Knob, ...] = ()
     fault: str = ""
     events: list[Event] = field(default_factory=list)  # for the next block; belongs to the audio callback
+
+    def settle_in(self, host: Host, slot: int) -> None:
+        """Have a place in a process. Control thread."""
+        self.host, self.slot = host, slot
+        exchange = host.exchange
+        self.given, self.side, self.sound = exchange.inputs[slot].T, exchange.side[slot].T, exchange.out[slot].T
+        host.units[slot] = self
 
     @property
     def is_loading(self) -> bool:
@@ -62,24 +78,30 @@ class Unit:
 
 
 class Bell:
-    """The connection over which one process is rung for. Belongs to the audio callback; another process brings another."""
+    """What one process is rung with, and answers over. Belongs to the audio callback; another process brings another.
 
-    __slots__ = ("is_owed", "is_posted", "missed", "socket")
+    It is rung through a pipe, which takes less of the sound's time than a socket: `ring` writes to it.
+    """
 
-    def __init__(self, connection: socket.socket) -> None:
+    __slots__ = ("is_owed", "is_posted", "missed", "ring", "socket", "unheard")
+
+    def __init__(self, connection: socket.socket, rope: FileIO) -> None:
         self.socket = connection
+        self.ring = rope.write
         self.is_posted = False  # an answer for this block is to be waited for
         self.is_owed = False  # it has not answered an earlier block
         self.missed = 0  # blocks since then
+        self.unheard = 0  # answers that were seen in the memory, and still lie in the socket
 
-    def answer(self) -> bytes | None:
-        """Return what is there of an answer; None: nothing yet, nothing at all: the process is no more."""
+    def is_held(self) -> bool:
+        """Take what lies in the socket; return whether there is a process at the other end."""
+        self.unheard = 0
         try:
-            return self.socket.recv(8)
+            return bool(self.socket.recv(16 * UNHEARD))
         except BlockingIOError:
-            return None
+            return True
         except OSError:
-            return b""
+            return False
 
 
 class Host:
@@ -99,7 +121,7 @@ class Host:
         self._loaded: tuple[Unit, ...] = ()
         self._served = (NOBODY, 0.0)  # whose turn it is in its main thread, and since when
         self._new_s = -math.inf  # when it came, or loaded a plugin; as time.monotonic() counts
-        self._count = 0
+        self._count = 0  # of the block rung for last
 
     @property
     def is_prompt(self) -> bool:
@@ -159,7 +181,7 @@ class Host:
         exchange.tell(at)
         self._count += 1
         try:
-            bell.socket.send(self._count.to_bytes(8, "little"))
+            bell.ring(self._count.to_bytes(8, "little"))
         except OSError:
             self._lose(bell)
         else:
@@ -170,27 +192,39 @@ class Host:
         bell = self.bell
         if bell is None or not bell.is_posted:
             return True
-        answer = bell.answer()
-        if answer is None and waits:
-            self.waited += not select.select((bell.socket,), (), (), self._wait_s)[0]
-            answer = bell.answer()
-        if answer is None:
-            bell.is_owed, bell.missed = True, 1
-            return False
-        if answer:
+        if self.exchange.answered == self._count:
+            self.is_fresh = True
+            bell.unheard += 1
+            if bell.unheard >= UNHEARD and not bell.is_held():
+                self._lose(bell)
+        elif not bell.is_held() or (waits and not self._wait(bell)):
+            self._lose(bell)
+        elif self.exchange.answered == self._count:
             self.is_fresh = True
         else:
-            self._lose(bell)
+            bell.is_owed, bell.missed = True, 1
+            return False
+        return True
+
+    def _wait(self, bell: Bell) -> bool:
+        """Wait for the answer for as long as a block may; return whether there is a process that it can come from."""
+        end_s = time.perf_counter() + self._wait_s
+        while self.exchange.answered != self._count:
+            left_s = end_s - time.perf_counter()
+            if left_s <= 0 or not select.select((bell.socket,), (), (), left_s)[0]:
+                self.waited += 1
+                break
+            if not bell.is_held():
+                return False
         return True
 
     def _catch_up(self, bell: Bell) -> bool:
         """Look whether the answer that is owed has come; nobody waits for it."""
-        answer = bell.answer()
-        if answer is None:
-            bell.missed += 1
-            return False
-        if not answer:
+        if not bell.is_held():
             self._lose(bell)
+            return False
+        if self.exchange.answered != self._count:
+            bell.missed += 1
             return False
         bell.is_owed, bell.missed = False, 0
         return True
@@ -200,13 +234,13 @@ class Host:
         if self.bell is bell:
             self.bell = None
 
-    def greet(self, connection: socket.socket, words: wire.Words, pid: int) -> None:
+    def greet(self, bell: Bell, words: wire.Words, pid: int) -> None:
         """A process has come. Control thread."""
-        connection.setblocking(False)
         self.words, self.pid = words, pid
         self.exchange.at_work = NOBODY
+        self._count = max(self._count, self.exchange.answered)  # no answer to another process of ours is taken for one to us
         self.spare()
-        self.bell = Bell(connection)
+        self.bell = bell
 
     def drop(self) -> None:
         """The process is no more, or is to be. Control thread."""

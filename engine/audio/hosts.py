@@ -13,9 +13,10 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import FileIO
 from typing import Any
 
-from engine.audio.host import WAIT_S, Host, Unit
+from engine.audio.host import WAIT_S, Bell, Host, Unit
 from engine.core.errors import PluginError
 from engine.core.link import Link
 from engine.core.roles import HOST, HOSTS
@@ -50,7 +51,7 @@ class Hosts:
         self._hosts: dict[int, Host] = {}
         self._doors: dict[int, socket.socket] = {}
         self._callers: list[socket.socket] = []  # have called and not said yet what for
-        self._bells: dict[int, socket.socket] = {}  # wait for their words
+        self._bells: dict[int, Bell] = {}  # wait for their words
         self._prompt: tuple[Host, ...] = ()
         self._others: tuple[Host, ...] = ()
 
@@ -84,9 +85,7 @@ class Hosts:
         if self._link is None or not self._link.layout.exchange:
             raise PluginError(f"{unit.label}: there are no processes for plugins here")
         host = self._room(unit)
-        unit.host = host
-        unit.slot = next(slot for slot in range(SLOTS) if slot not in host.units)
-        host.units[unit.slot] = unit
+        unit.settle_in(host, next(slot for slot in range(SLOTS) if slot not in host.units))
         self._prompt = tuple(host for host in self._hosts.values() if host.is_prompt)
         self._others = tuple(host for host in self._hosts.values() if not host.is_prompt)
         self._want()
@@ -115,12 +114,24 @@ class Hosts:
         if unit.host is not None:
             self._say(unit.host, {"do": "restore", "slot": unit.slot}, state)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a process is to come, loads a plugin, or is late."""
+        return any(
+            host.units and (host.bell is None or host.bell.is_owed or any(unit.is_loading for unit in host.units.values()))
+            for host in self._hosts.values()
+        )
+
     def poll(self) -> None:
-        """Take who has come and what was said, and look who is gone. To be called often: 20 times a second and more."""
-        for host in list(self._hosts.values()):
-            self._look_after(host)  # before another takes the place of one that died: it is known then who is to blame
-            if self._let_in(host):
-                self._look_after(host)
+        """Take who has come and what was said, and look who is gone. To be called 10 times a second; 50 where `is_busy`."""
+        # Asked first, nobody who says nothing is listened to: the sound waits for whatever this thread does.
+        hosts = list(self._hosts.values())
+        ready = wire.ready([*self._doors.values(), *(host.words for host in hosts if host.words is not None)])
+        for host in hosts:
+            # Before another takes the place of one that died: it is known then who is to blame.
+            self._look_after(host, host.words in ready)
+            if self._doors[host.number] in ready and self._let_in(host):
+                self._look_after(host, True)
             self._keep_time(host)
 
     def close(self) -> None:
@@ -222,11 +233,13 @@ class Hosts:
     def _admit(self, host: Host, caller: socket.socket) -> None:
         """A host process has called: first for the bell, then for words."""
         try:
-            what = caller.recv(4)
+            what, files, _, _ = socket.recv_fds(caller, 4, 1)
         except OSError:
-            what = b""
-        if what == wire.BELL:
-            self._bells[host.number] = caller
+            what, files = b"", []
+        ropes = [FileIO(file, "w") for file in files]
+        if what == wire.BELL and ropes:
+            caller.setblocking(False)
+            self._bells[host.number] = Bell(caller, ropes[0])
         elif what == wire.WORDS and host.number in self._bells:
             if host.words is not None:
                 host.drop()
@@ -234,7 +247,8 @@ class Hosts:
         else:
             caller.close()
 
-    def _look_after(self, host: Host) -> None:
+    def _look_after(self, host: Host, speaks: bool) -> None:
+        """`speaks`: whether it has said something, or is no more."""
         if host.hangs and host.pid:
             self._tell(f"{self._culprit(host)} hangs; its process is ended and begun anew")
             self._end(host)
@@ -242,7 +256,7 @@ class Hosts:
         if host.words is None:
             return
         try:
-            heard = host.words.heard()
+            heard = host.words.heard() if speaks or host.words.is_full else []
         except (OSError, PluginError):
             if host.pid:
                 self._tell(f"{self._culprit(host)} took its process down; it is begun anew")

@@ -124,6 +124,7 @@ class Mixer:
         self._turn += 1
         if self._turn % LISTEN_BLOCKS:
             return _NOTHING
+        self._inserted = [entry for entry in self._inserted if not entry[1].is_idle]  # some wait no more
         channel = self._channels[self._turn // LISTEN_BLOCKS % len(self._channels)]
         return channel.listen(LISTEN_BLOCKS * len(self._channels))
 
@@ -148,13 +149,16 @@ class Mixer:
             self._process()
             hosts.collect()
             for strip in self._plugins:
-                strip.add_to(self._buses)
+                strip.add()
         else:
             self._process()
         for bus, chain in self._inserted:
-            self._insert_block[:] = bus
-            chain.process(self._insert_block)
-            bus[:] = self._insert_block
+            if chain.only_waits:
+                chain.process(bus)
+            else:
+                self._insert_block[:] = bus
+                chain.process(self._insert_block)
+                bus[:] = self._insert_block
         if self._stems is None or not self._stems.is_wanted:
             self._faders.mix(self._buses, self.block)
         else:
@@ -250,8 +254,8 @@ def _moment(moment: Moment, frame: int, line: BeatTimeline | None) -> Moment:
         moment.is_playing = bool(line.playing)
         moment.tempo_bpm = line.tempo_bpm
         moment.beat = max(line.beat_at(frame), line.beat) if line.playing else line.beat
-        bars = math.floor(line.place(moment.beat) / line.beats_per_bar)
-        moment.bar = bars
-        moment.bar_beat = moment.beat - (line.place(moment.beat) - bars * line.beats_per_bar)
+        place = line.place(moment.beat)
+        moment.bar = bars = math.floor(place / line.beats_per_bar)
+        moment.bar_beat = moment.beat - (place - bars * line.beats_per_bar)
         moment.numerator, moment.denominator = line.numerator, line.denominator
     return moment

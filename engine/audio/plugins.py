@@ -6,7 +6,6 @@ Runs on: audio process (audio callback); made by the control thread. What a plug
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
@@ -79,11 +78,11 @@ class PluginInsert:
         self._dry.process(dry)
         here = all(unit.is_loaded and not unit.is_bypassed for unit in self.units)
         self._wet.aim = float(here)
-        if here and first.host is not None:
-            first.host.exchange.inputs[first.slot] = block.T
+        if here:
+            first.given[:] = block
             if self.side is not None:
-                first.host.exchange.side[first.slot] = self.side.T
-        wet = last.host.exchange.out[last.slot].T if last.is_heard and last.host is not None else self._silence
+                first.side[:] = self.side
+        wet = last.sound if last.is_heard else self._silence
         if self._wet.is_moving:
             share = self._wet.next()
             np.multiply(wet, share, out=block)
@@ -203,15 +202,16 @@ class PluginInstrument:
 class PluginStrip:
     """A plugin, and those that it goes through in the same process, on their way to a bus: what Track asks of `Strip`."""
 
-    def __init__(self, name: str, units: Sequence[Unit], bus: int, rate_hz: float, on_free: Callable[[], object]) -> None:
-        """`on_free`: called on the control thread when it is not needed any more."""
+    def __init__(
+        self, name: str, units: Sequence[Unit], bus: np.ndarray, rate_hz: float, on_free: Callable[[], object]
+    ) -> None:
+        """`bus`: float32 (BLOCK, OUTPUTS). `on_free`: called on the control thread when it is not needed any more."""
         self.units = tuple(units)
-        self.bus = bus
+        self._bus = bus
         self.instrument = PluginInstrument(name, units[0])
         self._last = units[-1]
         self._gain = Ramp(1.0, rate_hz)
         self._on_free = on_free
-        self._peak = 0.0
         self._quiet_blocks = 0
         self._ringing_blocks = 0
 
@@ -226,23 +226,19 @@ class PluginStrip:
         """Its knobs are the rack's."""
         return {}
 
-    def add_to(self, buses: np.ndarray) -> None:
-        """Add what came back in this block to its bus; `buses` float32 (BLOCK, OUTPUTS * buses)."""
+    def add(self) -> None:
+        """Add what came back in this block to its bus."""
         last = self._last
-        if not last.is_heard or last.host is None:
-            self._peak = 0.0
+        if not last.is_heard:
             return
-        out = last.host.exchange.out[last.slot].T
-        bus = buses[:, OUTPUTS * self.bus : OUTPUTS * (self.bus + 1)]
         if self._gain.is_moving:
-            bus += out * self._gain.next()
+            self._bus += last.sound * self._gain.next()
         elif self._gain.value:
-            bus += out
-        self._peak = float(abs(out[-1]).sum())
+            self._bus += last.sound
 
     def listen(self, blocks: int) -> int:
         """See Strip."""
-        self._quiet_blocks = self._quiet_blocks + blocks if self._peak < SILENT else 0
+        self._quiet_blocks = self._quiet_blocks + blocks if self._is_silent() else 0
         return self._quiet_blocks
 
     def has_rung_out(self, blocks: int) -> bool:
@@ -270,5 +266,12 @@ class PluginStrip:
         self._on_free()
 
     def size(self) -> float:
-        """Size of the sample that came last; the host's guard lets nothing through that is none."""
-        return self._peak if math.isfinite(self._peak) else 0.0
+        """See Strip; the host's guard lets nothing through that is no sound."""
+        return 0.0
+
+    def _is_silent(self) -> bool:
+        """Whether the sample that came last is none, as far as it can be told: the process may be at the next one by now."""
+        if not self._last.is_heard:
+            return True
+        left, right = map(float, self._last.sound[-1])
+        return abs(left) + abs(right) < SILENT

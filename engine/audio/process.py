@@ -38,7 +38,8 @@ from engine.transport.sample_clock import SampleClock
 
 SWITCH_S = 1e-4  # what another thread may keep the audio callback waiting; Python's own default is four blocks
 WATCH_S = 0.5  # how often the control thread looks after the device
-HOSTS_S = 0.02  # ... and, where there are any, at the processes that host plugins
+CALM_S = 0.1  # ... and, where there are any, at the processes that host plugins
+BUSY_S = 0.02  # ... while one is to come, loads a plugin, or is late
 POLL_S = 1.0  # ... and after named ports
 WARM_BLOCKS = 16
 BEGIN_ANEW = 3  # exit status: nothing failed, but a new process is needed
@@ -200,7 +201,7 @@ class Studio:
         look_s = poll_s = time.monotonic()
         while not self._ending:
             self._link.beat("audio")
-            self.engine.worker.run_pending(HOSTS_S if self.engine.mixer.hosts.is_needed else WATCH_S)
+            self.engine.worker.run_pending(pause_s(self.engine))
             self.engine.rack.poll()
             now_s = time.monotonic()
             if now_s >= look_s:
@@ -236,6 +237,13 @@ class Studio:
 
     def _ports(self) -> list[ports.Ports]:
         return [*([self._inputs] if self._inputs else []), *(self._outlets.outputs if self._outlets else [])]
+
+
+def pause_s(engine: AudioEngine) -> float:
+    """Return for how long the control thread may wait: whatever it does holds Python's lock, and the sound waits for that."""
+    if not engine.mixer.hosts.is_needed:
+        return WATCH_S
+    return BUSY_S if engine.rack.is_busy else CALM_S
 
 
 def _frame_now(link: Link) -> int:

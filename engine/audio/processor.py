@@ -60,6 +60,11 @@ class Chain:
         """Whether a block would pass as it is."""
         return not self.processors and self._delay.is_idle and not self._blocks
 
+    @property
+    def only_waits(self) -> bool:
+        """Whether a block goes through nothing but the delay."""
+        return not self.processors and not self._blocks
+
     def wait(self, frames: int, at_once: bool = False) -> None:
         """Put out everything so many frames later than the processors do; `at_once`: nothing has sounded yet."""
         self._delay.aim(frames, at_once)

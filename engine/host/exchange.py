@@ -1,7 +1,8 @@
 """What the audio process and a host process hand each other in every block: sound, events, where the music is.
 
 Runs on: audio process (its half is what goes in), host process (its half is what comes out). All of it lies in the run's shared
-segment, which neither of them owns; a byte over a socket says that a half is ready.
+segment, which neither of them owns; a few bytes over a socket say that a half is ready, and where one need not wait for it a
+number in the memory does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _MOMENT = struct.Struct("<qBxxxdddiii")
 _SOUND = SLOTS * CHANNELS * BLOCK * 4
 _EVENTS = SLOTS * MOST_EVENTS * EVENT.itemsize
 # Places in the memory, each on a cache line of its own.
-_AT_MOMENT, _AT_COUNTS, _AT_WORK, _AT_SERVED = 0, 128, 256, 320
+_AT_MOMENT, _AT_COUNTS, _AT_WORK, _AT_SERVED, _AT_ANSWERED = 0, 128, 256, 320, 384
 _AT_IN = 512
 _AT_SIDE = _AT_IN + _SOUND
 _AT_OUT = _AT_SIDE + _SOUND
@@ -37,6 +38,7 @@ class Exchange:
         self._counts = memory[_AT_COUNTS : _AT_COUNTS + 2 * SLOTS].cast("H")  # events of each slot in this block
         self._at_work = memory[_AT_WORK : _AT_WORK + 1]
         self._served = memory[_AT_SERVED : _AT_SERVED + 1]
+        self._answered = memory[_AT_ANSWERED : _AT_ANSWERED + 8].cast("Q")
         shape = (SLOTS, CHANNELS, BLOCK)
         size = SLOTS * CHANNELS * BLOCK
         self.inputs = np.frombuffer(memory, np.float32, size, _AT_IN).reshape(shape)
@@ -86,3 +88,12 @@ class Exchange:
     @served.setter
     def served(self, slot: int) -> None:
         self._served[0] = slot
+
+    @property
+    def answered(self) -> int:
+        """Number of the block that was processed last."""
+        return self._answered[0]
+
+    @answered.setter
+    def answered(self, number: int) -> None:
+        self._answered[0] = number

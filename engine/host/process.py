@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from io import FileIO
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -157,25 +158,31 @@ class HostProcess:
                 slot.plugin.close()
 
     def _connect(self) -> None:
-        bell = _call(self._where, wire.BELL)
+        ear, rope = os.pipe()
+        rings = FileIO(ear)
+        try:
+            bell = _call(self._where, wire.BELL, rope)
+        finally:
+            os.close(rope)
         words = _call(self._where, wire.WORDS)
         self._words = wire.Words(words)
-        threading.Thread(target=self._answer, args=(bell,), name="plugins", daemon=True).start()
+        threading.Thread(target=self._answer, args=(rings, bell), name="plugins", daemon=True).start()
         self._words.say({"said": "here", "pid": multiprocessing.current_process().pid, "slots": sorted(self._slots)})
 
     # --- the sound --------------------------------------------------------------------------------------------------------
 
-    def _answer(self, bell: socket.socket) -> None:
-        """The audio thread: a block for every ring."""
+    def _answer(self, rings: FileIO, bell: socket.socket) -> None:
+        """The audio thread: a block for every ring, which is its number; the ear for them ends with the audio process."""
         be_urgent(SOUND)
         at, exchange = Moment(), self._exchange
-        with bell, contextlib.suppress(OSError):
-            while ring := bell.recv(8):
+        with rings, bell, contextlib.suppress(OSError):
+            while ring := rings.read(8):
                 exchange.moment(at)
                 for slot in self._order:
                     exchange.at_work = slot.number
                     slot.process(at)
                 exchange.at_work = NOBODY
+                exchange.answered = int.from_bytes(ring, "little")
                 bell.send(ring)
 
     # --- what is said -----------------------------------------------------------------------------------------------------
@@ -333,11 +340,11 @@ def _is_undone(load: dict[str, Any], later: Sequence[wire.Message]) -> bool:
     return any(message.get("do") == "unload" and message.get("slot") == load.get("slot") for message, _ in later)
 
 
-def _call(where: str, what: bytes) -> socket.socket:
+def _call(where: str, what: bytes, *files: int) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(where)
-        connection.sendall(what)
+        socket.send_fds(connection, [what], files)
     except OSError:
         connection.close()
         raise

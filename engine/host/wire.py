@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ def is_ours(peer: socket.socket) -> bool:
         return True  # the file of the socket lies in the user's own folder
     found = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return bool(_CREDENTIALS.unpack(found)[1] == os.getuid())
+
+
+def ready(these: Sequence[socket.socket | Words]) -> list[socket.socket | Words]:
+    """Return those of them that have something to say, or that somebody has come to. Nobody waits."""
+    return select.select(these, (), (), 0)[0] if these else []
 
 
 class Words:
