@@ -26,6 +26,8 @@ from engine.transport.sample_clock import SampleClock
 from tests.system.rig import RATE, JackServer, Jam, free_port, jack_settings, need
 
 LOST = "not recorded in time"
+# What comes back of a send is the eighth stem, beside five tracks, the player and the metronome.
+SENDS = ('rack.sends=[["delay"]]', "parameters.lead.send1=0.3")
 
 
 def main() -> None:
@@ -38,10 +40,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = asked.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        server = JackServer(folder / "jackd.log")
+        server = JackServer(folder / "jackd.log", urgent=True)
         try:
             server.wait_ready()
-            settings = (*jack_settings(), "jam.mode=solo", "session.stems=true", f"osc.control.port={free_port()}")
+            settings = (*jack_settings(), "jam.mode=solo", "session.stems=true", f"osc.control.port={free_port()}", *SENDS)
             jam = Jam(folder, *settings, env=server.env)
             try:
                 jam.wait_playing(4, 90)
