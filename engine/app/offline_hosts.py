@@ -23,7 +23,8 @@ class OfflineHosts:
     """`wait_loaded` before the first block, `look_after` with each, `close` at the end."""
 
     def __init__(self, link: Link, spec: Spec, engine: AudioEngine) -> None:
-        self._link, self._spec, self._engine = link, spec, engine
+        self._link, self._spec = link, spec
+        self.engine = engine  # may be another where an audio process takes the place of one that was killed
         self._children: dict[int, tuple[BaseProcess, Connection]] = {}
         self._blocks = 0
 
@@ -32,14 +33,14 @@ class OfflineHosts:
         end_s = time.monotonic() + LOADED_S
         while True:
             self._start()
-            self._engine.rack.poll()
-            waiting = [unit for unit in self._engine.mixer.hosts.units if not (unit.is_loaded or unit.fault)]
+            self.engine.rack.poll()
+            waiting = [unit for unit in self.engine.mixer.hosts.units if not (unit.is_loaded or unit.fault)]
             if not waiting:
                 break
             if time.monotonic() > end_s:
                 return [f"{unit.label} was not loaded within {LOADED_S:.0f} s" for unit in waiting]
             time.sleep(0.01)
-        return [f"{unit.label}: {unit.fault}" for unit in self._engine.mixer.hosts.units if unit.fault]
+        return [f"{unit.label}: {unit.fault}" for unit in self.engine.mixer.hosts.units if unit.fault]
 
     def _start(self) -> None:
         latest = self._link["hosts"].latest()
@@ -54,15 +55,13 @@ class OfflineHosts:
         self._blocks += 1
         if self._blocks % LOOK_BLOCKS == 0:
             self._start()
-            self._engine.rack.poll()
+            self.engine.rack.poll()
 
     def close(self) -> None:
-        """End them, and let go of the memory."""
-        self._engine.mixer.hosts.close()
+        """End them."""
         for child, pipe in self._children.values():
             pipe.close()
             child.join(2)
             if child.is_alive():
                 child.kill()
                 child.join()
-        self._link.close(unlink=True)

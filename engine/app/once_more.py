@@ -20,7 +20,7 @@ from engine.core import tape
 from engine.core.errors import SessionError
 from engine.core.held import HeldLink, HeldLive, HeldValues
 from engine.core.link import Link, Ring, Writer
-from engine.core.messages import CHART
+from engine.core.messages import BLOCK, CHART
 from engine.core.parameters import Live, Registry
 from engine.core.tape import Record, records
 from engine.core.values import Values
@@ -101,9 +101,9 @@ class SoundTold(Intake):
                     break
         return notes, yields
 
-    def catches_up(self) -> float | None:
-        """Frame at which the clock goes on now, where it does."""
-        if self._told and self._told[0].kind == tape.CATCH_UP:
+    def catches_up(self, frame: int) -> float | None:
+        """Frame at which the clock goes on now, where it does; `frame`: what would be rendered next."""
+        if self._told and self._told[0].kind == tape.CATCH_UP and self._told[0].count * BLOCK <= frame:
             return self._told.popleft().value
         return None
 
@@ -198,7 +198,7 @@ class SoundTold(Intake):
     def close(self) -> None:
         """It stands on the tape."""
 
-    def catch_up(self, frame: int) -> None:
+    def catch_up(self, before: int, frame: int) -> None:
         """It stands on the tape."""
 
     def source(self, source: Source) -> Source:  # noqa: ARG002  (as on the stage)

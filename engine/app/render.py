@@ -6,6 +6,7 @@ same notes and the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -76,76 +77,77 @@ class Render:
         hosted = names_plugins(config)
         layout = Layout.of(card, len(registry), stems=config.session.stems, exchange=EXCHANGE if hosted else 0)
         self.link = Link.create(layout) if hosted else Link.private(layout)
-        self.live = Live(registry, self.link.values)
-        set_defaults(self.live, config, card)
-        leads = config.clock.source == FOLLOW
-        # Who leads keeps the time of his file; else it lies on the transport's beat.
-        own = {"start_frame": BLOCK} if leads else {"timeline": self.link["timeline"]}
-        player = FileSource(source, self._rate, part=part, **own)
-        self.song, self.chosen = player.song, player.chosen
-        self.of_song = Bars(self.song, metre_of(config, card) if config.jam.metre else None)
-        beat = None if leads else self.of_song.beat(self.song, tempo_bpm)
-        if beat is not None:
-            self.live.set("tempo", beat.read(0.0, 0.0).tempo_bpm)
-        metre = self.of_song.metres[0][1]
-        if metre.name in CHOICES:
-            self.live.set("metre", CHOICES.index(metre.name))
-        self.bars = bars or self.of_song.until(player.length_beats - self.song.pickup) + tail_bars
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
-        provider = "cpu" if config.network.provider == "auto" else config.network.provider
-        self.runner = Runner(path, provider, config.network.threads)
-        # A pickup is played in the count-in, which is as long as it is and has no click of its own.
-        counted = _with_count_in(config, int(self.song.pickup > 0))
-        self._engine = AudioEngine(
-            self.link.view("audio"),
-            registry,
-            card,
-            counted,
-            self._rate,
-            source=player,
-            beat=beat,
-            plugins_wait_s=LONGEST_BLOCK_S,
-        )
-        spec = Spec(layout, self.link.name, config, card, path)
-        self._hosts = OfflineHosts(self.link, spec, self._engine) if hosted else None
-        click = self._engine.transport.on_click
-        self._engine.transport.on_click = lambda down, level: self.live.get("metronome") > 0 and click(down, level)
-        track = track_of(config, card)
-        self.backing = backing_of(self.song, self.chosen, card, track) if backing else None
-        chart = chords_of(config.jam.chart, metre)
-        harmonies = harmony.of(config, card, track)
-        network = self.link.view("network")
-        self._notes = network.writer("notes")
-        self._jam = Jam(self.runner, self.live, network, track, harmonies, self.backing, chart, metre)
-        leader = Leader(path, card, track, self.live, network, self._rate) if leads else None
-        self._performance = Performance(self._jam, network, card, self, leader)
-        self._over = False
-        played_s = second_at(self.song.tempi, self.song.end) if leads else 0.0
-        self._rest = _Rest((LONGEST_REST_S + played_s) * self._rate)
-        self._counted = self.link["events"].reader(0)
-        self._faults: list[str] = []
-        schema = Schema(card, registry)
-        self._recorder = Recorder(
-            out, self.link.view("feed"), schema, self._rate, lambda _level, text: self._faults.append(text)
-        )
-        self._feed = Feed(self.link.view("feed"), schema, self._recorder.log, Positions())
-        self._card = card
-        self.heard = np.zeros((0, card.slots, len(card.channels)), np.float32)  # what sounded in each timestep
-        self.notes_in = self.notes_backing = 0
-        self.notes_out = {track.name: 0 for track in card.tracks}
+        with contextlib.ExitStack() as begun:  # what is let go of, whatever happens from here on
+            begun.callback(self.link.close, unlink=True)
+            self.live = Live(registry, self.link.values)
+            set_defaults(self.live, config, card)
+            leads = config.clock.source == FOLLOW
+            # Who leads keeps the time of his file; else it lies on the transport's beat.
+            own = {"start_frame": BLOCK} if leads else {"timeline": self.link["timeline"]}
+            player = FileSource(source, self._rate, part=part, **own)
+            self.song, self.chosen = player.song, player.chosen
+            self.of_song = Bars(self.song, metre_of(config, card) if config.jam.metre else None)
+            beat = None if leads else self.of_song.beat(self.song, tempo_bpm)
+            if beat is not None:
+                self.live.set("tempo", beat.read(0.0, 0.0).tempo_bpm)
+            metre = self.of_song.metres[0][1]
+            if metre.name in CHOICES:
+                self.live.set("metre", CHOICES.index(metre.name))
+            self.bars = bars or self.of_song.until(player.length_beats - self.song.pickup) + tail_bars
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SessionError(f"--out: {out} cannot be made ({error.strerror}); give a folder you may write") from error
+            provider = "cpu" if config.network.provider == "auto" else config.network.provider
+            self.runner = Runner(path, provider, config.network.threads)
+            # A pickup is played in the count-in, which is as long as it is and has no click of its own.
+            counted = _with_count_in(config, int(self.song.pickup > 0))
+            self._engine = AudioEngine(
+                self.link.view("audio"),
+                registry,
+                card,
+                counted,
+                self._rate,
+                source=player,
+                beat=beat,
+                plugins_wait_s=LONGEST_BLOCK_S,
+            )
+            spec = Spec(layout, self.link.name, config, card, path)
+            begun.callback(self._engine.close)
+            self._hosts = OfflineHosts(self.link, spec, self._engine) if hosted else None
+            if self._hosts is not None:
+                begun.callback(self._hosts.close)
+            click = self._engine.transport.on_click
+            self._engine.transport.on_click = lambda down, level: self.live.get("metronome") > 0 and click(down, level)
+            track = track_of(config, card)
+            self.backing = backing_of(self.song, self.chosen, card, track) if backing else None
+            chart = chords_of(config.jam.chart, metre)
+            harmonies = harmony.of(config, card, track)
+            network = self.link.view("network")
+            self._notes = network.writer("notes")
+            self._jam = Jam(self.runner, self.live, network, track, harmonies, self.backing, chart, metre)
+            leader = Leader(path, card, track, self.live, network, self._rate) if leads else None
+            self._performance = Performance(self._jam, network, card, self, leader)
+            played_s = second_at(self.song.tempi, self.song.end) if leads else 0.0
+            self._rest = _Rest((LONGEST_REST_S + played_s) * self._rate)
+            self._counted = self.link["events"].reader(0)
+            self._faults: list[str] = []
+            schema = Schema(card, registry)
+            self._recorder = Recorder(
+                out, self.link.view("feed"), schema, self._rate, lambda _level, text: self._faults.append(text)
+            )
+            begun.callback(self._recorder.close)
+            self._feed = Feed(self.link.view("feed"), schema, self._recorder.log, Positions())
+            self._card = card
+            self.heard = np.zeros((0, card.slots, len(card.channels)), np.float32)  # what sounded in each timestep
+            self.notes_in = self.notes_backing = 0
+            self.notes_out = {track.name: 0 for track in card.tracks}
+            self._begun = begun.pop_all()
 
     def run(self) -> None:
         """Render all bars and the ring-out. Once only: whatever happens, plugins' processes and shared memory are let go of."""
-        try:
+        with self._begun:
             self._run()
-        finally:
-            self._recorder.close()
-            self._engine.close()
-            if self._hosts is not None:
-                self._hosts.close()
         if self._faults:
             raise SessionError("; ".join(self._faults))
 
@@ -222,12 +224,12 @@ class Render:
             self._next_block()
         self._account()
         stands = math.isinf(frame) and timeline.count == seen
-        self._over = self._rest.is_over(self._engine.frame - begun if stands else 0)
+        self._rest.take(self._engine.frame - begun if stands else 0)
         return self._engine.frame >= frame - before_s * self._rate
 
     def is_over(self) -> bool:
         """Whether the beat was stopped for good."""
-        return self._over
+        return self._rest.is_over
 
     def played(self, outcome: Outcome) -> None:
         """Keep what sounded in the step before."""
@@ -257,9 +259,13 @@ class _Rest:
     def __init__(self, longest: float) -> None:
         self._longest, self._stood = longest, 0
 
-    def is_over(self, frames: int) -> bool:
-        """Take so many more frames, 0 where it goes; return whether that is the end."""
+    def take(self, frames: int) -> None:
+        """So many more frames of it; 0 where it goes."""
         self._stood = self._stood + frames if frames else 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether that is the end."""
         return self._stood >= self._longest
 
 

@@ -6,6 +6,7 @@ from the tapes of the take. The network goes first, and the sound is rendered as
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -83,21 +84,28 @@ class TakeRender:
         cards = [part.card for part in self._parts]
         layout = Layout.of(self._card, len(self._registry), harmony, stems, EXCHANGE if self._hosted else 0, cards)
         self.link = Link.create(layout) if self._hosted else Link.private(layout)
-        self._spec = Spec(layout, self.link.name, self._config, self._card, paths[0], networks=tuple(paths))
-        set_defaults(Live(self._registry, self.link.values), self._config, self._card)
-        self._pinned = frozenset(_pinned(settings))
         self._hosts: OfflineHosts | None = None
-        self._sound: deque[Life] = deque(self._lives["audio"])
-        self._rate = self._sound[0].begun.count
-        schema = Schema(cards[0], self._registry)
-        feed = self.link.view("feed")
-        self._recorder = Recorder(
-            out, feed, schema, self._rate, lambda _level, text: self.remarks.append(text), whole=self._card
-        )
-        self._feed = Feed(feed, schema, self._recorder.log, Positions())
-        self._comparison = Comparison(folder, out, self.link, bool(settings))
-        self._shown_next: deque[tuple[float, Link, Part, int]] = deque()  # networks, and from which frame and step on
-        self._begin_sound()
+        self._life = contextlib.ExitStack()  # what the audio process of now has begun
+        with contextlib.ExitStack() as begun:  # what is let go of, whatever happens from here on
+            begun.callback(self.link.close, unlink=True)
+            begun.callback(self._end_hosts)
+            begun.callback(self._life.close)
+            self._spec = Spec(layout, self.link.name, self._config, self._card, paths[0], networks=tuple(paths))
+            set_defaults(Live(self._registry, self.link.values), self._config, self._card)
+            self._pinned = frozenset(_pinned(settings))
+            self._sound: deque[Life] = deque(self._lives["audio"])
+            self._rate = self._sound[0].begun.count
+            schema = Schema(cards[0], self._registry)
+            feed = self.link.view("feed")
+            self._recorder = Recorder(
+                out, feed, schema, self._rate, lambda _level, text: self.remarks.append(text), whole=self._card
+            )
+            begun.callback(self._recorder.close)
+            self._feed = Feed(feed, schema, self._recorder.log, Positions())
+            self._comparison = Comparison(folder, out, self.link, bool(settings))
+            self._shown_next: deque[tuple[float, Link, Part, int]] = deque()  # networks, and from which frame and step on
+            self._begin_sound()
+            self._begun = begun.pop_all()
 
     # --- the sound ---------------------------------------------------------------------------------------------------------
 
@@ -135,12 +143,15 @@ class TakeRender:
             plugins_wait_s=LONGEST_BLOCK_S,
             intake=made,
         )
+        self._life.callback(self.engine.close)
         self._told = told[0]
         self._told.arrivals = self.engine.player.ports.arrivals
         self._told.on_close = self.engine.release_all
         self._told.on_take = self._build
         if self._hosted:
-            self._hosts = OfflineHosts(self.link, self._spec, self.engine)
+            if self._hosts is None:
+                self._hosts = OfflineHosts(self.link, self._spec, self.engine)
+            self._hosts.engine = self.engine  # as on the stage, the plugins themselves are those of before
             self.remarks += self._hosts.wait_loaded()
         if life.begun.size:
             last = np.zeros(1, CLOCK)
@@ -168,11 +179,11 @@ class TakeRender:
                 return False
             self._render_what_was_cut_off()
             self.engine.worker.keep_learned()
-            self.engine.close()
+            self._life.close()
             self._sound.popleft()
             self._begin_sound()
             self._account()
-        while (frame := self._told.catches_up()) is not None:
+        while (frame := self._told.catches_up(self.engine.frame)) is not None:
             self.engine.go_on_at(int(frame), float(self._sound[0].begun.count))
         notes, yields = self._told.needs(self.engine.frame)
         if notes > self.link["notes"].count or yields > self.link["yields"].count:
@@ -212,17 +223,18 @@ class TakeRender:
 
     def run(self) -> None:
         """Play all of it."""
-        try:
-            for life in self._lives["network"]:
-                self._play(life)
-            while self._next_block():
-                continue
-            if not self._is_over():
-                self.remarks.append("the network sent less than in the take")
-        except DivergedError as error:
-            self.remarks.append(f"the take could not be played as it was to its end: {error}")
-        finally:
-            self._close()
+        with self._begun:
+            try:
+                for life in self._lives["network"]:
+                    self._play(life)
+                while self._next_block():
+                    continue
+                if not self._is_over():
+                    self.remarks.append("the network sent less than in the take")
+            except DivergedError as error:
+                self.remarks.append(f"the take could not be played as it was to its end: {error}")
+            finally:
+                self._account()
 
     def _play(self, life: Life) -> None:
         link = self.link.view("network")
@@ -264,10 +276,7 @@ class TakeRender:
             self._feed.adopt(link, Schema(part.card, self._registry), first, part.heard, records=part.number == 0)
         self._feed.advance(self.engine.frame)
 
-    def _close(self) -> None:
-        self._account()
-        self._recorder.close()
-        self.engine.close()
+    def _end_hosts(self) -> None:
         if self._hosts is not None:
             self._hosts.close()
 

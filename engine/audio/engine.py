@@ -157,7 +157,7 @@ class AudioEngine:
 
     def go_on_at(self, frame: int, rate_hz: float) -> None:
         """In the place of a process that died: the sample clock is here by now."""
-        self.intake.catch_up(frame)
+        self.intake.catch_up(self.frame, frame)
         self.frame = frame
         self.transport.follow_rate(frame, rate_hz)
 
@@ -171,7 +171,9 @@ class AudioEngine:
         self._closing = True
 
     def close(self) -> None:
-        """Take pyo's server down; nothing can be rendered afterwards."""
+        """Let go of the plugins and take pyo's server down; nothing can be rendered afterwards."""
+        self.rack.editors.close()
+        self.mixer.hosts.close()
         self.mixer.close()
 
     # --- one block ---------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from engine.core import tape
 from engine.core.held import HeldLink, HeldLive, HeldValues
 from engine.core.link import Link
+from engine.core.messages import BLOCK
 from engine.core.parameters import Live, Parameter
 from engine.core.tape import Tape
 from engine.transport.sources import FIELDS, Reading, Source
@@ -124,10 +125,10 @@ class Intake:
         """The end was asked for."""
         self._say(tape.CLOSING)
 
-    def catch_up(self, frame: int) -> None:
-        """The clock goes on at a frame."""
+    def catch_up(self, before: int, frame: int) -> None:
+        """The clock goes on at a frame, instead of the frame that was to be rendered next `before`."""
         self._is_told = False
-        self._tape.put(tape.CATCH_UP, value=float(frame))
+        self._tape.put(tape.CATCH_UP, count=before // BLOCK, value=float(frame))
 
     # --- the source of the beat --------------------------------------------------------------------------------------------
 

@@ -241,9 +241,10 @@ class Studio:
 
 def pause_s(engine: AudioEngine) -> float:
     """Return for how long the control thread may wait: whatever it does holds Python's lock, and the sound waits for that."""
-    if not engine.mixer.hosts.is_needed:
+    hosts = engine.mixer.hosts
+    if not hosts.is_needed:
         return WATCH_S
-    return BUSY_S if engine.rack.is_busy else CALM_S
+    return BUSY_S if hosts.is_busy or engine.rack.editors.are_open else CALM_S
 
 
 def _frame_now(link: Link) -> int:

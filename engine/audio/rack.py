@@ -219,11 +219,6 @@ class Rack:
         for unit in place.units:
             self._hosts.unload(unit)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether anybody may be waiting for `poll`: it need not be called that often otherwise."""
-        return self._hosts.is_busy or self.editors.are_open
-
     def poll(self) -> None:
         """Look what the host processes say, and what a person asks for; to be called often."""
         self._hosts.poll()
@@ -246,11 +241,6 @@ class Rack:
                 place.preset_seen = wanted
                 if wanted > 0:
                     self._hosts.preset(unit, unit.about.presets[int(wanted) - 1])
-
-    def close(self) -> None:
-        """Let go of the processes of plugins and of editors."""
-        self.editors.close()
-        self._hosts.close()
 
     def _take(self, unit: Unit, values: list[float]) -> None:
         """A plugin is ready, or has changed."""
@@ -290,9 +280,8 @@ class Rack:
 
     def _put_on(self, place: Place, track: Track) -> None:
         """Play a track on a plugin from the next block on; the old sound rings out."""
-        strip = PluginStrip(
-            place.insert.effect, place.units, self._mixer.bus(track.name), self._rate_hz, lambda: self._remove(place)
-        )
+        bus = self._mixer.bus(track.name)
+        strip = PluginStrip(place.insert.effect, place.units, bus, self._rate_hz, lambda: self._remove(place))
         self.replies.append(ReplaceInstrument(track, strip, [], []))
 
     def _take_values(self, unit: Unit, values: list[float]) -> None:

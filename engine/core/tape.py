@@ -40,7 +40,7 @@ TAPES = ("audio", "network")  # who has one; the ring is called `tape.` and that
     TEMPO,  # it set the tempo
     TOOK,  # something that was built was taken in
     CLOSING,  # the end was asked for
-    CATCH_UP,  # the clock goes on at frame `value`
+    CATCH_UP,  # before block number `count` the clock goes on at frame `value`
     EVENTS,  # the network heard `count` events
     LINES,  # ... and knew `count` lines of the beat
     CHART,  # ... and a chart was typed

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import mido
 import numpy as np
+import pytest
 import soundfile
 
 from engine.app.export import export
 from engine.app.render import render
 from engine.core.config import load
+from engine.core.errors import SessionError
 from engine.core.messages import BLOCK
+from engine.core.segment import SHOWN
 from engine.record.take import read
 from tests.host.conftest import fixtures as fixtures  # for the tests here
 
@@ -53,3 +57,14 @@ def test_a_render_with_plugins_is_the_same_each_time(fixtures: Path, tmp_path: P
     for name, wanted in (("drums", late), ("lead", late), ("player", 0), ("mix", 0)):
         (clip,) = project.findall(f".//Lanes[@track='audio-{name}']/Clips/Clip")
         assert (float(clip.get("time", "")), round(float(clip.get("playStart", "")) * take.rate_hz)) == (0, wanted)
+
+
+def test_a_render_that_cannot_begin_leaves_no_shared_memory(fixtures: Path, tmp_path: Path):
+    def left() -> list[str]:
+        return [path.name for path in SHOWN.glob(f"algoritmo-{os.getpid()}-*")]
+
+    before = left()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SessionError, match="cannot be made"):
+        render(load(None, [f"patches.drums={fixtures}/synth.clap"]), song(tmp_path / "in.mid"), tmp_path / "file" / "out", 3)
+    assert left() == before

@@ -106,7 +106,6 @@ class Rig:
 
     def close(self) -> None:
         """End everything."""
-        self.engine.mixer.hosts.close()
         self.engine.close()
         self._starter.close()
         for child, _ in self._children.values():

@@ -24,6 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from engine.audio.engine import AudioEngine
+from engine.audio.process import pause_s
 from engine.core.config import load
 from engine.core.link import Layout, Link
 from engine.core.messages import BLOCK
@@ -104,7 +105,7 @@ class Bench:
         thread = threading.Thread(target=loop)
         thread.start()
         while thread.is_alive():
-            thread.join(0.02)
+            thread.join(pause_s(self.engine))
             if not ring:
                 self.look_after(0)
 
@@ -118,7 +119,6 @@ class Bench:
 
     def close(self) -> None:
         """End everything."""
-        self.engine.mixer.hosts.close()
         self.engine.close()
         self.starter.close()
         if self.child is not None:

@@ -17,10 +17,13 @@ import pytest
 import soundfile
 from pythonosc.udp_client import SimpleUDPClient
 
+from engine.app.offline_hosts import OfflineHosts
 from engine.app.take_render import render_take, summary
 from engine.core.errors import ConfigError, SessionError
+from engine.core.segment import SHOWN
 from engine.record.take import read
 from engine.record.tape_file import read_tapes
+from tests.host.conftest import fixtures as fixtures  # for a test here
 from tests.system.rig import RATE, JackServer, Jam, Stage, free_port, jack_settings, null_settings, wait_for
 from tests.system.test_scenes import a_set, looking_in, switched
 
@@ -125,6 +128,29 @@ def test_another_mix_of_the_same_notes(take: Path, again: tuple[Path, dict[str, 
         render_take(take, tmp_path / "no", ["parameters.drums.levle=1"])
     with pytest.raises(SessionError, match="holds the take itself"):
         render_take(take, take, [])
+
+
+def test_a_plugin_plays_in_place_of_a_patch_through_a_kill_of_the_sound_too(
+    take: Path, fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def left() -> list[str]:
+        return [path.name for path in SHOWN.glob(f"algoritmo-{os.getpid()}-*")]
+
+    settings = [f"patches.lead={fixtures}/synth.clap"]
+    before = left()
+    report = render_take(take, tmp_path / "out", settings)
+    assert report["same_notes"] is True
+    assert not [remark for remark in report["remarks"] if "lead" in remark]
+    with monkeypatch.context() as patched:
+        patched.setattr(OfflineHosts, "wait_loaded", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            render_take(take, tmp_path / "interrupted", settings)
+    assert left() == before, "shared memory is left"
+
+
+def interrupted(hosts: OfflineHosts) -> list[str]:
+    """As if a person had pressed Ctrl-C while plugins are loaded."""
+    raise KeyboardInterrupt
 
 
 def test_a_take_without_all_that_it_takes(take: Path, tmp_path: Path):
