@@ -78,18 +78,19 @@ class PluginInsert:
         self._dry.process(dry)
         here = all(unit.is_loaded and not unit.is_bypassed for unit in self.units)
         self._wet.aim = float(here)
-        if here:
-            first.given[:] = block
-            if self.side is not None:
-                first.side[:] = self.side
+        if here and self.side is not None:
+            first.side[:] = self.side
         wet = last.sound if last.is_heard else self._silence
         if self._wet.is_moving:
             share = self._wet.next()
+            np.multiply(block, share, out=first.given)  # what goes in has no edge either, which an echo would bring back
             np.multiply(wet, share, out=block)
             block += dry * (1 - share)
         elif self._wet.value:
+            first.given[:] = block
             block[:] = wet
         else:
+            first.given.fill(0.0)
             block[:] = dry
 
     def set(self, parameter_id: str, value: float) -> None:

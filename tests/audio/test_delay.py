@@ -53,6 +53,43 @@ class Twice:
         block *= 2
 
 
+class Echo:
+    """Says once more what it has heard, so much later that a change of the chain is over by then."""
+
+    name, latency_frames, parameters = "echo", 0, ()
+
+    def __init__(self, frames: int) -> None:
+        self._delay = Delay(frames)
+
+    def process(self, block: np.ndarray) -> None:
+        echo = block.copy()
+        self._delay.process(echo)
+        block += echo
+
+
+def test_no_echo_brings_back_the_edge_of_a_change():
+    sound = tone(60, 125.0)  # ten whole waves
+    most = 5 * np.abs(np.diff(sound[:, 0])).max()  # of both echoes together
+    chain = Chain(lambda _name, _error: None)
+    first, last = Echo(3000), Echo(700)
+    chain.processors = [Twice(), last]  # type: ignore[list-item]
+    heard = [run(chain, sound)[len(sound) // 2 :]]
+    for processors in ([last], [first, last], [last, first], [Twice(), last], [last]):
+        chain.arrange(processors)  # type: ignore[arg-type]
+        heard.append(run(chain, sound))
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() < most
+
+
+def test_a_change_while_another_is_under_way_does_not_click():
+    chain = Chain(lambda _name, _error: None)
+    heard = []
+    for number in range(40):
+        if number % 5 in (0, 1, 3):  # from rest, on its way down, on its way up again
+            chain.arrange([Twice()] if number % 2 else [])  # type: ignore[list-item]
+        heard.append(run(chain, np.ones((BLOCK * (number % 5 + 1), OUTPUTS), np.float32)))
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() <= 2.01 * 2 / (DIP_BLOCKS * BLOCK)
+
+
 def test_others_take_the_place_of_those_there_without_a_click():
     sound = tone(100)
     chain = Chain(lambda _name, _error: None)
