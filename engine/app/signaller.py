@@ -196,12 +196,12 @@ class Signaller:
             except ValidationError:  # the feed looked at it before; a newer one may know more
                 continue
         self._asked = asked
-        if said["shown"] and self._shown is None:
-            self._shown = Shown(self._link, pacer.signals)
-            pacer.add(self._shown)
-        elif not said["shown"] and self._shown is not None:
+        if self._shown is not None and (not said["shown"] or self._shown.wants.levels != said["levels"]):
             pacer.remove(self._shown)
             self._shown = None
+        if said["shown"] and self._shown is None:
+            self._shown = Shown(self._link, pacer.signals, said["levels"])
+            pacer.add(self._shown)
 
     def _add(self, key: str, target: TargetConfig, pacer: Pacer, now_s: float) -> None:
         spec = SmoothSpec.of(target)

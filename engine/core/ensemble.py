@@ -25,7 +25,7 @@ OF_A_NETWORK = ("steps", "futures")  # rings that each has for itself
 
 
 def together(cards: Sequence[Card]) -> Card:
-    """Return a card with the tracks and controls of all, the first's first; of one alone that itself."""
+    """Return a card with the tracks, controls and layers of all, the first's first; of one alone that itself."""
     first = cards[0]
     if len(cards) == 1:
         return first
@@ -33,10 +33,15 @@ def together(cards: Sequence[Card]) -> Card:
     controls = {control.name: control for card in reversed(cards) for control in card.controls}
     names = dict.fromkeys(track.name for card in cards for track in card.tracks)
     turned = dict.fromkeys(control.name for card in cards for control in card.controls)
+    shown = list(first.activations)
+    for card in cards:
+        known = {a.layer for a in shown}
+        shown += [a for a in card.activations if a.layer not in known]
     return first.model_copy(
         update={
             "tracks": tuple(tracks[name] for name in names),
             "controls": tuple(controls[name] for name in turned),
+            "activations": tuple(shown),
             "steps_per_beat": math.lcm(*(card.steps_per_beat for card in cards)),
         }
     )

@@ -141,6 +141,10 @@ class Reader:
         """Whether there is something to read."""
         return self._ring.count != self.position
 
+    def upcoming(self, name: str) -> Any:
+        """Return a field of the record that is to be read next, which there must be."""
+        return self._ring._records[self.position % self._ring.capacity][name]
+
     def read(self, most: int | None = None) -> np.ndarray:
         """Return copies of the records written since the last call, oldest first; (n,), n may be 0.
 

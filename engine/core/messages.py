@@ -253,7 +253,8 @@ RETURNED = np.dtype([("frame", "<i8"), ("samples", "<f4", (BLOCK, OUTPUTS * len(
 MOST_SIGNALS = 512  # numbers of the smooth tiers, but for the trails of notes
 PITCHES = 128  # of MIDI
 WANTED = np.dtype([("levels", "u1")])  # whether somebody wants the sound of each bus measured
-# Who has asked for the smooth tiers, as JSON: {"shown": pages or OSCQuery want them, "receivers": [osc.targets]}
+# Who has asked for the smooth tiers, as JSON: {"shown": pages or OSCQuery want them, "levels": ... with those of the sound,
+# "receivers": [osc.targets]}
 RECEIVERS = np.dtype([("text", "S65536")])
 WORDS = np.dtype([("text", "S4096")])  # the music in words, as JSON: what each address is sent with
 SIGNALS_STATS = np.dtype(

@@ -127,6 +127,7 @@ class Feed:
         self._records_steps, self._steps_log = records, steps_log
         self.schema, self.encoder, self._heard = schema, Encoder(schema), heard
         self.targets.adopt(self.encoder)
+        self.audience.schema = schema
         self._steps, self._futures = link["steps"].reader(first), link["futures"].reader()
         self._published = first
         self._waiting.clear()

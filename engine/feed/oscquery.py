@@ -21,6 +21,7 @@ from engine.feed.announce import NAME, announce, server_name
 from engine.feed.feed import ComingScene, Feed, NowScene
 from engine.feed.query_tree import Change, Tree
 from engine.feed.schema import ROOT, SCENE_COMING, SCENE_NOW
+from engine.feed.signals.template import RAW
 from engine.net.guard import Bucket, Guard, is_everywhere, is_loopback, plain
 from engine.net.sockets import listen, send_newest
 
@@ -46,6 +47,7 @@ MOST_PATHS = 512  # that one client listens to
 MESSAGE_BYTES = 4096
 ORDERS_HZ, ORDERS_BURST = 200.0, 1000.0
 SMOOTH_S = 1 / 60  # how often, while somebody listens to what moves between the steps, it is looked at
+OF_SOUND = (f"{ROOT}/level/", f"{ROOT}{RAW}/level/")  # what is measured of the sound, where somebody listens to it
 WATCH_S = 0.05  # how often, while somebody listens, the parameters are compared with what he was told
 
 
@@ -195,6 +197,7 @@ class Query:
         now = self._tree.leaves
         stay = [path for path in now if path in before]
         self._tell_paths(Change([p for p in now if p not in before], [p for p in before if p not in now], stay))
+        self._follow_smooth()
 
     async def _move(self) -> None:
         """Tell what moves between the steps, where it is otherwise than it was told last."""
@@ -214,11 +217,12 @@ class Query:
 
     def _follow_smooth(self) -> None:
         """Have the smooth tiers as long as somebody listens to them."""
-        wanted = any(self._tree.leaves[path].smooth for client in self._clients for path in client.paths)
-        if wanted and self._moving is None:
-            self._audience.look(self)
-            self._moving = asyncio.get_running_loop().create_task(self._move())
-        elif not wanted and self._moving is not None:
+        wanted = {path for client in self._clients for path in client.paths if self._tree.leaves[path].smooth}
+        if wanted:
+            self._audience.look(self, levels=any(path.startswith(OF_SOUND) for path in wanted))
+            if self._moving is None:
+                self._moving = asyncio.get_running_loop().create_task(self._move())
+        elif self._moving is not None:
             self._moving.cancel()
             self._moving = None
             self._audience.leave(self)

@@ -46,6 +46,7 @@ class Client:
         self._futures: bytes | None = None
         self.smooth_hz = 0.0  # rate at which it is given the smooth tiers
         self.raw = False  # ... with raw numbers
+        self.levels = False  # ... with those of the sound
         self._signals: bytes | None = None
         self._sound: deque[bytes] = deque(maxlen=SOUND_QUEUE)
 

@@ -48,24 +48,30 @@ class Smooth:
             ],
         }
 
-    def join(self, client: Client, query: Mapping[str, str]) -> dict[str, Any] | None:
-        """Take in a browser, if `smooth` of its query asks for it; return the layout that it is told then."""
+    def join(self, client: Client, query: Mapping[str, str]) -> None:
+        """Take in a browser, if `smooth` of its query asks for it; it is to be told the layout then."""
         client.smooth_hz, client.raw = rate_of(query.get("smooth")), query.get("raw") == "1"
+        client.levels = query.get("levels") != "0"
         if not client.smooth_hz:
-            return None
+            return
         self._clients[client] = 0.0
         client.tell("music", words=self._audience.words())
+        self._ask()
         if self._task is None:
-            self._audience.look(self)
             self._task = asyncio.get_running_loop().create_task(self._run())
-        return self.layout()
 
     def leave(self, client: Client) -> None:
         """It is gone."""
         self._clients.pop(client, None)
+        self._ask()
         if not self._clients and self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def _ask(self) -> None:
+        if self._clients:
+            self._audience.look(self, any(client.levels for client in self._clients))
+        else:
             self._audience.leave(self)
 
     async def _run(self) -> None:

@@ -158,16 +158,16 @@ def test_a_name_that_takes_long_keeps_nobody_waiting(ear, monkeypatch):
     assert np.diff(times).max() < 0.4  # as it would be, had it waited for a name
 
 
-def test_what_moves_is_that_of_the_network_that_plays(ear):
-    first = make_card()
-    second = make_card(
+def test_what_moves_is_that_of_the_network_that_plays_whatever_layers_it_has(ear):
+    first = make_card(
         layers=2,
         width=20,
         name="piano",
         tracks=[{"name": "piano", "pitches": list(range(40, 80))}, {"name": "bass", "pitches": [40]}],
     )
+    second = make_card()
     whole = together([first, second])
-    parts = (Part(0, Path("a"), first, (0, 1, 2, 3, 4)), Part(1, Path("b"), second, (5, 1)))
+    parts = (Part(0, Path("a"), first, (0, 1)), Part(1, Path("b"), second, (2, 1, 3, 4, 5)))
     registry = registry_of(whole)
     link = Link.private(Layout.of(whole, len(registry), networks=[first, second], stage=True))
     live = Live(registry, link.values)
@@ -178,12 +178,12 @@ def test_what_moves_is_that_of_the_network_that_plays(ear):
     begun(link, whole)
     own, others = "/algoritmo/smooth/act/0/h/000", "/algoritmo/smooth/act/5/h/000"
 
-    def step(number, ring, card):
-        record = make_step(card, number, chance)
+    def step(number, which):
+        record = make_step(parts[which].card, number, chance)
         record["log_prob_tracks"][:] = 0
         record["log_prob_tracks"][0] = -4.0
         record["frame"] = 0
-        ring.writer("steps").push(record)
+        rings[which].writer("steps").push(record)
 
     def now(seconds=0.3):
         last = {}
@@ -191,23 +191,27 @@ def test_what_moves_is_that_of_the_network_that_plays(ear):
             last |= found
         return last
 
+    def play(which, shows):
+        link.writer("playing").push((3, which, 0.0, rings[which]["steps"].count))
+        step(0, which)
+        wait_for(lambda: shows(now(0.1)), 10, "the other network's numbers")
+        step(1, which)
+        return now()
+
     target = {"port": ear.getsockname()[1], "tiers": ["smooth", "smooth_vectors"], "raw": True}
     with signalling([target], link, networks[0][1], live, networks):
         ear.recv(65536)
-        step(0, rings[0], first)
+        step(0, 0)
         before = now()
-        link.writer("playing").push((3, 1, 0.0, rings[1]["steps"].count))
-        step(0, rings[1], second)
-        link.writer("events").push((0, 0, NOTE_ON, 5, 60, 100, 0.0))
-        wait_for(lambda: others not in now(0.1), 10, "the other network's numbers")
-        step(1, rings[1], second)
-        after = now()
-    surprise = "/algoritmo/raw/smooth/track/{}/surprise"
-    assert (len(before[own]), len(after[own])) == (150, 20)
+        link.writer("events").push((0, 0, NOTE_ON, 2, 60, 100, 0.0))
+        after = play(1, lambda found: others in found)
+        again = play(0, lambda found: others not in found)
+    surprise, layer = "/algoritmo/raw/smooth/track/{}/surprise", "/algoritmo/raw/smooth/layer/{}/mean"
+    assert [len(found[own]) for found in (before, after, again)] == [20, 150, 20]
     assert np.abs(after[own]).max() > 0.1
-    assert before[surprise.format("drums")][0] == pytest.approx(4 / math.log(2), rel=0.1)
-    assert after[surprise.format("drums")][0] == 0
-    assert after[surprise.format("piano")][0] == pytest.approx(4 / math.log(2), rel=0.1)
-    assert after["/algoritmo/raw/smooth/layer/1/mean"][0] > 0.1
-    assert after["/algoritmo/raw/smooth/layer/5/mean"][0] == 0
-    assert after["/algoritmo/smooth/track/piano/envelope"][0] > 0
+    for found, plays, waits in ((before, "piano", "drums"), (after, "drums", "piano"), (again, "piano", "drums")):
+        assert found[surprise.format(plays)][0] == pytest.approx(4 / math.log(2), rel=0.1)
+        assert found[surprise.format(waits)][0] == 0
+        assert found[layer.format(1)][0] > 0.1
+        assert (found[layer.format(5)][0] > 0.1) == (plays == "drums")
+    assert after["/algoritmo/smooth/track/drums/envelope"][0] > 0

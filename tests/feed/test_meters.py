@@ -47,6 +47,7 @@ def measured(tmp_path_factory):
     at = 0
     for count in [*([12, 13, 13, 12] * (len(blocks) // 50))]:  # as many as come in a sixtieth of a second
         levels.take(blocks[at : at + count])
+        levels.settle()
         at += count
         found[at * BLOCK] = levels.values[0].copy()
     return file, found

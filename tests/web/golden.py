@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.core.messages import NOTE_OFF, NOTE_ON, futures_dtype
+from engine.core.messages import NOTE_OFF, NOTE_ON, futures_dtype, signals_dtype
 from engine.core.parameters import Parameter
 from engine.web import frames
 from engine.web.frames import Encoder
@@ -61,6 +61,18 @@ def packed() -> dict[str, Any]:
         "count": 2,
         "steps": int(imagined["notes"].shape[1]),
         "notes": imagined["notes"][:2].reshape(-1).tolist(),
+    }
+    moment = np.zeros((), signals_dtype(card))
+    moment["beat"], moment["values"][:3], moment["raw"][:3], moment["trails"][:2] = 6.5, (0.25, 0.5, 1), (-30, 2, 440), (0, 1)
+    out["signals"] = {
+        name: {
+            "hex": frames.signals(moment, 3, 2, raw).hex(),
+            "beat": 6.5,
+            "values": [0.25, 0.5, 1],
+            "raw": [-30, 2, 440] if raw else None,
+            "trails": [0, 255],
+        }
+        for name, raw in (("plain", False), ("raw", True))
     }
     samples = np.array([[0.5, -0.5], [2.0, -2.0]], np.float32)
     out["sound"] = {"hex": frames.sound(samples, 64).hex(), "samples": [16383, -16383, 32767, -32767]}

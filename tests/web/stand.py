@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.config import Web
-from engine.core.contract import Card, parse_card
+from engine.core.contract import Activation, Card, parse_card
 from engine.core.link import Layout, Link
-from engine.core.messages import ALL_OFF, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, wave_dtype
+from engine.core.messages import ALL_OFF, NETWORK_STATS, NOTE_OFF, NOTE_ON, OUTPUTS, PLAYER, signals_dtype, wave_dtype
 from engine.core.parameters import Live
+from engine.feed.schema import Schema
+from engine.feed.signals.audience import Audience
 from engine.jam.jam import Jam
 from engine.jam.modes import MODES
 from engine.jam.parameters import registry_of
@@ -105,7 +107,7 @@ class MadeUp:
         record["flags"], record["mode"], record["log_prob"] = 0, 1, -6.0
         record["log_prob_tracks"] = -1.0
         record["x"][:, 0] = self._sounding
-        probability = np.clip(rng.normal(0.02, 0.12, card.slots), 0, 1)
+        probability = self._probability(step)
         play = rng.random(card.slots) < probability
         hold = play & self._sounding & (rng.random(card.slots) < 0.7)
         record["probability"][:, 0], record["probability"][:, 1] = probability, 0.5
@@ -116,14 +118,21 @@ class MadeUp:
             self._event(step, NOTE_ON, slot)
         self._sounding = play
         for a in card.activations:
-            drift = self._drift[a.output]
-            drift *= 0.9
-            drift += rng.normal(0, 0.4, a.shape)
-            middle, half = (a.max + a.min) / 2, (a.max - a.min) / 2
-            # Never wholly at rest: a state of zeros is like no other.
-            record[a.output] = middle + half * np.tanh(drift * (1.1 + np.sin(step * np.pi / 8)))
+            record[a.output] = self._activation(a, step)
         self.desk.link.writer("steps").advance()
         self._imagine(step, probability)
+
+    def _probability(self, _step: int) -> np.ndarray:
+        return np.clip(self._rng.normal(0.02, 0.12, self.desk.card.slots), 0, 1)
+
+    def _activation(self, a: Activation, step: int) -> np.ndarray:
+        drift = self._drift[a.output]
+        drift *= 0.9
+        drift += self._rng.normal(0, 0.4, a.shape)
+        middle, half = (a.max + a.min) / 2, (a.max - a.min) / 2
+        # Never wholly at rest: a state of zeros is like no other.
+        shown: np.ndarray = middle + half * np.tanh(drift * (1.1 + np.sin(step * np.pi / 8)))
+        return shown
 
     def _imagine(self, step: int, probability: np.ndarray) -> None:
         """Make up what may follow, where it is asked for."""
@@ -149,7 +158,8 @@ class Stand:
     ) -> None:
         self.source, self.desk = source, source.desk
         self.config = Web.model_validate({"port": free_port(), **web})
-        self.site = Site(self.desk.link, self.desk.live, self.desk.card, self.config, recorded)
+        self.audience = Audience(self.desk.link, Schema(self.desk.card, self.desk.live.registry))
+        self.site = Site(self.desk.link, self.desk.live, self.desk.card, self.config, recorded, audience=self.audience)
         stage = self.site.pages["stage"]
         assert isinstance(stage, Stage)
         self.stage = stage
@@ -180,6 +190,14 @@ class Stand:
             return function()
 
         return asyncio.run_coroutine_threadsafe(there(), self._loop).result(10)
+
+    def tell(self, words: dict[str, list[object]], **numbers: float) -> None:
+        """Say of the music what the signals process would: `words` by address, numbers 0..1 by the end of theirs."""
+        record = np.zeros((), signals_dtype(self.desk.card))
+        for path, place in self.audience.schema.catalogue.index.items():
+            record["values"][place] = numbers.get(path.removeprefix("/smooth/").replace("/", "_"), 0.0)
+        self.call(lambda: self.desk.link.writer("words").push((json.dumps(words).encode(),)))
+        self.call(lambda: self.desk.link.writer("signals").push(record))
 
     def close(self) -> None:
         """Stop; a second time does nothing."""

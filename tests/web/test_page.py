@@ -505,6 +505,31 @@ def test_chords_and_the_chart_stand_above_the_piano_where_it_is_typed_and_kept(l
     assert not any(key["size"] for key in stand.keys.read())
 
 
+def test_the_music_is_told_in_words_and_its_bars_move_between_the_steps(look, stands):
+    stand = bands(stands)
+    page = look(stand, "?lang=en")
+    words = {
+        "turn": ["player", 0],
+        "key": ["A minor", 21, 0.8],
+        "section": ["B", 1, 3, 0.9],
+        "energy": [6.25],
+        "surprise": [14.2],
+    }
+    stand.tell({f"/music/{name}": word for name, word in words.items()}, energy=0.5, surprise=0.25, bar_phase=0.75)
+    until(page, "document.querySelector('.music .turn').textContent === 'your turn'")
+    assert page.locator(".music .word b").all_inner_texts() == ["A minor", "B"]
+    share = "((one) => one.firstChild.getBoundingClientRect().width / one.clientWidth)(document.querySelector('.{} .meter'))"
+    for name, at in (("energy", 0.5), ("surprise", 0.25)):
+        until(page, f"Math.abs({share.format(name)} - {at}) < 0.03")
+    until(page, "document.getElementById('beat').style.getPropertyValue('--phase') === '0.750'")
+    assert page.locator(".energy .meter").get_attribute("aria-label") == "6.3 notes a second"
+    assert page.locator(".music .turn, .music .word").evaluate_all("all => all.every((node) => node.dataset.why)")
+    assert json.loads(stand.desk.link["receivers"].latest()["text"])["levels"] is False  # the sound is not measured for it
+    stand.tell({"/music/turn": ["both", 2], "/music/key": ["", -1, 0.0]}, energy=1.0)
+    until(page, f"document.querySelector('.music .turn').textContent === 'both play' && {share.format('energy')} > 0.98")
+    assert page.locator(".music .word b").all_inner_texts() == ["\u2013", "\u2013"]
+
+
 def test_a_watcher_plays_nothing_and_the_token_opens_it(look, stands):
     stand = bands(stands, host="0.0.0.0", token="sesame")
     page = look(stand)

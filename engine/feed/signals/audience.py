@@ -27,21 +27,21 @@ class Audience:
         self.schema = schema
         self._link = link
         self._receivers: dict[Hashable, TargetConfig] = {}
-        self._lookers: set[Hashable] = set()
+        self._lookers: dict[Hashable, bool] = {}  # and whether they want levels
         self._said = self._text()
         self._words: dict[str, list[Any]] = {}
         self._words_count = 0
         self._numbers: np.void | None = None
         self._count = 0
 
-    def look(self, who: Hashable) -> None:
-        """Somebody looks: `numbers` and `words` are kept up to date until all have left."""
-        self._lookers.add(who)
+    def look(self, who: Hashable, levels: bool = True) -> None:
+        """Somebody looks: `numbers` and `words` are kept up to date until all have left; `levels`: those of the sound too."""
+        self._lookers[who] = levels
         self._tell()
 
     def leave(self, who: Hashable) -> None:
         """He looks no longer."""
-        self._lookers.discard(who)
+        self._lookers.pop(who, None)
         self._tell()
 
     def ask(self, who: Hashable, target: TargetConfig) -> None:
@@ -58,7 +58,8 @@ class Audience:
 
     def _text(self) -> bytes:
         receivers = [json.loads(target.model_dump_json(exclude_defaults=True)) for target in self._receivers.values()]
-        return json.dumps({"shown": bool(self._lookers), "receivers": receivers}, separators=(",", ":")).encode()
+        said = {"shown": bool(self._lookers), "levels": any(self._lookers.values()), "receivers": receivers}
+        return json.dumps(said, separators=(",", ":")).encode()
 
     def _tell(self) -> None:
         text = self._text()

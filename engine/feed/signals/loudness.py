@@ -28,8 +28,9 @@ class KWeighting:
         response = [d, *(float(c @ powers[n] @ b) for n in range(BLOCK - 1))]
         lags = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))  # of the input behind the output
         through = np.where(lags >= 0, np.array(response)[np.maximum(lags, 0)], 0.0)
-        self._through = np.ascontiguousarray(through.T, np.float32)
-        self._into = np.ascontiguousarray(np.array([powers[BLOCK - 1 - n] @ b for n in range(BLOCK)]), np.float32)
+        into = np.array([powers[BLOCK - 1 - n] @ b for n in range(BLOCK)])
+        # Of the samples of a block: what comes out of them, and what they leave behind as the filters' state.
+        self._through = np.ascontiguousarray(np.hstack([through.T, into]), np.float32)  # (BLOCK, BLOCK + states)
         self._out = np.array([c @ powers[n] for n in range(BLOCK)], np.float32).T.copy()  # (states, BLOCK)
         # The state before each of so many blocks, of the one before the first and of what each block brings in: a product as
         # well, its matrix made of those that lead so many blocks on.
@@ -41,20 +42,26 @@ class KWeighting:
         )
         self._state = np.zeros((channels, _STATES))
 
-    def energies(self, blocks: np.ndarray) -> np.ndarray:
-        """Return the sums of the weighted squares of blocks, (n, channels, BLOCK) float32: (n, channels)."""
-        if len(blocks) > _AT_ONCE:
-            return np.concatenate([self.energies(blocks[:_AT_ONCE]), self.energies(blocks[_AT_ONCE:])])
+    def energies(self, blocks: np.ndarray, of: np.ndarray) -> np.ndarray:
+        """Return the sums of the weighted squares of blocks, (n, channels, BLOCK) float32, of these channels: (n, channels).
+
+        The others were silent.
+        """
         n, channels, _ = blocks.shape
-        flat = blocks.reshape(n * channels, BLOCK)
-        weighted = flat @ self._through
-        entering = (flat @ self._into).reshape(n, channels, _STATES).transpose(1, 0, 2).reshape(channels, n * _STATES)
-        end = (n + 1) * _STATES
-        found = self._state @ self._first[:, :end] + entering @ self._brought[: n * _STATES, :end]
-        state = found[:, -_STATES:]
-        self._state = np.where(np.isfinite(state), state, 0.0)
-        states = found[:, :-_STATES].reshape(channels, n, _STATES).transpose(1, 0, 2)
-        weighted += states.reshape(n * channels, _STATES).astype(np.float32) @ self._out
+        found = blocks.reshape(n * channels, BLOCK) @ self._through
+        weighted, entering = found[:, :BLOCK], found[:, BLOCK:].reshape(n, channels, _STATES).transpose(1, 0, 2)
+        states = np.empty((channels, n, _STATES))
+        state = self._state[of]
+        for first in range(0, n, _AT_ONCE):
+            count = min(n - first, _AT_ONCE)
+            brought = entering[:, first : first + count].reshape(channels, count * _STATES)
+            end = (count + 1) * _STATES
+            on = state @ self._first[:, :end] + brought @ self._brought[: count * _STATES, :end]
+            states[:, first : first + count] = on[:, :-_STATES].reshape(channels, count, _STATES)
+            state = on[:, -_STATES:]
+        self._state[:] = 0.0
+        self._state[of] = np.where(np.isfinite(state), state, 0.0)
+        weighted += states.transpose(1, 0, 2).reshape(n * channels, _STATES).astype(np.float32) @ self._out
         summed: np.ndarray = np.einsum("ij,ij->i", weighted, weighted).reshape(n, channels).astype(float)
         return summed
 

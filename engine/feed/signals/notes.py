@@ -20,6 +20,7 @@ OTHERS = (0.015, 0.4)
 HELD_S = 2.5
 ONSET_S = 0.12  # time constant of an onset's fall
 DENSITY_S = 2.0  # time over which notes are counted
+LEAST = 1e-3  # what is less is nothing
 GLIDE_S = 0.05  # time constant with which the pitch glides
 TRAIL_HELD_S, TRAIL_S = 2.5, 0.5  # time constants of a trail while the note is held, and after it
 
@@ -39,22 +40,24 @@ class Notes:
             pitches = card.tracks[voice].pitches if voice < len(catalogue.tracks) else range(PITCHES)
             self._place[voice, list(pitches)] = trail.first + np.arange(trail.count)
         times = [KINDS.get(track.kind, OTHERS) for track in card.tracks[: len(catalogue.tracks)]] + [OTHERS]
-        self._attack_s, self._release_s = np.array(times).T
+        self._times = times
         self._velocity = np.zeros((voices, PITCHES))  # of what sounds, 0..1
         self._held = np.zeros(catalogue.trail_size, bool)
-        self._envelope = np.zeros(voices)
-        self._aim = np.zeros(voices)  # what each envelope goes to
-        self._struck = np.zeros(voices)  # strength of the newest onset, at ...
-        self._struck_s = np.full(voices, -1e9)
-        self._density = np.zeros(voices)
-        self._newest = np.zeros(voices)
-        self._pitch = np.zeros(voices)
+        # A few numbers of a few voices, many times a second: for so little, lists are faster than arrays.
+        self._envelope = [0.0] * voices
+        self._aim = [0.0] * voices  # what each envelope goes to
+        self._struck = [0.0] * voices  # strength of the newest onset, at ...
+        self._struck_s = [-1e9] * voices
+        self._density = [0.0] * voices
+        self._newest = [0] * voices
+        self._pitch = [0.0] * voices
         self._now_s = 0.0
         self._faded = False  # the trails, up to now
 
     def clear(self) -> None:
         """Nothing sounds any more."""
-        self._velocity[:] = self._aim[:] = 0.0
+        self._velocity[:] = 0.0
+        self._aim[:] = [0.0] * len(self._aim)
         self._held[:] = False
 
     def hear(self, kind: int, track: int, pitch: int, velocity: int, at_s: float, now_s: float) -> bool:
@@ -72,12 +75,12 @@ class Notes:
             self._velocity[voice, pitch] = 0.0
             if place >= 0:
                 self._held[place] = False
-            self._aim[voice] = self._velocity[voice].max()
+            self._aim[voice] = float(self._velocity[voice].max())
             return False
         loud = velocity / 127
         self.heard[voice, pitch] += 1
         self._velocity[voice, pitch] = loud
-        self._aim[voice] = max(self._velocity[voice].max(), loud)
+        self._aim[voice] = float(self._velocity[voice].max())
         if place >= 0:
             self._held[place] = True
             self.trails[place] = max(self.trails[place], loud)
@@ -88,7 +91,7 @@ class Notes:
         self._density[voice] += fresh
         self.energy += loud * fresh / DENSITY_S
         if not self._newest[voice]:
-            self._pitch[voice] = pitch
+            self._pitch[voice] = float(pitch)
         self._newest[voice] = pitch
         return track == PLAYER
 
@@ -105,7 +108,7 @@ class Notes:
         passed_s = min(max(now_s - self._now_s, 0.0), 10.0)
         self._now_s, self._passed_s = now_s, passed_s
         fade = math.exp(-passed_s / DENSITY_S)
-        self._density *= fade
+        self._density = [density * fade for density in self._density]
         self.energy *= fade
         if trails and not self._faded:
             self.trails[:] = 0.0
@@ -117,15 +120,16 @@ class Notes:
     def advance(self) -> None:
         """Bring `values` up to the moment that `fade` was told."""
         passed_s = self._passed_s
-        rise = np.minimum(passed_s / self._attack_s, 1.0)
-        fall = np.exp(-passed_s / self._release_s)
-        self._aim *= math.exp(-passed_s / HELD_S) if passed_s else 1.0
-        envelope, aim = self._envelope, self._aim
-        self._envelope = np.where(aim > envelope, envelope + (aim - envelope) * rise, aim + (envelope - aim) * fall)
-        self._pitch += (self._newest - self._pitch) * (1 - math.exp(-passed_s / GLIDE_S))
-        values = self.values
-        values[:, ENVELOPE] = np.where(self._envelope > 1e-3, self._envelope, 0.0)
-        pulse = self._struck * np.exp(-np.maximum(self._now_s - self._struck_s, 0.0) / ONSET_S)
-        values[:, ONSET] = np.where(pulse > 1e-3, pulse, 0.0)
-        values[:, DENSITY] = self._density / DENSITY_S
-        values[:, PITCH] = self._pitch
+        held, glide = math.exp(-passed_s / HELD_S), 1 - math.exp(-passed_s / GLIDE_S)
+        envelopes, aims, pitches, values = self._envelope, self._aim, self._pitch, self.values
+        for voice, (attack_s, release_s) in enumerate(self._times):
+            envelope, aim = envelopes[voice], aims[voice] * held
+            if aim > envelope:
+                envelope += (aim - envelope) * min(passed_s / attack_s, 1.0)
+            else:
+                envelope = aim + (envelope - aim) * math.exp(-passed_s / release_s)
+            envelopes[voice], aims[voice] = envelope, aim
+            pitches[voice] += (self._newest[voice] - pitches[voice]) * glide
+            pulse = self._struck[voice] * math.exp(-max(self._now_s - self._struck_s[voice], 0.0) / ONSET_S)
+            density = self._density[voice] / DENSITY_S
+            values[voice] = (envelope if envelope > LEAST else 0.0, pulse if pulse > LEAST else 0.0, density, pitches[voice])

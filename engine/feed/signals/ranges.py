@@ -23,7 +23,7 @@ class Ranges:
     def __init__(self, catalogue: Catalogue) -> None:
         signals = catalogue.signals
         self._log = np.array([n for n, s in enumerate(signals) if s.log], np.intp)
-        self._plain = np.array([n for n, s in enumerate(signals) if not s.ranged], np.intp)
+        self._ranged = np.array([s.ranged for s in signals])
         self.silent = np.array([SILENT_DB if s.unit in ("dBFS", "LUFS") else 0.0 for s in signals], np.float32)
         self.silent[self._log] = 0.0
         low, high = (np.array([getattr(s, name) for s in signals], np.float32) for name in ("low", "high"))
@@ -31,6 +31,7 @@ class Ranges:
             bound[self._log] = np.log2(bound[self._log])
         self._first_low, self._first_high = low, high
         self.low, self.high = low.copy(), high.copy()
+        self._gain = 1 / (high - low)
         self._least = np.array([s.least for s in signals], np.float32)
         self._history = np.zeros((REMEMBERED, len(signals)), np.float32)
         self._count = 0
@@ -51,9 +52,8 @@ class Ranges:
                 self._renew_s = now_s
                 self._renew()
         np.subtract(scaled, self.low, out=out)
-        out /= self.high - self.low
-        np.clip(out, 0.0, 1.0, out=out)
-        out[self._plain] = raw[self._plain]
+        out *= self._gain
+        out.clip(0.0, 1.0, out=out)
 
     def _renew(self) -> None:
         kept = np.sort(self._history[: min(self._count, REMEMBERED)], axis=0)
@@ -70,5 +70,6 @@ class Ranges:
         low = self._first_low + trust * (quantile(LOW) - self._first_low)
         high = self._first_high + trust * (quantile(HIGH) - self._first_high)
         short = np.maximum(self._least - (high - low), 0) / 2
-        self.low += GLIDE * (low - short - self.low)
-        self.high += GLIDE * (high + short - self.high)
+        self.low += self._ranged * GLIDE * (low - short - self.low)
+        self.high += self._ranged * GLIDE * (high + short - self.high)
+        self._gain = 1 / (self.high - self.low)

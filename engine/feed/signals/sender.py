@@ -125,6 +125,7 @@ class Pacer:
             self._due[consumer] = following
             if there:
                 consumer.tick(now_ns)
+        self.signals.settle()
         return True
 
     def pause_s(self, now_ns: int) -> float:

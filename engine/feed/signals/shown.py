@@ -16,9 +16,10 @@ RATE_HZ = 60.0
 class Shown:
     """Writes the rings `signals` and `words`."""
 
-    def __init__(self, link: Link, signals: Signals) -> None:
+    def __init__(self, link: Link, signals: Signals, levels: bool = True) -> None:
+        """`levels`: those of the sound are wanted."""
         self.rate_hz = RATE_HZ
-        self.wants = Wants(levels=True, trails=True)
+        self.wants = Wants(levels=levels, trails=True)
         self._signals = signals
         self._numbers, self._words = link.writer("signals"), link.writer("words")
         self._said = b""

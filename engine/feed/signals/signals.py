@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.core.link import Link
-from engine.core.messages import ALL_OFF, NOTE_OFF, NOTE_ON, stem_names
+from engine.core.messages import ALL_OFF, CLOCK, NOTE_OFF, NOTE_ON, stem_names
 from engine.core.parameters import Live
 from engine.feed.encoder import Encoder
 from engine.feed.schema import Schema
@@ -28,7 +28,9 @@ from engine.transport.timeline import BeatTimeline, TimelineReader
 PULSE = 5.0  # how steeply a pulse falls: e^-5 at the next beat
 AWAKE_S = 4.0  # after the last note the ranges learn on for so long
 SESSION_S = 1.0  # after so long without a word there is no session of Ableton Link any more
-WORDS_S = 0.045  # how often what is said in words is looked at
+SAME_S = 0.0002  # moments that are apart as long as the last two were
+TINY_S = 1e-6
+LATENCY = (CLOCK.names or ()).index("latency_frames")
 JUMP_S = 1.0  # a step of time that is none: a machine that slept, another clock
 
 
@@ -60,6 +62,7 @@ class Signals:
         self.values, self.raw = self.numbers[:count], self.numbers[count : 2 * count]
         self.wants = Wants()
         self._link = link
+        self._clock = link["clock"]
         self._timeline = TimelineReader(link["timeline"])
         self._events = link["events"].reader()
         self._waiting: deque[tuple[int, int, int, int, int]] = deque(maxlen=4096)  # notes that are not heard yet
@@ -69,14 +72,13 @@ class Signals:
         pitched = [number for number, track in enumerate(tracks) if track.kind != "drums"]
         self.words = Words(link, live, [*pitched, len(catalogue.voices) - 1])
         self._ranges = Ranges(catalogue)
-        release = np.array([s.release_s for s in catalogue.signals], np.float32)
-        self._falls = np.flatnonzero(release)
-        self._release_s = release[self._falls]
+        self._release_s = np.array([s.release_s for s in catalogue.signals], np.float32)
         names = [voice.rpartition("/")[2] for voice in catalogue.voices]
         self._sound = Sound(link, rate_hz, names, stem_names(catalogue.card))
         self._shown = np.zeros(count, np.float32)  # raw values with their fall
+        self._falls = np.zeros(count, np.float32)  # what is left of a fall after `_fallen_s`
+        self._fallen_s = 0.0
         self._now_s = 0.0
-        self._words_s = -1e9  # when what is said in words is looked at again
         self._music_s = -1e9  # when there was music
 
     def adopt(self, link: Link, schema: Schema, first: int) -> None:
@@ -88,20 +90,23 @@ class Signals:
         self.wants.spans = ()  # they are places among the values of the other
         self.numbers[self.at_steps :] = 0.0
 
+    def settle(self) -> None:
+        """Do what has time until the next moment."""
+        if self.wants.levels:
+            self._sound.levels.settle()
+
     def advance(self, now_ns: int) -> bool:
         """Move on to a host time. Return whether there is anything: not before there is sound."""
-        clock = self._link["clock"].latest()
+        clock = self._clock.numbers()
         if clock is None:
             return False
-        line = SampleClock.of(clock)
-        latency = int(clock["latency_frames"])
+        line = SampleClock(*clock[:3])
         now_s = now_ns * 1e-9
         passed_s = now_s - self._now_s
         if not 0 <= passed_s <= JUMP_S:
             passed_s = 0.0
-            self._words_s = -1e9
         self._now_s = now_s
-        self.frame = line.frame_at(now_ns) - latency
+        self.frame = line.frame_at(now_ns) - clock[LATENCY]
         # Frame n is heard at `first_s` + n * ns_per_frame.
         first_s = now_s - self.frame * line.ns_per_frame * 1e-9
         beat = self._timeline.now()
@@ -114,9 +119,7 @@ class Signals:
             self.words.step(self._steps.bits)
         self._steps.advance(now_s, passed_s, self.wants.spans)
         self._gather()
-        if now_s >= self._words_s:
-            self._words_s = now_s + WORDS_S
-            self.words.look(beat, self.frame, self._notes)
+        self.words.look(beat, self.frame, self._notes)
         if beat is not None and beat.playing:
             self._music_s = now_s
         self._range(now_s, passed_s)
@@ -168,11 +171,12 @@ class Signals:
             numbers[self.at_steps :][span] = self._steps.values[span]
 
     def _range(self, now_s: float, passed_s: float) -> None:
-        shown, falls = self._shown, self._falls
-        before = shown[falls]
-        shown[:] = self.raw
-        if len(falls):
-            rest = self.raw[falls]
-            fallen = rest + (before - rest) * np.exp(np.float32(-passed_s) / self._release_s)
-            shown[falls] = np.maximum(rest, fallen)
+        if abs(passed_s - self._fallen_s) > SAME_S:
+            self._fallen_s = passed_s
+            self._falls = np.exp(-passed_s / np.maximum(self._release_s, TINY_S)).astype(np.float32)
+        shown = self._shown
+        shown -= self.raw
+        np.maximum(shown, 0.0, out=shown)
+        shown *= self._falls
+        shown += self.raw
         self._ranges.map(shown, self.values, now_s, now_s - self._music_s < AWAKE_S)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.core.link import Link, Ring
+from engine.core.link import Link
 from engine.core.messages import BLOCK, OUTPUTS
 from engine.feed.signals.levels import WINDOW, Levels
 
@@ -24,44 +24,39 @@ class Sound:
         """`voices`: names of those that are measured; `stems`: names of all that the rings hold, in their order."""
         self.levels = Levels(rate_hz, len(voices) + 1)
         places = [stems.index(name) for name in voices]
-        self._channels = np.array([OUTPUTS * place + side for place in places for side in range(OUTPUTS)], np.intp)
+        channels = [OUTPUTS * place + side for place in places for side in range(OUTPUTS)]
+        in_a_row = channels == list(range(len(channels)))
+        self._channels = slice(len(channels)) if in_a_row else np.array(channels, np.intp)
         name = next((name for name in STEREO if name in link), None)
-        self._buses = None if name is None else _Taken(link[name])
-        self._wave = _Taken(link["wave"])
+        self._rings = [link["wave"], *([] if name is None else [link[name]])]
+        self._readers = [ring.reader() for ring in self._rings]
+        self._samples = np.zeros((BEHIND, BLOCK, len(channels) + OUTPUTS), np.float32)
 
     def advance(self, frame: float) -> None:
         """Measure what is there up to half a window behind a frame: the window's middle is then what is heard."""
-        latest = frame + WINDOW // 2
-        count = self._wave.look(latest)
-        if self._buses is None:
-            blocks = np.zeros((count, BLOCK, len(self._channels)), np.float32)
-        else:
-            count = min(count, self._buses.look(latest))
-            blocks = self._buses.take(count)[:, :, self._channels]
-        wave = self._wave.take(count)
-        if count:
-            self.levels.take(np.concatenate((blocks, wave), axis=2))
+        count = self._due(frame + WINDOW // 2)
+        if count <= 0:
+            return
+        samples = self._samples[:count]
+        wave, *buses = (reader.read(count)["samples"] for reader in self._readers)
+        if not len(wave) == count == len(buses[0] if buses else wave):  # overwritten while it was copied
+            return
+        samples[:, :, -OUTPUTS:] = wave
+        if buses:
+            samples[:, :, :-OUTPUTS] = buses[0][:, :, self._channels]
+        self.levels.take(samples)
 
-
-class _Taken:
-    """Blocks taken from a ring, and not measured yet."""
-
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        self._reader = ring.reader()
-        self._blocks = np.zeros(0, ring.dtype)
-
-    def look(self, latest: float) -> int:
-        """Take what has come; return how many of those that wait end no later than a frame."""
-        if self._ring.count - self._reader.position > BEHIND:
-            self._reader.position = self._ring.count - BEHIND // 2
-            self._blocks = self._blocks[:0]
-        new = self._reader.read() if self._reader.is_behind() else self._blocks[:0]
-        self._blocks = np.concatenate((self._blocks, new))[-BEHIND:] if len(self._blocks) else new
-        return int(np.searchsorted(self._blocks["frame"], latest - BLOCK, side="right"))
-
-    def take(self, count: int) -> np.ndarray:
-        """Return the samples of the first `count` that wait, (count, BLOCK, channels)."""
-        taken, self._blocks = self._blocks[:count], self._blocks[count:]
-        samples: np.ndarray = taken["samples"]
-        return samples
+    def _due(self, latest: float) -> int:
+        """Have every ring at the same block; return how many blocks all have that end no later than a frame."""
+        for ring, reader in zip(self._rings, self._readers, strict=True):
+            if ring.count - reader.position > BEHIND:
+                reader.position = ring.count - BEHIND // 2
+            if not reader.is_behind():
+                return 0
+        begins = [int(reader.upcoming("frame")) for reader in self._readers]
+        first = max(begins)
+        there = BEHIND
+        for ring, reader, begin in zip(self._rings, self._readers, begins, strict=True):
+            reader.position = min(reader.position + (first - begin) // BLOCK, ring.count)
+            there = min(there, ring.count - reader.position)
+        return min(there, int(latest - first) // BLOCK)

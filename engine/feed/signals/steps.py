@@ -33,7 +33,6 @@ class Steps:
     def __init__(self, ring: Ring, encoder: Encoder, catalogue: Catalogue, first: int | None = None) -> None:
         """`first`: record of the ring to begin with; None: the next one written."""
         self.own = np.zeros(catalogue.levels - catalogue.steps, np.float32)  # raw; the energy is filled in by who knows it
-        self.values = np.zeros(encoder.schema.size, np.float32)
         self._encoder = encoder
         self._reader = ring.reader(first)
         names = [track.name for track in encoder.schema.card.tracks]
@@ -43,17 +42,22 @@ class Steps:
             for number, layer in enumerate(encoder.schema.scalar_layers)
             if layer in catalogue.layers
         ]
-        # Which of its numbers go where among the catalogue's.
+        # Its surprises, all together and of each track, then what the encoder has: as shown, and what that goes to.
+        surprises = 1 + len(tracks)
+        self._scalars = slice(0, surprises + len(encoder.schema.scalars))
+        self._shown, self._aim = np.zeros((2, surprises + encoder.schema.size), np.float32)
+        self._surprise = self._aim[:surprises]  # bits
+        self.values = self._shown[surprises:]
+        # Which of these numbers go where among the catalogue's.
         self._from_tracks, to_tracks = np.array(tracks, np.intp).reshape(-1, 2).T
         from_layers, to_layers = (
             (len(OF_LAYER) * numbers[:, None] + np.arange(len(OF_LAYER))).ravel()
             for numbers in np.array(layers, np.intp).reshape(-1, 2).T
         )
-        self._from_layers = _LAYERS + from_layers
-        self._to_tracks, self._to_layers = 4 + to_tracks, 4 + len(catalogue.tracks) + to_layers
+        at = surprises + _ENTROPY
+        self._from = np.concatenate([[at, at + 1, 0], 1 + np.arange(len(tracks)), surprises + _LAYERS + from_layers])
+        self._to = np.concatenate([[0, 1, 2], 4 + to_tracks, 4 + len(catalogue.tracks) + to_layers])
         self._waiting: deque[np.void] = deque(maxlen=4)
-        self._aim = np.zeros_like(self.values)
-        self._surprise = np.zeros((2, 1 + len(tracks)), np.float32)  # shown, and what it goes to; bits
         self._arrives_s: float | None = None  # when the newest step is heard
         self._step_s = 0.125
         self.heard = 0  # number of the newest step
@@ -73,8 +77,8 @@ class Steps:
             self._step_s = heard_s - self._arrives_s
         self._arrives_s = heard_s
         self._encoder.take(record)
-        self._aim[:] = self._encoder.values
-        surprise = self._surprise[1]
+        surprise = self._surprise
+        self._aim[len(surprise) :] = self._encoder.values
         surprise[0] = record["log_prob"]
         surprise[1:] = record["log_prob_tracks"][self._from_tracks]
         surprise /= -LN2
@@ -90,17 +94,10 @@ class Steps:
         # Of the way that was left before this moment, the part that a straight line has gone by now.
         rise = 1.0 if left_s <= 0 else min(passed_s / (passed_s + left_s), 1.0)
         fall = 1 - math.exp(-passed_s / (FALL * self._step_s))
-        for span in (slice(0, len(self._encoder.schema.scalars)), *spans):
-            _move(self.values[span], self._aim[span], rise, fall)
-        _move(self._surprise[0], self._surprise[1], rise, fall)
-        self._sum_up()
-
-    def _sum_up(self) -> None:
-        own, values = self.own, self.values
-        own[0:2] = values[_ENTROPY : _ENTROPY + 2]
-        own[2] = self._surprise[0, 0]
-        own[self._to_tracks] = self._surprise[0, 1:]
-        own[self._to_layers] = values[self._from_layers]
+        shown, aim, first = self._shown, self._aim, len(self._surprise)
+        for span in (self._scalars, *(slice(first + of.start, first + of.stop) for of in spans)):
+            _move(shown[span], aim[span], rise, fall)
+        self.own[self._to] = shown[self._from]
 
 
 def _move(shown: np.ndarray, aim: np.ndarray, rise: float, fall: float) -> None:

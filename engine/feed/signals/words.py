@@ -103,14 +103,15 @@ class Words:
         self.values: dict[str, Word] = {said.path: () for said in WORDS}
         self.changes = 0  # so often something was otherwise than before
         self._before: dict[str, Word] = {}
-        self._link, self._live = link, live
+        self._live = live
         self._pitched = pitched
         self._heard: np.ndarray | None = None  # how often each note had begun when the bar began
         self._classes = np.zeros(12)
         self._bar: int | None = None
         self._bits: list[float] = []
         self._sections = Sections()
-        self._scenes = 0  # records of the ring that tells of them
+        self._rings = (link["network"], link["scenes"])
+        self._looked: tuple[object, ...] = ()  # at what there was then
 
     def step(self, bits: float) -> None:
         """A step was chosen, so surprising."""
@@ -118,17 +119,29 @@ class Words:
 
     def look(self, line: BeatTimeline | None, frame: float, notes: Notes) -> None:
         """Say how it is at a frame."""
+        bar = None if line is None else math.floor(line.place(line.beat_at(frame)) / line.beats_per_bar)
+        stats, scenes = (ring.count for ring in self._rings)
+        now = (line, bar, stats, scenes, stats or self._live.get("mode"))
+        if now == self._looked:
+            return
+        self._looked = now
         values = self.values
         if line is not None:
             metre = line.metre
             values["/music/tempo"] = (round(line.counted_bpm, 2),)
             values["/music/metre"] = (metre.name, metre.numerator, metre.denominator)
             values["/music/playing"] = (int(line.playing),)
-            bar = math.floor(line.place(line.beat_at(frame)) / line.beats_per_bar)
             if line.playing and bar != self._bar:
                 self._end_bar(notes, 240.0 / line.tempo_bpm * line.numerator / line.denominator)
                 self._bar = bar
-        stats = self._link["network"].latest()
+        self._tell_jam()
+        if values != self._before:
+            self._before = dict(values)
+            self.changes += 1
+
+    def _tell_jam(self) -> None:
+        values = self.values
+        stats, scenes = (ring.latest() for ring in self._rings)
         mode = int(stats["mode"]) if stats is not None else int(self._live.get("mode"))
         of = CLASSES[mode] if 0 <= mode < len(CLASSES) else None
         values["/music/mode"] = (of.name if of else "", mode)
@@ -136,13 +149,7 @@ class Words:
         if of is not None and of.takes_turns:
             turn = int(stats is None or not stats["listening"])
         values["/music/turn"] = (("player", "band", "both")[turn], turn)
-        ring = self._link["scenes"]
-        if ring.count != self._scenes or not values["/music/scene"]:
-            self._scenes = ring.count
-            values["/music/scene"] = _scene(ring.latest())
-        if values != self._before:
-            self._before = dict(values)
-            self.changes += 1
+        values["/music/scene"] = _scene(scenes)
 
     def _end_bar(self, notes: Notes, bar_s: float) -> None:
         values = self.values

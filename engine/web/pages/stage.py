@@ -2,7 +2,8 @@
 
 Runs on: feed process, event loop thread.
 
-On the WebSocket `/stage/socket?fmt=u8|f32&fps=30&smooth=60&raw=1` (all optional; `/socket` is the same):
+On the WebSocket `/stage/socket?fmt=u8|f32&fps=30&smooth=60&raw=1&levels=0`, all of it optional (`levels=0`: without what is
+measured of the sound; `/socket` is the same):
 
 | to the browser | what |
 |---|---|
@@ -179,8 +180,9 @@ class Stage:
         """Take in a browser: `fmt` and `fps` of its query say what it takes."""
         fmt = _format(query.get("fmt")) or ("u8" if self._encoder.size > LARGE else "f32")
         client = Client(next(self._numbers), fmt, _fps(query.get("fps")), self.guard.open_to_all and not self.recorded)
-        smooth = self._smooth.join(client, query) if self._smooth is not None else None
-        client.tell("hello", **self._hello(client), smooth=smooth)
+        if self._smooth is not None:
+            self._smooth.join(client, query)
+        client.tell("hello", **self._hello(client))
         client.past = self._past(fmt)
         self.clients[client.number] = client
         if self._watch is None:
@@ -213,6 +215,7 @@ class Stage:
             "parameters": [p.describe() for p in self._live.registry],
             "values": {p.id: self._live.get(p.id) for p in self._live.registry},
             "may_change": client.may_change,
+            "smooth": self._smooth.layout() if self._smooth is not None and client.smooth_hz else None,
             "chords": dict(self._chords),
             "chart": chart_of(self._link, self._timeline),
             "scenes": self._scenes(),

@@ -29,6 +29,15 @@ test("continuations", () => {
   assert.deepEqual([...content.notes], golden.futures.notes);
 });
 
+test("what moves between the steps", () => {
+  for (const raw of [false, true]) {
+    const { hex, beat, values, raw: own, trails } = golden.signals[raw ? "raw" : "plain"];
+    const { kind, content } = decode(bytes(hex), null);
+    assert.deepEqual([kind, content.beat, [...content.values], [...content.trails]], ["signals", beat, values, trails]);
+    assert.deepEqual(content.raw && [...content.raw], own);
+  }
+});
+
 test("sound", () => {
   assert.deepEqual([...decode(bytes(golden.sound.hex), null).content], golden.sound.samples);
 });

@@ -5,10 +5,11 @@ const STEP = 1;
 const NOTES = 2;
 const SOUND = 3;
 const FUTURES = 4;
+const SIGNALS = 5;
 export const PAST = 0x80;
 const HEADER = 32;
 
-// Decode one message: {kind: "step" | "notes" | "futures" | "sound", content}; null for what is not understood. `layout` is the
+// Decode one message: {kind: "step" | "notes" | "futures" | "sound" | "signals", content}; null for what is not understood. `layout` is the
 // hello's; before it has come there is none, and steps and futures cannot be read.
 export function decode(data, layout) {
   if (data.byteLength < HEADER) return null;
@@ -18,6 +19,7 @@ export function decode(data, layout) {
   if (kind === STEP && layout) return { kind: "step", content: step(data, head, layout) };
   if (kind === NOTES) return { kind: "notes", content: notes(data, head) };
   if (kind === FUTURES && layout) return { kind: "futures", content: futures(data, head, layout) };
+  if (kind === SIGNALS) return { kind: "signals", content: signals(data, head) };
   if (kind === SOUND) return { kind: "sound", content: new Int16Array(data, HEADER) };
   return null;
 }
@@ -49,6 +51,19 @@ function futures(data, head, { slots }) {
     steps: head.getUint8(28),
     slots,
     notes: new Uint8Array(data, HEADER), // futures, timesteps, slots: 0 silent, 1 goes on, 2 begins
+  };
+}
+
+// The smooth tiers at a moment: each number in its range, 0 to 1, and as it is where that was asked for.
+function signals(data, head) {
+  const count = head.getInt32(8, true);
+  const raw = head.getUint8(7) === 1;
+  const end = HEADER + 4 * count;
+  return {
+    beat: head.getFloat64(16, true),
+    values: new Float32Array(data, HEADER, count),
+    raw: raw ? new Float32Array(data, end, count) : null,
+    trails: new Uint8Array(data, raw ? end + 4 * count : end),
   };
 }
 

@@ -38,6 +38,11 @@ export class Header {
     $("tempo").textContent = Math.round(frame.tempo / metre.tempoBeat);
   }
 
+  // Where in the bar it is, between two steps: a line that grows until the next bar.
+  move(phase) {
+    $("beat").style.setProperty("--phase", phase.toFixed(3));
+  }
+
   // As it is written at the beginning of a staff.
   metre({ numerator, denominator, long }, bar) {
     $("metre").hidden = bar >= 999; // the bar's number needs the room

@@ -19,6 +19,7 @@ import { Idle } from "./idle.js";
 import { Keys } from "./keys.js";
 import { Kiosk } from "./kiosk.js";
 import { MomentsView } from "./moments.js";
+import { Music } from "./music.js";
 import { NetworkView } from "./network.js";
 import { NeuronView } from "./neuron.js";
 import { makePainter } from "./paint.js";
@@ -51,6 +52,7 @@ class App {
     this.sound = new Sound(this);
     this.keys = new Keys(this);
     this.chords = new Chords(this);
+    this.music = new Music(this);
     this.scenes = new Scenes(this);
     this.controls = new Controls(this, $("controls"));
     this.walk = new Walk(this, $("walk"));
@@ -63,6 +65,7 @@ class App {
     await Promise.all([loadPalette(), this.speak(preferred(location.search, choice.get(), navigator.languages))]);
     this.keys.mount($("dock"));
     this.chords.mount($("dock"));
+    this.music.mount($("dock"));
     this.scenes.mount($("dock"));
     this.wire();
     this.connect();
@@ -103,7 +106,7 @@ class App {
   }
 
   connect() {
-    const ask = new URLSearchParams();
+    const ask = new URLSearchParams({ smooth: "30", levels: "0" });
     for (const key of ["fmt", "fps"]) if (this.query.has(key)) ask.set(key, this.query.get(key));
     // A phone on a shared network: bytes instead of floats, and no more pictures than it can use.
     if (!ask.has("fmt") && matchMedia("(pointer: coarse) and (max-width: 700px)").matches) {
@@ -129,6 +132,8 @@ class App {
     });
     feed.on("status", (status) => this.header.take(status));
     feed.on("chords", (names) => this.chords.take(names));
+    feed.on("music", (music) => this.music.take(music));
+    feed.on("signals", (signals) => this.music.move(signals));
     feed.on("chart", (chart) => this.chords.takeChart(chart));
     feed.on("scenes", (told) => this.scenes.take(told));
     feed.on("learned", (learned) => this.controls.learned(learned));
@@ -190,6 +195,7 @@ class App {
     this.kiosk?.restart();
     this.header.words();
     this.chords.hello(hello);
+    this.music.hello(hello);
     this.scenes.take(hello.scenes);
     this.selected = this.neuronHere(this.selected);
     if (this.sound.on) this.send({ sound: true });
@@ -256,6 +262,7 @@ class App {
   build() {
     this.controls.build(this.parameters, this.values);
     this.chords.build();
+    this.music.build();
     this.scenes.build();
     this.keys.built = "";
     this.keys.build();
@@ -397,6 +404,7 @@ class App {
     this.kiosk?.draw(now);
     if (figures.firstPictureMs !== null) this.compare();
     this.header.lights(this.keys);
+    this.music.draw();
     this.idle.watch();
     if (this.past) {
       // What came before this page was opened: taken in one go.
