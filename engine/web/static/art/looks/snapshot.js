@@ -12,6 +12,7 @@ const PAST_BEATS = 8;
 const FLOW_STEPS = 128;
 const NOTE_SHARE = 0.3; // of the height, of a picture that flows
 const BELIEF_SHARE = 0.14; // of the width
+const ROW_PX = 2.2; // least height of a row; where neurons are more than that allows, those alike share one
 
 export class Look {
   constructor(art) {
@@ -114,8 +115,20 @@ class Rows {
     this.art = look.art;
     const { net, layers } = this.art.show;
     this.units = layers.reduce((n, one) => n + one.layer.units, 0);
-    this.flows = layers.map(({ layer }) => new Waterfall(FLOW_STEPS, layer.units));
-    this.notes = new Waterfall(FLOW_STEPS, net.slots);
+    this.gap = Math.round(this.art.height * 0.012);
+    this.room = this.art.height * (1 - NOTE_SHARE) - this.gap * layers.length;
+    this.each = Math.max(Math.ceil((ROW_PX * this.units) / this.room), 1); // neurons of a row
+    this.rows = layers.map(({ layer }) => new Float32Array(Math.ceil(layer.units / this.each)));
+    this.flows = this.rows.map((rows) => new Waterfall(FLOW_STEPS, rows.length));
+    // Every track on one scale, the drums below it.
+    const slots = Array.from(net.slotPitch, (pitch, slot) => ({ pitch, drum: net.tracks[net.slotTrack[slot]].kind === "drums" }));
+    const drums = slots.filter(({ drum }) => drum).length;
+    const pitches = slots.filter(({ drum }) => !drum).map(({ pitch }) => pitch);
+    const lowest = Math.min(...pitches, 127);
+    let below = 0;
+    this.rowOf = slots.map(({ pitch, drum }) => (drum ? below++ : drums + pitch - lowest));
+    this.scale = Math.max(...this.rowOf) + 1;
+    this.notes = new Waterfall(FLOW_STEPS, this.scale);
     this.hues = net.slotTrack.map((track) => hex32(trackColour(net.tracks[track])));
     this.css = net.slotTrack.map((track) => trackColour(net.tracks[track]));
     this.taken = null;
@@ -128,29 +141,32 @@ class Rows {
     const { show, colours } = this.art;
     const { net } = show;
     show.layers.forEach((one, k) => {
-      const { layer, main } = one;
       const { pixels } = this.flows[k];
-      const table = this.look.colours(main);
-      const order = show.order(one);
-      const at = past ? null : main.places();
-      for (let u = 0; u < layer.units; u++) {
-        const place = at ? at[order[u]] : this.place(frame, main, order[u]);
-        pixels[u] = table[place];
-      }
+      const table = this.look.colours(one.main);
+      this.strongest(one, k, past && frame).forEach((value, row) => (pixels[row] = table[place(one.main, value)]));
       this.flows[k].push(frame.step);
     });
     const { pixels } = this.notes;
+    pixels.fill(0);
     for (let slot = 0; slot < net.slots; slot++) {
-      const sounds = frame.cells[slot] & PLAY;
-      pixels[net.slots - 1 - slot] = sounds ? (byPlayer(frame, slot) ? hex32(colours.player) : this.hues[slot]) : 0;
+      if (!(frame.cells[slot] & PLAY)) continue;
+      pixels[this.scale - 1 - this.rowOf[slot]] = byPlayer(frame, slot) ? hex32(colours.player) : this.hues[slot];
     }
     this.notes.push(frame.step);
   }
 
-  place(frame, main, unit) {
-    const value = main.base + main.scale * frame.values[main.block.at + unit];
-    const at = main.signed ? 127.5 + 127.5 * value : 255 * value;
-    return at < 0 ? 0 : at > 255 ? 255 : Math.floor(at);
+  // What each row of a layer says: the loudest of its neurons, now or in an earlier frame.
+  strongest(one, k, frame) {
+    const { rows, each } = this;
+    const { main, layer } = one;
+    const order = this.art.show.order(one);
+    rows[k].fill(0);
+    for (let u = 0; u < layer.units; u++) {
+      const value = frame ? main.base + main.scale * frame.values[main.block.at + order[u]] : main.level[order[u]];
+      const row = Math.floor(u / each);
+      if (Math.abs(value) > Math.abs(rows[k][row])) rows[k][row] = value;
+    }
+    return rows[k];
   }
 
   draw() {
@@ -160,7 +176,7 @@ class Rows {
     const at = show.beat * net.stepsPerBeat - this.drift(frame);
     const x = width * (1 - BELIEF_SHARE);
     const wide = x / (FLOW_STEPS - 1);
-    const gap = Math.round(height * 0.012);
+    const { gap, room } = this;
     const tall = height * NOTE_SHARE;
     g.save();
     g.beginPath();
@@ -168,52 +184,53 @@ class Rows {
     g.clip();
     this.notes.draw(g, at, x, wide, 0, tall);
     let y = tall + gap;
-    const room = height - tall - gap * show.layers.length;
     show.layers.forEach(({ layer }, k) => {
       const part = (room * layer.units) / this.units;
       this.flows[k].draw(g, at, x, wide, y, part);
       y += part + gap;
     });
     g.restore();
-    const each = tall / net.slots;
+    const each = tall / this.scale;
     for (let slot = 0; slot < net.slots; slot++) {
       const chance = show.chance[slot];
       if (chance < 0.01) continue;
       g.fillStyle = this.css[slot];
       g.globalAlpha = 0.25 + 0.75 * chance;
-      g.fillRect(x + gap, (net.slots - 1 - slot) * each, chance * (width - x - 2 * gap), Math.max(each - 0.5, 1));
+      g.fillRect(x + gap, (this.scale - 1 - this.rowOf[slot]) * each, chance * (width - x - 2 * gap), Math.max(each - 1, 1));
     }
     g.globalAlpha = 1;
-    this.now(g, x, y, tall + gap, wide, colours);
+    this.now(g, x, tall + gap, colours);
   }
 
   // The neurons now, beside their past: a bar for each, from the middle.
-  now(g, x, _bottom, top, _wide, colours) {
-    const { width, height, show } = this.art;
-    const gap = Math.round(height * 0.012);
-    const room = height - top - gap * (show.layers.length - 1);
+  now(g, x, top, colours) {
+    const { show, width } = this.art;
+    const { gap, room } = this;
     const half = (width - x - 2 * gap) / 2;
     let y = top;
-    for (const one of show.layers) {
-      const { layer, main } = one;
-      const tall = (room * layer.units) / this.units;
-      const each = tall / layer.units;
-      const order = show.order(one);
-      const lut = main.signed ? colours.luts.diverging.css : colours.luts.sequential.css;
-      const at = main.places();
-      for (let u = 0; u < layer.units; u++) {
-        const value = main.level[order[u]];
+    show.layers.forEach((one, k) => {
+      const tall = (room * one.layer.units) / this.units;
+      const rows = this.strongest(one, k, null);
+      const each = tall / rows.length;
+      const { css } = one.main.signed ? colours.luts.diverging : colours.luts.sequential;
+      rows.forEach((value, row) => {
         const long = Math.abs(value) * half;
-        if (long < 1) continue;
-        g.fillStyle = lut[at[order[u]]];
-        g.fillRect(value < 0 ? x + gap + half - long : x + gap + half, y + u * each, long, Math.max(each, 1));
-      }
+        if (long < 1) return;
+        g.fillStyle = css[place(one.main, value)];
+        g.fillRect(value < 0 ? x + gap + half - long : x + gap + half, y + row * each, long, Math.max(each - 1, 1));
+      });
       y += tall + gap;
-    }
+    });
   }
 
   // Steps are counted from where the network began, beats from the transport: the columns go by steps.
   drift(frame) {
     return frame.beat * this.art.show.net.stepsPerBeat - frame.step;
   }
+}
+
+// Where a value lies in a table of 256 colours.
+function place(main, value) {
+  const at = main.signed ? 127.5 + 127.5 * value : 255 * value;
+  return at < 0 ? 0 : at > 255 ? 255 : Math.floor(at);
 }
