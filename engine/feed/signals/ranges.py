@@ -14,7 +14,31 @@ REMEMBERED = 480  # samples: two minutes
 FIRST = 80  # samples after which the range is the one found; before, the declared one counts too
 RENEW_S = 1.0  # how often the range is found anew
 GLIDE = 0.15  # share of the way to it that the range then goes
+SAME_S = 0.0002  # moments that are apart as long as the last two were
+TINY_S = 1e-6
 LOW, HIGH = 0.03, 0.97  # quantiles that become 0 and 1
+
+
+class Falls:
+    """Lets raw values fall no faster than each of them may."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._release_s = np.maximum([s.release_s for s in catalogue.signals], TINY_S)
+        self._shown = np.zeros(len(catalogue), np.float32)
+        self._left = np.zeros(len(catalogue), np.float32)  # of the way down, after so long:
+        self._passed_s = 0.0
+
+    def advance(self, raw: np.ndarray, passed_s: float) -> np.ndarray:
+        """Return what is shown so long after the last time, (n,)."""
+        if abs(passed_s - self._passed_s) > SAME_S:
+            self._passed_s = passed_s
+            self._left = np.exp(-passed_s / self._release_s).astype(np.float32)
+        shown = self._shown
+        shown -= raw
+        np.maximum(shown, 0.0, out=shown)
+        shown *= self._left
+        shown += raw
+        return shown
 
 
 class Ranges:

@@ -18,7 +18,7 @@ from engine.feed.encoder import Encoder
 from engine.feed.schema import Schema
 from engine.feed.signals.catalogue import BAR, BAR_PULSE, BEAT, BEAT_PULSE, LINK_BAR, LINK_BEAT, OF_VOICE
 from engine.feed.signals.notes import Notes
-from engine.feed.signals.ranges import Ranges
+from engine.feed.signals.ranges import Falls, Ranges
 from engine.feed.signals.sound import Sound
 from engine.feed.signals.steps import Steps
 from engine.feed.signals.words import Words
@@ -28,8 +28,6 @@ from engine.transport.timeline import BeatTimeline, TimelineReader
 PULSE = 5.0  # how steeply a pulse falls: e^-5 at the next beat
 AWAKE_S = 4.0  # after the last note the ranges learn on for so long
 SESSION_S = 1.0  # after so long without a word there is no session of Ableton Link any more
-SAME_S = 0.0002  # moments that are apart as long as the last two were
-TINY_S = 1e-6
 LATENCY = (CLOCK.names or ()).index("latency_frames")
 JUMP_S = 1.0  # a step of time that is none: a machine that slept, another clock
 
@@ -72,12 +70,9 @@ class Signals:
         pitched = [number for number, track in enumerate(tracks) if track.kind != "drums"]
         self.words = Words(link, live, [*pitched, len(catalogue.voices) - 1])
         self._ranges = Ranges(catalogue)
-        self._release_s = np.array([s.release_s for s in catalogue.signals], np.float32)
         names = [voice.rpartition("/")[2] for voice in catalogue.voices]
         self._sound = Sound(link, rate_hz, names, stem_names(catalogue.card))
-        self._shown = np.zeros(count, np.float32)  # raw values with their fall
-        self._falls = np.zeros(count, np.float32)  # what is left of a fall after `_fallen_s`
-        self._fallen_s = 0.0
+        self._falls = Falls(catalogue)
         self._now_s = 0.0
         self._music_s = -1e9  # when there was music
 
@@ -171,12 +166,5 @@ class Signals:
             numbers[self.at_steps :][span] = self._steps.values[span]
 
     def _range(self, now_s: float, passed_s: float) -> None:
-        if abs(passed_s - self._fallen_s) > SAME_S:
-            self._fallen_s = passed_s
-            self._falls = np.exp(-passed_s / np.maximum(self._release_s, TINY_S)).astype(np.float32)
-        shown = self._shown
-        shown -= self.raw
-        np.maximum(shown, 0.0, out=shown)
-        shown *= self._falls
-        shown += self.raw
-        self._ranges.map(shown, self.values, now_s, now_s - self._music_s < AWAKE_S)
+        fallen = self._falls.advance(self.raw, passed_s)
+        self._ranges.map(fallen, self.values, now_s, now_s - self._music_s < AWAKE_S)
