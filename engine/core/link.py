@@ -146,7 +146,7 @@ class Reader:
         return self._ring._records[self.position % self._ring.capacity][name]
 
     def read(self, most: int | None = None) -> np.ndarray:
-        """Return copies of what was written since the last call, oldest first, (n,); `lost` counts what was overwritten before."""
+        """Return copies of what was written since the last call, oldest first, (n,); `lost` counts what was overwritten."""
         ring = self._ring
         count = ring.count
         oldest = count - ring.capacity + 1 + ring.spare  # the slot after the newest may be half written
