@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -114,6 +115,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        os.environ["XDG_RUNTIME_DIR"] = name  # whoever looks for a jam on this machine does not find this one
         (folder / "set.toml").write_text(SET)
         ours = ("web.enabled=true", f"web.port={free_port()}")
         scenes = ("scenes.networks=biaxial", f"scenes.set={folder / 'set.toml'}", "scenes.begin=1")

@@ -390,6 +390,7 @@ def drift(levels: list[tuple[float, float]]) -> tuple[float, float]:
 def a_set(seed: int, *settings: str) -> Iterator[Set]:
     """Set everything up, and take it down."""
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder  # whoever looks for a jam on this machine does not find this one
         the = Set(Path(folder), seed, *settings)
         try:
             yield the
