@@ -12,7 +12,9 @@ Both with a standard error, by the scatter of means over a minute, for samples n
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,13 @@ class Growth:
     def exceeds(self, mb_h: float) -> bool:
         """Whether it is more than that, and not by chance."""
         return self.mb_h - 2 * self.error > mb_h
+
+
+def total_of(grown: Iterable[Growth]) -> Growth:
+    """Return the growth of all processes together."""
+    grown = list(grown)
+    error = math.sqrt(sum(growth.error**2 for growth in grown))
+    return Growth(round(sum(growth.mb_h for growth in grown), 2), round(error, 2), "sum")
 
 
 def own_mb(pid: int) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.system.memory import SETTLED_S, growth_of
+from tests.system.memory import SETTLED_S, Growth, growth_of, total_of
 
 RNG = np.random.default_rng(4)
 
@@ -40,3 +40,5 @@ def test_what_goes_up_and_down_is_not_growth_and_too_little_says_nothing():
     assert found is not None
     assert not found.exceeds(1)
     assert growth_of([life(0.0, SETTLED_S, 100, 0.0)]) is None
+    total = total_of([Growth(2.0, 3.0, ""), Growth(3.0, 4.0, "")])
+    assert (total.mb_h, total.error, total.exceeds(1)) == (5.0, 5.0, False)
