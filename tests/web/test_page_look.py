@@ -6,12 +6,14 @@ Nothing here sleeps for a length of time: it waits for a thing to be so, up to a
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from engine.core.messages import SCENES
 from engine.core.parameters import Parameter
 from tests.web.chromium import DESK, FAR, PHONE, VIEWS, bands, keys_of, planes, until, wait_for
 
@@ -373,3 +375,24 @@ def test_the_transport_is_run_from_the_page(look, stands):
     stand.call(lambda: stand.desk.link.writer("timeline").push(line))
     until(page, "document.getElementById('mode-now').innerText === 'stopped'")
     assert page.locator("[id='p-transport.stop']").get_attribute("aria-pressed") == "true"
+
+
+def test_on_a_phone_the_scene_that_plays_is_in_sight_and_one_of_many_can_be_reached(look, stands):
+    stand = bands(stands)
+    names = [f"Scene number {number}" for number in range(1, 13)]
+    record = np.zeros((), SCENES)
+    record["now"], record["next"], record["set_of"] = 9, 0, 1
+    record["text"] = json.dumps({"set": "Night", "names": names}).encode()
+    stand.call(lambda: stand.desk.link.writer("scenes").push(record))
+    page = look(stand, size=PHONE)
+    until(page, "document.querySelector('.scene.now')")
+    list_, now = (page.locator(where).bounding_box() for where in (".scenes ol", ".scene.now"))
+    assert list_ is not None
+    assert now is not None
+    assert list_["width"] >= PHONE["width"] - 40, "it has the line to itself"
+    assert list_["x"] <= now["x"]
+    assert now["x"] + now["width"] <= list_["x"] + list_["width"]
+    assert now["height"] >= 36, "a thumb finds it"
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.locator(".scene").last.click()
+    wait_for(page, lambda: stand.desk.live.get("scene.go") == len(names))

@@ -30,6 +30,7 @@ export class Scenes {
     const { root, app, told } = this;
     if (!root || !app.net) return;
     root.hidden = !told.names.length;
+    this.revealed = 0;
     root.setAttribute("aria-label", t("scenes"));
     root.replaceChildren();
     this.list = el("ol");
@@ -65,12 +66,22 @@ export class Scenes {
       else button.removeAttribute("aria-current");
       button.lastChild.textContent = !comes ? "" : begins ? t("scenes.begins", { bar: begins }) : "…";
     });
+    this.reveal(next || now);
     if (this.ab) {
       this.ab.disabled = !other;
       this.ab.title = other;
       this.undo.disabled = !undo && !next;
       this.undo.title = undo;
     }
+  }
+
+  // The one that plays, or is to come, is brought into view when it becomes another: not while somebody looks through the list.
+  reveal(number) {
+    if (number === this.revealed || !this.buttons[number - 1]) return;
+    this.revealed = number;
+    const list = this.list.getBoundingClientRect();
+    const button = this.buttons[number - 1].getBoundingClientRect();
+    this.list.scrollLeft += button.left - list.left - (list.width - button.width) / 2;
   }
 
   // While the list has the keyboard: the arrows go through it, a digit is a scene.
