@@ -4,7 +4,8 @@
     python -m tests.booth.booth_figures connected            # 3,000 phones that are only there
     python -m tests.booth.booth_figures load --store postgresql://booth@127.0.0.1/booth
 
-A program of the lowest priority that computes without end stands for a training beside it (`--trains`).
+With `--trains` generations are fine-tuned beside it without end, each as the slow clock does it: 512 votes on 64 songs,
+`--data` as the corpus.
 """
 
 from __future__ import annotations
@@ -24,12 +25,26 @@ from typing import Any
 
 import psutil
 
+from engine.booth.slow import SlowClock
+from engine.core.config import Config
 from engine.core.roles import BOOTH
+from engine.store.store import Store
 from tests.booth.load import MOST_PHONES
+from tests.booth.stand import configuration
+from tests.booth.swap_figures import filled
 from tests.system.jack_stand import everything, jam_on, stand
 from tests.system.rig import Jam, free_port, wait_for
 
-TRAINS = "import os; os.nice(19); import numpy as np; a = np.ones((256, 256))\nwhile True: a @ a"
+TRAINS = """
+import sys
+from pathlib import Path
+from models.festival import breed
+
+folder = Path(sys.argv[1])
+while True:
+    assert breed.main([str(folder)]) < 2
+    (folder / breed.RESULT).unlink()
+"""
 
 
 def answers(port: int) -> bool:
@@ -66,6 +81,16 @@ class Span:
         return found | {"booth": f"{100 * cpu / took:.1f} % of a core", "memory_mb": round(self._booth.memory_info().rss / 1e6)}
 
 
+def to_be_bred(folder: Path, data: Sequence[Path]) -> Path:
+    """Return the folder of a generation that is to be fine-tuned."""
+    store, network = str(folder / "votes.db"), Config().network_path()
+    filled(store, folder, breed=True)
+    config = configuration(network, store, clips=64, bars=4, corpus=[str(path.resolve()) for path in data])
+    with Store(store) as opened:
+        clock = SlowClock(config, opened, network, lambda _level, text: sys.stdout.write(f"{text}\n"))
+        return clock.folder / str(clock.begin())
+
+
 def loaded(port: int, *options: str) -> dict[str, Any]:
     """Have phones come from a process of their own; return what they found."""
     command = [sys.executable, "-m", "tests.booth.load", f"http://127.0.0.1:{port}", *options]
@@ -83,17 +108,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--votes-hz", type=float, default=500.0)
     parser.add_argument("--store")
     parser.add_argument("--trains", action="store_true")
+    parser.add_argument("--data", nargs="*", type=Path, default=[], help="booth.corpus, of what is trained")
     asked = parser.parse_args(arguments)
     resource.setrlimit(resource.RLIMIT_NOFILE, (2 * MOST_PHONES, 4 * MOST_PHONES))
     with stand() as here, tempfile.TemporaryDirectory() as folder:
         port = free_port()
+        job = to_be_bred(Path(folder), asked.data) if asked.trains else None
         store = asked.store or str(Path(folder) / "booth.db")
         own = (f"booth.port={port}", f"booth.store={store}", "booth.breed=false", "jam.mode=solo")
         with jam_on(here, *everything(), *own, "booth.enabled=true") as jam:
             begun = time.monotonic()
             wait_for(lambda: answers(port), 200, "the booth")
             tell("the booth is there", {"after_s": round(time.monotonic() - begun, 1)})
-            trains = subprocess.Popen([sys.executable, "-c", TRAINS]) if asked.trains else None
+            trains = subprocess.Popen([sys.executable, "-c", TRAINS, str(job)], stdout=subprocess.DEVNULL) if job else None
             try:
                 here.mark()
                 span = Span(jam)

@@ -1,14 +1,15 @@
 """How long a jam takes to play another generation's network, and what that costs: `python -m tests.booth.swap_figures`.
 
-A jam with its booth runs on the null device, in solo. Generations are opened in turn, as `algoritmo generations rollback` does,
-each with a network of its own. Measured: from the order until the other network plays; steps that came too late. With --breed
-the votes for a generation lie in the store when the jam begins: measured is how long it takes until the jam plays the network
-that was fine-tuned on them, 64 songs sampled and gates passed.
+A jam with its booth runs in solo, without a device or with --jack on JACK's dummy driver. Generations are opened in turn, as
+`algoritmo generations rollback` does, each with a network of its own. Measured: from the order until the other network plays;
+steps that came too late. With --breed the votes for a generation lie in the store when the jam begins: measured is how long it
+takes until the jam plays the network that was fine-tuned on them, 64 songs sampled and gates passed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -32,6 +33,8 @@ from models.festival import recipe
 from models.training.train import load_trained
 from tests.booth.stand import free_port
 from tests.store.made_up import audience, clips
+from tests.system.jack_stand import stand
+from tests.system.rig import jack_settings, null_settings
 
 LONGEST_S = 900.0
 
@@ -74,9 +77,12 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=20)
     parser.add_argument("--breed", action="store_true", help="measure a generation from its votes to the jam instead")
     parser.add_argument("--data", nargs="*", type=Path, default=[], help="booth.corpus")
-    parser.add_argument("--device", default="null", help="audio.device, as in the configuration")
+    parser.add_argument(
+        "--jack", action="store_true", help="on JACK's dummy driver; it tells who was too late for the server, too"
+    )
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
+        here = ending.enter_context(stand()) if args.jack else None
         store = str(Path(folder, "booth.db"))
         filled(store, Path(folder), args.breed)
         given = {
@@ -84,16 +90,21 @@ def main() -> None:
             "booth.port": free_port(),
             "jam.mode": "solo",
             "session.record": False,
-            "web.enabled": False,
+            "booth.breed": False,
+            "booth.corpus": [str(path.resolve()) for path in args.data],
         }
-        given |= {"booth.breed": False, "booth.corpus": [str(path.resolve()) for path in args.data]}
-        settings = [word for key, value in given.items() for word in ("--set", f"{key}={json.dumps(value)}")]
-        settings += ["--set", f"audio.device={args.device}"]
+        settings = [f"{key}={json.dumps(value)}" for key, value in given.items()]
+        settings += null_settings() if here is None else jack_settings()
         said = Path(folder, "said.txt")
-        command = [sys.executable, "-m", "engine.cli", "jam", "--booth", *settings]
+        command = [sys.executable, "-m", "engine.cli", "jam", "--booth"]
+        command += [word for setting in settings for word in ("--set", setting)]
         jam = subprocess.Popen(command, stdout=said.open("w"), stderr=subprocess.STDOUT)
         try:
+            if here is not None:
+                here.stage.connect_to_jam(limit_s=60)
+                here.mark()
             found = bred(jam.pid, store) if args.breed else measured(jam.pid, store, args.swaps)
+            found |= {} if here is None else vars(here.late())
             sys.stdout.write(json.dumps(found) + "\n")
         except SystemExit:
             sys.stderr.write(said.read_text())
