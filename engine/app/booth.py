@@ -72,9 +72,12 @@ class Beside:
 
 
 def demonstration(config: Config) -> Config:
-    """Return the configuration of a demonstration: a small generation, in a store of its own that goes with it."""
+    """Return the configuration of a demonstration: a small generation, in a store of its own that goes with it.
+
+    Songs are bred some six times in it, and the network twice, by fewer votes and with fewer updates than at a booth.
+    """
     folder = Path(tempfile.mkdtemp(prefix="algoritmo-booth-"))
-    own = {"store": str(folder / "booth.db"), "clips": 16, "votes": 160}
+    own = {"store": str(folder / "booth.db"), "clips": 16, "votes": 160, "tune_votes": 400, "tune_updates": 10}
     return config.model_copy(update={"booth": config.booth.model_copy(update=own)})
 
 
@@ -104,7 +107,9 @@ def run(config: Config, opens: bool, tell: Callable[[str], None], demo_s: float 
                 tasks.append(asyncio.ensure_future(visit(f"http://127.0.0.1:{booth.config.port}")))
                 asyncio.get_running_loop().call_later(demo_s, over.set)
 
-        await serve(config, say, Beside(config, say).stage, over, ready)
+        # A demonstration is by itself: what nobody drew, and a network that nobody chose, are not played in a jam that runs.
+        stage = Beside(config, say).stage if demo_s is None else lambda: None
+        await serve(config, say, stage, over, ready)
         for task in tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -9,6 +9,7 @@ that what the audience's choice did can be told from what breeding does by itsel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.booth.measures import of_all
-from engine.booth.sampling import is_enough, primed, sample
+from engine.booth.measures import distances, diversity, of_all, spread
+from engine.booth.sampling import first_batch, is_enough, primed, sample
 from engine.core.metre import parse
 from engine.network.runner import Runner
 from engine.store import schema
@@ -31,6 +32,8 @@ CONTROL = 0.25  # share of the children whose parents were taken at random
 DRAWN = 0.15  # share of the other children that begin with a visitor's drawing
 MOVED = {"temperature": 0.06, "density": 0.15}  # standard deviations of what children differ by from their parents
 ATTEMPTS = 4  # for a child that is nearly empty
+LEAST_DIVERSITY = 0.95  # of that of the first generation
+NEWCOMERS = 0.5  # share of the children of winners whose places others may take for it
 LEAST_KEY = 0.03  # so much of the share of notes in one key may a generation lose against the first
 
 
@@ -116,6 +119,29 @@ def children(
     return found
 
 
+def varied(bred: Sequence[Clip], beside: Sequence[Clip], path: Path, seed: int, least: float) -> list[Clip]:
+    """Return children and those beside them that are together at least so different from each other, where that can be had.
+
+    Where what is liked makes the children too much alike, clips of the network by itself take the places of those that are
+    most like the others. Raises NetworkError.
+    """
+    every = [*bred, *beside]
+    most = round(NEWCOMERS * len(bred))
+    if not most or diversity(every) >= least:
+        return every
+    like = bred[0].music
+    several = first_batch(path, most, math.ceil(like.bars), seed, like.tempo_bpm, 1, like.metre, "new")
+    every += [replace(one, network=bred[0].network) for one in several]
+    apart, here = distances(every), list(range(len(bred) + len(beside)))
+    for newcomer in range(len(here), len(every)):
+        if spread(apart[np.ix_(here, here)]) >= least:
+            break
+        old = (at for at in here if at < len(bred))
+        here.remove(min(old, key=lambda at: float(apart[at, here].sum())))
+        here.append(newcomer)
+    return [every[at] for at in here]
+
+
 def _of(clip: Clip, name: str) -> float:
     value = clip.conditions.get(name)
     return float(value) if isinstance(value, int | float) else 1.0
@@ -135,7 +161,8 @@ def breed(where: str, path: Path, seed: int) -> int | None:
     The network of the open one plays it, where that is still there; else the one at `path`.
 
     It is written whole, with its figures, and opened when it has passed: not fewer clips than half, about as much in one key
-    as the first generation. What is interrupted leaves nothing. Raises AlgoritmoError.
+    and about as different from each other as those of the first generation. What is interrupted leaves nothing. Raises
+    AlgoritmoError.
     """
     with Store(where) as store:
         now = store.current()
@@ -148,13 +175,15 @@ def breed(where: str, path: Path, seed: int) -> int | None:
         best = winners(ranking, clips)
         drawings = store.drawings([schema.PUBLISHED], newest=24)
         of_control = round(CONTROL * len(clips))
+        first = store.clips(store.generations()[0].id)
+        least = LEAST_DIVERSITY * diversity(first)
         bred = children(path, best, "winners", len(clips) - of_control, seed, drawings, now.network)
-        bred += children(
-            path, [clip for clip in clips if is_enough(clip.music)], "control", of_control, seed + 500_000, (), now.network
-        )
-        figures = of_all(bred)
-        first = of_all(store.clips(store.generations()[0].id))
-        passed = len(bred) >= len(clips) / 2 and figures.get("key", 0.0) >= first.get("key", 0.0) - LEAST_KEY
+        any_of = [clip for clip in clips if is_enough(clip.music)]
+        control = children(path, any_of, "control", of_control, seed + 500_000, (), now.network)
+        bred = varied(bred, control, path, seed + 700_000, least)
+        figures = of_all(bred) | {"diversity": round(diversity(bred), 4)}
+        in_key = figures.get("key", 0.0) >= of_all(first).get("key", 0.0) - LEAST_KEY
+        passed = len(bred) >= len(clips) / 2 and in_key and figures["diversity"] >= least
         about = figures | {"votes": ranking.votes, "first": round(ranking.first, 3), "passed": float(passed)}
         conditions = {"winners": [clip.id for clip in best], "control": of_control}
         state = schema.BREEDING if passed else schema.DISCARDED

@@ -47,9 +47,23 @@ def diversity(clips: Sequence[Clip]) -> float:
     What a clip has: each place in the bar at which a track begins a note, with its drum or its pitch class above the clip's
     key, so that the same tune in another key is the same.
     """
+    return spread(distances(clips))
+
+
+def distances(clips: Sequence[Clip]) -> np.ndarray:
+    """Return how different each is from each, (n, n), as `diversity` has it."""
     has = [_onsets(clip.music) for clip in clips]
-    pairs = [(one, other) for at, one in enumerate(has) for other in has[:at]]
-    return _mean([1 - len(one & other) / max(len(one | other), 1) for one, other in pairs])
+    out = np.zeros((len(has), len(has)))
+    for at, one in enumerate(has):
+        for before, other in enumerate(has[:at]):
+            out[at, before] = out[before, at] = 1 - len(one & other) / max(len(one | other), 1)
+    return out
+
+
+def spread(apart: np.ndarray) -> float:
+    """Return the mean over all pairs of distances (n, n)."""
+    count = len(apart)
+    return float(apart.sum() / (count * (count - 1))) if count > 1 else 0.0
 
 
 def _onsets(music: Music) -> frozenset[tuple[int, int, int]]:

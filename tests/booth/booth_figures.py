@@ -4,8 +4,8 @@
     python -m tests.booth.booth_figures connected            # 3,000 phones that are only there
     python -m tests.booth.booth_figures load --store postgresql://booth@127.0.0.1/booth
 
-With `--trains` generations are fine-tuned beside it without end, each as the slow clock does it: 512 votes on 64 songs,
-`--data` as the corpus.
+Beside it runs, with `--trains`, a program of the lowest priority that computes without end; with `--breeds` generations are
+fine-tuned without end, each as the slow clock does it: 512 votes on 64 songs, `--data` as the corpus.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from tests.booth.swap_figures import filled
 from tests.system.jack_stand import everything, jam_on, stand
 from tests.system.rig import Jam, free_port, wait_for
 
-TRAINS = """
+TRAINS = "import os; os.nice(19); import numpy as np; a = np.ones((256, 256))\nwhile True: a @ a"
+BREEDS = """
 import sys
 from pathlib import Path
 from models.festival import breed
@@ -108,19 +109,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--votes-hz", type=float, default=500.0)
     parser.add_argument("--store")
     parser.add_argument("--trains", action="store_true")
-    parser.add_argument("--data", nargs="*", type=Path, default=[], help="booth.corpus, of what is trained")
+    parser.add_argument("--breeds", action="store_true")
+    parser.add_argument("--data", nargs="*", type=Path, default=[], help="booth.corpus, of what is bred")
     asked = parser.parse_args(arguments)
     resource.setrlimit(resource.RLIMIT_NOFILE, (2 * MOST_PHONES, 4 * MOST_PHONES))
     with stand() as here, tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        job = to_be_bred(Path(folder), asked.data) if asked.trains else None
+        beside = [TRAINS] if asked.trains else []
+        beside += [BREEDS, str(to_be_bred(Path(folder), asked.data))] if asked.breeds else []
         store = asked.store or str(Path(folder) / "booth.db")
         own = (f"booth.port={port}", f"booth.store={store}", "booth.breed=false", "jam.mode=solo")
         with jam_on(here, *everything(), *own, "booth.enabled=true") as jam:
             begun = time.monotonic()
             wait_for(lambda: answers(port), 200, "the booth")
             tell("the booth is there", {"after_s": round(time.monotonic() - begun, 1)})
-            trains = subprocess.Popen([sys.executable, "-c", TRAINS, str(job)], stdout=subprocess.DEVNULL) if job else None
+            trains = subprocess.Popen([sys.executable, "-c", *beside], stdout=subprocess.DEVNULL) if beside else None
             try:
                 here.mark()
                 span = Span(jam)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.booth.breeding import LEAST_KEY, children
+from engine.booth.breeding import LEAST_DIVERSITY, LEAST_KEY, children, varied
 from engine.booth.sampling import is_enough
 from engine.core.config import Config
 from engine.store.clip import Clip
@@ -26,15 +26,16 @@ from tests.booth.taste_figures import CLIPS, TASTES, VOTES, WINNERS, Taste, line
 from tests.store.made_up import audience
 
 
-def bred(clips: list[Clip], taste: Taste | None, seed: int, generation: int) -> list[Clip]:
+def bred(clips: list[Clip], taste: Taste | None, seed: int, generation: int, least: float) -> list[Clip]:
     """Return the next generation, as many clips as this one where enough came out."""
+    path, own = Config().network_path(), 100_000 * seed + 5000 * generation
     if taste is None:
         parents = [clip for clip in clips if is_enough(clip.music)]
-        return children(Config().network_path(), parents, "control", len(clips), 100_000 * seed + 5000 * generation)
+        return children(path, parents, "control", len(clips), own)
     votes = audience(taste(clips), VOTES, np.random.default_rng((seed, generation)))
     order = [standing.clip for standing in rank(range(len(clips)), votes).standings]
     best = [clips[at] for at in order if is_enough(clips[at].music)][: round(WINNERS * len(clips))]
-    return children(Config().network_path(), best, "winners", len(clips), 100_000 * seed + 5000 * generation)
+    return varied(children(path, best, "winners", len(clips), own), [], path, own + 4000, least)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -54,10 +55,11 @@ def run(args: argparse.Namespace) -> None:
             for generation in range(args.generations + 1):
                 begun_s, passed = time.monotonic(), True
                 if generation:
-                    young = bred(clips, tastes.get(name), seed, generation)
+                    least = LEAST_DIVERSITY * beginning["diversity"]
+                    young = bred(clips, tastes.get(name), seed, generation, least)
                     # As the booth's gate has it; what does not pass leaves the generation before open.
-                    key = line_of(young, 0.0, tastes)["key"]
-                    passed = len(young) >= CLIPS / 2 and key >= beginning["key"] - LEAST_KEY
+                    of = line_of(young, 0.0, tastes)
+                    passed = len(young) >= CLIPS / 2 and of["key"] >= beginning["key"] - LEAST_KEY and of["diversity"] >= least
                     clips = young if passed else clips
                 row = {"arm": arm, "taste": name, "seed": seed, "generation": generation} | line_of(clips, refused, tastes)
                 made.append(row | {"passed": passed, "seconds": round(time.monotonic() - begun_s, 1)})

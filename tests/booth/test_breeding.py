@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from engine.booth import breeding
-from engine.booth.breeding import beginning, breed, crossed, winners
+from engine.booth.breeding import beginning, breed, crossed, varied, winners
+from engine.booth.measures import diversity
 from engine.booth.slow import SlowClock
 from engine.store import schema
 from engine.store.clip import Clip, Music
@@ -42,6 +43,26 @@ def test_a_winner_that_is_silent_has_no_children() -> None:
     assert 0 not in [clip.id for clip in winners(ranking, made)]
 
 
+def test_children_that_are_too_much_alike_make_room_for_newcomers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def newcomers(_path: Path, count: int, bars: int, seed: int, *_more: object) -> list[Clip]:
+        assert bars == 4
+        return [Clip(music(seed + number), "new", network="here.onnx") for number in range(count)]
+
+    monkeypatch.setattr(breeding, "first_batch", newcomers)
+    alike = [Clip(music(1), "winners", network="there.onnx") for _ in range(8)]
+    beside = [Clip(music(2), "control", network="there.onnx")]
+
+    def arms(least: float) -> list[str]:
+        found = varied(alike, beside, Path("here.onnx"), 50, least)
+        assert {clip.network for clip in found} == {"there.onnx"}
+        assert diversity(found) >= least or least > 1
+        return sorted(clip.arm for clip in found)
+
+    assert arms(0.1) == ["control"] + ["winners"] * 8
+    assert 0 < arms(0.4).count("new") < 4
+    assert arms(1.1) == ["control"] + ["new"] * 4 + ["winners"] * 4  # no more than half of them
+
+
 @pytest.fixture
 def voted(tmp_path: Path) -> str:
     """A store in which clips 1 and 2 always won."""
@@ -64,6 +85,7 @@ def test_a_generation_is_bred_with_its_control_arm_and_opened(
 ) -> None:
     monkeypatch.setattr(breeding, "is_enough", lambda music: bool(music.notes))
     monkeypatch.setattr(breeding, "LEAST_KEY", 1.0)
+    monkeypatch.setattr(breeding, "LEAST_DIVERSITY", 0.0)
     number = breed(voted, tiny_onnx, 5)
     with Store(voted) as store:
         now = store.current()
@@ -95,6 +117,7 @@ def test_one_that_comes_when_another_was_opened_is_not_opened(
 ) -> None:
     monkeypatch.setattr(breeding, "is_enough", lambda music: bool(music.notes))
     monkeypatch.setattr(breeding, "LEAST_KEY", 1.0)
+    monkeypatch.setattr(breeding, "LEAST_DIVERSITY", 0.0)
     ready = breeding.of_all
 
     def meanwhile(some: list[Clip]) -> dict[str, float]:
@@ -118,7 +141,7 @@ from engine.booth import breeding
 from engine.store.store import Store
 
 where, network = sys.argv[1:]
-breeding.is_enough, breeding.LEAST_KEY = lambda music: bool(music.notes), 1.0
+breeding.is_enough, breeding.LEAST_KEY, breeding.LEAST_DIVERSITY = lambda music: bool(music.notes), 1.0, 0.0
 
 def ends(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -152,4 +175,5 @@ def test_one_that_is_killed_while_it_is_bred_is_discarded_whole_and_bred_anew(
         assert {clip.generation for clip in store.clips(hidden=False)} == {1}
     monkeypatch.setattr(breeding, "is_enough", lambda music: bool(music.notes))
     monkeypatch.setattr(breeding, "LEAST_KEY", 1.0)
+    monkeypatch.setattr(breeding, "LEAST_DIVERSITY", 0.0)
     assert breed(voted, tiny_onnx, 5) == 3

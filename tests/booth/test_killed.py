@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,18 +22,21 @@ from tests.store.made_up import clips
 from tests.store.servers import Postgres
 
 
-def begin(port: int, store: str, network: Path) -> subprocess.Popen[bytes]:
-    """Start a booth as a program of its own."""
+def begin(port: int, store: str, network: Path, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a booth as a program of its own, which finds no jam: there may be one of another test."""
     command = [sys.executable, "-m", "engine.cli", "booth", "--port", str(port), "--store", store]
-    return subprocess.Popen([*command, "--set", f"network.name={network}"], stdout=subprocess.DEVNULL)
+    environment = os.environ | {"XDG_RUNTIME_DIR": str(folder)}
+    return subprocess.Popen([*command, "--set", f"network.name={network}"], env=environment, stdout=subprocess.DEVNULL)
 
 
-async def killed(store: str, network: Path, times: int, phones: int, hz: float, up_s: float) -> tuple[Figures, list[float]]:
+async def killed(
+    store: str, network: Path, folder: Path, times: int, phones: int, hz: float, up_s: float
+) -> tuple[Figures, list[float]]:
     """Have phones vote while the booth is killed again and again; return what they found, and how long until all were back."""
     port = free_port()
     figures = Figures()
     back = []
-    process = begin(port, store, network)
+    process = begin(port, store, network, folder)
     try:
         everybody = [Phone(n, port, figures, phones / hz) for n in range(phones)]
         tasks = [asyncio.create_task(phone.run()) for phone in everybody]
@@ -41,7 +46,7 @@ async def killed(store: str, network: Path, times: int, phones: int, hz: float, 
             await asyncio.sleep(up_s)
             process.kill()
             process.wait()
-            process = begin(port, store, network)
+            process = begin(port, store, network, folder)
             while not await listens(port):
                 await asyncio.sleep(0.02)
             since = time.monotonic()
@@ -88,7 +93,7 @@ def test_nothing_acknowledged_is_lost_or_doubled(
         store = server.url("killed")
     with Store(store) as made:
         made.open_generation(made.add_generation(Generation("first", "tiny.onnx"), clips(12)))
-    figures, back = asyncio.run(killed(store, tiny_onnx, times=2, phones=20, hz=60, up_s=0.6))
+    figures, back = asyncio.run(killed(store, tiny_onnx, tmp_path, times=2, phones=20, hz=60, up_s=0.6))
     acknowledged, missing, doubled = held_against(figures, store)
     assert acknowledged > 30
     assert (missing, doubled) == (0, 0)
@@ -103,7 +108,8 @@ def main() -> None:
     with Store(store) as made:
         if made.current() is None:
             made.open_generation(made.add_generation(Generation("first", "festival.onnx"), clips(64)))
-    figures, back = asyncio.run(killed(store, Config().network_path(), times, 200, 200.0, 1.0))
+    with tempfile.TemporaryDirectory() as folder:
+        figures, back = asyncio.run(killed(store, Config().network_path(), Path(folder), times, 200, 200.0, 1.0))
     acknowledged, missing, doubled = held_against(figures, store)
     out: dict[str, float] = {"kills": times, "acknowledged": acknowledged, "missing": missing, "doubled": doubled}
     away = sorted(figures.away_s)  # of each phone, from its broken connection on
