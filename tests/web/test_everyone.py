@@ -125,6 +125,22 @@ def test_on_a_narrow_phone_everything_fits_and_axe_finds_nothing_serious(look: A
         page.close()
 
 
+def test_on_a_phone_a_track_has_its_name_and_all_it_can_do_in_one_line(look: Any, stands: list[Stand]) -> None:
+    page = look(bands(stands), "?lang=es", size=PHONE)  # the longest words
+    page.click("#act-controls")
+    lines = page.evaluate(
+        """() => [...document.querySelectorAll('.control.mix')].map((row) => {
+            const name = document.createRange();
+            name.selectNodeContents(row.querySelector('.name'));
+            const tops = [...row.children].map((n) => n.getBoundingClientRect()).map((box) => (box.top + box.bottom) / 2);
+            return [row.innerText.split('\\n')[0], name.getClientRects().length, Math.max(...tops) - Math.min(...tops)];
+        })"""
+    )
+    assert len(lines) > 2
+    for name, of_name, apart in lines:
+        assert (of_name, apart < 4) == (1, True), name
+
+
 def test_a_language_is_chosen_on_the_page_and_stays(look: Any, stands: list[Stand]) -> None:
     stand = bands(stands)
     page = look(stand, locale="ca-ES")  # as the browser likes it

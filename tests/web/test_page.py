@@ -576,6 +576,20 @@ def test_the_sound_of_the_stage_is_heard_here(look, stands):
 # --- explaining ------------------------------------------------------------------------------------------------------------
 
 
+def test_what_explains_goes_along_when_that_is_scrolled(look, stands):
+    page = look(bands(stands), size=PHONE)
+    page.click("#act-controls")
+    page.mouse.move(4, 4)  # away from what is scrolled
+    page.keyboard.press("Tab")
+    top = "document.querySelector('#why').getBoundingClientRect().top"
+    until(page, "!document.querySelector('#why').hidden")
+    before = page.evaluate(f"{top}")
+    page.evaluate("document.querySelector('#controls').scrollBy(0, 30)")
+    until(page, f"Math.abs({top} - {before - 30}) < 2")
+    page.evaluate("document.querySelector('#controls').scrollBy(0, 9999)")
+    until(page, "document.querySelector('#why').hidden")
+
+
 def test_hovering_explains_in_one_sentence(look, stands):
     page = look(bands(stands))
     page.hover("#mode-now")

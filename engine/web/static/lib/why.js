@@ -25,12 +25,21 @@ export class Why {
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.hide();
     });
+    // What it stands beside is scrolled: it goes along, over nothing else.
+    document.addEventListener("scroll", () => this.follow(), { capture: true, passive: true });
   }
 
   beside(owner) {
     const box = owner.getBoundingClientRect();
     this.owner = owner;
     this.show(owner.dataset.why, box.left + box.width / 2, box.bottom + 4, box);
+  }
+
+  follow() {
+    if (!this.owner) return;
+    const box = this.owner.getBoundingClientRect();
+    if (box.bottom < 0 || box.top > innerHeight) this.hide();
+    else this.place(box.left + box.width / 2, box.bottom + 4, box);
   }
 
   // Beside the pointer.
@@ -40,11 +49,15 @@ export class Why {
   }
 
   show(text, x, y, box) {
-    const { node } = this;
-    node.textContent = text;
-    node.hidden = false;
-    const { width, height } = node.getBoundingClientRect();
+    this.node.textContent = text;
+    this.node.hidden = false;
+    this.place(x, y, box);
     this.told();
+  }
+
+  place(x, y, box) {
+    const { node } = this;
+    const { width, height } = node.getBoundingClientRect();
     const left = Math.min(Math.max(x - width / 2, 8), innerWidth - width - 8);
     const top = y + height + 8 > innerHeight ? box.top - height - 8 : y;
     node.style.transform = `translate(${Math.round(left)}px,${Math.round(Math.max(top, 8))}px)`;
