@@ -15,6 +15,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -317,7 +318,8 @@ def measured(arguments: Any) -> None:
 def follows(path: Path, chords: list[Chord], how: str, from_bar: int) -> dict[str, float | int | None]:
     """The four measures of a session.mid to a player who begins a bar with each chord."""
     tracks = _notes(path)
-    off = _begun(tracks["player"], chords, how)
+    wanted = [(4 * bar + at, pitch) for bar, of in enumerate(chords) for at, _, pitch in PLAYED[how](of)]
+    off = begun(((begin, pitch) for begin, _, pitch in tracks["player"]), wanted)
     count = dict.fromkeys(("down", "root", "sounding", "new", "notes", "in_chord", "bars", "no_kick"), 0)
     for bar in range(from_bar, len(chords)):
         of, at = chords[bar], off + 4 * bar
@@ -352,15 +354,18 @@ def follows(path: Path, chords: list[Chord], how: str, from_bar: int) -> dict[st
     }
 
 
-def _begun(played: list[tuple[float, float, int]], chords: list[Chord], how: str) -> int:
-    """Return the beat of the file on which the player's first bar begins; a note of his may have been lost."""
-    there = {(round(4 * begin), pitch) for begin, _, pitch in played}
-    wanted = [(4 * bar + at, pitch) for bar, of in enumerate(chords) for at, _, pitch in PLAYED[how](of)]
+def begun(played: Iterable[tuple[float, int]], wanted: Sequence[tuple[float, int]]) -> float:
+    """Return the beat of the file on which what was `wanted` begins, of notes that were `played`, each a beat and a pitch.
+
+    Bars begin behind a short one, anywhere in eighths of a beat; a note of his may have been lost.
+    """
+    there = {(round(8 * at), pitch) for at, pitch in played}
 
     def found(off: int) -> int:
-        return sum((round(4 * (off + at)), pitch) in there for at, pitch in wanted)
+        near = ((-1, 1), (0, 2), (1, 1))
+        return sum(worth for at, pitch in wanted for by, worth in near if (round(8 * at) + off + by, pitch) in there)
 
-    return max(range(round(max(begin for begin, _, _ in played))), key=found)
+    return max(range(max(at for at, _ in there) + 1), key=found) / 8
 
 
 def _notes(path: Path) -> dict[str, list[tuple[float, float, int]]]:

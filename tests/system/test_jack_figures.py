@@ -13,8 +13,9 @@ import mido
 import numpy as np
 import pytest
 
+from engine.core.contract import read_card
 from engine.jam.chords import parse
-from tests.system import jack_follow, jack_grid, jack_kill, jack_latency, jack_soak
+from tests.system import jack_follow, jack_grid, jack_kill, jack_latency, jack_modes, jack_soak
 from tests.system.jack_stand import Late
 from tests.system.rig import RATE, ROOT, need, need_portaudio, wait_for
 
@@ -207,3 +208,22 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # it ended meanwhile
         return b""
+
+
+def test_what_a_band_plays_while_it_is_to_listen_is_counted():
+    notes = jack_modes.tune([0, 1, 4, 5])
+    assert sorted(set(notes[:, 0] // 4)) == [0, 1, 4, 5]
+    begins = (8.5, 24.5, 2.0, 16.0)  # in its answers, in his phrase, and with his first note, where it was under way
+    bass = np.array([(at, at + 1, pitch, 80) for at, pitch in zip(begins, (36, 37, 40, 43), strict=True)], float)
+    found = jack_modes.answers(notes, {"player": notes, "bass": bass}, 2)
+    assert (found["in_key"], found["bass"], found["no_lead"], found["while_he_plays"]) == (0.5, 0.5, 1.0, 1)
+    late = notes[1:] + np.array([9.501, 9.501, 0, 0])  # the first one was lost
+    assert jack_follow.begun(jack_modes.onsets(late), jack_modes.onsets(notes)) == 9.5
+
+
+def test_what_a_band_plays_alone_is_told_of_the_bars_that_are_meant():
+    card = read_card(jack_modes.NETWORK)
+    bass = np.array([(bar * 4, bar * 4 + 1, 36 + bar, 80) for bar in range(4)], float)
+    found = jack_modes.alone({"player": bass, "bass": bass}, card, first=2, bars=2)
+    assert found["density_bass"] == 2 / 32
+    assert found["density_lead"] == 0
