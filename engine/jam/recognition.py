@@ -21,10 +21,8 @@ WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "ear" / "ear.npz"
 NAMES = ("gates_told", "gates_plain", "gates_state", "gates_bias", "read_told", "read_plain", "read_state", "read_bias",
          "out", "out_bias", "none", "none_bias")  # fmt: skip
 Weights = dict[str, np.ndarray]
-# Of what is told: what changes while a beat is heard, its planes and what belongs to no pitch class; and what stays.
-CHANGES = np.arange(12 * PLANES + PLAIN) < 12 * BEAT_PLANES
-CHANGES[12 * PLANES :] = True
-STAYS = ~CHANGES
+# Of what is told: the planes of the beat that is heard, those that stay while it is, and what belongs to no pitch class.
+BEAT, STAYS, REST = slice(12 * BEAT_PLANES), slice(12 * BEAT_PLANES, 12 * PLANES), slice(12 * PLANES, None)
 
 
 @cache
@@ -57,15 +55,14 @@ def written_out(given: Weights) -> Weights:
     if wrong or len(found["out"]) != 12 * len(HEARD) * HORIZONS:
         raise ValueError(", ".join(wrong) or "out")
     told = np.vstack([np.hstack([found[f"{part}_told"], found[f"{part}_plain"]]) for part in ("gates", "read")])
-    changes = np.flatnonzero(CHANGES)
     rows, size = 12 * len(HEARD), found["out"].shape[1]
     # Of each horizon the chords, and none at all: how much of it speaks on average of all pitch classes.
     none = np.broadcast_to((given["none"] / 12)[:, :, None], (HORIZONS, size // 12, 12)).reshape(HORIZONS, 1, size)
     out = np.concatenate([found["out"].reshape(HORIZONS, rows, size), none], 1)
     bias = np.concatenate([found["out_bias"].reshape(HORIZONS, rows), found["none_bias"][:, None]], 1)
     return found | {
-        "told": told,
-        "told_changes": np.ascontiguousarray(told[:, changes]),
+        "told_stays": np.ascontiguousarray(told[:, STAYS]),
+        "told_changes": np.ascontiguousarray(np.hstack([told[:, BEAT], told[:, REST]])),
         "told_bias": np.concatenate([found["gates_bias"][0], found["read_bias"]]),
         "likely": np.ascontiguousarray(out.reshape(-1, size)),
         "likely_bias": bias.reshape(-1),
@@ -91,8 +88,8 @@ class Recognition:
         """Forget everything."""
         self._state = self._after = np.zeros(self._size, np.float32)  # of the beats that are over; with the one that is judged
         self._recurrent = self._w["gates_bias"][1]
-        self._known = np.full(len(CHANGES), np.nan, np.float32)  # what was told last ...
-        self._weighed = self._w["told_bias"]  # ... and of that what stays while a beat is heard, weighed
+        self._known = b""  # what was told last that stays while a beat is heard, as bytes ...
+        self._weighed = self._w["told_bias"]  # ... and weighed
 
     def judge(self, told: np.ndarray, horizons: int = HORIZONS) -> np.ndarray:
         """How likely each chord is, float32 (horizons, classes + 1): of engine.jam.chords.CLASSES, the last one no chord.
@@ -117,10 +114,11 @@ class Recognition:
     def _weigh(self, told: np.ndarray) -> np.ndarray:
         """What is told, by the weights of gates and reading; what stays while a beat is heard is weighed once."""
         weights = self._w
-        if not np.array_equal(told[STAYS], self._known[STAYS]):
-            self._known = told.copy()
-            self._weighed = weights["told"] @ (told * STAYS) + weights["told_bias"]
-        found: np.ndarray = self._weighed + weights["told_changes"] @ told[CHANGES]
+        stays = told[STAYS]
+        if (known := stays.tobytes()) != self._known:
+            self._known = known
+            self._weighed = weights["told_stays"] @ stays + weights["told_bias"]
+        found: np.ndarray = self._weighed + weights["told_changes"] @ np.concatenate([told[BEAT], told[REST]])
         return found
 
     def _advance(self, told: np.ndarray) -> np.ndarray:
