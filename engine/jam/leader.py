@@ -40,6 +40,7 @@ class Leader:
         self._started = live.get("transport.start")
         self._metre = of_choice(int(live.get("metre")))
         self._judge: Downbeat | None = None
+        self._warned = ""  # metre that he was warned of
         self._begin()
 
     @property
@@ -62,7 +63,7 @@ class Leader:
 
     def _following(self) -> Follower:
         bar = beats_in(self._metre)
-        return Follower(self._is_drums, round(bar) if bar.is_integer() else 4)
+        return Follower(self._is_drums, round(bar) if bar.is_integer() else 4, self._metre.is_compound)
 
     # --- hearing -----------------------------------------------------------------------------------------------------------
 
@@ -95,6 +96,7 @@ class Leader:
             if self._heard_notes:
                 self._begin()
             return
+        self._warn()
         if stands and self._judge is None and beats_in(self._metre).is_integer():
             self._judge = Downbeat(self._path, self._track, self._metre)  # while nobody plays: it takes a second to load
         self._follow(frame / self._rate)
@@ -108,6 +110,15 @@ class Leader:
             if self._follower.line is None:
                 text = "no steady beat is found in what you play; pull clock.alone to begin at the set tempo"
                 self._link.notice("network", WARNING, text)
+
+    def _warn(self) -> None:
+        """Say it once of a metre whose bars hold no whole number of beats: his bar line is nowhere to be found."""
+        name = self._metre.name
+        if name == self._warned or beats_in(self._metre).is_integer():
+            return
+        self._warned = name
+        text = f"in {name} your bar line is not found, and your beat not surely: pull clock.alone to begin at the set tempo"
+        self._link.notice("network", WARNING, text)
 
     def _follow(self, second: float) -> None:
         """Let the follower hear what is new; one more time from the beginning, where it turns out to be a drum kit."""

@@ -18,6 +18,8 @@ from engine.transport.rhythms import FINE, TEMPI_BPM, Rhythms, rhythms
 MOST_TURN = 8  # tempi of the grid that it can change by, at most, within one rest
 ANEW = 1e-4  # share of the weight that begins anew with each onset: nothing is lost for good
 NEAR_TEMPO, NEAR_BEAT = 3, 0.12  # tempi of the grid, and beats, within which two opinions are one
+TINY = 1e-12  # that has a logarithm
+REMEMBERED = 0.06  # share of the newest onset in the evidence of a beat
 HELD = 0.02  # weight around the line from which on it is put right
 
 
@@ -44,6 +46,10 @@ class Opinions:
         self._restart = ANEW * self.weight
         self._usual = (table.prior / table.prior.max())[:, None]
         self._last = math.nan
+        self._heard = 0  # onsets that there was something to expect of
+        # (K,) of a beat: how much likelier the last onsets were with it than anywhere in the bar, in nats each
+        self.evidence = np.zeros(len(TEMPI_BPM), np.float32)
+        self._uniform = (1 / (table.bar * table.period_s)).astype(np.float32)  # (K,) a second: an onset that is anywhere in it
         self._rows = np.arange(len(TEMPI_BPM))
         self._columns = np.arange(table.size)
 
@@ -60,7 +66,11 @@ class Opinions:
             weight = _turned(self._slip(self._move(moved)), turned)
             weight += self._restart
             weight *= self._usual ** np.float32(self._tuning.pull * passed)
+            anywhere = weight.sum(1) * self._uniform
             weight *= table.following[self._rows, np.round(moved).astype(np.int64) % table.size]
+            self._heard += 1
+            share = max(REMEMBERED, 1 / self._heard)
+            self.evidence += share * (np.log((weight.sum(1) + TINY) / (anywhere + TINY)) - self.evidence)
         self._last = onset.second
         for likely, level in zip(table.features, onset.levels, strict=True):
             weight *= likely[level]
@@ -102,13 +112,13 @@ def _turned(weight: np.ndarray, tempi: float) -> np.ndarray:
 class Follower:
     """Hears notes, in seconds, and tells the `line` of beats that they are on; None before one is found."""
 
-    def __init__(self, drums: bool, bar: int) -> None:
-        """`bar`: beats in a bar."""
+    def __init__(self, drums: bool, bar: int, compound: bool = False) -> None:
+        """`bar`: beats in a bar; `compound`: they go in threes, as in 6/8."""
         self.line: Line | None = None
         self._pace: Pace | None = None
         self.confidence = 0.0
         self._onsets = Onsets(drums)
-        self._opinions = Opinions(rhythms(drums, bar))
+        self._opinions = Opinions(rhythms(drums, bar, compound))
         self._tuning = self._opinions.table.tuning
         self._began = self._doubted = math.nan
         self.heard = math.nan  # second of the last onset
@@ -141,7 +151,8 @@ class Follower:
         pace = self._pace
         if pace is None:
             self.confidence = best
-            if best > self._tuning.lock and second - self._began >= self._tuning.lock_s:
+            known = second - self._began >= self._tuning.lock_s and self._opinions.evidence[tempo] >= self._tuning.evidence
+            if known and best > self._tuning.lock:
                 self._begin(second, beat, period)
             return
         pace.go_on(second)

@@ -14,7 +14,7 @@ from engine.transport.onsets import FEATURES
 from engine.transport.tuning import DRUMS, NOTES, Tuning
 
 FILE = Path(__file__).with_name("rhythms.npz")
-PLACES = 12  # places in a beat that were counted: they hold sixteenths and triplets
+PLACES = 12  # places in a beat that were counted: they hold sixteenths and triplets, and the sixths of a compound beat
 FINE = 36  # places in a beat that a follower knows
 TEMPI_BPM = np.exp(np.arange(np.log(46), np.log(236), 0.025))  # (K,) that it considers
 
@@ -65,13 +65,22 @@ class Rhythms:
         self.prior = (prior / prior.sum()).astype(np.float32)
 
 
+def name_of(drums: bool, bar: int, compound: bool) -> str:
+    """Return what the counts of a metre are called in FILE."""
+    return f"{'drums' if drums else 'notes'}{bar}{'x3' if compound else ''}"
+
+
 @cache
-def rhythms(drums: bool, bar: int) -> Rhythms:
-    """Return the tables for drums or notes in a metre; of one that was not counted every beat is like any other."""
-    kind = "drums" if drums else "notes"
+def rhythms(drums: bool, bar: int, compound: bool = False) -> Rhythms:
+    """Return the tables for drums or notes in a metre of `bar` beats, which go in threes where it is compound.
+
+    Of a metre that was not counted every beat is like any other, as in the commonest one whose beats go alike.
+    """
     with np.load(FILE, allow_pickle=False) as tables:
-        counted = f"{kind}{bar}.following" in tables
-        name = f"{kind}{bar if counted else 4}"
+        name = name_of(drums, bar, compound)
+        counted = f"{name}.following" in tables
+        if not counted:
+            name = name_of(drums, 2 if compound else 4, compound)
         following, features, first = (tables[f"{name}.{what}"].astype(float) for what in ("following", "features", "first"))
     if not counted:
         following, features, first = _of_any_beat(following, features, first, bar)

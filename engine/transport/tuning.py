@@ -27,7 +27,8 @@ class Tuning:
     usual_bpm: tuple[float, float]  # ... within these; beyond them it is soon unlikely
     edge_octaves: float
     lock: float  # weight around the best opinion from which on it is believed ...
-    lock_s: float  # ... but not before so much was heard
+    lock_s: float  # ... but not before so much was heard, ...
+    evidence: float  # ... and not where the onsets are hardly likelier with a beat than without: nats each
     switch: float  # by so many times another must be believed more to be gone over to ...
     switch_s: float  # ... for so long
     own_tempo: int  # tempi of the grid, and beats, within which another may be where the line should be
@@ -54,6 +55,7 @@ DRUMS = Tuning(
     edge_octaves=0.12,
     lock=0.4,
     lock_s=1.5,
+    evidence=0.7,
     switch=2.0,
     switch_s=0.5,
     own_tempo=6,
@@ -79,6 +81,7 @@ NOTES = Tuning(
     edge_octaves=0.12,
     lock=0.5,
     lock_s=2.5,
+    evidence=0.7,
     switch=1.2,
     switch_s=0.0,
     own_tempo=4,

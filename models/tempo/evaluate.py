@@ -1,12 +1,15 @@
 """How well the player's beat is found and followed: drums to a click, and lead sheets played with jitter and rubato.
 
     python -m models.tempo.evaluate --drums GROOVE_MIDI --sheets LEAD_SHEETS [--split test] [--network NETWORK.onnx]
+    python -m models.tempo.evaluate --metre 6/8 --bands METRE_BANDS --sheets LEAD_SHEETS
 
 Of each performance, from its first note on:
   lock      the share locked within 8 s: from some moment before that on, four beats in a row lie on four of his beats
   F         F-measure of the beats from 5 s on, 70 ms either way
   downbeat  of those locked, the share whose bar line is found: by the follower alone, and with the network asked
 Beside it a steady beat at the usual tempo, at the best of 16 places in the beat (`steady`): what chance gives.
+
+`--at-random` says how many of those who play without any beat are taken to have one.
 
 Runs without torch.
 """
@@ -25,16 +28,17 @@ from typing import Any
 import numpy as np
 
 from engine.core.config import Config
-from engine.core.metre import Metre
+from engine.core.metre import Metre, parse
 from engine.jam.downbeat import Downbeat, Played
 from engine.jam.leader import NETWORK
 from engine.transport.follower import Follower
-from models.tempo.performances import Performance, read_drums, read_sheets
+from models.tempo.performances import RANDOM, Performance, at_random, read_bands, read_drums, read_sheets
 
 NEAR_S = 0.07
 FROM_S, BY_S, IN_A_ROW = 5.0, 8.0, 4
 LEAST_S = 12.0  # shorter performances are left out
 STEADY_BPM = 108.0
+AT_RANDOM = 12  # players of each kind
 TRACKS = {"drums": "drums", "chords": "chords"}  # that the network hears him on; else the lead
 
 
@@ -100,7 +104,7 @@ def beats_found(performance: Performance) -> tuple[np.ndarray, Follower | None, 
 
 
 def _follower(performance: Performance) -> Follower:
-    return Follower(performance.kind == "drums", performance.bar)
+    return Follower(performance.kind == "drums", performance.bar, performance.metre.is_compound)
 
 
 def _heard(performance: Performance, until: float) -> Follower:
@@ -134,7 +138,7 @@ def bars_found(performance: Performance, follower: Follower, judge: Downbeat | N
 
 def evaluate(performances: Iterable[Performance], network: Path | None) -> list[Result]:
     """Return what became of each performance that is long enough."""
-    judges: dict[tuple[str, int], Downbeat] = {}
+    judges: dict[tuple[str, Metre], Downbeat] = {}
     results = []
     for performance in performances:
         begun = float(performance.notes[0, 0])
@@ -142,9 +146,9 @@ def evaluate(performances: Iterable[Performance], network: Path | None) -> list[
             continue
         beats = performance.beats[performance.beats <= performance.notes[-1, 0] + NEAR_S]
         found, early, us = beats_found(performance)
-        place = (TRACKS.get(performance.kind, "lead"), performance.bar)
+        place = (TRACKS.get(performance.kind, "lead"), performance.metre)
         if network is not None and place not in judges:
-            judges[place] = Downbeat(network, place[0], Metre(performance.bar, 4))
+            judges[place] = Downbeat(network, *place)
         locked = is_locked(found, beats, begun + BY_S)
         bars = None if early is None or not locked else bars_found(performance, early, judges.get(place))
         steady = [np.arange(begun + n * 60 / STEADY_BPM / 16, beats[-1], 60 / STEADY_BPM) for n in range(16)]
@@ -162,6 +166,22 @@ def evaluate(performances: Iterable[Performance], network: Path | None) -> list[
             )
         )
     return results
+
+
+def taken_for_a_beat() -> list[str]:
+    """Return lines of text: of players at random, how many are locked to within RANDOM_S."""
+    lines = []
+    for drums in (False, True):
+        for kind in RANDOM:
+            locked = 0
+            for number in range(AT_RANDOM):
+                follower = Follower(drums, 4)
+                for second, pitch, velocity in at_random(kind, number, drums).tolist():
+                    follower.wait(second)
+                    follower.hear(second, int(pitch), int(velocity))
+                locked += follower.line is not None
+            lines.append(f"{'drums' if drums else 'notes'}, {kind:12} {locked:3} of {AT_RANDOM}")
+    return lines
 
 
 def figures(results: list[Result]) -> dict[str, Any]:
@@ -185,15 +205,22 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="how well the player's beat is found and followed")
     parser.add_argument("--drums", type=Path, help="a collection like groove_midi")
     parser.add_argument("--sheets", type=Path, nargs="*", default=[], help="lead sheets")
-    parser.add_argument("--bar", type=int, default=4, help="quarters in a bar of the sheets")
+    parser.add_argument("--bands", type=Path, help="bands in other metres, of which drums and melody are played")
+    parser.add_argument("--metre", type=parse, default=Metre(), help="of sheets and bands")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test"))
     parser.add_argument("--network", default="festival", help="that is asked for the bar line; empty: none")
+    parser.add_argument("--at-random", action="store_true", help="of players without a beat alone")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args(argv)
+    if arguments.at_random:
+        print("\n".join(taken_for_a_beat()))
+        return 0
     network = Config.path_of(arguments.network, "--network") if arguments.network else None
     performances: list[Performance] = list(read_drums(arguments.drums)) if arguments.drums else []
     for path in arguments.sheets:
-        performances += read_sheets(path, 3, arguments.bar)
+        performances += read_sheets(path, 3, arguments.metre)
+    if arguments.bands:
+        performances += read_bands(arguments.bands, arguments.metre)
     results = evaluate((p for p in performances if p.split == arguments.split), network)
     table = {kind: figures([r for r in results if r.kind == kind]) for kind in dict.fromkeys(r.kind for r in results)}
     names = list(next(iter(table.values()), {}))

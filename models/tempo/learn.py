@@ -6,15 +6,19 @@ Runs without torch.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.core.metre import Metre
 from engine.transport.onsets import FEATURES, Onsets
-from engine.transport.rhythms import FILE, PLACES
-from models.tempo.performances import Performance, read_drums, read_sheets
+from engine.transport.rhythms import FILE, PLACES, name_of
+from models.tempo.performances import FOUR, Performance, beats_in, read_bands, read_drums, read_sheets
+
+OF_SHEETS = (FOUR, Metre(3, 4))
+COMPOUND = (Metre(6, 8), Metre(9, 8), Metre(12, 8))
 
 
 def count(performances: Iterable[Performance], bar: int, drums: bool) -> dict[str, np.ndarray]:
@@ -49,25 +53,34 @@ def _take(levels: Sequence[int], at: list[int], before: int, following: np.ndarr
     return place
 
 
+def _read_all(paths: Iterable[Path], metre: Metre) -> Iterator[Performance]:
+    for path in paths:
+        yield from read_sheets(path, 3, metre)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Write the rhythms that a follower expects."""
     parser = argparse.ArgumentParser(description="learn what a follower of the beat expects")
     parser.add_argument("--drums", type=Path, required=True, help="a collection like groove_midi")
     parser.add_argument("--sheets", type=Path, required=True, nargs="+", help="lead sheets")
+    parser.add_argument("--tunes", type=Path, required=True, nargs="+", help="those of which compound metres are learned")
+    parser.add_argument(
+        "--bands", type=Path, required=True, help="bands with drums in compound metres, see models/music/generated.py"
+    )
     parser.add_argument("--out", type=Path, default=FILE)
     arguments = parser.parse_args(argv)
-    tables = {}
-    drums = [p for p in read_drums(arguments.drums) if p.split == "train"]
-    for name, table in count(drums, 4, drums=True).items():
-        tables[f"drums4.{name}"] = table
-    for bar in (4, 3):
-        sheets = [p for path in arguments.sheets for p in read_sheets(path, 3, bar) if p.split == "train"]
-        for name, table in count(sheets, bar, drums=False).items():
-            tables[f"notes{bar}.{name}"] = table
-        print(f"{bar} beats to a bar: {len(sheets)} performances of sheets")
-    counts: dict[str, Any] = {name: table.astype(np.uint32) for name, table in tables.items()}
+    played = {(True, FOUR): read_drums(arguments.drums)}
+    played |= {(False, metre): _read_all(arguments.sheets, metre) for metre in OF_SHEETS}
+    played |= {(True, metre): (p for p in read_bands(arguments.bands, metre) if p.kind == "drums") for metre in COMPOUND}
+    played |= {(False, metre): _read_all(arguments.tunes, metre) for metre in COMPOUND}
+    counts: dict[str, Any] = {}
+    for (drums, metre), performances in played.items():
+        learned = [p for p in performances if p.split == "train"]
+        name = name_of(drums, beats_in(metre), metre.is_compound)
+        table = count(learned, beats_in(metre), drums)
+        counts |= {f"{name}.{what}": counted.astype(np.uint32) for what, counted in table.items()}
+        print(f"{metre.name}, {'drums' if drums else 'sheets'}: {len(learned)} performances")
     np.savez_compressed(arguments.out, **counts)
-    print(f"{len(drums)} of drums; {arguments.out}")
     return 0
 
 

@@ -65,6 +65,33 @@ def test_who_speeds_up_and_slows_down_is_not_followed_late():
     assert np.sqrt(np.mean(np.square(off_s))) < 0.052  # without an idea of how the tempo changes 0.060
 
 
+@pytest.mark.parametrize(("bar", "drums"), [(2, False), (2, True), (4, True)])
+def test_beats_that_go_in_threes_are_found_with_their_bar(bar: int, drums: bool):
+    rng = np.random.default_rng(2)
+    period = 60 / 104
+    notes = []
+    for eighth in range(3 * bar * (16 // bar)):
+        at = 1.0 + eighth * period / 3 + float(rng.uniform(-0.01, 0.01))
+        beat = eighth // 3 % bar
+        if drums:
+            struck = [HAT] + ([KICK] if beat % 2 == 0 else [SNARE]) * (eighth % 3 == 0)
+        else:
+            struck = [(67, 71, 74)[eighth % 3] - 12 * (eighth % (3 * bar) == 0)] * (eighth % 6 != 4)
+        notes += [(at, pitch, 90 if eighth % 3 else 105) for pitch in struck]
+    follower = Follower(drums, bar, compound=True)
+    for second, pitch, velocity in sorted(notes):
+        follower.wait(second)
+        follower.hear(second, pitch, velocity)
+    line = follower.line
+    assert line is not None
+    assert line.period_s == pytest.approx(period, rel=0.03)
+    true = (follower.heard - 1.0) / period
+    off = line.beat_at(follower.heard) - true
+    assert abs(off - round(off)) * line.period_s < 0.03
+    if bar == 2:
+        assert follower.bar_lines().argmax() == round(off) % bar
+
+
 def test_before_anything_is_played_there_is_no_beat():
     follower = Follower(drums=False, bar=3)
     follower.wait(10.0)
