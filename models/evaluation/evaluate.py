@@ -196,13 +196,16 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     }
     if controls:
         found["controls"] = controls
-    own = [p for p in pieces if p.metre == (card.beats_per_bar, card.steps_per_beat)] if card.hears_metre else pieces
+    own, music = (
+        [p for p in some if p.metre == (card.beats_per_bar, card.steps_per_beat)] if card.hears_metre else some
+        for some in (pieces, data.pieces)
+    )
     if args.accompany:
         found["accompany"] = accompany(graph, own, args.accompany, args.track, controls)
     if args.metres:
         found["metres_kept"] = keep_metres(graph, pieces, args.metres, args.track, controls)
     if args.solo:
-        found["solo"] = _solo(graph, own, args, controls)
+        found["solo"] = _solo(graph, own, music, args, controls)
     if args.follow or args.progression:
         found["follow"] = _follow(graph, own, args)
     if args.trade:
@@ -211,7 +214,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
             draw_trade(found["trade"], card.title or card.name, args.png)
     if args.leave:
         bars, window = args.bars or LEAVE_BARS, args.window or WINDOW_BARS
-        found["leave"] = leaving(args.network, own, args.leave, args.track, bars, window, args.set)
+        found["leave"] = leaving(args.network, own, args.leave, args.track, bars, window, args.set, music)
     played = args.solo or args.accompany or args.metres or args.follow or args.progression or args.trade or args.leave
     if not played or args.baselines:
         found |= summary(nats(graph, [p.roll for p in pieces], metres=[p.metre for p in pieces]), pieces, card.tracks)
@@ -226,7 +229,9 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _solo(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace, controls: dict[str, float]) -> dict[str, Any]:
+def _solo(
+    graph: StepGraph, pieces: Sequence[Piece], music: Sequence[Piece], args: argparse.Namespace, controls: dict[str, float]
+) -> dict[str, Any]:
     card, seeds = graph.card, range(1, args.solo + 1)
     if args.midi:
         try:
@@ -239,7 +244,7 @@ def _solo(graph: StepGraph, pieces: Sequence[Piece], args: argparse.Namespace, c
     if args.window:
         if args.window > bars:
             raise ValueError(f"--window {args.window}: the solos have {bars} bars; give --bars {args.window} or more")
-        found["windows"] = windows(rolls, [p.roll for p in pieces], card, args.window)
+        found["windows"] = windows(rolls, [p.roll for p in pieces], card, args.window, [p.roll for p in music])
     if args.png:
         draw(found, card.title or card.name, args.png)
     if args.midi:

@@ -29,11 +29,19 @@ SHARE = 4  # the player stops after one part in so many of all bars
 
 
 def leaving(
-    network: Path, pieces: Sequence[Piece], count: int, track: str, bars: int, window: int, given: Sequence[str]
+    network: Path,
+    pieces: Sequence[Piece],
+    count: int,
+    track: str,
+    bars: int,
+    window: int,
+    given: Sequence[str],
+    music: Sequence[Piece] = (),
 ) -> dict[str, Any]:
     """Play to `count` songs' players who stop after a quarter of `bars`; returns the windows of what comes after.
 
-    Song number n is played to with seed n. Raises NetworkError where no song has such a track with a band.
+    `music`: see `models.evaluation.solo.windows`. Song number n is played to with seed n. Raises NetworkError where no song has
+    such a track with a band.
     """
     runner = Runner(network)
     card = runner.card
@@ -45,7 +53,7 @@ def leaving(
         heard = Rehearsal(settings.load(None, told), runner, player_of(piece, card, track, stop)).run(bars)
         rolls.append(roll_of(heard, card, track, bars)[begin:])
         names.append(piece.name)
-    found = windows(rolls, [p.roll for p in pieces], card, window)
+    found = windows(rolls, [p.roll for p in pieces], card, window, [p.roll for p in music])
     return {"songs": names, "of_bars": bars, "stops_at_bar": stop, "settings": list(given), "tempo_bpm": TEMPO_BPM, **found}
 
 

@@ -16,6 +16,8 @@ from models.evaluation.statistics import statistics
 
 Array = np.ndarray
 AGAIN_BARS = 4  # a repetition of so many bars is counted
+NEAR = 1e-9
+DRAWS = 400  # of as many stretches of the music as there are solos
 WITHIN = ("density_", "share_in_key")  # figures whose median must lie between the data's quartiles
 
 
@@ -63,23 +65,33 @@ def compare(rolls: Sequence[Array], seeds: Sequence[int], data: Sequence[Array],
     }
 
 
-def windows(rolls: Sequence[Array], data: Sequence[Array], card: Card, bars: int) -> dict[str, Any]:
+def windows(
+    rolls: Sequence[Array], data: Sequence[Array], card: Card, bars: int, music: Sequence[Array] = ()
+) -> dict[str, Any]:
     """Whether it stays what it is: every figure of the solos in each window of `bars` bars, beside the data's quartiles.
 
     `figures`: for each the data's quartiles and the medians over the solos, window by window. `outside`: of all medians those
-    that do not lie between them, and how many there are.
+    that do not lie between them, and how many there are. `by_chance`: how many of so many do not, on average, where the
+    solos are stretches of the `music`, by default the data, drawn by lot: few pieces have narrow quartiles.
     """
     steps = bars * card.steps_per_bar
     count = min(len(roll) for roll in rolls) // steps
     alone = [[statistics(roll[at * steps : (at + 1) * steps], card) for roll in rolls] for at in range(count)]
     beside = [statistics(roll, card) for roll in like_pieces(data, bars, card.steps_per_bar)]
-    figures, outside = {}, 0
+    drawn = [statistics(roll, card) for roll in like_pieces(music, bars, card.steps_per_bar)] if music else beside
+    lots = np.random.default_rng(1).random((DRAWS, len(drawn))).argsort(1)[:, : len(rolls)]  # (DRAWS, solos)
+    figures, outside, by_chance = {}, 0, 0.0
     for name in beside[0]:
         _, low, _, high, _ = _quantiles([s[name] for s in beside])
-        medians = [float(np.median([s[name] for s in window])) for window in alone]
-        outside += sum(not low - 1e-9 <= median <= high + 1e-9 for median in medians)
-        figures[name] = {"quartiles": [low, high], "medians": medians}
-    return {"bars": bars, "figures": figures, "outside": [outside, count * len(figures)]}
+        medians = np.asarray([np.median([s[name] for s in window]) for window in alone])
+        outside += int(_lies_outside(medians, low, high).sum())
+        by_chance += count * float(_lies_outside(np.median(np.asarray([s[name] for s in drawn])[lots], 1), low, high).mean())
+        figures[name] = {"quartiles": [low, high], "medians": medians.tolist()}
+    return {"bars": bars, "figures": figures, "outside": [outside, count * len(figures)], "by_chance": by_chance}
+
+
+def _lies_outside(values: Array, low: float, high: float) -> Array:
+    return (values < low - NEAR) | (values > high + NEAR)
 
 
 def windows_table(found: Mapping[str, Any]) -> list[str]:
@@ -87,9 +99,11 @@ def windows_table(found: Mapping[str, Any]) -> list[str]:
     lines = [f"by windows of {found['bars']} bars: half of the data, medians of the solos, * where they are outside"]
     for name, figure in found["figures"].items():
         low, high = figure["quartiles"]
-        cells = "".join(f"{m:6.2f}{' ' if low - 1e-9 <= m <= high + 1e-9 else '*'}" for m in figure["medians"])
+        stars = _lies_outside(np.asarray(figure["medians"]), low, high)
+        cells = "".join(f"{m:6.2f}{'*' if star else ' '}" for m, star in zip(figure["medians"], stars, strict=True))
         lines.append(f"  {name.replace('_', ' '):20} {low:6.3f} to {high:6.3f} {cells}")
-    return [*lines, "  outside: {} of {}".format(*found["outside"])]
+    outside, of = found["outside"]
+    return [*lines, f"  outside: {outside} of {of}; of stretches of the music itself {found['by_chance']:.1f}"]
 
 
 def _quantiles(values: Sequence[float]) -> list[float]:

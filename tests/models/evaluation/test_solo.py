@@ -75,3 +75,14 @@ def test_windows_tell_where_a_solo_sinks():
     assert 0 < found["outside"][0] <= found["outside"][1] == 2 * len(found["figures"])
     line = next(line for line in windows_table(found) if "density lead" in line)
     assert line.endswith("0.00*")
+
+
+def test_beside_what_lies_outside_stands_what_does_of_the_music_itself():
+    solos = [piece(seed, bars=16) for seed in range(12)]
+    of_its_own = windows(solos, DATA, CARD, 8)
+    _, count = of_its_own["outside"]
+    assert of_its_own["by_chance"] < 0.1 * count  # medians of a dozen lie within the quartiles of what they are drawn from
+    busier = windows(solos, DATA, CARD, 8, [piece(seed, share=0.9) for seed in range(20)])
+    assert busier["outside"] == of_its_own["outside"]
+    assert busier["by_chance"] > of_its_own["by_chance"] + 1.9  # density alone, in both windows
+    assert windows_table(busier)[-1].endswith(f"of stretches of the music itself {busier['by_chance']:.1f}")
