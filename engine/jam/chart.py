@@ -75,7 +75,7 @@ def of_setting(setting: str, metre: Metre) -> tuple[list[Chord], list[str]]:
     try:
         bars = bars_of(data, metre)
     except ValueError as error:
-        return [], [f"{where}{error}"]
+        return [], [f"{where}{fault}" for fault in error.args[:MOST_FAULTS]]
     faults: list[str] = []
     return _beats_of(played(bars, faults, where), metre.beats, faults, where), faults
 

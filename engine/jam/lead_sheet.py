@@ -27,7 +27,7 @@ KINDS = {
 
 
 def bars_of(data: bytes, metre: Metre) -> list[Bar]:
-    """Return the bars of a score (.mxl, .musicxml) with the words of a chart. Raises ValueError with what is wrong."""
+    """Return the bars of a score (.mxl, .musicxml) with the words of a chart. Raises ValueError with all that is wrong."""
     try:
         score = ElementTree.fromstring(_unpacked(data))
     except (ElementTree.ParseError, LookupError) as error:
@@ -35,7 +35,10 @@ def bars_of(data: bytes, metre: Metre) -> list[Bar]:
     part = next((part for part in score.findall("part") if part.find("measure/harmony") is not None), None)
     if part is None:
         raise ValueError("it has no part with chord symbols")
-    bars = list(_Reader(metre).read(part))
+    reader = _Reader(metre)
+    bars = reader.read(part)
+    if reader.unknown:
+        raise ValueError(*reader.unknown)
     if all(set(bar.words) == {"-"} for bar in bars):
         raise ValueError("it has no chord that sounds")
     return _begun(bars)
@@ -57,12 +60,13 @@ class _Reader:
         self._metre = metre
         self._divisions = 1.0
         self._ending: frozenset[int] = frozenset()
+        self.unknown: list[str] = []  # of the chords that cannot be read, which and where
 
     def read(self, part: ElementTree.Element) -> list[Bar]:
         found: list[Bar] = []
         for number, measure in enumerate(part.findall("measure"), 1):
             try:
-                bar, length = self._bar(measure)
+                bar, length = self._bar(measure, number)
             except (ValueError, ArithmeticError) as error:
                 raise ValueError(f"bar {number}: {error}") from error
             if number == 1 and 0 < length < self._metre.bar - 1e-6:
@@ -70,7 +74,7 @@ class _Reader:
             found.append(bar)
         return found
 
-    def _bar(self, measure: ElementTree.Element) -> tuple[Bar, float]:
+    def _bar(self, measure: ElementTree.Element, number: int) -> tuple[Bar, float]:
         now = end = 0.0
         words = ["-"] * self._metre.beats
         begins, times = False, 1
@@ -81,7 +85,7 @@ class _Reader:
                 self._attributes(element)
             elif element.tag == "harmony":
                 at = now + float(element.findtext("offset") or 0) / self._divisions
-                word = _word(element)
+                word = self._word(element, number)
                 if word:
                     words[min(max(int(at / self._metre.beat + 1e-6), 0), len(words) - 1)] = word
             elif element.tag == "backup":
@@ -103,6 +107,14 @@ class _Reader:
         if ends_here:
             self._ending = frozenset()
         return bar, end
+
+    def _word(self, harmony: ElementTree.Element, number: int) -> str:
+        try:
+            return _word(harmony)
+        except ValueError as error:
+            said = str(error) if not self.unknown else str(error).split(";")[0]  # what is understood is told once
+            self.unknown.append(f"bar {number}: {said}")
+            return ""
 
     def _attributes(self, element: ElementTree.Element) -> None:
         self._divisions = float(element.findtext("divisions") or self._divisions)

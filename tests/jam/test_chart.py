@@ -177,3 +177,17 @@ def test_a_sheet_that_cannot_be_played_is_told_in_one_sentence(tmp_path, data, w
     assert word in str(error.value)
     with pytest.raises(ConfigError, match="cannot be read"):
         chords_of(str(tmp_path / "none.xml"), Metre())
+
+
+def test_every_chord_of_a_sheet_that_is_not_known_is_named_with_its_bar(tmp_path):
+    unknown = [harmony("C", "Neapolitan"), harmony("G"), harmony("H"), harmony("D", "Tristan"), *[harmony("E", "odd")] * 20]
+    path = tmp_path / "song.musicxml"
+    path.write_bytes(sheet(*(of + NOTE.format(8) for of in unknown)))
+    with pytest.raises(ConfigError) as error:
+        chords_of(str(path), Metre())
+    said = str(error.value)
+    assert "bar 1: the chord 'Neapolitan' is not known here; known are: major" in said
+    assert "bar 3: a chord has no root" in said
+    assert "bar 4: the chord 'Tristan' is not known here" in said
+    assert said.count("known are") == 1
+    assert said.count("song.musicxml") == 8
