@@ -17,7 +17,6 @@ LEAST_BARS = 2  # so many bars have to be compared
 LEFT = 0.2  # likeness of the last bar below which he has left what came round
 LONGER = 0.03  # a longer loop has to be better by so much: twice the loop is a loop, too
 EARLIER = (0.6, 0.4, 0.2)  # what the rounds before the last one are worth, beside it
-KEPT_BEATS = 4096  # what is older is forgotten: more than half an hour
 NOTHING = np.zeros(HEARD + BELIEVED)
 
 
@@ -27,6 +26,7 @@ class Rounds:
     def __init__(self, beats_per_bar: int) -> None:
         self._bar = beats_per_bar
         self._periods = np.arange(1, LONGEST_BARS + 1) * beats_per_bar
+        self._kept = (1 + len(EARLIER)) * LONGEST_BARS * beats_per_bar  # beats; further back nobody looks
         self._beats: list[np.ndarray] = []  # (HEARD + BELIEVED,) each
         self._units: list[np.ndarray] = []  # what is compared of each, of length 1; nothing of one in which nothing was heard
         self._alike: list[np.ndarray] = []  # for the last beats: (2, periods), likeness and whether either of the two sounds
@@ -44,7 +44,7 @@ class Rounds:
             return
         self._beats.append(np.concatenate([heard, believed]))
         self._units.append(_unit(self._beats[-1]))
-        del self._beats[:-KEPT_BEATS], self._units[:-KEPT_BEATS]
+        del self._beats[: -self._kept], self._units[: -self._kept]
         self._alike.append(self._compare(self._units[-1]))
         del self._alike[:-COMPARED_BEATS]
         self._find()

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-SETTLED_S = 180.0  # of a life that goes on for long, the samples from here on count
+SETTLED_S = 330.0  # of a life that goes on for long, the samples from here on count: 512 beats are remembered
 LONG_S = 600.0  # ... and it is one, where these cover so much
 AGE_S = 15.0  # lives are compared within stretches of so long
 MEAN_S = 60.0  # for the error
