@@ -80,7 +80,7 @@ def film(session: Path, out: Path, wish: Wish, tell: Callable[[str], None] = lam
     if encoder is None:
         raise SessionError("film needs ffmpeg, which makes the video: apt install ffmpeg, or https://ffmpeg.org")
     folder = session.parent if session.is_file() else session
-    with FeedReader(feed_path(session)) as reader, _page(wish, reader.card) as page:
+    with FeedReader(feed_path(session)) as reader, opened_page(wish, reader.card) as page:
         wave = folder / WAVE
         sound = wave if wave.exists() else None
         last_s = _length_s(reader, sound)
@@ -143,7 +143,7 @@ def _encode(encoder: str, pictures: Iterator[bytes], wish: Wish, sound: Path | N
 def _pictures(page: Page, reader: FeedReader, wish: Wish, count: int, tell: Callable[[str], None]) -> Iterator[bytes]:
     """Yield each frame as a JPEG. A frame shows the middle of the time it is seen."""
     encoder = Encoder(reader.card)
-    messages = _Messages(reader, encoder)
+    messages = Messages(reader, encoder)
     for number in range(count):
         at_s = wish.first_s + (number + 0.5) / wish.fps
         page.evaluate("messages => art.take(messages)", messages.until(at_s))
@@ -153,7 +153,7 @@ def _pictures(page: Page, reader: FeedReader, wish: Wish, count: int, tell: Call
             tell(f"{number / wish.fps:.0f} of {count / wish.fps:.0f} s")
 
 
-class _Messages:
+class Messages:
     """What was published, in order, as the page takes it."""
 
     def __init__(self, reader: FeedReader, encoder: Encoder) -> None:
@@ -190,7 +190,7 @@ class _Messages:
 
 
 @contextmanager
-def _page(wish: Wish, card: Card) -> Iterator[Page]:
+def opened_page(wish: Wish, card: Card) -> Iterator[Page]:
     """Open the page in a browser without a window. Raises SessionError."""
     try:
         from playwright.sync_api import Error, sync_playwright

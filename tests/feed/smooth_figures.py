@@ -36,7 +36,7 @@ from engine.audio.engine import AudioEngine
 from engine.core.config import Config
 from engine.core.contract import Card, read_card
 from engine.core.link import Layout, Link
-from engine.core.messages import BLOCK, CLOCK, stem_names, step_dtype
+from engine.core.messages import BLOCK, CLOCK, NOTE_ON, stem_names, step_dtype
 from engine.core.parameters import Live
 from engine.feed.schema import Schema
 from engine.feed.signals.catalogue import Catalogue
@@ -376,7 +376,7 @@ def _universes(port: int) -> str:
 
 
 def block(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Render blocks in turns: with the buses published, and without."""
+    """Render blocks in turns: with the buses published, and without; every track plays."""
     config = Config()
     card = read_card(config.network_path())
     registry = registry_of(card)
@@ -385,8 +385,13 @@ def block(arguments: argparse.Namespace) -> dict[str, Any]:
     set_defaults(live, config, card)
     engine = AudioEngine(link, registry, card, config, 48000.0)
     took: dict[bool, list[float]] = {False: [], True: []}
+    turns = np.random.default_rng(1).random(24000 // 16) < 0.5  # by lot: nothing else comes as often as they do
     for number in range(24000):
-        wanted = bool(number // 16 % 2)
+        if number % 750 == 0:  # a second
+            for track, of in enumerate(card.tracks):
+                for pitch in of.pitches[:: max(len(of.pitches) // 3, 1)]:
+                    link.writer("notes").push((number * BLOCK + BLOCK, number // 94, NOTE_ON, track, pitch, 90, 0.0))
+        wanted = bool(turns[number // 16])
         if number % 16 == 0:
             link.writer("wanted").push((int(wanted),))
         begun = time.perf_counter()

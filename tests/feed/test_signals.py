@@ -247,6 +247,19 @@ def test_levels_bands_and_brightness_are_those_of_what_is_heard(stage, card):
     assert stage[f"/level/track/{card.tracks[0].name}/rms"] == pytest.approx(-60)
 
 
+def test_the_master_is_in_time_though_the_buses_came_later_than_it(stage, card):
+    stage.signals.wants = Wants(levels=True)
+    for number in range(20):  # nobody measured: the buses were not published
+        stage.link.writer("wave").push((number * BLOCK, np.zeros((BLOCK, OUTPUTS), np.float32)))
+    samples = np.zeros((30 * BLOCK, OUTPUTS * (len(card.tracks) + 2)), np.float32)
+    samples[10 * BLOCK :, 2:4] = 0.5
+    stage.sound(20 * BLOCK / RATE, samples)
+    for block in (20, 26, 32, 38):  # the last is the middle of the window that is loud
+        stage.at(block * BLOCK / RATE)
+    for bus in (f"track/{card.tracks[1].name}", "master"):
+        assert stage[f"/level/{bus}/rms"] == pytest.approx(20 * math.log10(0.5), abs=0.01)
+
+
 def test_what_is_no_number_is_measured_as_silence():
     levels = Levels(RATE, 1)
     levels.take(np.full((20, BLOCK, 2), np.nan, np.float32))
