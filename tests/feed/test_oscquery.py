@@ -415,6 +415,28 @@ def test_a_listened_path_that_went_with_another_reader_of_the_parameters_costs_n
     assert client.paths == {}
 
 
+def test_sound_is_measured_only_where_somebody_listens_to_it(query, link):
+    def wanted():
+        said = json.loads(link["receivers"].latest()["text"])
+        return said["shown"], said["levels"]
+
+    async def listen():
+        client = _Client()
+        query._clients[client] = None
+        found = []
+        for command, path in (
+            ("LISTEN", "smooth/energy"),
+            ("LISTEN", "raw/level/master/rms"),
+            ("IGNORE", "raw/level/master/rms"),
+            ("IGNORE", "smooth/energy"),
+        ):
+            query.order(client, order(command, f"/algoritmo/{path}"))
+            found.append(wanted())
+        return found
+
+    assert asyncio.run(listen()) == [(True, False), (True, True), (True, False), (False, False)]
+
+
 # Between machines.
 
 

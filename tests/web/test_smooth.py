@@ -7,15 +7,17 @@ import struct
 import numpy as np
 import pytest
 
-from engine.core.config import Config
+from engine.core.config import Config, Web
 from engine.core.contract import read_card
 from engine.core.link import Layout, Link
 from engine.core.messages import signals_dtype
+from engine.core.parameters import Live
 from engine.feed.schema import Schema
 from engine.feed.signals.audience import Audience
 from engine.jam.parameters import registry_of
 from engine.web.client import Client
 from engine.web.frames import HEADER, SIGNALS
+from engine.web.site import Site
 from engine.web.smooth import Smooth, rate_of
 
 
@@ -70,3 +72,31 @@ def test_numbers_come_to_who_asked_and_nobody_is_asked_for_them_when_all_have_le
     trails = slow[-1][HEADER.size + 8 * count :]
     assert (len(trails), trails[1]) == (catalogue.trail_size, 255)
     assert len(fast[-1]) == HEADER.size + 4 * count + catalogue.trail_size
+
+
+def test_another_network_is_told_with_its_numbers_to_who_asked_for_them():
+    card = read_card(Config().network_path())
+    registry = registry_of(card)
+    link = Link.private(Layout.of(card, len(registry)))
+    live = Live(registry, link.values)
+    live.reset_to_defaults()
+
+    def hello(client):
+        texts = [json.loads(text) for text in client.take() if isinstance(text, str)]
+        (found,) = [text for text in texts if text["kind"] == "hello"]
+        return found["smooth"]
+
+    async def look():
+        stage = Site(link, live, card, Web(), audience=Audience(link, Schema(card, registry))).pages["stage"]
+        clients = [stage.join({"smooth": "60"}), stage.join({})]
+        before = [hello(client) for client in clients]
+        stage.adopt(link, card)
+        after = [hello(client) for client in clients]
+        for client in clients:
+            stage.leave(client)
+        return before, after
+
+    before, after = asyncio.run(look())
+    assert before == after
+    assert before[0]["signals"][0]["path"] == "/smooth/beat/phase"
+    assert before[1] is None
