@@ -36,6 +36,7 @@ class Wall {
     for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, (event) => this.touched(event), { capture: true, passive: true });
     addEventListener("keydown", (event) => this.key(event));
     addEventListener("resize", () => this.again());
+    new ResizeObserver(() => this.tree.draw()).observe($("tree")); // the words below it take more or less room
     $("tree").addEventListener("click", (event) => this.pick(event));
     setInterval(() => this.watch(), 500);
     navigator.wakeLock?.request("screen").catch(() => {}); // only where the address lets it
