@@ -17,8 +17,10 @@ from engine.transport.onsets import FEATURES, Onsets
 from engine.transport.rhythms import FILE, PLACES, name_of
 from models.tempo.performances import FOUR, Performance, beats_in, read_bands, read_drums, read_sheets
 
+FIVE = Metre(5, 4)
 OF_SHEETS = (FOUR, Metre(3, 4))
-COMPOUND = (Metre(6, 8), Metre(9, 8), Metre(12, 8))
+OF_TUNES = (Metre(2, 4), Metre(6, 8), Metre(9, 8), Metre(12, 8))
+OF_BANDS = (Metre(3, 4), FIVE, *OF_TUNES)  # their drums
 
 
 def count(performances: Iterable[Performance], bar: int, drums: bool) -> dict[str, np.ndarray]:
@@ -58,21 +60,28 @@ def _read_all(paths: Iterable[Path], metre: Metre) -> Iterator[Performance]:
         yield from read_sheets(path, 3, metre)
 
 
+def _of_bands(path: Path, metre: Metre, kind: str) -> Iterator[Performance]:
+    return (p for p in read_bands(path, metre) if p.kind == kind)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Write the rhythms that a follower expects."""
     parser = argparse.ArgumentParser(description="learn what a follower of the beat expects")
     parser.add_argument("--drums", type=Path, required=True, help="a collection like groove_midi")
     parser.add_argument("--sheets", type=Path, required=True, nargs="+", help="lead sheets")
-    parser.add_argument("--tunes", type=Path, required=True, nargs="+", help="those of which compound metres are learned")
     parser.add_argument(
-        "--bands", type=Path, required=True, help="bands with drums in compound metres, see models/music/generated.py"
+        "--tunes", type=Path, required=True, nargs="+", help="those of which 2/4, 6/8, 9/8 and 12/8 are learned"
+    )
+    parser.add_argument(
+        "--bands", type=Path, required=True, help="bands with drums in other metres, see models/music/generated.py"
     )
     parser.add_argument("--out", type=Path, default=FILE)
     arguments = parser.parse_args(argv)
     played = {(True, FOUR): read_drums(arguments.drums)}
     played |= {(False, metre): _read_all(arguments.sheets, metre) for metre in OF_SHEETS}
-    played |= {(True, metre): (p for p in read_bands(arguments.bands, metre) if p.kind == "drums") for metre in COMPOUND}
-    played |= {(False, metre): _read_all(arguments.tunes, metre) for metre in COMPOUND}
+    played |= {(False, metre): _read_all(arguments.tunes, metre) for metre in OF_TUNES}
+    played |= {(True, metre): _of_bands(arguments.bands, metre, "drums") for metre in OF_BANDS}
+    played |= {(False, FIVE): _of_bands(arguments.bands, FIVE, "melody")}
     counts: dict[str, Any] = {}
     for (drums, metre), performances in played.items():
         learned = [p for p in performances if p.split == "train"]

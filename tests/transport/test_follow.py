@@ -92,6 +92,23 @@ def test_beats_that_go_in_threes_are_found_with_their_bar(bar: int, drums: bool)
         assert follower.bar_lines().argmax() == round(off) % bar
 
 
+def test_a_waltz_on_drums_is_found_with_its_bar():
+    rng = np.random.default_rng(3)
+    period = 60 / 132
+    follower = Follower(drums=True, bar=3)
+    for beat in range(36):
+        at = 1.0 + beat * period + float(rng.uniform(-0.01, 0.01))
+        for pitch in (KICK, HAT) if beat % 3 == 0 else (SNARE, HAT):
+            follower.wait(at)
+            follower.hear(at, pitch, 90)
+    line = follower.line
+    assert line is not None
+    assert line.period_s == pytest.approx(period, rel=0.02)
+    off = line.beat_at(follower.heard) - (follower.heard - 1.0) / period
+    assert abs(off - round(off)) * line.period_s < 0.03
+    assert follower.bar_lines().argmax() == round(off) % 3
+
+
 def test_before_anything_is_played_there_is_no_beat():
     follower = Follower(drums=False, bar=3)
     follower.wait(10.0)
