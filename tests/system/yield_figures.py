@@ -60,10 +60,17 @@ class Watched(Band):
         return SampleClock.of(self.link["clock"].latest()).frame_at(time.perf_counter_ns())
 
 
-def ended(found: np.ndarray, since: float, tracks: set[int] | None = None) -> float | None:
-    """Frames from `since` to the last end of a note of the network's that had begun before."""
-    late = found[(found["kind"] == NOTE_OFF) & (found["track"] != PLAYER) & (found["frame"] >= since - BLOCK)]
-    ends = [int(e["frame"]) - since for e in late if tracks is None or int(e["track"]) in tracks]
+def ended(found: np.ndarray, begun: set[tuple[int, int]], since: float, tracks: set[int] | None = None) -> float | None:
+    """Frames from `since` to the last end of a note of the network's that had begun before; `begun`: what sounded at first."""
+    ends = []
+    for event in found[found["track"] != PLAYER]:
+        key, frame = (int(event["track"]), int(event["pitch"])), int(event["frame"])
+        if event["kind"] == NOTE_ON and frame < since:
+            begun.add(key)
+        elif event["kind"] == NOTE_OFF and key in begun:
+            begun.discard(key)
+            if frame >= since - BLOCK and (tracks is None or key[0] in tracks):
+                ends.append(frame - since)
     return max(ends) if ends else None
 
 
@@ -82,25 +89,25 @@ def measure(band: Watched, stage: Stage, times: int) -> dict[str, list[float]]:
         band.sounding.clear()
         if not band.wait_sounding(12):
             continue
-        now = stage.now + 4 * BLOCK
+        now, begun = stage.now + 4 * BLOCK, set(band.sounding)
         stage.send([(now, bytes((0x90, 62, 90))), (now + 2400, bytes((0x80, 62, 0)))])
         time.sleep(WITHIN_S)
         events = band.look()
         mine = [int(e["frame"]) for e in events if e["kind"] == NOTE_ON and e["track"] == PLAYER and e["pitch"] == 62]
-        if mine and (frames := ended(events, mine[0])) is not None:
+        if mine and (frames := ended(events, begun, mine[0])) is not None:
             found["trade"].append(frames)
     band.live.set("mode", modes.index("solo"))
     for way, tracks in (("punch", {1}), ("panic", None)):
         while len(found[way]) < times:
             if not band.wait_sounding(20, 1):
                 break
-            frame = band.frame()
+            frame, begun = band.frame(), set(band.sounding)
             if way == "punch":
                 band.live.set("bass.punch", 1)
             else:
                 band.live.fire("panic")
             time.sleep(WITHIN_S)
-            if (frames := ended(band.look(), frame, tracks)) is not None:
+            if (frames := ended(band.look(), begun, frame, tracks)) is not None:
                 found[way].append(frames)
             band.live.set("bass.punch", 0)
             time.sleep(1)
