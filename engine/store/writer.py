@@ -93,13 +93,15 @@ def _insert_of(engine: sa.Engine) -> Any:
 class Writer:
     """Takes rows; `put` hands out a future that is done when the row is on the disk: False where its key was there before.
 
-    A group that cannot be committed is not written at all: all its futures raise StoreError.
+    A group that cannot be committed is not written at all: all its futures raise StoreError. Rows that nobody waits for go with
+    the next group then: a ballot that was lost would have its vote refused for ever.
     """
 
     def __init__(self, engine: sa.Engine, loop: asyncio.AbstractEventLoop) -> None:
         self._rows = Rows(engine)
         self._loop = loop
         self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._again: list[Row] = []  # that nobody waits for, of groups that were not committed
         self.commits = 0
         self.rows = 0
         self.fault = ""  # why the last group was not committed; empty when it was
@@ -116,7 +118,7 @@ class Writer:
         return done
 
     def add(self, table: sa.Table, values: dict[str, Any]) -> None:
-        """Insert a row with the next group; nobody waits for it."""
+        """Insert a row with the next group, or where that cannot be with a later one; nobody waits for it."""
         if self._queue.qsize() < WAITING:
             self._queue.put(Row(table, values, None))
 
@@ -144,6 +146,7 @@ class Writer:
                     break
                 group.append(row)
             begun_s = time.monotonic()
+            group, self._again = [*self._again, *group], []
             self._commit(group)
             took_s = time.monotonic() - begun_s
 
@@ -160,6 +163,7 @@ class Writer:
             results = [StoreError(f"this cannot be kept: {why(error)}")]
         except (SQLAlchemyError, OSError) as error:
             self.fault = why(error)
+            self._again += [row for row in group if row.done is None][: WAITING - len(self._again)]
             results = [StoreError(f"the store cannot keep it now: {self.fault}")] * len(group)
         else:
             self.commits += 1

@@ -133,9 +133,11 @@ def test_a_file_that_is_locked_refuses_votes_with_a_word_and_takes_them_again_la
         other = connect(url_of(tmp_path / "booth.db"))
         with connection.writing(other) as holds:
             holds.execute(sa.text("UPDATE generations SET seed = 5"))
+            writer.add(schema.ballots, ballot("a", 1, 2, 1))
             with pytest.raises(StoreError, match="cannot keep it now: database is locked"):
                 await writer.put(schema.ballots, ballot("b", 1, 2, 1))
         assert await writer.put(schema.ballots, ballot("b", 1, 2, 1)) is True
+        assert await writer.put(schema.votes, vote("a")) is True  # of a ballot that could not be kept when it was handed out
         assert writer.fault == ""
         writer.close()
         other.dispose()
