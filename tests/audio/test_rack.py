@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine.audio.host import HUNG_BLOCKS
+from engine.audio.process import BUSY_S, CALM_S, pause_s
 from engine.core.messages import BLOCK, NOTE_OFF
 from engine.host.catalogue import Catalogue
 from tests.audio.rack_rig import Rig, onsets
@@ -62,10 +63,13 @@ def test_the_player_waits_for_nothing(fixtures: Path, rig: Callable[..., Rig]):
 
 def test_a_killed_process_costs_its_own_sound_and_comes_back_with_its_state(fixtures: Path, rig: Callable[..., Rig]):
     one = rig(f"patches.bass={fixtures}/synth.clap")
+    assert pause_s(one.engine) == BUSY_S, "a plugin is to come"
     one.wait_loaded(1)
     one.set("bass.fixture_synth.gain", 0.75)
     one.blocks(40)
+    assert pause_s(one.engine) == CALM_S, "nobody waits for the control thread"
     os.kill(one.pid(), signal.SIGKILL)
+    one.until(lambda: pause_s(one.engine) == BUSY_S, "the crash seen")
     one.until(lambda: any("took its process down" in line or "begun anew" in line for line in one.told()), "the crash told")
     one.until(lambda: all(unit.is_loaded for unit in one.engine.mixer.hosts.units), "the plugin back")
     one.blocks(40)
