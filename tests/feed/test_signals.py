@@ -22,7 +22,7 @@ from engine.feed.schema import ROOT, Schema
 from engine.feed.signals.levels import LOUDNESS, PEAK, RMS, WINDOW, Levels
 from engine.feed.signals.loudness import KWeighting, ShortTerm
 from engine.feed.signals.query_leaves import smooth_leaves
-from engine.feed.signals.ranges import Ranges
+from engine.feed.signals.ranges import Falls, Ranges
 from engine.feed.signals.section import Sections
 from engine.feed.signals.sender import Pacer, UdpConsumer
 from engine.feed.signals.shown import Shown
@@ -283,7 +283,7 @@ def test_a_range_opens_to_what_comes_slowly_and_leaves_silence_out(schema):
         raw[mean] = 0.16 + 0.03 * chance.random()  # a fifteenth of its first range
         raw[level] = -60 if number % 600 < 200 else -30 + 6 * chance.random()
         before = ranges.low.copy()
-        ranges.map(raw, out, number / 60, awake=True)
+        ranges.map(raw, raw, out, number / 60, awake=True)
         jumps.append(float(np.abs(ranges.low - before)[mean]))
         seen.append(out[[mean, level]].copy())
     late = np.array(seen)[60 * 60 :]
@@ -294,8 +294,23 @@ def test_a_range_opens_to_what_comes_slowly_and_leaves_silence_out(schema):
     assert np.percentile(loud, 10) < 0.3  # where it sounds, it does not stay at the upper end
     low, high = ranges.low.copy(), ranges.high.copy()
     for number in range(600):
-        ranges.map(np.zeros_like(raw), out, 200 + number / 60, awake=False)
+        ranges.map(raw, raw, out, 200 + number / 60, awake=False)
     assert np.array_equal((low, high), (ranges.low, ranges.high))  # while nothing plays nothing is learned
+
+
+def test_what_sounds_now_and_then_is_ranged_by_what_it_is_then_not_by_its_fall(schema):
+    catalogue = schema.catalogue
+    ranges, falls, chance = Ranges(catalogue), Falls(catalogue), np.random.default_rng(3)
+    level = catalogue.index["/level/master/rms"]
+    raw, out, loud = np.zeros(len(catalogue), np.float32), np.zeros(len(catalogue), np.float32), []
+    for number in range(20 * 240):  # a stroke of a fifth of a second every four seconds
+        sounds = number % 80 < 4
+        raw[level] = -26 + 6 * chance.random() if sounds else -60
+        ranges.map(falls.advance(raw, 0.05), raw, out, number / 20, awake=True)
+        if sounds and number > 20 * 120:
+            loud.append(float(out[level]))
+    assert ranges.low[level] > -27
+    assert np.subtract(*np.percentile(loud, [95, 5])) > 0.4
 
 
 # --- words -----------------------------------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ import numpy as np
 from engine.feed.signals.catalogue import SILENT_DB, Catalogue
 
 SAMPLE_S = 0.25  # how often the values are remembered
-REMEMBERED = 480  # samples: two minutes
-FIRST = 80  # samples after which the range is the one found; before, the declared one counts too
+REMEMBERED = 480  # samples: two minutes of sound
+FIRST = 16  # samples after which the range is the one found; before, the declared one counts too
 RENEW_S = 1.0  # how often the range is found anew
 GLIDE = 0.15  # share of the way to it that the range then goes
 SAME_S = 0.0002  # moments that are apart as long as the last two were
 TINY_S = 1e-6
+ALMOST, ALMOST_DB = 1e-3, 0.5  # what is no further above nothing is nothing
 LOW, HIGH = 0.03, 0.97  # quantiles that become 0 and 1
 
 
@@ -42,14 +43,14 @@ class Falls:
 
 
 class Ranges:
-    """Maps raw values to 0..1 by the quantiles of the last two minutes. What was silent then does not count."""
+    """Maps raw values to 0..1 by the quantiles of each one's last two minutes in which it sounded, however long ago."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         signals = catalogue.signals
         self._log = np.array([n for n, s in enumerate(signals) if s.log], np.intp)
         self._ranged = np.array([s.ranged for s in signals])
-        self.silent = np.array([SILENT_DB if s.unit in ("dBFS", "LUFS") else 0.0 for s in signals], np.float32)
-        self.silent[self._log] = 0.0
+        db = np.array([s.unit in ("dBFS", "LUFS") for s in signals])
+        self.silent = np.where(db, SILENT_DB + ALMOST_DB, ALMOST).astype(np.float32)
         low, high = (np.array([getattr(s, name) for s in signals], np.float32) for name in ("low", "high"))
         for bound in (low, high):
             bound[self._log] = np.log2(bound[self._log])
@@ -57,21 +58,25 @@ class Ranges:
         self.low, self.high = low.copy(), high.copy()
         self._gain = 1 / (high - low)
         self._least = np.array([s.least for s in signals], np.float32)
-        self._history = np.zeros((REMEMBERED, len(signals)), np.float32)
-        self._count = 0
+        self._history = np.full((REMEMBERED, len(signals)), np.inf, np.float32)  # of each what it was while it sounded
+        self._counts = np.zeros(len(signals), np.intp)
         self._sample_s = self._renew_s = -1e9
         self._scaled = np.zeros(len(signals), np.float32)
 
-    def map(self, raw: np.ndarray, out: np.ndarray, now_s: float, awake: bool) -> None:
-        """Write what `raw` (n,) is in its range to `out` (n,). The ranges learn while there is music: `awake`."""
+    def map(self, shown: np.ndarray, raw: np.ndarray, out: np.ndarray, now_s: float, awake: bool) -> None:
+        """Write what `shown` (n,) is in its range to `out` (n,). The ranges learn while there is music: `awake`.
+
+        They learn where there is something, `raw`: the fall after it is none of it.
+        """
         scaled = self._scaled
-        scaled[:] = raw
+        scaled[:] = shown
         if len(self._log):
-            scaled[self._log] = np.log2(np.maximum(raw[self._log], 1.0))
+            scaled[self._log] = np.log2(np.maximum(shown[self._log], 1.0))
         if awake and now_s >= self._sample_s + SAMPLE_S:
             self._sample_s = now_s
-            self._history[self._count % REMEMBERED] = scaled
-            self._count += 1
+            heard = np.flatnonzero(raw > self.silent)
+            self._history[self._counts[heard] % REMEMBERED, heard] = scaled[heard]
+            self._counts[heard] += 1
             if now_s >= self._renew_s + RENEW_S:
                 self._renew_s = now_s
                 self._renew()
@@ -80,16 +85,13 @@ class Ranges:
         out.clip(0.0, 1.0, out=out)
 
     def _renew(self) -> None:
-        kept = np.sort(self._history[: min(self._count, REMEMBERED)], axis=0)
-        silent = (kept <= self.silent).sum(0)
-        heard = len(kept) - silent
+        kept = np.sort(self._history, axis=0)  # what is not there yet at the end
+        heard = np.minimum(self._counts, REMEMBERED)
         trust = np.minimum(heard / FIRST, 1.0)
-        last = len(kept) - 1
 
         def quantile(share: float) -> np.ndarray:
-            place = np.minimum(silent + share * np.maximum(heard - 1, 0), last).astype(np.intp)
-            found: np.ndarray = np.take_along_axis(kept, place[None], 0)[0]
-            return found
+            found: np.ndarray = np.take_along_axis(kept, (share * np.maximum(heard - 1, 0)).astype(np.intp)[None], 0)[0]
+            return np.where(heard > 0, found, 0.0)
 
         low = self._first_low + trust * (quantile(LOW) - self._first_low)
         high = self._first_high + trust * (quantile(HIGH) - self._first_high)

@@ -167,4 +167,4 @@ class Signals:
 
     def _range(self, now_s: float, passed_s: float) -> None:
         fallen = self._falls.advance(self.raw, passed_s)
-        self._ranges.map(fallen, self.values, now_s, now_s - self._music_s < AWAKE_S)
+        self._ranges.map(fallen, self.raw, self.values, now_s, now_s - self._music_s < AWAKE_S)
