@@ -78,6 +78,7 @@ class SoundTold(Intake):
         self._values = link.values
         self._of_ports: dict[int, str] = {}
         self._answers: deque[Reading] = deque()
+        self._answer: Reading | None = None  # the last one given
         self._answered: dict[str, float] = {}
         self._starts: deque[bool] = deque()
         self._tempo: float | None = None
@@ -207,9 +208,13 @@ class SoundTold(Intake):
 
     def answer_again(self) -> Reading:
         """Return what the source answered."""
-        if not self._answers:
+        if self._answers:
+            self._answer = self._answers.popleft()
+            return self._answer
+        # Beside plugins sounds are taken in at other moments than in the take, and the source is asked then, too: nothing is new.
+        if not self._are_hosted or self._answer is None:
             raise DivergedError("the beat is not where it was in the take")
-        return self._answers.popleft()
+        return self._answer._replace(beat=None, at_once=False, begins=None, metre_from=None, bar=None)
 
     def start_again(self) -> bool:
         """Return what the source said as it was asked to start."""

@@ -163,7 +163,7 @@ class TakeRender:
         worker = self.engine.worker
         while not worker.replies and worker.run_pending():
             continue
-        if not worker.replies:
+        if not worker.replies and not self._hosted:  # beside plugins all is built at once, and was taken in already
             self.remarks.append("an instrument was loaded anew as its file was saved; here it is as it is by now")
 
     def _is_over(self) -> bool:
