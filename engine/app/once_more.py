@@ -211,7 +211,7 @@ class SoundTold(Intake):
         if self._answers:
             self._answer = self._answers.popleft()
             return self._answer
-        # Beside plugins sounds are taken in at other moments than in the take, and the source is asked then, too: nothing is new.
+        # Beside plugins sounds are taken in at other moments than in the take, and the source is asked then: nothing is new.
         if not self._are_hosted or self._answer is None:
             raise DivergedError("the beat is not where it was in the take")
         return self._answer._replace(beat=None, at_once=False, begins=None, metre_from=None, bar=None)
