@@ -25,7 +25,7 @@ from engine.jam.parameters import live_of
 from engine.jam.settings import track_of
 from engine.store.store import Store
 
-LOWEST = 19  # priority, once it is there
+AFTER = 10  # priority, once it is there: after all of the jam, and before what breeds (19), which would keep its votes waiting
 BEAT_S = 0.5  # signs of life
 BACK_S = 2.0  # so long it keeps the priority that it began with: the phones of a booth that died come back first
 SWITCH_S = 0.002  # what one thread may keep another waiting
@@ -81,15 +81,15 @@ def begin(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def step_back() -> None:
-    """Go after every other process from now on: all threads that there are, and those that they begin.
+    """Go after every process of the jam from now on: all threads that there are, and those that they begin.
 
-    A booth that learns what it needs as the last of all would not be there for minutes on a busy machine, nor would a thousand
+    A booth that learns what it needs as the last of them would not be there for minutes on a busy machine, nor would a thousand
     phones that come back to it.
     """
     with contextlib.suppress(OSError, AttributeError):
         threads = [int(thread) for thread in os.listdir("/proc/self/task")] if os.path.isdir("/proc/self/task") else [0]
         for thread in threads:
-            os.setpriority(os.PRIO_PROCESS, thread, LOWEST)
+            os.setpriority(os.PRIO_PROCESS, thread, AFTER)
 
 
 def told(booth: Booth) -> str:

@@ -108,22 +108,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--phones", type=int)
     parser.add_argument("--votes-hz", type=float, default=500.0)
     parser.add_argument("--store")
-    parser.add_argument("--trains", action="store_true")
-    parser.add_argument("--breeds", action="store_true")
+    beside = parser.add_mutually_exclusive_group()
+    beside.add_argument("--trains", action="store_true")
+    beside.add_argument("--breeds", action="store_true")
     parser.add_argument("--data", nargs="*", type=Path, default=[], help="booth.corpus, of what is bred")
     asked = parser.parse_args(arguments)
     resource.setrlimit(resource.RLIMIT_NOFILE, (2 * MOST_PHONES, 4 * MOST_PHONES))
     with stand() as here, tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        beside = [TRAINS] if asked.trains else []
-        beside += [BREEDS, str(to_be_bred(Path(folder), asked.data))] if asked.breeds else []
+        program = [TRAINS] if asked.trains else []
+        if asked.breeds:
+            program = [BREEDS, str(to_be_bred(Path(folder), asked.data))]
         store = asked.store or str(Path(folder) / "booth.db")
         own = (f"booth.port={port}", f"booth.store={store}", "booth.breed=false", "jam.mode=solo")
         with jam_on(here, *everything(), *own, "booth.enabled=true") as jam:
             begun = time.monotonic()
             wait_for(lambda: answers(port), 200, "the booth")
             tell("the booth is there", {"after_s": round(time.monotonic() - begun, 1)})
-            trains = subprocess.Popen([sys.executable, "-c", *beside], stdout=subprocess.DEVNULL) if beside else None
+            trains = subprocess.Popen([sys.executable, "-c", *program], stdout=subprocess.DEVNULL) if program else None
             try:
                 here.mark()
                 span = Span(jam)

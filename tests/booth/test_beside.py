@@ -32,9 +32,10 @@ def test_beside_a_jam_it_has_children_that_end_with_it(tiny_onnx: Path, tmp_path
         with urllib.request.urlopen(said["booth"], timeout=10) as answer:
             assert answer.status == 200
         booth = psutil.Process(child.pid)
-        wait_for(lambda: booth.nice() == 19, 20, "a booth that goes after every other")
+        wait_for(lambda: booth.nice() == 10, 20, "a booth that goes after the jam")
         crew = booth.children()
         assert crew  # the first clips were sampled there
+        wait_for(lambda: max(one.nice() for one in crew) == 19, 20, "a crew that goes after the booth's votes")
         child.kill()
         wait_for(
             lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in crew), 10, "the crew's end"
