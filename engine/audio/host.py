@@ -85,9 +85,9 @@ class Bell:
 
     __slots__ = ("is_owed", "is_posted", "missed", "ring", "socket", "unheard")
 
-    def __init__(self, connection: socket.socket, rope: FileIO) -> None:
+    def __init__(self, connection: socket.socket, pipe: FileIO) -> None:
         self.socket = connection
-        self.ring = rope.write
+        self.ring = pipe.write
         self.is_posted = False  # an answer for this block is to be waited for
         self.is_owed = False  # it has not answered an earlier block
         self.missed = 0  # blocks since then

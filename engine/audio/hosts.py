@@ -236,10 +236,10 @@ class Hosts:
             what, files, _, _ = socket.recv_fds(caller, 4, 1)
         except OSError:
             what, files = b"", []
-        ropes = [FileIO(file, "w") for file in files]
-        if what == wire.BELL and ropes:
+        pipes = [FileIO(file, "w") for file in files]
+        if what == wire.BELL and pipes:
             caller.setblocking(False)
-            self._bells[host.number] = Bell(caller, ropes[0])
+            self._bells[host.number] = Bell(caller, pipes[0])
         elif what == wire.WORDS and host.number in self._bells:
             if host.words is not None:
                 host.drop()

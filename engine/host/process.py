@@ -158,12 +158,12 @@ class HostProcess:
                 slot.plugin.close()
 
     def _connect(self) -> None:
-        ear, rope = os.pipe()
-        rings = FileIO(ear)
+        read_end, write_end = os.pipe()
+        rings = FileIO(read_end)
         try:
-            bell = _call(self._where, wire.BELL, rope)
+            bell = _call(self._where, wire.BELL, write_end)
         finally:
-            os.close(rope)
+            os.close(write_end)
         words = _call(self._where, wire.WORDS)
         self._words = wire.Words(words)
         threading.Thread(target=self._answer, args=(rings, bell), name="plugins", daemon=True).start()
@@ -172,7 +172,7 @@ class HostProcess:
     # --- the sound --------------------------------------------------------------------------------------------------------
 
     def _answer(self, rings: FileIO, bell: socket.socket) -> None:
-        """The audio thread: a block for every ring, which is its number; the ear for them ends with the audio process."""
+        """The audio thread: a block for every ring, which is its number; the pipe ends with the audio process."""
         be_urgent(SOUND)
         at, exchange = Moment(), self._exchange
         with rings, bell, contextlib.suppress(OSError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from engine.audio.delay import GLIDE_BLOCKS, Delay
 from engine.audio.processor import DIP_BLOCKS, Chain
 from engine.core.messages import BLOCK, OUTPUTS
+from engine.core.parameters import Parameter
 
 
 def run(process: Delay | Chain, sound: np.ndarray, aims: dict[int, int] | None = None) -> np.ndarray:
@@ -44,19 +47,35 @@ def test_a_delay_from_the_start_is_exact():
     assert np.array_equal(run(Delay(100), sound)[100:], sound[:-100])
 
 
-class Twice:
-    """Doubles."""
+class Effect:
+    """Changes nothing, has no knobs and nothing to keep."""
 
-    name, latency_frames, parameters = "twice", 0, ()
+    name = "effect"
+    latency_frames = 0
+    parameters: Sequence[Parameter] = ()
+
+    def process(self, block: np.ndarray) -> None:
+        pass
+
+    def set(self, parameter_id: str, value: float) -> None:
+        raise KeyError(parameter_id)
+
+    def state(self) -> bytes:
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        assert not state
+
+
+class Twice(Effect):
+    """Doubles."""
 
     def process(self, block: np.ndarray) -> None:
         block *= 2
 
 
-class Echo:
+class Echo(Effect):
     """Says once more what it has heard, so much later that a change of the chain is over by then."""
-
-    name, latency_frames, parameters = "echo", 0, ()
 
     def __init__(self, frames: int) -> None:
         self._delay = Delay(frames)
@@ -72,10 +91,11 @@ def test_no_echo_brings_back_the_edge_of_a_change():
     most = 5 * np.abs(np.diff(sound[:, 0])).max()  # of both echoes together
     chain = Chain(lambda _name, _error: None)
     first, last = Echo(3000), Echo(700)
-    chain.processors = [Twice(), last]  # type: ignore[list-item]
+    chain.processors = [Twice(), last]
     heard = [run(chain, sound)[len(sound) // 2 :]]
-    for processors in ([last], [first, last], [last, first], [Twice(), last], [last]):
-        chain.arrange(processors)  # type: ignore[arg-type]
+    orders: list[list[Effect]] = [[last], [first, last], [last, first], [Twice(), last], [last]]
+    for processors in orders:
+        chain.arrange(processors)
         heard.append(run(chain, sound))
     assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() < most
 
@@ -85,7 +105,7 @@ def test_a_change_while_another_is_under_way_does_not_click():
     heard = []
     for number in range(40):
         if number % 5 in (0, 1, 3):  # from rest, on its way down, on its way up again
-            chain.arrange([Twice()] if number % 2 else [])  # type: ignore[list-item]
+            chain.arrange([Twice()] if number % 2 else [])
         heard.append(run(chain, np.ones((BLOCK * (number % 5 + 1), OUTPUTS), np.float32)))
     assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() <= 2.01 * 2 / (DIP_BLOCKS * BLOCK)
 
@@ -95,7 +115,7 @@ def test_others_take_the_place_of_those_there_without_a_click():
     chain = Chain(lambda _name, _error: None)
     before = run(chain, sound)
     assert np.array_equal(before, sound)
-    chain.arrange([Twice()])  # type: ignore[list-item]
+    chain.arrange([Twice()])
     assert not chain.is_idle
     changed = run(chain, sound)
     assert np.array_equal(changed[2 * DIP_BLOCKS * BLOCK :], 2 * sound[2 * DIP_BLOCKS * BLOCK :])

@@ -9,9 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,7 +27,7 @@ from engine.jam.continuations import SCALE
 from engine.store.store import Generation, Store
 from engine.transport.timeline import TimelineReader
 from tests.booth.stand import Phone, configuration, free_port, served
-from tests.booth.swap_figures import attached
+from tests.booth.swap_figures import attached, jam_with_booth
 from tests.store.made_up import clips
 from tests.system.rig import need, null_settings, wait_for
 from tests.web.chromium import FLAGS, PHONE, until
@@ -146,20 +143,12 @@ def jam(count: int) -> dict[str, Any]:
         }
         settings = [*(f"{key}={json.dumps(value)}" for key, value in given.items()), *null_settings()]
         said = Path(folder, "said.txt")
-        command = [sys.executable, "-m", "engine.cli", "jam", "--booth", *(word for one in settings for word in ("--set", one))]
-        process = subprocess.Popen(command, stdout=said.open("w"), stderr=subprocess.STDOUT)
-        try:
-            link = attached(process.pid)
+        with jam_with_booth(settings, said) as pid:
+            link = attached(pid)
             wait_for(lambda: "the booth: http" in said.read_text(), 60, "the booth")
             card = contract.read_card(Config().network_path())
             drums = {at for at, track in enumerate(card.tracks) if track.kind == "drums"}
             rows = asyncio.run(drawn(port, link, [track.name for track in card.tracks], drums, count))
-        except BaseException:
-            sys.stderr.write(said.read_text())
-            raise
-        finally:
-            os.kill(process.pid, signal.SIGINT)
-            process.wait(30)
     shares, bars = [row["in_key"] for row in rows], [row["bars"] for row in rows if row["bars"] is not None]
     notes = sum(row["after"] for row in rows)
     all_in = sum(row["in_key"] * row["after"] for row in rows) / notes

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from engine.booth.sampling import is_enough
 from engine.core.config import Config
 from engine.store.clip import Clip
 from engine.store.ranking import rank
-from tests.booth.taste_figures import CLIPS, TASTES, VOTES, WINNERS, Taste, line_of, sampled, summary
+from tests.booth.taste_figures import CLIPS, TASTES, VOTES, WINNERS, Taste, line_of, parser_of, run_or_sum_up, sampled
 from tests.store.made_up import audience
 
 
@@ -68,18 +66,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run, or sum up."""
-    parser = argparse.ArgumentParser(description="Can an audience breed what it likes without the network's learning?")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--generations", type=int, default=5)
-    parser.add_argument("--summary", action="store_true")
-    args = parser.parse_args()
-    if not args.summary:
-        run(args)
-    for line in summary(args.out):
-        sys.stdout.write(line + "\n")
+    """The command."""
+    run_or_sum_up(parser_of("Can an audience breed what it likes without the network's learning?").parse_args(), run)
 
 
 if __name__ == "__main__":

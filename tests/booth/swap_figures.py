@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,23 +96,29 @@ def main() -> None:
         }
         settings = [f"{key}={json.dumps(value)}" for key, value in given.items()]
         settings += null_settings() if here is None else jack_settings()
-        said = Path(folder, "said.txt")
-        command = [sys.executable, "-m", "engine.cli", "jam", "--booth"]
-        command += [word for setting in settings for word in ("--set", setting)]
-        jam = subprocess.Popen(command, stdout=said.open("w"), stderr=subprocess.STDOUT)
-        try:
-            if here is not None:
-                here.stage.connect_to_jam(limit_s=60)
-                here.mark()
-            found = bred(jam.pid, store) if args.breed else measured(jam.pid, store, args.swaps)
-            found |= {} if here is None else vars(here.late())
-            sys.stdout.write(json.dumps(found) + "\n")
-        except SystemExit:
-            sys.stderr.write(said.read_text())
-            raise
-        finally:
-            os.kill(jam.pid, signal.SIGINT)
-            jam.wait(30)
+        pid = ending.enter_context(jam_with_booth(settings, Path(folder, "said.txt")))
+        if here is not None:
+            here.stage.connect_to_jam(limit_s=60)
+            here.mark()
+        found = bred(pid, store) if args.breed else measured(pid, store, args.swaps)
+        found |= {} if here is None else vars(here.late())
+        sys.stdout.write(json.dumps(found) + "\n")
+
+
+@contextlib.contextmanager
+def jam_with_booth(settings: Sequence[str], said: Path) -> Iterator[int]:
+    """Begin a jam with a booth and yield its process id; what it says goes into a file, and is shown where something fails."""
+    command = [sys.executable, "-m", "engine.cli", "jam", "--booth"]
+    command += [word for setting in settings for word in ("--set", setting)]
+    jam = subprocess.Popen(command, stdout=said.open("w"), stderr=subprocess.STDOUT)
+    try:
+        yield jam.pid
+    except BaseException:
+        sys.stderr.write(said.read_text())
+        raise
+    finally:
+        os.kill(jam.pid, signal.SIGINT)
+        jam.wait(30)
 
 
 def attached(pid: int) -> running.Link:

@@ -16,7 +16,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -248,14 +248,29 @@ def _chance(t: float, degrees: int) -> float:
     return float(((density[1:] + density[:-1]) / 2).sum() * (x[1] - x[0]))
 
 
-def main() -> None:
-    """Run, or sum up."""
-    parser = argparse.ArgumentParser(description="Can an audience breed what it likes?")
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """Return a parser of what every such figure is asked for."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--data", nargs="+", type=Path, default=[])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--generations", type=int, default=5)
+    parser.add_argument("--summary", action="store_true")
+    return parser
+
+
+def run_or_sum_up(args: argparse.Namespace, run: Callable[[argparse.Namespace], None]) -> None:
+    """Run, unless only a summary was asked for; print what came of it."""
+    if not args.summary:
+        run(args)
+    for line in summary(args.out):
+        sys.stdout.write(line + "\n")
+
+
+def main() -> None:
+    """The command."""
+    parser = parser_of("Can an audience breed what it likes?")
+    parser.add_argument("--data", nargs="+", type=Path, default=[])
     parser.add_argument("--tastes", nargs="+", default=list(TASTES))
     parser.add_argument("--method", default="ranks")
     parser.add_argument("--updates", type=int, default=Settings().updates)
@@ -265,12 +280,7 @@ def main() -> None:
     parser.add_argument("--unweighted", dest="weighted", action="store_false")
     parser.add_argument("--replay", action="store_true", help="without the corpus: what the network plays by itself")
     parser.add_argument("--no-control", action="store_true")
-    parser.add_argument("--summary", action="store_true")
-    args = parser.parse_args()
-    if not args.summary:
-        run(args)
-    for line in summary(args.out):
-        sys.stdout.write(line + "\n")
+    run_or_sum_up(parser.parse_args(), run)
 
 
 if __name__ == "__main__":
